@@ -1,0 +1,39 @@
+"""What an attack is: it declares the access it needs, sees a world without the truth, and returns evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from src.evidence import Evidence
+from src.game import Knowledge, World
+from src.training.recipe import Recipe
+
+
+class Attack:
+    """Base of all attacks and rivals.
+
+    access: the calls on a release that the threat model grants; accepts: the kinds of data it works on.
+    """
+
+    access: ClassVar[frozenset[str]]
+    accepts: ClassVar[frozenset[str]]
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse options that cannot work, by InputError, before anything is trained."""
+
+    def tamper(self, recipe: Recipe) -> Recipe:
+        """Change the owner's training code (malicious code only); the owner's defence comes after it."""
+        return recipe
+
+    def run(self, world: World) -> Evidence:
+        """Query the releases and return the evidence, for every victim."""
+        raise NotImplementedError
+
+    def blind(self, knowledge: Knowledge) -> Evidence | None:
+        """Return the best guess without a single query, on the same auxiliary data and tuning budget."""
+        return None
+
+    def rivals(self) -> Mapping[str, Attack]:
+        """Return simpler scores that face the same world."""
+        return {}

@@ -1,0 +1,61 @@
+"""Worlds in which there is nothing to find: the same attack, unchanged, meets releases that cannot leak."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from src.attacks.base import Attack
+from src.data.seeds import derive
+from src.errors import InputError
+from src.game import Game, World
+
+
+class Control(Protocol):
+    """A world like the target's, in which the target's training records play no part."""
+
+    def check(self, game: Game) -> None:
+        """Refuse, by InputError, a game in which this control says nothing."""
+        ...
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Return the world the attack is to be run on."""
+        ...
+
+
+class Untrained:
+    """Initial weights, BatchNorm statistics from auxiliary records: what the architecture alone gives away."""
+
+    def check(self, game: Game) -> None:
+        """Nothing can be missing."""
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by an untrained model."""
+        seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
+        recipe, auxiliary = game.recipe, game.pools.auxiliary
+        releases = [recipe.untrained(auxiliary, seed).restricted(attack.access) for seed in seeds]
+        return game.world(attack.access).with_releases(tuple(releases))
+
+
+class Disjoint:
+    """The same recipe trained on other records of the same source: what the chemistry or the statistics give away."""
+
+    def check(self, game: Game) -> None:
+        """Refuse a control that was trained on fewer records than the target: it would not be the same recipe."""
+        if len(game.pools.disjoint) != game.pools.members:
+            raise InputError(
+                "pools.disjoint",
+                len(game.pools.disjoint),
+                f"pools.members={game.pools.members}, or leave the control out",
+            )
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model of the disjoint pool."""
+        rows = np.ones((game.victims, len(game.pools.disjoint)), bool)
+        seeds = [derive(game.seed, "control/disjoint", victim) for victim in range(game.victims)]
+        names = [
+            f"disjoint control {victim}" if game.victims > 1 else "disjoint control" for victim in range(game.victims)
+        ]
+        releases = game.recipe.train_many(game.pools.disjoint, rows, seeds, names)
+        return game.world(attack.access).with_releases(tuple(release.restricted(attack.access) for release in releases))

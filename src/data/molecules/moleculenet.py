@@ -1,0 +1,68 @@
+"""MoleculeNet (Wu et al. 2018): molecules with measured labels, in the folders of Hu et al. 2020."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.data.molecules.folders import first_found, require_root
+from src.data.molecules.rows import header
+from src.data.molecules.smiles_files import ReadMolecules, read_molecules
+from src.errors import InputError
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set of MoleculeNet; stem: its file name; labels: label columns, () = all but SMILES and ids."""
+
+    title: str
+    stem: str
+    labels: tuple[str, ...] = ()
+    smiles: str = "smiles"
+
+
+TASKS = {
+    "bace": Task("BACE", "bace", ("Class",), "mol"),
+    "bbbp": Task("BBBP", "BBBP", ("p_np",)),
+    "clintox": Task("ClinTox", "clintox", ("FDA_APPROVED", "CT_TOX")),
+    "esol": Task("ESOL", "delaney-processed", ("measured log solubility in mols per litre",)),
+    "freesolv": Task("FreeSolv", "SAMPL", ("expt",)),
+    "hiv": Task("HIV", "HIV", ("HIV_active",)),
+    "lipophilicity": Task("Lipophilicity", "Lipophilicity", ("exp",)),
+    "muv": Task("MUV", "muv"),
+    "sider": Task("SIDER", "sider"),
+    "tox21": Task("Tox21", "tox21"),
+    "toxcast": Task("ToxCast", "toxcast_data"),
+}
+IDENTIFIERS = frozenset({"mol_id", "smiles", "name", "num"})
+
+
+def load(
+    root: str | None = None, name: str = "bace", cache: str | None = None, max_invalid: float = 0.05
+) -> ReadMolecules:
+    """Return the molecules of one data set with their labels, NaN where blank.
+
+    root: folder with <name>/raw/<file>.csv, or that file. Raises InputError where there is none.
+    """
+    key = str(name).lower()
+    if key not in TASKS:
+        raise InputError("dataset.name", name, f"expected one of {', '.join(TASKS)}")
+    task = TASKS[key]
+    file = _file(root, key, task)
+    columns = header(file)
+    labels = task.labels or tuple(c.strip() for c in columns if c.strip().lower() not in IDENTIFIERS)
+    return read_molecules([file], task.smiles, max_invalid, cache, task.title, labels)
+
+
+def _file(root: str | None, name: str, task: Task) -> Path:
+    expected = f"a folder with {name}/raw/{task.stem}.csv"
+    folder = require_root(root, expected)
+    if folder.is_file():
+        return folder
+    places = [folder / name / "raw", folder / name, folder / "raw", folder]
+    stems = dict.fromkeys((task.stem, name, task.stem.lower(), name.upper()))
+    files = first_found(places, [f"{stem}.csv{end}" for stem in stems for end in ("", ".gz")])
+    files = files or first_found(places[:2], ["*.csv", "*.csv.gz"])
+    if len(files) != 1:
+        raise InputError("dataset.root", root, f"expected {expected}")
+    return files[0]

@@ -1,0 +1,130 @@
+"""From evidence and truth to numbers: everything that is compared shares one resampling plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from src.data.molecules.substructure import SubstructureIndex, contained_exactly
+from src.data.seeds import derive
+from src.errors import InputError
+from src.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
+from src.evaluation.frechet import frechet_chemnet_distance
+from src.evaluation.membership import score_membership
+from src.evaluation.statistics import Band, Estimate, Resampling
+from src.evidence import ExtractedMolecules
+from src.truth import Truth
+
+Metrics = dict[str, Estimate]
+LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """metrics: evidence name -> metric name -> estimate; leakage: target minus its controls.
+
+    curves, novel_curves: precision against K by evidence name; hits, exact_hits, hits_disjoint: (victims,
+    candidates) bool, the candidate is part of a training molecule of G, is one, is part of one of G'.
+    """
+
+    metrics: Mapping[str, Metrics]
+    leakage: Mapping[str, LeakageEstimate]
+    curves: Mapping[str, Band]
+    novel_curves: Mapping[str, Band]
+    hits: np.ndarray
+    exact_hits: np.ndarray
+    hits_disjoint: np.ndarray | None
+
+
+def evaluate(evidence: Mapping[str, Any], truth: Truth, controls: Sequence[str], replicates: int, seed: int) -> Scored:
+    """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
+        raise InputError("evaluation.replicates", replicates, "a whole number from 2")
+    present = {name: one for name, one in evidence.items() if one is not None}
+    return _evaluate(present["target"], present, truth, controls, replicates, derive(seed, "bootstrap"))
+
+
+@singledispatch
+def _evaluate(
+    target: Any,
+    evidence: Mapping[str, Any],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> Scored:
+    raise TypeError(f"no evaluation for {type(target).__name__}")
+
+
+@_evaluate.register
+def _(
+    target: ExtractedMolecules,
+    evidence: Mapping[str, ExtractedMolecules],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> Scored:
+    hits, exact_hits = matches(target, truth)
+    plan = resampling(len(truth.members), len(np.unique(target.templates)), replicates, seed)
+    metrics = {name: score_extraction(one, hits, exact_hits, plan) for name, one in evidence.items()}
+    for name, one in evidence.items():
+        metrics[name] |= _membership(one, truth, replicates, seed) | _distance(one, truth)
+    hits_disjoint = None
+    if "disjoint" in evidence and len(truth.disjoint):
+        found = SubstructureIndex(truth.disjoint.smiles.tolist()).contains(target.smiles.tolist())  # type: ignore[attr-defined]
+        hits_disjoint = np.tile(found, (len(truth.members), 1))
+        metrics["target"]["discordant_auc"] = discordant(target, evidence["disjoint"], hits, hits_disjoint, plan)
+    names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
+    return Scored(
+        metrics=metrics,
+        leakage=leakage(metrics["target"], {name: metrics[name] for name in controls if name in metrics}, names),
+        curves={name: precision_curve(one, hits, plan) for name, one in evidence.items()},
+        novel_curves={name: precision_curve(one, hits, plan, novel=True) for name, one in evidence.items()},
+        hits=hits,
+        exact_hits=exact_hits,
+        hits_disjoint=hits_disjoint,
+    )
+
+
+def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """Match candidates with each victim's training molecules: part of one, is one; each (victims, candidates)."""
+    queries = evidence.smiles.tolist()
+    parts = np.stack([SubstructureIndex(members).contains(queries) for members in _smiles(truth)])
+    return parts, np.stack([contained_exactly(queries, members) for members in _smiles(truth)])
+
+
+def resampling(victims: int, clusters: int, replicates: int, seed: int) -> Resampling:
+    """Plan over clusters for one victim, over victims and clusters for several that meet the same ones."""
+    if victims == 1:
+        return Resampling.over(clusters, replicates, seed=seed)
+    return Resampling.crossed(victims, clusters, replicates, seed=seed)
+
+
+def _membership(evidence: ExtractedMolecules, truth: Truth, replicates: int, seed: int) -> Metrics:
+    if evidence.membership is None:
+        return {}
+    victims, points = truth.membership.shape
+    plan = resampling(victims, points, replicates, seed)
+    scored = score_membership(evidence.membership, truth.membership, plan)
+    return {f"exact_membership_{name}": estimate for name, estimate in scored.items()}
+
+
+def _distance(evidence: ExtractedMolecules, truth: Truth) -> Metrics:
+    """Fréchet ChemNet distance of the longest published list to the training molecules, where weights are there."""
+    longest = max(evidence.k)
+    distances = [
+        frechet_chemnet_distance(evidence.smiles[np.argsort(-scores, kind="stable")[:longest]].tolist(), members)
+        for scores, members in zip(evidence.scores, _smiles(truth), strict=True)
+    ]
+    known = [distance for distance in distances if distance is not None]
+    return {f"fcd_at_{longest}": Estimate.exact(float(np.mean(known)), longest)} if known else {}
+
+
+def _smiles(truth: Truth) -> list[list[str]]:
+    molecules: tuple[Any, ...] = truth.members
+    return [members.smiles.tolist() for members in molecules]

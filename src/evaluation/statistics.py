@@ -1,0 +1,332 @@
+"""Metrics with intervals: weighted ranking metrics and the bootstrap plan they share.
+
+Everything a run compares is measured on the same `Resampling`, so that differences are paired. Pure
+functions over arrays; scores are higher = more likely positive, and ties are never broken by the order of
+the records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+CONFIDENCE = 0.95
+CHUNK = 2**20  # weights handled at once: 8 MB an array, about the size of a cache and far below 200 MB
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One measured number with its bootstrap replicates.
+
+    value: on the data as it is; replicates: (replicates,) on resampled data, NaN where a replicate has no
+    value, empty for a number without interval; n: records behind it; plan: key of the `Resampling` that
+    made the replicates.
+    """
+
+    value: float
+    replicates: np.ndarray = field(repr=False)
+    n: int
+    note: str = ""
+    plan: str = ""
+
+    @classmethod
+    def exact(cls, value: float, n: int, note: str = "") -> Estimate:
+        """Return a plain number that has no interval, such as a count."""
+        return cls(float(value), np.empty(0), int(n), note)
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
+        return self._percentile(50 * (1 - CONFIDENCE))
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
+        return self._percentile(50 * (1 + CONFIDENCE))
+
+    def _percentile(self, q: float) -> float:
+        finite = self.replicates[np.isfinite(self.replicates)]
+        if len(finite) == 0 or 2 * len(finite) < len(self.replicates):
+            return float("nan")
+        return float(np.percentile(finite, q))
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        """Return the paired difference by replicate; ValueError unless both share one `Resampling`."""
+        if self.plan != other.plan or len(self.replicates) != len(other.replicates):
+            raise ValueError("a paired difference needs two estimates of the same Resampling")
+        note = "; ".join(dict.fromkeys(text for text in (self.note, other.note) if text))
+        difference = self.replicates - other.replicates
+        return Estimate(self.value - other.value, difference, min(self.n, other.n), note, self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return {"value", "low", "high", "n"} and "note" if there is one; NaN becomes None."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        document: dict[str, Any] = {k: v if np.isfinite(v) else None for k, v in numbers.items()}
+        return document | {"n": self.n} | ({"note": self.note} if self.note else {})
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """A cluster bootstrap drawn once: how often each cluster appears in each replicate.
+
+    weights: (replicates, clusters), or (replicates, victims, clusters) where models are resampled too. A
+    cluster is what is drawn as a whole: a template with all its candidates, or a challenge point.
+    """
+
+    weights: np.ndarray = field(repr=False)
+
+    @classmethod
+    def over(cls, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw clusters with replacement, as many as there are: one victim."""
+        return cls(_draws(np.random.default_rng(seed), clusters, replicates))
+
+    @classmethod
+    def nested(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw seeds (or victims) with replacement, then for each draw its own clusters.
+
+        For victims whose clusters are unrelated, e.g. seeds that deal out other records each time.
+        """
+        rng = np.random.default_rng(seed)
+        drawn = rng.integers(seeds, size=(replicates, seeds))
+        inner = _draws(rng, clusters, replicates * seeds).reshape(replicates, seeds, clusters)
+        weights = np.zeros_like(inner)
+        np.add.at(weights, (np.arange(replicates)[:, None], drawn), inner)
+        return cls(weights)
+
+    @classmethod
+    def crossed(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw seeds (or victims) and clusters independently; a cell's weight is the product of both.
+
+        For victims that meet the same points or templates: an easy point is easy in all of them, which
+        `nested` would average away. The pigeonhole bootstrap, Owen 2007 (doi 10.1214/07-AOAS122).
+        """
+        rng = np.random.default_rng(seed)
+        victims = _draws(rng, seeds, replicates)
+        return cls(victims[:, :, None] * _draws(rng, clusters, replicates)[:, None, :])
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of the weights: equal plans pair, others do not."""
+        shape = np.array(self.weights.shape, dtype=np.int64).tobytes()
+        return hashlib.blake2b(shape + np.ascontiguousarray(self.weights).tobytes(), digest_size=8).hexdigest()
+
+    @property
+    def replicates(self) -> int:
+        """Number of bootstrap replicates."""
+        return self.weights.shape[0]
+
+    @property
+    def clusters(self) -> int:
+        """Number of clusters of each victim."""
+        return self.weights.shape[-1]
+
+    @property
+    def victims(self) -> int:
+        """Number of victims (or seeds): 1 for a plan over clusters only."""
+        return self.weights.shape[1] if self.weights.ndim == 3 else 1
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """How often each victim is drawn, (1 + replicates, victims); row 0 is the data as it is."""
+        totals = self._by_victim.sum(axis=2) / self.clusters
+        return np.concatenate([np.ones((1, self.victims)), totals])
+
+    @property
+    def _by_victim(self) -> np.ndarray:
+        return self.weights.reshape(self.replicates, self.victims, self.clusters)
+
+    def of_victim(self, victim: int, index: np.ndarray) -> np.ndarray:
+        """Return the weight of each item of one victim, (1 + replicates, items); row 0 is ones.
+
+        index: (items,) cluster of each item. Scaled so that each row is one resample of the clusters,
+        however often the victim is drawn (`shares` says how often); a victim that is not drawn has weight
+        0.
+        """
+        share = np.maximum(self.shares[1:, victim, None], 1)
+        rows = (self._by_victim[:, victim] / share).astype(np.float32)[:, index]
+        return np.concatenate([np.ones((1, len(index)), np.float32), rows])
+
+    def pooled(self, index: np.ndarray) -> np.ndarray:
+        """Return the weights of all victims' items, (1 + replicates, victims * items); row 0 is ones."""
+        rows = self._by_victim[:, :, index].reshape(self.replicates, -1)
+        return np.concatenate([np.ones((1, rows.shape[1]), rows.dtype), rows])
+
+    def average(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean over victims, (victims, 1 + replicates) to (1 + replicates,), NaN skipped."""
+        known = np.isfinite(values.T) & (self.shares > 0)
+        total = np.where(known, self.shares * np.where(known, values.T, 0), 0).sum(axis=1)
+        return _ratio(total, np.where(known, self.shares, 0).sum(axis=1))
+
+    def estimate(self, values: np.ndarray, n: int, note: str = "") -> Estimate:
+        """Return (1 + replicates,) values, row 0 the data as it is, as an `Estimate` of this plan."""
+        return Estimate(float(values[0]), values[1:], int(n), note, self.key)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a ranking finds down to each distinct score, best first; tied records come together.
+
+    true, false: (replicates, thresholds) weight of the positives and of the negatives with at least that
+    score.
+    """
+
+    true: np.ndarray
+    false: np.ndarray
+
+    def auc(self) -> np.ndarray:
+        """P(positive scores above negative) + P(tie) / 2, the weighted Mann-Whitney statistic."""
+        before = np.pad(self.true, ((0, 0), (1, 0)))
+        pairs = (np.diff(self.false, prepend=0) * (before[:, 1:] + before[:, :-1])).sum(axis=1) / 2
+        return _ratio(pairs, self.true[:, -1] * self.false[:, -1])
+
+    def tpr_at_fpr(self, fpr: float) -> np.ndarray:
+        """Return the largest TPR whose false-positive rate is at most `fpr`; no interpolation."""
+        negatives = self.false[:, -1:]
+        reached = (self.false <= fpr * negatives + 1e-6).sum(axis=1)  # 1e-6: 0.29 * 100 < 29
+        found = np.take_along_axis(self.true, np.maximum(reached - 1, 0)[:, None], axis=1)[:, 0]
+        defined = np.where(negatives[:, 0] > 0, self.true[:, -1], 0)
+        return _ratio(np.where(reached > 0, found, 0), defined)
+
+    def precision_at(self, k: float) -> np.ndarray:
+        """Return the share of positives in the top `k`; a tie at the border counts in expectation."""
+        known = self.true + self.false
+        k_row = np.minimum(k, known[:, -1:])
+        border = (known < k_row).sum(axis=1)[:, None]
+
+        def upto(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            padded = np.pad(counts, ((0, 0), (1, 0)))
+            return np.take_along_axis(padded, border, 1), np.take_along_axis(padded, border + 1, 1)
+
+        (hits, hits_next), (taken, taken_next) = upto(self.true), upto(known)
+        share = _ratio(k_row - taken, taken_next - taken)
+        return _ratio(hits + share * (hits_next - hits), k_row)[:, 0]
+
+    def base_rate(self) -> np.ndarray:
+        """Return the share of positives: the precision of a random ranking."""
+        return _ratio(self.true[:, -1], self.true[:, -1] + self.false[:, -1])
+
+
+Metric = Callable[[Ranked], np.ndarray]
+
+
+def rank(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> Ranked:
+    """Rank (items,) scores under (replicates, items) weights; ValueError if a score is NaN."""
+    scores = np.asarray(scores, dtype=float)
+    if np.isnan(scores).any():
+        raise ValueError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN and cannot be ranked")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    columns = weights[:, order].astype(float)
+    true = columns * np.asarray(positives, dtype=bool)[order]
+    sides = [true, columns - true]
+    if len(starts) < len(scores):
+        sides = [np.add.reduceat(side, starts, axis=1) for side in sides]
+    return Ranked(*(np.cumsum(side, axis=1) for side in sides))
+
+
+def measure(
+    scores: np.ndarray, positives: np.ndarray, weights: np.ndarray, metrics: Mapping[str, Metric]
+) -> dict[str, np.ndarray]:
+    """Measure several metrics of one ranking, each (replicates,); NaN throughout if there is no item."""
+    if len(scores) == 0:
+        return {name: np.full(len(weights), np.nan) for name in metrics}
+    rows = max(1, CHUNK // len(scores))
+    parts = [rank(scores, positives, weights[at : at + rows]) for at in range(0, len(weights), rows)]
+    return {name: np.concatenate([metric(part) for part in parts]) for name, metric in metrics.items()}
+
+
+def auc(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each replicate, ties counted half; NaN if a class is empty."""
+    return measure(scores, positives, weights, {"": Ranked.auc})[""]
+
+
+def tpr_at_fpr(scores: np.ndarray, positives: np.ndarray, fpr: float, weights: np.ndarray) -> np.ndarray:
+    """Largest TPR with FPR <= fpr of each replicate, without interpolation; NaN if a class is empty."""
+    return measure(scores, positives, weights, {"": partial(Ranked.tpr_at_fpr, fpr=fpr)})[""]
+
+
+def precision_at(scores: np.ndarray, positives: np.ndarray, k: float, weights: np.ndarray) -> np.ndarray:
+    """Precision in the top k of each replicate's pool; ties at the border count in expectation."""
+    return measure(scores, positives, weights, {"": partial(Ranked.precision_at, k=k)})[""]
+
+
+def balanced_accuracy(scores: np.ndarray, positives: np.ndarray, threshold: float, weights: np.ndarray) -> np.ndarray:
+    """(TPR + TNR) / 2 when a score >= threshold is called positive, which is the AUC of that decision."""
+    return auc((np.asarray(scores) >= threshold).astype(float), positives, weights)
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve with its pointwise 95 % interval: x, value, low, high are all (points,)."""
+
+    x: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, estimates: list[Estimate]) -> Band:
+        """Make a band of one estimate for each x."""
+        columns = ([getattr(e, name) for e in estimates] for name in ("value", "low", "high"))
+        return cls(np.asarray(x, dtype=float), *(np.asarray(column, dtype=float) for column in columns))
+
+
+def roc_curve(scores: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return false- and true-positive rate at each distinct score, from (0, 0) to (1, 1)."""
+    ranked = rank(scores, positives, np.ones((1, len(scores))))
+    false, true = (np.pad(side[0], (1, 0)) for side in (ranked.false, ranked.true))
+    return _ratio(false, false[-1:]), _ratio(true, true[-1:])
+
+
+def roc_band(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray, points: int = 41) -> Band:
+    """Return TPR over a log grid of FPR from 1 / negatives to 1; weights: row 0 is the data as it is."""
+    negatives = max(2, int((~np.asarray(positives, dtype=bool)).sum()))
+    grid = np.logspace(-np.log10(negatives), 0, points)
+    metrics = {str(i): partial(Ranked.tpr_at_fpr, fpr=float(x)) for i, x in enumerate(grid)}
+    values = measure(scores, positives, weights, metrics)
+    return Band.of(grid, [Estimate(float(v[0]), v[1:], len(scores)) for v in values.values()])
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of (items,) values under (replicates, items) weights; NaN where all weights are 0."""
+    return _ratio(weights @ np.asarray(values, dtype=float), weights.sum(axis=1, dtype=float))
+
+
+def weighted_quantile(values: np.ndarray, q: float, weights: np.ndarray) -> np.ndarray:
+    """Smallest value with at least a share q of the weight at or below it (inverse of the weighted CDF)."""
+    order = np.argsort(values, kind="stable")
+    known = np.cumsum(weights[:, order], axis=1, dtype=float)
+    below = (known < q * known[:, -1:] - 1e-6).sum(axis=1)
+    return np.where(known[:, -1] > 0, np.asarray(values, dtype=float)[order][below], np.nan)
+
+
+def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the exact binomial interval (Clopper, Pearson 1934); only for independent decisions."""
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low = betaincinv(successes, n - successes + 1, tail) if successes > 0 else 0.0
+    high = betaincinv(successes + 1, n - successes, 1 - tail) if successes < n else 1.0
+    return float(low), float(high)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    below = np.broadcast_to(below, np.shape(above))
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def _draws(rng: np.random.Generator, clusters: int, rows: int) -> np.ndarray:
+    """Multinomial counts (rows, clusters): uint16, because plans over many points are large."""
+    counts = np.empty((rows, clusters), dtype=np.uint16)
+    step = max(1, CHUNK // max(1, clusters))
+    for at in range(0, rows, step):
+        size = min(step, rows - at)
+        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
+        counts[at : at + size] = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
+    return counts

@@ -1,0 +1,60 @@
+"""What an attack hands over to be scored: evidence, and nothing that knows the truth.
+
+Attacks fill these, the evaluation reads them; neither side imports the other. Every array has the victims on
+its first axis, so that one attack on several models is one object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MembershipScores:
+    """How strongly each challenge point looks like a training record of each victim.
+
+    scores: (victims, points) float, higher = member; threshold: decision threshold fixed without the victim's
+    truth (on shadow models), or None where the attack has none.
+    """
+
+    scores: np.ndarray
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class ExtractedMolecules:
+    """Molecules an attacker proposes as (parts of) training molecules, each with its score.
+
+    smiles: (candidates,) canonical SMILES, distinct; templates: (candidates,) SMILES of the template (ring) each
+    was grown from: the unit that intervals resample; scores: (victims, candidates) float, higher = more likely in
+    the training data; novel: (candidates,) bool, not contained in any auxiliary molecule; k: sizes of the top-K
+    lists the attacker would publish; mixing: (victims, candidates) mixing weight α of Eq. (1), or None where the
+    score has none; proposed, valid: how many joins were tried and how many gave a sanitisable molecule;
+    membership: the same score turned on whole challenge molecules, or None.
+    """
+
+    smiles: np.ndarray
+    templates: np.ndarray
+    scores: np.ndarray
+    novel: np.ndarray
+    k: tuple[int, ...]
+    mixing: np.ndarray | None = None
+    proposed: int = 0
+    valid: int = 0
+    membership: MembershipScores | None = None
+
+
+@dataclass(frozen=True)
+class ReconstructedRecords:
+    """Training records decoded from a release, e.g. pictures hidden in weights.
+
+    records: (victims, payload, …) decoded values in [0, 1]; indices: (payload,) place of each in the payload.
+    """
+
+    records: np.ndarray
+    indices: np.ndarray
+
+
+Evidence = MembershipScores | ExtractedMolecules | ReconstructedRecords

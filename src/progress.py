@@ -1,0 +1,42 @@
+"""A progress bar on stderr for work a person would otherwise wait for in silence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+T = TypeVar("T")
+
+PATIENCE_S = 2.0
+
+
+def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items of `iterable`; show a bar once that has taken over two seconds.
+
+    total: number of items, where `iterable` has no length. Without a terminal (log files, CI) nothing is
+    drawn and one line tells at the end how long it took.
+    """
+    console = Console(stderr=True)
+    total = len(iterable) if total is None and isinstance(iterable, Sized) else total
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task(description, total=total)
+    started, done, shown = time.monotonic(), 0, False
+    try:
+        for item in iterable:
+            yield item
+            done += 1
+            bar.update(task, completed=done)
+            if not shown and console.is_terminal and time.monotonic() - started > PATIENCE_S:
+                bar.start()
+                shown = True
+    finally:
+        if shown:
+            bar.stop()
+        if (seconds := time.monotonic() - started) > PATIENCE_S:
+            of = "" if total in (None, done) else f" of {total}"
+            console.print(f"{description}: {done}{of} in {seconds:.0f} s", highlight=False, soft_wrap=True)

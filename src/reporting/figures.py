@@ -1,0 +1,206 @@
+"""The figures of a run. Each function returns a matplotlib Figure; `save_png` writes it.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; target, rivals and controls also differ in
+line style. Labels are names of series; a name keeps its role by the `roles` mapping: "target", "rival" or
+"control".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.evaluation.statistics import Band, Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TARGET, MISS = "#D55E00", "#9AA5B1"
+RIVALS = ("#0072B2", "#009E73", "#56B4E9", "#003F5C")
+CONTROLS = ("#6B7280", "#CC79A7", "#E69F00", "#B8A100")
+STYLES = {"target": "-", "rival": "--", "control": ":"}
+STYLE: Any = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#4B5563",
+    "axes.labelcolor": "#1F2937",
+    "axes.grid": True,
+    "grid.color": "#E5E7EB",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": "#4B5563",
+    "ytick.color": "#4B5563",
+}
+
+
+def precision_curves(
+    curves: Mapping[str, Band],
+    roles: Mapping[str, str] | None = None,
+    base_rate: float | None = None,
+    title: str = "Precision of the top K",
+) -> Figure:
+    """Precision against K for target, rivals and controls, with bands; base_rate: a random ranking."""
+    figure, axes = _figure(title, "K (candidates published)", "precision")
+    _bands(axes, curves, roles)
+    if base_rate is not None:
+        axes.axhline(base_rate, color="#374151", linewidth=1, linestyle=(0, (1, 1)), label="base rate")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    _whole_ticks(axes)
+    _legend_below(axes)
+    return figure
+
+
+def roc_figure(
+    curves: Mapping[str, Band],
+    roles: Mapping[str, str] | None = None,
+    title: str = "ROC at low false-positive rates",
+) -> Figure:
+    """Log-log ROC of several named scores with their bands; the diagonal is guessing."""
+    figure, axes = _figure(title, "false-positive rate", "true-positive rate")
+    start = min((float(curve.x.min()) for curve in curves.values()), default=1e-3)
+    # A rate of 0 has no place on a log axis: it is drawn at the floor.
+    floor = start / 3
+    drawn = {
+        name: Band(c.x, *(np.clip(np.nan_to_num(side, nan=0), floor, 1) for side in (c.value, c.low, c.high)))
+        for name, c in curves.items()
+    }
+    _bands(axes, drawn, roles)
+    axes.plot([start, 1], [start, 1], color="#374151", linewidth=1, linestyle=(0, (1, 1)), label="guessing")
+    axes.set(xscale="log", yscale="log", xlim=(start, 1), ylim=(floor, 1.1))
+    _legend_below(axes)
+    return figure
+
+
+def score_histograms(
+    scores: np.ndarray,
+    hits: np.ndarray,
+    novel: np.ndarray | None = None,
+    title: str = "Scores of hits and misses",
+) -> Figure:
+    """Histograms of scores: misses, hits and, if `novel` is given, hits new to the attacker.
+
+    scores, hits: (…, candidates); novel: (candidates,).
+    """
+    figure, axes = _figure(title, "score", "share of the group")
+    hits, finite = np.asarray(hits, dtype=bool), np.isfinite(scores)
+    filled: dict[str, Any] = {"color": MISS, "alpha": 0.55, "histtype": "stepfilled"}
+    line: dict[str, Any] = {"linewidth": 2, "histtype": "step"}
+    groups = [("misses", ~hits, filled), ("hits", hits, line | {"color": RIVALS[0]})]
+    if novel is not None:
+        groups.append(("novel hits", hits & np.asarray(novel, dtype=bool), line | {"color": TARGET}))
+    edges = np.histogram_bin_edges(scores[finite], bins=40).tolist()
+    for name, rows, look in groups:
+        values = scores[rows & finite]
+        if len(values):
+            shares = np.full(len(values), 1 / len(values))
+            axes.hist(values, edges, weights=shares, label=f"{name} ({len(values):,})", **look)
+    _legend_below(axes)
+    return figure
+
+
+def mixing_histogram(mixing: np.ndarray, title: str = "Mixing weight α of the candidates") -> Figure:
+    """Histogram of the mixing weights α of Eq. (1), with their mean and quartiles marked."""
+    figure, axes = _figure(title, "α", "candidates")
+    values = np.ravel(mixing)
+    values = values[np.isfinite(values)]
+    if len(values):
+        axes.hist(values, bins=40, color=RIVALS[2], edgecolor="white", linewidth=0.5)
+        low, high = np.percentile(values, [25, 75])
+        axes.axvspan(low, high, color=TARGET, alpha=0.12, label=f"quartiles {low:.2f} to {high:.2f}", zorder=0)
+        axes.axvline(values.mean(), color=TARGET, linewidth=2, label=f"mean {values.mean():.2f}")
+        _legend_below(axes)
+    return figure
+
+
+def forest(
+    rows: Mapping[str, Estimate],
+    roles: Mapping[str, str] | None = None,
+    metric: str = "auc",
+    reference: float | None = None,
+) -> Figure:
+    """Intervals of one metric for target, rivals and controls; reference: a dashed line, e.g. 0.5."""
+    figure, axes = _figure(f"{metric}: target, rivals and controls", metric, "", height=1.3 + 0.36 * max(2, len(rows)))
+    colours = _colours(rows, roles)
+    for place, (name, estimate) in enumerate(rows.items()):
+        ends = [[estimate.low, estimate.high]]
+        if np.isfinite(ends).all():
+            axes.plot(ends[0], [place, place], color=colours[name], linewidth=2.5, solid_capstyle="round")
+        if np.isfinite(estimate.value):
+            axes.plot(estimate.value, place, "o", color=colours[name], markersize=7)
+            text = f"{estimate.value:.3f}"
+            axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+    if reference is not None:
+        axes.axvline(reference, color="#374151", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def save_png(figure: Figure, path: Path | str, dpi: int = 150) -> Path:
+    """Write the figure as PNG and return its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=dpi, bbox_inches="tight", facecolor="white")
+    return path
+
+
+def _figure(title: str, x: str, y: str, height: float = 4.2) -> tuple[Figure, Axes]:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):  # a Figure of its own leaves the caller's backend and pyplot state alone
+        figure = Figure(figsize=(6.4, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.set(title=title, xlabel=x, ylabel=y)
+    return figure, axes
+
+
+def _bands(axes: Axes, curves: Mapping[str, Band], roles: Mapping[str, str] | None) -> None:
+    colours = _colours(curves, roles)
+    for name, curve in curves.items():
+        role = _role(name, roles)
+        width = 2.4 if role == "target" else 1.6
+        axes.plot(curve.x, curve.value, color=colours[name], linestyle=STYLES[role], linewidth=width, label=name)
+        axes.fill_between(curve.x, curve.low, curve.high, color=colours[name], alpha=0.1, linewidth=0)
+
+
+def _role(name: str, roles: Mapping[str, str] | None) -> str:
+    return (roles or {}).get(name, "target" if name == "target" else "rival")
+
+
+def _colours(names: Mapping[str, Any], roles: Mapping[str, str] | None) -> dict[str, str]:
+    palettes = {"target": (TARGET,), "rival": RIVALS, "control": CONTROLS}
+    used: dict[str, int] = {}
+    colours = {}
+    for name in names:
+        role = _role(name, roles)
+        colours[name] = palettes[role][used.get(role, 0) % len(palettes[role])]
+        used[role] = used.get(role, 0) + 1
+    return colours
+
+
+def _whole_ticks(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend_below(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        place: dict[str, Any] = {"loc": "outside lower center", "ncols": min(4, len(handles))}
+        axes.figure.legend(handles, labels, frameon=False, fontsize=9, **place)

@@ -1,0 +1,86 @@
+"""metrics.json, the one file of a run that other programs read: strict JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Metrics = Mapping[str, Any]  # name -> an object with to_json(), e.g. an Estimate
+
+
+def metrics_document(
+    metrics: Metrics,
+    *,
+    controls: Mapping[str, Metrics] | None = None,
+    rivals: Mapping[str, Metrics] | None = None,
+    leakage: Metrics | None = None,
+    guarantee: Mapping[str, Any] | None = None,
+    target: Mapping[str, Any] | None = None,
+    queries: Mapping[str, int] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return the layout of metrics.json as plain objects, in the order a person reads it.
+
+    metrics: what the attack reached; controls, rivals: the same metrics per control and per rival; leakage:
+    target minus control; guarantee: what the defence promises, None = empirical only; target: the owner's
+    own success; queries: calls counted per kind; seconds: time per stage.
+    """
+    document: dict[str, Any] = {
+        "metrics": metrics,
+        "controls": controls or {},
+        "rivals": rivals or {},
+        "leakage": leakage or {},
+        "guarantee": guarantee,
+        "target": target or {},
+        "queries": queries or {},
+        "seconds": {stage: round(float(time), 3) for stage, time in (seconds or {}).items()},
+    }
+    return dict(plain(document))
+
+
+def write_json(path: Path | str, document: Any) -> Path:
+    """Write strict JSON by way of a temporary file beside it, so that no reader meets half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner may read
+        os.replace(temporary, path)  # noqa: PTH105 (atomic on every platform)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def plain(value: Any) -> Any:
+    """Return value as JSON objects: numpy and `to_json()` unpacked, sets sorted, NaN and ±inf as None.
+
+    Mappings keep their order, which is the order of the document. TypeError for anything else.
+    """
+    if hasattr(value, "to_json"):
+        return plain(value.to_json())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, set | frozenset):
+        return [plain(item) for item in sorted(value)]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Sequence):  # after str; lists of a configuration are no `list`
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no place in a JSON file")

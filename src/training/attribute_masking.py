@@ -1,0 +1,56 @@
+"""Attribute masking: predict the element of masked atoms (Hu et al. 2020, section 3.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from src.data.molecules.batch import MoleculeBatch
+from src.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
+from src.models.molecule_encoder import MoleculeEncoder
+from src.training.corruption import mask_atoms
+from src.training.objective import LossTerm, Objective, mean_of_batches
+
+
+class AttributeMasking(Objective):
+    """Cross-entropy on the element of `rate` of each molecule's atoms, at least one."""
+
+    model: MoleculeEncoder
+
+    def __init__(
+        self,
+        model: MoleculeEncoder,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        rate: float = 0.15,
+    ) -> None:
+        super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        self.rate = rate
+        self.predict_element = nn.Linear(model.output_width, ELEMENTS - 1)
+
+    def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
+        """Sum the cross-entropy over masked atoms."""
+        logits, element = self._masked(batch)
+        loss = nn.functional.cross_entropy(logits, element, reduction="sum")
+        return [LossTerm(loss, torch.tensor(float(len(element)), device=loss.device))]
+
+    def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
+        """Return masked-atom accuracy beside the share of the most common element."""
+
+        def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
+            logits, element = self._masked(batch)
+            right = (logits.argmax(1) == element).sum()
+            return torch.cat([right[None], torch.bincount(element, minlength=ELEMENTS)]), len(element)
+
+        accuracy, *shares = mean_of_batches(batches, counts)
+        return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}
+
+    def _masked(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        masked = mask_atoms(batch, self.rate, "attribute_masking")
+        atoms = torch.where(masked[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms)
+        embeddings = self.model.atom_embeddings(batch.with_atoms(atoms))
+        return self.predict_element(embeddings[masked]), batch.atoms[masked, 0]

@@ -1,0 +1,53 @@
+"""What a defence is: the owner's change to exactly one stage of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor, nn
+
+from src.data.records import Records
+
+Stage = Literal["none", "data", "training", "model", "answer"]
+
+
+@dataclass(frozen=True)
+class Defense:
+    """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
+
+    data: records the model is trained on; training: the loss it descends; model: the released network;
+    answer: what a query returns.
+    """
+
+    stage: ClassVar[Stage] = "none"
+
+    def records(self, records: Records, seed: int) -> Records:
+        """Data stage: return the records to train on instead."""
+        return records
+
+    def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
+        """Training stage: return the loss to descend instead."""
+        return loss
+
+    def model(self, model: nn.Module) -> nn.Module:
+        """Model stage: return the network to release instead."""
+        return model
+
+    def answer(self, call: str, values: np.ndarray, query: str) -> np.ndarray:
+        """Answer stage: return what the caller sees instead; the same `query` must get the same answer."""
+        return values
+
+    def guarantee(self) -> dict[str, Any] | None:
+        """State what is proven, with its unit and assumptions; None = empirical only."""
+        return None
+
+    def document(self) -> dict[str, Any]:
+        """Describe the defence by plain values, for keys and reports."""
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class NoDefense(Defense):
+    """The recipe as the owner wrote it."""

@@ -1,0 +1,54 @@
+"""Edge prediction: tell bonded from unbonded atom pairs (Hamilton et al. 2017; Hu et al. 2020, section 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from src.data.molecules.batch import MoleculeBatch
+from src.models.molecule_encoder import MoleculeEncoder
+from src.training.corruption import atom_draws
+from src.training.objective import LossTerm, Objective, mean_of_batches
+
+
+class EdgePrediction(Objective):
+    """Binary cross-entropy on h_u · h_v: every bond against one random unbonded pair of the same molecule."""
+
+    model: MoleculeEncoder
+
+    def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
+        """Sum the loss over bonds and over unbonded pairs."""
+        bonded, unbonded = self._scores(batch)
+        losses = nn.functional.softplus(-bonded), nn.functional.softplus(unbonded)
+        return [LossTerm(part.sum(), part.new_tensor(float(len(part)))) for part in losses]
+
+    def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
+        """Return the balanced accuracy of telling bonds from unbonded pairs by the sign of the score."""
+
+        def right(batch: MoleculeBatch) -> tuple[Tensor, float]:
+            bonded, unbonded = self._scores(batch)
+            return ((bonded > 0).double().mean() + (unbonded <= 0).double().mean())[None] / 2, 1.0
+
+        (accuracy,) = mean_of_batches(batches, right)
+        return {"bond_balanced_accuracy": accuracy, "chance": 0.5}
+
+    def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        atoms = self.model.atom_embeddings(batch)
+        once = batch.ends[0] < batch.ends[1]
+        bonds, pairs = batch.ends[:, once], unbonded_pairs(batch)
+        bonded, unbonded = ((atoms[first] * atoms[second]).sum(1) for first, second in (bonds, pairs))
+        return bonded, unbonded
+
+
+def unbonded_pairs(batch: MoleculeBatch) -> Tensor:
+    """Draw for every atom a partner in its molecule; keep pairs of distinct, unbonded atoms: (2, pairs)."""
+    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))[batch.molecule_of]
+    first = torch.arange(len(batch.atoms), device=batch.atoms.device)
+    offset = torch.minimum((atom_draws(batch, "edge_prediction") * sizes).long(), sizes - 1)
+    second = batch.first_atom[batch.molecule_of] + offset
+    atoms = len(batch.atoms)
+    bonded = torch.isin(first * atoms + second, batch.ends[0] * atoms + batch.ends[1])
+    kept = ~bonded & (first != second)
+    return torch.stack([first[kept], second[kept]])

@@ -1,0 +1,101 @@
+"""Trained once, found again: entries keyed by everything that changes the weights, and by nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from src.errors import InputError
+
+log = logging.getLogger("telltale")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Folders `<root>/<kind>/<key>/`, complete or absent; unfinished work lies in `<root>/.partial/`."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        try:
+            (self.root / ".partial").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                "paths.store", self.root, f"cannot be written ({error.strerror}); give a folder that can"
+            ) from error
+        if not os.access(self.root, os.W_OK):
+            raise InputError("paths.store", self.root, "cannot be written; give a folder that can")
+
+    def folder(self, kind: str, document: Mapping[str, Any]) -> Path:
+        """Return where the entry for `document` lies or would lie."""
+        return self.root / kind / key_of(document)
+
+    def find_or_make(
+        self, kind: str, document: Mapping[str, Any], make: Callable[[Path, Path], None]
+    ) -> tuple[Path, bool]:
+        """Return the entry's folder and whether it was there; make it if not.
+
+        make(entry, partial) writes the entry's files into `entry` and may keep checkpoints in `partial`, which
+        outlives an interruption. A lock keeps two jobs from making the same entry; the entry appears at once or
+        not at all.
+        """
+        final = self.folder(kind, document)
+        if final.exists():
+            return final, True
+        work = self.root / ".partial" / f"{kind}-{final.name}"
+        work.mkdir(parents=True, exist_ok=True)
+        with FileLock(work.with_suffix(".lock")):
+            if final.exists():
+                return final, True
+            log.info(self.explain_miss(kind, document))
+            entry, partial = work / "entry", work / "checkpoints"
+            shutil.rmtree(entry, ignore_errors=True)
+            entry.mkdir(parents=True)
+            partial.mkdir(exist_ok=True)
+            make(entry, partial)
+            (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            entry.replace(final)
+        shutil.rmtree(work, ignore_errors=True)
+        return final, False
+
+    def explain_miss(self, kind: str, document: Mapping[str, Any]) -> str:
+        """Say in one line why no entry serves: the nearest one, and the first field that differs."""
+        wanted = dict(_flatten(document))
+        nearest: tuple[int, str, str] | None = None
+        for file in sorted((self.root / kind).glob("*/entry.json"))[:500]:
+            there = dict(_flatten(json.loads(file.read_text())))
+            different = sorted(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
+            if different and (nearest is None or len(different) < nearest[0]):
+                first = different[0]
+                nearest = (
+                    len(different),
+                    file.parent.name,
+                    f"{first}: {there.get(first)} there, {wanted.get(first)} here",
+                )
+        if nearest is None:
+            return f"store: no {kind} yet"
+        return f"store: no such {kind}; the nearest, {nearest[1]}, differs in {nearest[0]} fields, first {nearest[2]}"
+
+
+def key_of(document: Mapping[str, Any]) -> str:
+    """Hash a document of plain values, independent of the order of its keys."""
+    text = json.dumps(document, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _flatten(part, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,203 @@
+"""Readers of SMILES files: nothing lost, nothing invented, every bad line told by its number."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rdkit import Chem
+
+from src.data.molecules import smiles_files
+from src.data.molecules.smiles_files import ReadMolecules, read_molecules
+from src.errors import InputError
+
+VALID = [
+    "CCO",
+    "OCC",
+    "c1ccccc1",
+    "C1=CC=CC=C1",
+    "C[C@H](N)O",
+    "F/C=C/F",
+    "[Na+].[Cl-]",
+    "N#Cc1ccncc1",
+    "*CC",
+]
+BROKEN = ["xyz", "C(", "c1ccc", "C1CC", "[Xx]", "N(C)(C)(C)(C)C", "CC\u00e9", "CC|", ")", "1", "C\x01"]
+
+entries = st.one_of(st.sampled_from(VALID), st.sampled_from(BROKEN), st.sampled_from(["", "   ", "# a comment", "\t"]))
+names = st.sampled_from(["", " name", "\tZINC0001", "  two words"])
+files = st.lists(st.tuples(entries, names), min_size=1, max_size=25)
+endings = st.sampled_from(["\n", "\r\n"])
+
+
+def read(text: str | bytes, name: str = "x.smi", max_invalid: float = 1.0, **options: object) -> ReadMolecules:
+    data = text.encode() if isinstance(text, str) else text
+    Path(name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return read_molecules([Path(name)], max_invalid=max_invalid, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def canonical(text: str) -> str:
+    return Chem.MolToSmiles(Chem.MolFromSmiles(text))
+
+
+# Many examples share the folder of one test: each overwrites the files of the one before.
+relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@relaxed
+@given(files, endings, st.booleans())
+def test_every_valid_line_is_found_once_and_every_bad_one_listed(
+    lines: list[tuple[str, str]], ending: str, mark: bool
+) -> None:
+    written = [text + (name if text.strip() else "") for text, name in lines]
+    data = ("\ufeff" if mark else "") + ending.join(written)
+    good = [text for text, _ in lines if text in VALID]
+    bad = [(number, text) for number, (text, _) in enumerate(lines, start=1) if text in BROKEN]
+    if not good:
+        with pytest.raises(InputError, match="no valid SMILES line"):
+            read(data)
+        return
+    found = read(data)
+    assert list(found.records.smiles) == list(dict.fromkeys(canonical(text) for text in good))
+    assert [(line.line, line.text) for line in found.invalid] == bad
+    assert found.lines == len(good) + len(bad)
+    assert found.duplicates == len(good) - len(found.records)
+
+
+@relaxed
+@given(files, st.randoms())
+def test_shuffled_file_gives_the_same_set(lines: list[tuple[str, str]], random: object) -> None:
+    texts = ["CCO", *(text for text, _ in lines)]
+    before = read("\n".join(texts))
+    random.shuffle(texts)  # type: ignore[attr-defined]
+    after = read("\n".join(texts))
+    assert set(before.records.smiles) == set(after.records.smiles)
+    assert sorted(line.text for line in before.invalid) == sorted(line.text for line in after.invalid)
+
+
+@relaxed
+@given(st.lists(st.sampled_from(VALID + BROKEN + ['"CC', 'a"b', "C,C"]), max_size=20))
+def test_all_formats_agree(texts: list[str]) -> None:
+    texts = ["CCO", *texts]
+    with Path("x.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["id", "SMILES"], *([number, text] for number, text in enumerate(texts))])
+    Path("x.csv.gz").write_bytes(gzip.compress(Path("x.csv").read_bytes()))
+    pq.write_table(pa.table({"id": range(len(texts)), "Smiles": texts}), "x.parquet")
+    results = {name: read("\n".join(texts), name) for name in ("x.smi", "x.smi.gz", "x.txt")}
+    for name in ("x.csv", "x.csv.gz", "x.parquet"):
+        results[name] = read_molecules([Path(name)], max_invalid=1.0)
+    expected = results["x.smi"]
+    for name, found in results.items():
+        shift = 1 if "csv" in name else 0  # the header
+        assert list(found.records.smiles) == list(expected.records.smiles), name
+        assert [bad.line - shift for bad in found.invalid] == [bad.line for bad in expected.invalid], name
+
+
+def test_open_quote_does_not_swallow_the_lines_up_to_the_next() -> None:
+    found = read('smiles,id\n"CC,1\nCCO,2\nCCN,3\n"CO",4\nDD",5\nCCC,"a\nb"\nCCCC,6\n', "x.csv")
+    assert list(found.records.smiles) == ["CCO", "CCN", "CO", "CCC", "CCCC"]
+    assert [bad.line for bad in found.invalid] == [2, 6]
+
+
+def test_empty_cell_and_short_row_are_invalid_lines() -> None:
+    found = read("id,smiles\n1,CCO\n2,\n3\n\n4,CC\n", "x.csv")
+    assert [bad.line for bad in found.invalid] == [3, 4]
+    assert found.lines == 4
+
+
+def test_csv_column_is_found_in_any_case_or_by_name() -> None:
+    assert len(read("ID,Canonical_SMILES\n1,CC\n", "x.csv").records) == 1
+    assert len(read("ID,structure\n1,CC\n", "x.csv", column="structure").records) == 1
+
+
+def test_several_files_are_one_set() -> None:
+    Path("a.smi").write_text("CCO\nxyz\n")
+    Path("b.csv").write_text("smiles\nOCC\nCC\n???\n")
+    found = read_molecules([Path("a.smi"), Path("b.csv")], max_invalid=0.5)
+    assert list(found.records.smiles) == ["CCO", "CC"]
+    assert [(bad.file.name, bad.line) for bad in found.invalid] == [("a.smi", 2), ("b.csv", 4)]
+
+
+def test_second_reading_comes_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read("smiles,y\nCCO,1\nxyz,\nCC,\n", "x.csv", cache="kept", label_columns=["y"])
+    monkeypatch.setattr(smiles_files, "canonicalise", None)  # a call would fail
+    Path("x.csv").rename("moved.csv")
+    second = read_molecules([Path("moved.csv")], max_invalid=1.0, cache="kept", label_columns=["y"])
+    assert list(second.records.smiles) == list(first.records.smiles)
+    assert str(second.records.labels) == str(first.records.labels)
+    assert [(bad.file.name, bad.line) for bad in second.invalid] == [("moved.csv", 3)]
+
+
+def test_damaged_cache_is_made_again() -> None:
+    read("CCO\n", cache="kept")
+    (kept,) = Path("kept").glob("*.parquet")
+    kept.write_bytes(kept.read_bytes()[:50])
+    assert list(read("CCO\n", cache="kept").records.smiles) == ["CCO"]
+
+
+def test_changed_file_is_read_anew() -> None:
+    read("CCO\n", cache="kept")
+    assert list(read("CCN\n", cache="kept").records.smiles) == ["CCN"]
+
+
+def test_invalid_lines_can_be_written_for_the_user() -> None:
+    read('CCO\nx,"yz\n').write_invalid(Path("invalid.csv"))
+    with Path("invalid.csv").open(newline="") as stream:
+        assert list(csv.reader(stream)) == [["file", "line", "text"], ["x.smi", "2", 'x,"yz']]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options", "told"),
+    [
+        ("CCO\nxyz\n", "x.smi", {"max_invalid": 0.1}, "dataset.max_invalid=0.1: 50.0% of lines (1 of 2)"),
+        ("CCO\n", "x.smi", {"max_invalid": 2}, "dataset.max_invalid=2: expected a share"),
+        ("CCO\n", "x.smi", {"max_invalid": "much"}, "dataset.max_invalid=much: expected a share"),
+        ("xyz\n", "x.smi", {}, "no valid SMILES line among 1"),
+        ("", "x.smi", {}, "no valid SMILES line among 0"),
+        ("", "x.csv", {}, "dataset.column=null: no such column in x.csv"),
+        ("a,b\nCC,1\n", "x.csv", {}, "it has: a, b"),
+        ("a,b\nCC,1\n", "x.csv", {"column": "c"}, "dataset.column=c: no such column in x.csv; it has: a, b"),
+        ("CC\n", "x.smi", {"column": "c"}, "dataset.column=c: x.smi has no columns"),
+        ("smiles,y\nCC,hot\n", "x.csv", {"label_columns": ["y"]}, "x.csv:2, column y, holds 'hot'"),
+        ("smiles\nCC\n", "x.csv", {"label_columns": ["y"]}, "dataset.column=y: no such column"),
+        ("CC", "x.sdf", {}, "dataset.root=x.sdf: expected a file that ends in .smi"),
+        ("CC", "x.parquet", {}, "dataset.root=x.parquet: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_the_field(
+    text: str, name: str, options: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        read(text, name, **options)  # type: ignore[arg-type]
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["x.smi.gz", "x.csv.gz"])
+def test_truncated_gzip_is_an_input_error(name: str) -> None:
+    Path(name).write_bytes(gzip.compress(b"smiles\nCCO\n" * 50)[:30])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_molecules([Path(name)])
+
+
+def test_missing_file_is_an_input_error() -> None:
+    for cache in (None, "kept"):
+        with pytest.raises(InputError, match=r"dataset\.root=gone\.smi"):
+            read_molecules([Path("gone.smi")], cache=cache)
+
+
+def test_cache_that_cannot_be_written_is_an_input_error() -> None:
+    Path("taken").write_text("a file")
+    with pytest.raises(InputError, match=r"dataset\.cache=taken"):
+        read("CCO\n", cache="taken")

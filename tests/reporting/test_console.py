@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from src.evaluation.extraction import LeakageEstimate
+from src.evaluation.statistics import Estimate
+from src.reporting.console import (
+    Heading,
+    interval,
+    leakage_sentence,
+    print_summary,
+    print_sweep_table,
+    verdict,
+)
+
+
+def estimate(value: float, low: float, high: float, note: str = "") -> Estimate:
+    return Estimate(
+        value,
+        np.linspace(low - 0.025 * (high - low) / 0.95, high + 0.025 * (high - low) / 0.95, 1001),
+        9,
+        note,
+    )
+
+
+def printed(width: int = 140) -> tuple[Console, io.StringIO]:
+    stream = io.StringIO()
+    return Console(file=stream, width=width), stream
+
+
+def test_an_interval_reads_as_a_person_expects() -> None:
+    assert interval(estimate(0.512, 0.48, 0.54)) == "0.512 [0.48, 0.54]"
+    assert interval(estimate(0.0, -0.001, 0.001)) == "0.000 [0.00, 0.00]"  # and not "-0.00"
+    assert interval(Estimate.exact(2860, 2860)) == "2,860"
+    assert interval(None) == interval(Estimate.exact(float("nan"), 0)) == "–"
+
+
+@pytest.mark.parametrize(
+    ("low", "note", "word"),
+    [(0.51, "", "leaks"), (0.49, "", "no evidence"), (0.6, "cannot tell: 5 of 300", "cannot tell: 5 of 300")],
+)
+def test_verdict_words(low: float, note: str, word: str) -> None:
+    assert verdict(estimate(0.6, low, 0.7, note)) == word
+
+
+def test_a_number_without_interval_cannot_tell() -> None:
+    assert verdict(Estimate.exact(0.9, 3)).startswith("cannot tell")
+
+
+def test_leakage_says_over_which_control_and_whether() -> None:
+    assert leakage_sentence(LeakageEstimate(0.1, 0.02, 0.2, 9, "disjoint")).endswith(
+        "over disjoint: above every control"
+    )
+    assert leakage_sentence(LeakageEstimate(-0.1, -0.2, 0.0, 9, "chance")) == (
+        "-0.100 [-0.20, 0.00] over chance: not above the control"
+    )
+
+
+def test_the_summary_holds_every_row_and_every_line() -> None:
+    console, stream = printed()
+    row = {"auc": estimate(0.6, 0.55, 0.65, "for one model only")}
+    print_summary(
+        Heading("tmi", "gin", "infograph", "none", "smoke", "moses[all]", {"members": 1000}),
+        row,
+        ["auc", "nobody_has_this"],
+        rivals={"random": {}},
+        controls={"untrained": row},
+        leakage={"auc": LeakageEstimate(0.1, 0.02, 0.2, 9, "untrained")},
+        discordant=estimate(0.6, 0.4, 0.7),
+        queries={"embeddings": 1200},
+        seconds={"train": 1.25},
+        report="outputs/report.html",
+        console=console,
+    )
+    text = stream.getvalue()
+    for part in (
+        "tmi on gin, infograph; defence none; scale smoke",
+        "moses[all]: 1,000 members",  # square brackets are text here, not rich's markup
+        "0.600 [0.55, 0.65]",
+        "rival random",
+        "control untrained",
+        "leakage  auc +0.100 [0.02, 0.20] over untrained: above every control",
+        "no evidence: 0.600 [0.40, 0.70]",
+        "note  auc: for one model only",
+        "1,200 (embeddings 1,200)",
+        "train 1.2",
+        "outputs/report.html",
+    ):
+        assert part in text, part
+    assert "nobody" not in text
+
+
+def test_a_narrow_console_keeps_all_numbers() -> None:
+    console, stream = printed(60)
+    row = {f"metric_{i}": estimate(0.6 + i / 100, 0.55, 0.65) for i in range(3)}
+    print_summary(Heading("a", "b", "c", "d", "e", "f"), row, list(row), console=console)
+    assert "[0.55, 0.65]" in stream.getvalue()
+    assert all(value in stream.getvalue() for value in ("0.600", "0.610", "0.620")) and "…" not in stream.getvalue()
+
+
+def test_the_sweep_table_shows_failed_jobs_too() -> None:
+    console, stream = printed()
+    print_sweep_table(
+        [{"seed": 0, "auc": estimate(0.6, 0.5, 0.7)}, {"seed": 1, "auc": None, "status": "failed"}],
+        console=console,
+    )
+    assert "0.600 [0.50, 0.70]" in stream.getvalue() and "failed" in stream.getvalue()

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.evaluation.statistics import Band, Estimate
+from src.reporting import figures
+
+BAND = Band(np.array([0.01, 0.1, 1]), np.array([0.0, 0.3, 1]), np.array([0.0, 0.2, 1]), np.array([0.1, 0.4, 1]))
+UNDEFINED = Band(BAND.x, *(np.full(3, np.nan),) * 3)
+ROLES = {"target": "target", "mlp": "rival", "untrained": "control"}
+CURVES = {"target": BAND, "mlp": BAND, "untrained": UNDEFINED}
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        lambda: figures.precision_curves(CURVES, ROLES, base_rate=0.3),
+        lambda: figures.roc_figure(CURVES, ROLES),
+        lambda: figures.score_histograms(np.arange(9.0), np.arange(9) > 4, np.arange(9) > 6),
+        lambda: figures.score_histograms(np.array([[0, 1, -np.inf]] * 2), np.zeros((2, 3)), np.ones(3)),
+        lambda: figures.mixing_histogram(np.random.default_rng(0).random((2, 50))),
+        lambda: figures.forest({"target": Estimate(0.6, np.ones(4), 4), "exact": Estimate.exact(0.5, 1)}, ROLES),
+        lambda: figures.precision_curves({}),
+        lambda: figures.roc_figure({}),
+        lambda: figures.mixing_histogram(np.empty((1, 0))),
+    ],
+)
+def test_every_figure_is_drawn_and_saved_even_of_nothing(figure: object, tmp_path: Path) -> None:
+    path = figures.save_png(figure(), tmp_path / "deep" / "figure.png", dpi=50)  # type: ignore[operator]
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_target_rivals_and_controls_look_different() -> None:
+    axes = figures.precision_curves(dict.fromkeys(ROLES, BAND), ROLES).axes[0]
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == 3 and len({style for _, style in looks}) == 3
+
+
+def test_drawing_leaves_the_callers_settings_alone() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figures.roc_figure(CURVES)
+    assert dict(matplotlib.rcParams) == before

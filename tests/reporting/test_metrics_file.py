@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.evaluation.extraction import LeakageEstimate
+from src.evaluation.statistics import Estimate
+from src.reporting.metrics_file import metrics_document, write_json
+
+
+def strict(path: Path) -> dict:
+    def refuse(token: str) -> None:
+        raise AssertionError(f"{token} is not JSON")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_metrics_json_has_the_documented_layout_and_no_nan(tmp_path: Path) -> None:
+    auc = Estimate(0.6, np.array([0.5, 0.7]), 10, plan="p")
+    undefined = Estimate(float("nan"), np.array([np.nan]), 0, "why")
+    document = metrics_document(
+        {"auc": auc, "novel_auc": undefined},
+        controls={"untrained": {"auc": auc}},
+        rivals={"random": {"auc": auc}},
+        leakage={"auc": LeakageEstimate(0.1, float("nan"), 0.2, 10, "untrained")},
+        target={"loss": np.float32(np.inf), "rows": np.arange(2)},
+        queries={"embeddings": np.int64(5)},
+        seconds={"train": 1.23456},
+    )
+    read = strict(write_json(tmp_path / "deep" / "metrics.json", document))
+    groups = ["metrics", "controls", "rivals", "leakage", "guarantee", "target", "queries", "seconds"]
+    assert list(read) == groups
+    assert list(read["metrics"]["auc"]) == ["value", "low", "high", "n"]
+    assert read["metrics"]["novel_auc"] == {"value": None, "low": None, "high": None, "n": 0, "note": "why"}
+    assert read["leakage"]["auc"] == {"value": 0.1, "low": None, "high": 0.2, "n": 10, "control": "untrained"}
+    assert read["guarantee"] is None and read["target"] == {"loss": None, "rows": [0, 1]}
+    assert read["queries"] == {"embeddings": 5} and read["seconds"] == {"train": 1.235}
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "metrics.json", {"a": 1})
+    with pytest.raises(TypeError, match="no place"):
+        write_json(path, {"a": object()})
+    assert strict(path) == {"a": 1} and [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_mappings_keep_their_order_and_sets_get_one(tmp_path: Path) -> None:
+    read = strict(write_json(tmp_path / "x.json", {"b": {3, 1, 2}, "a": (True, np.bool_(False), Path("x"))}))
+    assert list(read) == ["b", "a"] and read["b"] == [1, 2, 3] and read["a"] == [True, False, "x"]
