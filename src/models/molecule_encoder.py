@@ -108,7 +108,7 @@ class BondEmbedding(nn.Module):
         """Look both embeddings up and add them."""
         # type and direction have 18 combinations: one small table, one look-up on the long axis
         table = (self.bond_type.weight[:, None] + self.direction.weight[None]).flatten(0, 1)
-        return table[bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1]]
+        return nn.functional.embedding(bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1], table)
 
 
 def with_self_loops(batch: MoleculeBatch) -> tuple[Tensor, Tensor]:

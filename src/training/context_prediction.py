@@ -69,10 +69,11 @@ class ContextPrediction(Objective):
         centre = centre[present]
         # places of this process's molecules among all that have a context
         mine = begin_among_present(begin, present) + torch.arange(len(centre), device=centre.device)
-        own = (centre * contexts[mine]).sum(1)
+        own = (centre * contexts.index_select(0, mine)).sum(1)
         shifts = torch.arange(1, self.negatives + 1, device=centre.device)
-        others = contexts[(mine[:, None] + shifts) % len(contexts)]
-        return own, (centre[:, None] * others).sum(2)
+        # index_select, not indexing: its gradient adds up in a fixed order
+        others = contexts.index_select(0, ((mine[:, None] + shifts) % len(contexts)).flatten())
+        return own, (centre[:, None] * others.view(len(centre), self.negatives, -1)).sum(2)
 
     def _contexts(self, batch: MoleculeBatch, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         context = batch.keep_atoms(outer)

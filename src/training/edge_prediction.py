@@ -38,8 +38,9 @@ class EdgePrediction(Objective):
         atoms = self.model.atom_embeddings(batch)
         once = batch.ends[0] < batch.ends[1]
         bonds, pairs = batch.ends[:, once], unbonded_pairs(batch)
-        bonded, unbonded = ((atoms[first] * atoms[second]).sum(1) for first, second in (bonds, pairs))
-        return bonded, unbonded
+        # index_select, not indexing: its gradient adds up in a fixed order, so that equal seeds give equal weights
+        bonded, unbonded = (atoms.index_select(0, ends.flatten()).view(2, -1, atoms.shape[1]) for ends in (bonds, pairs))
+        return bonded.prod(0).sum(1), unbonded.prod(0).sum(1)
 
 
 def unbonded_pairs(batch: MoleculeBatch) -> Tensor:
