@@ -66,6 +66,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         seconds=run.seconds,
     )
     write_json(run.folder / "metrics.json", document)
+    write_replicates(outcome.scored, run.folder / "replicates.npz")
     heading, headlines = _heading(run, pools, target), headlines_of(target)
     _page(run, outcome, heading, headlines, drawn)
     _log(run, outcome, drawn, headlines)
@@ -84,6 +85,16 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         notes=_notes(outcome),
     )
     return document
+
+
+def write_replicates(scored: Scored, file: Path) -> None:
+    """Keep "name/metric" -> (1 + replicates,): with them, later analyses pair and pool runs."""
+    arrays = {
+        f"{name}/{metric}": np.concatenate([[one.value], one.replicates]).astype(np.float32)
+        for name, metrics in scored.metrics.items()
+        for metric, one in metrics.items()
+    }
+    np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 @singledispatch

@@ -37,10 +37,13 @@ class EdgePrediction(Objective):
     def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         atoms = self.model.atom_embeddings(batch)
         once = batch.ends[0] < batch.ends[1]
-        bonds, pairs = batch.ends[:, once], unbonded_pairs(batch)
-        # index_select, not indexing: its gradient adds up in a fixed order, so that equal seeds give equal weights
-        bonded, unbonded = (atoms.index_select(0, ends.flatten()).view(2, -1, atoms.shape[1]) for ends in (bonds, pairs))
-        return bonded.prod(0).sum(1), unbonded.prod(0).sum(1)
+        return _dot_products(atoms, batch.ends[:, once]), _dot_products(atoms, unbonded_pairs(batch))
+
+
+def _dot_products(atoms: Tensor, pairs: Tensor) -> Tensor:
+    # index_select, not indexing: its gradient adds up in a fixed order, so that equal seeds give equal weights
+    first, second = atoms.index_select(0, pairs[0]), atoms.index_select(0, pairs[1])
+    return (first * second).sum(1)
 
 
 def unbonded_pairs(batch: MoleculeBatch) -> Tensor:

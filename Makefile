@@ -1,0 +1,42 @@
+# Every target sets up what it needs: a virtual environment in .venv with the project in it.
+PYTHON ?= python3
+ARGS ?= attack=molextract model=gin
+PAPER ?= molextract
+SCALE ?= small
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint bench reproduce-paper clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,fcd]" -c constraints.txt
+	@touch $@
+
+run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for another
+	$(BIN)/python -m src.run $(ARGS)
+
+test: $(READY) lint  ## lint, types, tests
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check src scripts tests
+	$(BIN)/ruff format --check src scripts tests
+	$(BIN)/mypy
+
+bench: $(READY)  ## measure our speed against alternatives, write docs/benchmarks.md
+	$(BIN)/python -m scripts.bench
+
+reproduce-paper: $(READY)  ## test a paper's claims: PAPER=molextract SCALE=small
+	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)
+
+clean:  ## remove the environment and caches; outputs stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find src scripts tests -name __pycache__ -type d -exec rm -rf {} +
