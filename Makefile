@@ -21,7 +21,7 @@ run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for anothe
 	$(BIN)/python -m src.run $(ARGS)
 
 test: $(READY) lint  ## lint, types, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

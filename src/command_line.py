@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import inspect
+import os
 import re
+import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.errors import InputError
@@ -25,8 +31,42 @@ def register_resolvers() -> None:
 
 def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:
     """Choose among a setting's three values."""
-    chosen = dict(zip(SCALES, (smoke, small, paper), strict=True))[_root_.scale.name]
+    scale = _root_.scale.name
+    if scale not in SCALES:
+        raise InputError("scale.name", scale, f"one of {', '.join(SCALES)}")
+    chosen = dict(zip(SCALES, (smoke, small, paper), strict=True))[scale]
     return OmegaConf.create(chosen) if isinstance(chosen, list) else chosen
+
+
+def check_options(cfg: DictConfig, **others: Any) -> None:
+    """Refuse, by InputError, an option that its constructor does not have or whose value is of another type.
+
+    Reads every group with a `_target_`, and `others`: group -> what is built of it. Ranges are the constructors'
+    own business.
+    """
+    groups: Any = {str(group): options for group, options in cfg.items()}
+    for group, options in groups.items():
+        if isinstance(options, Mapping) and "_target_" in options:
+            _check_group(group, options, _imported(f"{group}._target_", options["_target_"]))
+        elif group in others:
+            _check_group(group, options, others[group])
+
+
+def _check_group(group: str, options: Any, target: Any) -> None:
+    if not isinstance(options, Mapping):
+        raise InputError(group, options, "no value of its own; set one of its keys")
+    declared = get_type_hints(target if inspect.isfunction(target) else target.__init__)
+    parameters = inspect.signature(target).parameters
+    open_ended = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    for name, value in options.items():
+        if name.startswith("_"):
+            continue
+        if name not in parameters and not open_ended:
+            valid = sorted(parameters)
+            raise InputError(f"{group}.{name}", value, f"no such key{_nearest(name, valid)}; one of {', '.join(valid)}")
+        if name in declared and not _fits(value, declared[name]):
+            shown = "null" if value is None else value
+            raise InputError(f"{group}.{name}", shown, f"expected {_in_words(declared[name])}")
 
 
 def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
@@ -44,13 +84,14 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
             return BAD_INPUT, f"error: {_bad_key(cause)}"
     if isinstance(error, InstantiationException):
         return BAD_INPUT, f"error: {_bad_argument(error)}"
-    if isinstance(error, HydraException):
-        return BAD_INPUT, f"error: {_one_line(str(error))}"
-    if isinstance(error, OSError) and any("hydra" in frame.filename for frame in _frames(error)):
+    if isinstance(error, OSError) and _makes_run_folder(error):
+        field = "hydra.sweep.dir" if {"-m", "--multirun"} & set(sys.argv) else "hydra.run.dir"
         return (
             BAD_INPUT,
-            f"error: hydra.run.dir={error.filename}: cannot be written ({error.strerror}); give a folder that can",
+            f"error: {field}={error.filename}: cannot be written ({error.strerror}); give a folder that can",
         )
+    if isinstance(error, HydraException) or not _reached_our_code(error):
+        return BAD_INPUT, f"error: {_one_line(str(error))}"
     return FAILED, "".join(traceback.format_exception(error)).rstrip()
 
 
@@ -65,8 +106,56 @@ def _causes(error: BaseException | None) -> Any:
         error = error.__cause__ or error.__context__
 
 
-def _frames(error: BaseException) -> list[traceback.FrameSummary]:
-    return list(traceback.extract_tb(error.__traceback__))
+def _files(error: BaseException) -> list[str]:
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def _reached_our_code(error: BaseException) -> bool:
+    """Tell whether anything of ours but the entry was running, or Hydra was still composing."""
+    ours = {str(file) for file in Path(__file__).parent.rglob("*.py") if file.name != "run.py"}
+    return any(name in ours for name in _files(error))
+
+
+def _makes_run_folder(error: OSError) -> bool:
+    """Tell whether it was Hydra itself that could not write."""
+    return not _reached_our_code(error) and any(f"{os.sep}hydra{os.sep}" in name for name in _files(error))
+
+
+def _imported(field: str, path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(field, path, f"cannot be imported ({error})") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value of the configuration is of the annotated type; unknown annotations take anything."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in arguments)
+    if origin in (list, tuple, Sequence):
+        return (
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(_fits(one, arguments[0]) for one in value)
+        )
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint in (bool, str, NoneType):
+        return isinstance(value, hint)
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    if get_args(hint):
+        if get_origin(hint) in (Union, UnionType):
+            return " or ".join(_in_words(one) for one in get_args(hint))
+        return f"a list, each {_in_words(get_args(hint)[0])}"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
+    return names.get(hint, str(hint))
 
 
 def _one_line(text: str) -> str:

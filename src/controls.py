@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from src.attacks.base import Attack
 from src.data.seeds import derive
 from src.errors import InputError
 from src.game import Game, World
+from src.training.release import Release
 
 
 class Control(Protocol):
@@ -34,8 +36,8 @@ class Untrained:
         """Replace every victim by an untrained model."""
         seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
         recipe, auxiliary = game.recipe, game.pools.auxiliary
-        releases = [recipe.untrained(auxiliary, seed).restricted(attack.access) for seed in seeds]
-        return game.world(attack.access).with_releases(tuple(releases))
+        releases = [recipe.untrained(auxiliary, seed) for seed in seeds]
+        return _world_of(releases, game, attack)
 
 
 class Disjoint:
@@ -58,4 +60,9 @@ class Disjoint:
             f"disjoint control {victim}" if game.victims > 1 else "disjoint control" for victim in range(game.victims)
         ]
         releases = game.recipe.train_many(game.pools.disjoint, rows, seeds, names)
-        return game.world(attack.access).with_releases(tuple(release.restricted(attack.access) for release in releases))
+        return _world_of(releases, game, attack)
+
+
+def _world_of(releases: Sequence[Release], game: Game, attack: Attack) -> World:
+    budget = game.knowledge.query_budget
+    return game.world(attack.access).with_releases(tuple(one.restricted(attack.access, budget) for one in releases))

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.logging import RichHandler
 
 from src.attacks.base import Attack
+from src.command_line import check_options
 from src.controls import Control
-from src.data.pools import Pools, PoolSizes, deal
+from src.data.pools import PoolSizes, deal
+from src.data.records import Records
 from src.data.seeds import checked_seed, derive
 from src.errors import InputError
-from src.evaluation.score import evaluate
+from src.evaluation.score import checked_replicates, evaluate
 from src.game import Game
-from src.reporting.report import Outcome, report
+from src.reporting.outcome import Outcome
+from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
+from src.training.preparation import initial_objective
 from src.training.recipe import Recipe
 from src.training.store import Store
 
@@ -33,10 +37,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     seed = checked_seed(cfg.seed)
     _log_to_stderr()
     with RunFolder(Path(HydraConfig.get().runtime.output_dir), cfg) as job:
-        pools = job.timed("data", lambda: _pools(cfg, job, seed))
+        check_options(cfg, pools=PoolSizes)
+        replicates = checked_replicates(cfg.evaluation.replicates)
+        records = job.timed("data", lambda: _records(cfg, job))
         attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
         recipe = attack.tamper(_recipe(cfg, job)).protect(defense)  # the owner has the last word
-        require_compatible(attack, recipe, pools)
+        require_compatible(attack, recipe, records)
+        pools = deal(records, PoolSizes(**cfg.pools), derive(seed, "pools"))
 
         game = Game(pools, recipe, cfg.victims, seed)  # alone knows who is in which model
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
@@ -57,7 +64,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         truth = game.unseal()  # first and only opening
         names = tuple(name for name in evidence if name != "target" and evidence[name] is not None)
         everything = {**evidence, **rivals}
-        scored = job.timed("evaluation", lambda: evaluate(everything, truth, names, cfg.evaluation.replicates, seed))
+        scored = job.timed("evaluation", lambda: evaluate(everything, truth, names, replicates, seed))
         utility = job.timed("evaluation", game.utility)
         outcome = Outcome(
             everything,
@@ -72,35 +79,37 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         return report(job, outcome, pools)
 
 
-def require_compatible(attack: Attack, recipe: Recipe, pools: Pools[Any]) -> None:
-    """Refuse, before anything is trained, a combination of attack, model, objective and data that makes no sense."""
-    for field, target in (("model", recipe.model), ("objective", recipe.objective)):
-        named: Any = get_class(target["_target_"])
-        accepts = named.accepts
-        if pools.kind != accepts:
-            name = HydraConfig.get().runtime.choices[field]
-            raise InputError(
-                field,
-                name,
-                f"takes {accepts}, but {pools.source} holds {pools.kind}; choose a data set of {accepts}",
-            )
-    if pools.kind not in attack.accepts:
+def require_compatible(attack: Attack, recipe: Recipe, records: Records) -> None:
+    """Refuse, before anything is trained, options out of range and what makes no sense together."""
+    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    objective = initial_objective(recipe.model, recipe.objective, seed=0)
+    for field, part in (("model", objective.model), ("objective", objective)):
+        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
+        if kind != accepts:
+            expected = f"takes {accepts}, but {records.source} holds {kind}; choose a data set of {accepts}"
+            raise InputError(field, choices[field], expected)
+    if kind not in attack.accepts:
         kinds = " or ".join(sorted(attack.accepts))
-        raise InputError("attack", type(attack).__name__, f"works on {kinds}, but {pools.source} holds {pools.kind}")
+        raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
 
 
-def _pools(cfg: DictConfig, job: RunFolder, seed: int) -> Pools[Any]:
+def _records(cfg: DictConfig, job: RunFolder) -> Records:
     loaded = instantiate(cfg.dataset, _convert_="all")
     if loaded.invalid:
         loaded.write_invalid(job.folder / "invalid_records.csv")
         log.warning(f"{len(loaded.invalid)} of {loaded.lines} records could not be read; listed in invalid_records.csv")
-    return deal(loaded.records, PoolSizes(**cfg.pools), derive(seed, "pools"))
+    return loaded.records
 
 
 def _recipe(cfg: DictConfig, job: RunFolder) -> Recipe:
     model: Any = OmegaConf.to_container(cfg.model)
     objective: Any = OmegaConf.to_container(cfg.objective)
-    trainer = instantiate(cfg.trainer, fast_dev_run=cfg.debug.fast_dev_run, profiler=cfg.debug.profiler)
+    batches, profiler = cfg.debug.fast_dev_run, cfg.debug.profiler
+    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
+        raise InputError("debug.fast_dev_run", batches, "a whole number of batches, 0 = all")
+    if profiler not in (None, "simple", "advanced"):
+        raise InputError("debug.profiler", profiler, "one of null, simple, advanced")
+    trainer = instantiate(cfg.trainer, fast_dev_run=batches, profiler=profiler)
     store = Store(Path(cfg.paths.store))
     return Recipe(model, objective, trainer, store, instantiate(cfg.executor), job.logger.log_scalars)
 

@@ -36,19 +36,23 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class World:
-    """All that an attack ever sees: one release per victim, and its knowledge."""
+    """All that an attack ever sees: one release per victim, and its knowledge.
+
+    _shadows: for each victim the other victims' models and a copy of their membership rows; with one victim there
+    is none, and nothing here tells its members.
+    """
 
     releases: tuple[Release, ...]
     knowledge: Knowledge
-    _shadow_rows: np.ndarray
+    _shadows: tuple[tuple[tuple[Release, ...], np.ndarray], ...]
 
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
         """Return the other victims as shadow models of `victim`, with their membership rows, never its own.
 
-        Leave-one-out: (models - 1) releases and (models - 1, challenge points) bool.
+        Leave-one-out: (models - 1) releases and (models - 1, challenge points) bool. Asking them costs no query:
+        the attacker trained them.
         """
-        others = [place for place in range(len(self.releases)) if place != victim]
-        return tuple(self.releases[place] for place in others), self._shadow_rows[others]
+        return self._shadows[victim]
 
     @property
     def queries(self) -> Counter[str]:
@@ -62,7 +66,7 @@ class World:
         )
 
     def with_releases(self, releases: tuple[Release, ...]) -> Self:
-        """Return a world with other releases: for a control."""
+        """Return a world with other releases and the same shadows: for a control."""
         return replace(self, releases=releases)
 
 
@@ -115,7 +119,13 @@ class Game:
     def world(self, access: frozenset[str]) -> World:
         """Have the victims trained and show them under a threat model."""
         releases = tuple(release.restricted(access, self.knowledge.query_budget) for release in self._releases)
-        return World(releases, self.knowledge, self._members[:, self._shown])
+        return World(releases, self.knowledge, tuple(self._shadows(victim, access) for victim in range(self.victims)))
+
+    def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
+        others = [*self._releases[:victim], *self._releases[victim + 1 :]]
+        rows = np.delete(self._members, victim, axis=0)[:, self._shown]  # a copy, without the victim's own row
+        rows.setflags(write=False)
+        return tuple(other.restricted(access) for other in others), rows
 
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""

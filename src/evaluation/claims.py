@@ -91,7 +91,7 @@ def judge(claim: Claim, results: Results, seed: int = 0) -> Tested:
     """Test one claim; results that are missing give "cannot tell"."""
     if claim.quantity is None:
         return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, claim.cannot_tell or "")
-    seeds = sorted({number for _, number in results})
+    seeds = sorted({number for _, number in results}) or [0]
     try:
         main = over_seeds([per_seed(claim.quantity, results, number) for number in seeds], seed)
         beyond = {

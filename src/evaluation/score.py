@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,25 +14,39 @@ from src.data.seeds import derive
 from src.errors import InputError
 from src.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
 from src.evaluation.frechet import frechet_chemnet_distance
-from src.evaluation.membership import score_membership
+from src.evaluation.membership import membership_roc, score_membership
 from src.evaluation.statistics import Band, Estimate, Resampling
-from src.evidence import ExtractedMolecules
+from src.evidence import ExtractedMolecules, MembershipScores
 from src.truth import Truth
 
+E = TypeVar("E", ExtractedMolecules, MembershipScores)
 Metrics = dict[str, Estimate]
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
 
 @dataclass(frozen=True)
 class Scored:
-    """metrics: evidence name -> metric name -> estimate; leakage: target minus its controls.
+    """metrics: evidence name -> metric name -> estimate; leakage: target minus its controls."""
+
+    metrics: Mapping[str, Metrics]
+    leakage: Mapping[str, LeakageEstimate]
+
+
+@dataclass(frozen=True)
+class ScoredMembership(Scored):
+    """roc: evidence name -> ROC curve with its band."""
+
+    roc: Mapping[str, Band]
+
+
+@dataclass(frozen=True)
+class ScoredExtraction(Scored):
+    """What more is known of extracted molecules.
 
     curves, novel_curves: precision against K by evidence name; hits, exact_hits, hits_disjoint: (victims,
     candidates) bool, the candidate is part of a training molecule of G, is one, is part of one of G'.
     """
 
-    metrics: Mapping[str, Metrics]
-    leakage: Mapping[str, LeakageEstimate]
     curves: Mapping[str, Band]
     novel_curves: Mapping[str, Band]
     hits: np.ndarray
@@ -42,10 +56,16 @@ class Scored:
 
 def evaluate(evidence: Mapping[str, Any], truth: Truth, controls: Sequence[str], replicates: int, seed: int) -> Scored:
     """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
-        raise InputError("evaluation.replicates", replicates, "a whole number from 2")
+    checked_replicates(replicates)
     present = {name: one for name, one in evidence.items() if one is not None}
     return _evaluate(present["target"], present, truth, controls, replicates, derive(seed, "bootstrap"))
+
+
+def checked_replicates(replicates: object) -> int:
+    """Return a usable number of bootstrap replicates; InputError for anything else."""
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
+        raise InputError("evaluation.replicates", replicates, "a whole number from 2")
+    return replicates
 
 
 @singledispatch
@@ -68,8 +88,9 @@ def _(
     controls: Sequence[str],
     replicates: int,
     seed: int,
-) -> Scored:
+) -> ScoredExtraction:
     hits, exact_hits = matches(target, truth)
+    evidence = {name: _for_every_victim(one, len(hits)) for name, one in evidence.items()}
     plan = resampling(len(truth.members), len(np.unique(target.templates)), replicates, seed)
     metrics = {name: score_extraction(one, hits, exact_hits, plan) for name, one in evidence.items()}
     for name, one in evidence.items():
@@ -80,7 +101,7 @@ def _(
         hits_disjoint = np.tile(found, (len(truth.members), 1))
         metrics["target"]["discordant_auc"] = discordant(target, evidence["disjoint"], hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
-    return Scored(
+    return ScoredExtraction(
         metrics=metrics,
         leakage=leakage(metrics["target"], {name: metrics[name] for name in controls if name in metrics}, names),
         curves={name: precision_curve(one, hits, plan) for name, one in evidence.items()},
@@ -88,6 +109,27 @@ def _(
         hits=hits,
         exact_hits=exact_hits,
         hits_disjoint=hits_disjoint,
+    )
+
+
+@_evaluate.register
+def _(
+    target: MembershipScores,
+    evidence: Mapping[str, MembershipScores],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> ScoredMembership:
+    victims, points = truth.membership.shape
+    evidence = {name: _for_every_victim(one, victims) for name, one in evidence.items()}
+    plan = resampling(victims, points, replicates, seed)
+    metrics = {name: score_membership(one, truth.membership, plan) for name, one in evidence.items()}
+    others = {name: metrics[name] for name in controls if name in metrics}
+    return ScoredMembership(
+        metrics=metrics,
+        leakage=leakage(metrics["target"], others, list(metrics["target"])),
+        roc={name: membership_roc(one, truth.membership, plan) for name, one in evidence.items()},
     )
 
 
@@ -103,6 +145,13 @@ def resampling(victims: int, clusters: int, replicates: int, seed: int) -> Resam
     if victims == 1:
         return Resampling.over(clusters, replicates, seed=seed)
     return Resampling.crossed(victims, clusters, replicates, seed=seed)
+
+
+def _for_every_victim(evidence: E, victims: int) -> E:
+    """Repeat a guess that was made without looking at any victim."""
+    if len(evidence.scores) == victims:
+        return evidence
+    return replace(evidence, scores=np.broadcast_to(evidence.scores, (victims, evidence.scores.shape[1])))
 
 
 def _membership(evidence: ExtractedMolecules, truth: Truth, replicates: int, seed: int) -> Metrics:

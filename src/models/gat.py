@@ -49,7 +49,7 @@ class GAT(MoleculeEncoder):
         dropout: float = 0.0,
         heads: int = 2,
     ) -> None:
-        if heads < 1 or width % heads:
+        if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or width % heads:
             raise InputError("model.heads", heads, f"a divisor of model.width={width}")
         self.heads = heads
         super().__init__(layers, width, jumping_knowledge, pooling, dropout)

@@ -20,7 +20,7 @@ from src.models.batch_norm import GlobalBatchNorm
 class MoleculeEncoder(nn.Module):
     """A message-passing encoder: atoms -> (atoms, width) -> molecule embedding (molecules, output_width).
 
-    No ReLU after the last layer. Raises InputError for a jumping_knowledge or pooling that is not there.
+    No ReLU after the last layer. Raises InputError for an option that is not there or out of range.
     """
 
     accepts = "molecules"
@@ -36,8 +36,11 @@ class MoleculeEncoder(nn.Module):
         super().__init__()
         _one_of("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
         _one_of("model.pooling", pooling, ("mean", "sum"))
-        if layers < 1 or width < 1:
-            raise InputError("model.layers, model.width", f"{layers}, {width}", "both are at least 1")
+        for field, value in (("model.layers", layers), ("model.width", width)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(field, value, "a whole number from 1")
+        if not 0 <= dropout < 1:
+            raise InputError("model.dropout", dropout, "from 0 to below 1")
         self.jumping_knowledge, self.pooling, self.width = jumping_knowledge, pooling, width
         self.options: dict[str, Any] = {
             "jumping_knowledge": jumping_knowledge,

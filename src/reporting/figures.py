@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TARGET, MISS = "#D55E00", "#9AA5B1"
-RIVALS = ("#0072B2", "#009E73", "#56B4E9", "#003F5C")
+RIVALS = ("#0072B2", "#009E73", "#56B4E9", "#003F5C", "#7B3294", "#8C6D31", "#4D4D4D", "#A6761D")
+MARKERS = "osD^vPX*"  # of rivals: eight colours alone are too many to tell apart
 CONTROLS = ("#6B7280", "#CC79A7", "#E69F00", "#B8A100")
 STYLES = {"target": "-", "rival": "--", "control": ":"}
 STYLE: Any = {
@@ -172,9 +173,13 @@ def _bands(axes: Axes, curves: Mapping[str, Band], roles: Mapping[str, str] | No
     colours = _colours(curves, roles)
     for name, curve in curves.items():
         role = _role(name, roles)
-        width = 2.4 if role == "target" else 1.6
-        axes.plot(curve.x, curve.value, color=colours[name], linestyle=STYLES[role], linewidth=width, label=name)
-        axes.fill_between(curve.x, curve.low, curve.high, color=colours[name], alpha=0.1, linewidth=0)
+        look: dict[str, Any] = {"linewidth": 2.4 if role == "target" else 1.6, "linestyle": STYLES[role], "label": name}
+        if role == "rival":
+            marker = MARKERS[RIVALS.index(colours[name]) % len(MARKERS)]
+            look |= {"marker": marker, "markersize": 4.5, "markevery": max(1, len(curve.x) // 8)}
+        axes.plot(curve.x, curve.value, color=colours[name], zorder=3 if role == "target" else 2, **look)
+        shade = 0.06 if role == "rival" else 0.12
+        axes.fill_between(curve.x, curve.low, curve.high, color=colours[name], alpha=shade, linewidth=0)
 
 
 def _role(name: str, roles: Mapping[str, str] | None) -> str:

@@ -62,11 +62,12 @@ def write_page(
     molecules: Sequence[MoleculeCard] = (),
     footer: Mapping[str, str] | None = None,
     configuration: str = "",
+    appendix: Sequence[PageTable] = (),
 ) -> Path:
     """Write the page and return its path; every text is escaped.
 
     summary: sentences; footer: name -> value, e.g. versions and seed; configuration: the resolved YAML,
-    folded away.
+    folded away; appendix: tables that stand after figures and molecules.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -82,6 +83,7 @@ def write_page(
         subtitle=subtitle,
         summary=list(summary),
         tables=list(tables),
+        appendix=list(appendix),
         figures=[(figure, _base64(figure.path)) for figure in figures],
         cards=[(card, draw_molecule(card.smiles)) for card in molecules],
         footer=dict(footer or {}),

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import psutil
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -47,14 +48,18 @@ class RunFolder:
     def __enter__(self) -> Self:
         settings: Any = OmegaConf.to_container(self.cfg, resolve=True)
         name = f"{settings['attack']['_target_'].rpartition('.')[2].lower()}-seed{settings['seed']}"
-        self.logger: RunLogger = instantiate(
-            self.cfg.logger,
-            folder=str(self.folder),
-            name=name,
-            settings=settings,
-            _convert_="all",
-            _recursive_=False,
-        )
+        try:
+            self.logger: RunLogger = instantiate(
+                self.cfg.logger,
+                folder=str(self.folder),
+                name=name,
+                settings=settings,
+                _convert_="all",
+                _recursive_=False,
+            )
+        except BaseException as error:  # nobody calls __exit__ of what was never entered
+            self._write("failed", f"{type(error).__name__}: {error}")
+            raise
         return self
 
     def __exit__(
@@ -82,6 +87,7 @@ class RunFolder:
             "error": error,
             "seed": self.cfg.seed,
             "command": sys.argv,
+            "overrides": list(HydraConfig.get().overrides.task),
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),
             "peak_memory_gb": round(_peak_memory() / 2**30, 2),

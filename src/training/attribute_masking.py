@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from src.data.molecules.batch import MoleculeBatch
 from src.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
+from src.errors import InputError
 from src.models.molecule_encoder import MoleculeEncoder
 from src.training.corruption import mask_atoms
 from src.training.objective import LossTerm, Objective, mean_of_batches
@@ -29,6 +30,8 @@ class AttributeMasking(Objective):
         rate: float = 0.15,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        if not 0 < rate <= 1:
+            raise InputError("objective.rate", rate, "above 0, at most 1")
         self.rate = rate
         self.predict_element = nn.Linear(model.output_width, ELEMENTS - 1)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from src.data.molecules.batch import MoleculeBatch
 from src.models.molecule_encoder import MoleculeEncoder
 from src.training.corruption import choose_atom, hops_from
-from src.training.objective import LossTerm, Objective, mean_of_batches
+from src.training.objective import LossTerm, Objective, balanced_accuracy, require_whole
 from src.training.processes import gather_rows
 
 
@@ -35,6 +35,8 @@ class ContextPrediction(Objective):
         negatives: int = 1,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        require_whole("objective.context_size", context_size)
+        require_whole("objective.negatives", negatives)
         self.radius = len(model.convolutions)
         self.context_size, self.negatives = context_size, negatives
         self.context_model = model.alike(layers=context_size)
@@ -47,13 +49,7 @@ class ContextPrediction(Objective):
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return the balanced accuracy of telling the own context from a shifted one by the sign of the score."""
-
-        def right(batch: MoleculeBatch) -> tuple[Tensor, float]:
-            own, shifted = self._scores(batch)
-            return ((own > 0).double().mean() + (shifted <= 0).double().mean())[None] / 2, 1.0
-
-        (accuracy,) = mean_of_batches(batches, right)
-        return {"context_balanced_accuracy": accuracy, "chance": 0.5}
+        return {"context_balanced_accuracy": balanced_accuracy(batches, self._scores), "chance": 0.5}
 
     def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         centres = choose_atom(batch, "context_prediction")
@@ -65,15 +61,17 @@ class ContextPrediction(Objective):
         centre = neighbourhood[(torch.cumsum(inner, 0) - 1)[centres]]
         surroundings, present = self._contexts(batch, outer, inner)
         contexts, begin = gather_rows(torch.cat([surroundings, present[:, None].to(surroundings)], 1))
-        contexts = contexts[contexts[:, -1] > 0, :-1]
-        centre = centre[present]
-        # places of this process's molecules among all that have a context
-        mine = begin_among_present(begin, present) + torch.arange(len(centre), device=centre.device)
+        has_context = contexts[:, -1] > 0
+        before = int(has_context[:begin].sum())  # molecules with a context on the processes before this one
+        contexts, centre = contexts[has_context, :-1], centre[present]
+        mine = before + torch.arange(len(centre), device=centre.device)
         own = (centre * contexts.index_select(0, mine)).sum(1)
-        shifts = torch.arange(1, self.negatives + 1, device=centre.device)
+        # shifted further than there are other contexts, a molecule would be its own negative
+        negatives = max(0, min(self.negatives, len(contexts) - 1))
+        shifts = torch.arange(1, negatives + 1, device=centre.device)
         # index_select, not indexing: its gradient adds up in a fixed order
-        others = contexts.index_select(0, ((mine[:, None] + shifts) % len(contexts)).flatten())
-        return own, (centre[:, None] * others.view(len(centre), self.negatives, -1)).sum(2)
+        others = contexts.index_select(0, ((mine[:, None] + shifts) % max(1, len(contexts))).flatten())
+        return own, (centre[:, None] * others.view(len(centre), negatives, contexts.shape[1])).sum(2)
 
     def _contexts(self, batch: MoleculeBatch, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         context = batch.keep_atoms(outer)
@@ -84,14 +82,3 @@ class ContextPrediction(Objective):
         sizes = torch.bincount(context.molecule_of[shared], minlength=len(batch))
         beyond = torch.bincount(context.molecule_of[~shared], minlength=len(batch))
         return sums / sizes.clamp_min(1)[:, None], (sizes > 0) & (beyond > 0)
-
-
-def begin_among_present(begin: int, present: Tensor) -> int:
-    """Count the molecules with a context on the processes before this one."""
-    if begin == 0:
-        return 0
-    import torch.distributed as dist
-
-    counts = [torch.zeros(1, dtype=torch.int64, device=present.device) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, present.sum()[None])
-    return int(sum(counts[: dist.get_rank()]))

@@ -19,11 +19,11 @@ def atom_draws(batch: MoleculeBatch, role: str) -> Tensor:
 def mask_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
     """Choose exactly max(1, round(rate * n)) atoms of every molecule at random: (atoms,) bool."""
     draws = atom_draws(batch, role)
-    order = torch.argsort(batch.molecule_of.double() + 0.999 * draws.double())
+    order = torch.argsort(batch.molecule_of.double() + 0.999 * draws.double(), stable=True)
     sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order), device=order.device)
-    chosen = (sizes * rate).round().clamp_min(1)
+    chosen = (sizes.double() * rate).round().clamp_min(1)  # double: the same rounding as Python's round
     return place - batch.first_atom[batch.molecule_of] < chosen[batch.molecule_of]
 
 

@@ -35,8 +35,13 @@ class Defense:
         """Model stage: return the network to release instead."""
         return model
 
-    def answer(self, call: str, values: np.ndarray, query: str) -> np.ndarray:
-        """Answer stage: return what the caller sees instead; the same `query` must get the same answer."""
+    def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Answer stage: return what the caller sees instead of values (records, …).
+
+        keys: (records,) int64, one number for each record asked for, this model and this call. Whatever is random
+        derives from it (src.training.counter_random), so that asking again averages nothing away and two models
+        share no noise.
+        """
         return values
 
     def guarantee(self) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from src.data.molecules.batch import MoleculeBatch
 from src.models.molecule_encoder import MoleculeEncoder
 from src.training.corruption import atom_draws
-from src.training.objective import LossTerm, Objective, mean_of_batches
+from src.training.objective import LossTerm, Objective, balanced_accuracy
 
 
 class EdgePrediction(Objective):
@@ -26,13 +26,7 @@ class EdgePrediction(Objective):
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return the balanced accuracy of telling bonds from unbonded pairs by the sign of the score."""
-
-        def right(batch: MoleculeBatch) -> tuple[Tensor, float]:
-            bonded, unbonded = self._scores(batch)
-            return ((bonded > 0).double().mean() + (unbonded <= 0).double().mean())[None] / 2, 1.0
-
-        (accuracy,) = mean_of_batches(batches, right)
-        return {"bond_balanced_accuracy": accuracy, "chance": 0.5}
+        return {"bond_balanced_accuracy": balanced_accuracy(batches, self._scores), "chance": 0.5}
 
     def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         atoms = self.model.atom_embeddings(batch)

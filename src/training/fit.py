@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import signal
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from src.data.records import Records
+from src.data.seeds import derive
 from src.training.batches import training_loader
 from src.training.objective import Objective
+from src.training.preparation import seeded
 from src.training.processes import total_over_processes, world_size
 from src.training.trainer import TrainerOptions
 
@@ -42,14 +47,14 @@ def fit(
     """
     distributed = options.strategy == "ddp" and options.devices > 1
     callbacks: list[Callback] = [
+        StepSeed(seed),
         EpochCheckpoint(partial, objective.epochs),
         LossCurve(partial / "curve.csv", name),
     ]
     if not distributed:  # a bar and a live curve belong to this process, not to workers
         callbacks += [FitProgress(name), *([LiveCurve(on_epoch, name)] if on_epoch else [])]
-    _quiet_lightning()
     trainer = Trainer(
-        accelerator=options.accelerator,
+        accelerator="gpu" if options.device_type == "cuda" else "cpu",
         devices=options.devices,
         strategy="ddp_spawn" if distributed else "auto",
         precision=options.precision,  # type: ignore[arg-type]
@@ -67,15 +72,18 @@ def fit(
     if checkpoint.exists():
         log.info(f"{name}: going on from epoch {_epoch_of(checkpoint)} of {objective.epochs}")
     try:
-        trainer.fit(
-            objective,
-            training_loader(records, objective.batch_size, seed),
-            ckpt_path=checkpoint if checkpoint.exists() else None,
-            weights_only=True,
-        )
+        with seeded(seed), _own_port():
+            trainer.fit(
+                objective,
+                training_loader(records, objective.batch_size, seed),
+                ckpt_path=checkpoint if checkpoint.exists() else None,
+                weights_only=True,
+            )
     except (KeyboardInterrupt, SystemExit) as error:
-        # Lightning turns Ctrl-C into SystemExit and leaves the signal ignored
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Lightning turns Ctrl-C into SystemExit, leaves the signal ignored and its worker processes running
+        _end_workers(trainer)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         kept = (
             f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept"
             if checkpoint.exists()
@@ -83,6 +91,22 @@ def fit(
         )
         raise KeyboardInterrupt(f"while training {name}; {kept}; the same command goes on from there") from error
     objective.cpu()
+    if distributed:
+        log.info(f"trained {name} on {options.devices} processes")
+
+
+class StepSeed(Callback):
+    """Seeds torch's generator at each step, so that what draws from it (dropout) is the same after a resume.
+
+    Each process drops out other rows: with dropout, and only then, weights depend on the number of processes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Forget everything drawn before; Lightning leaves on_train_epoch_start out where it resumes."""
+        torch.manual_seed(derive(self.seed, f"process {trainer.global_rank}", trainer.global_step))
 
 
 class EpochCheckpoint(Checkpoint):
@@ -192,7 +216,28 @@ def _epoch_of(checkpoint: Path) -> int:
     return int(torch.load(checkpoint, weights_only=True)["epoch"]) + 1
 
 
+@contextmanager
+def _own_port() -> Iterator[None]:
+    """Keep the port that Lightning writes into the environment from the next fit, when it may belong to another."""
+    given = os.environ.get("MASTER_PORT")
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop("MASTER_PORT", None)
+
+
+def _end_workers(trainer: Trainer) -> None:
+    for process in getattr(trainer.strategy.launcher, "procs", []):
+        process.kill()
+        process.join()
+
+
 def _quiet_lightning() -> None:
+    """Leave the console to us, in worker processes too: they import this module before Lightning speaks."""
     for library in ("pytorch_lightning", "lightning_fabric", "lightning", "lightning.pytorch"):
         logging.getLogger(library).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils.data")
+
+
+_quiet_lightning()

@@ -37,6 +37,10 @@ class GraphCL(Objective):
         unknown = [name for name in augmentations if name not in AUGMENTATIONS]
         if unknown or len(augmentations) != 2:
             raise InputError("objective.augmentations", list(augmentations), f"two of {', '.join(AUGMENTATIONS)}")
+        if not 0 <= rate <= 1:
+            raise InputError("objective.rate", rate, "from 0 to 1")
+        if not temperature > 0:
+            raise InputError("objective.temperature", temperature, "above 0")
         self.augmentations, self.rate, self.temperature = tuple(augmentations), rate, temperature
         width = model.output_width
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
@@ -44,6 +48,8 @@ class GraphCL(Objective):
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
         """Sum the loss over this process's molecules."""
         similarity, own = self._similarity(batch)
+        if similarity.shape[1] < 2:  # one molecule alone has nothing to be told from
+            return [LossTerm(0 * similarity.sum(), similarity.new_zeros(()))]
         logits = similarity / self.temperature
         loss = torch.logsumexp(logits.masked_fill(own, -torch.inf), 1) - logits[own]
         return [LossTerm(loss.sum(), loss.new_tensor(float(len(loss))))]

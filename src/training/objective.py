@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
+from src.errors import InputError
 from src.training.processes import total_over_processes, world_size
 
 
@@ -30,7 +31,8 @@ class LossCode(Protocol):
 class Objective(LightningModule):
     """Base of all objectives: `model` is what gets released, everything else here stays with the owner.
 
-    A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned).
+    A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned). Raises
+    InputError for an option out of range.
     """
 
     accepts: str = "molecules"
@@ -39,6 +41,12 @@ class Objective(LightningModule):
         self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0
     ) -> None:
         super().__init__()
+        require_whole("objective.epochs", epochs)
+        require_whole("objective.batch_size", batch_size)
+        if not learning_rate > 0:
+            raise InputError("objective.learning_rate", learning_rate, "above 0")
+        if not weight_decay >= 0:
+            raise InputError("objective.weight_decay", weight_decay, "from 0")
         self.model = model
         self.epochs, self.batch_size = epochs, batch_size
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
@@ -77,3 +85,24 @@ def mean_of_batches(batches: Iterable[Any], measure: Any) -> list[float]:
             total, n = measure(batch)
             sums, count = sums + total.double().cpu(), count + float(n)
     return (sums / max(count, 1.0)).tolist()
+
+
+def balanced_accuracy(batches: Iterable[Any], scores: Callable[[Any], tuple[Tensor, Tensor]]) -> float:
+    """Average the shares of true pairs scored above 0 and of false pairs scored at most 0, over all batches.
+
+    scores(batch) -> (scores of true pairs, scores of false pairs); a batch may have none of either.
+    """
+
+    def counts(batch: Any) -> tuple[Tensor, int]:
+        true, false = scores(batch)
+        found = ((true > 0).sum(), true.numel(), (false <= 0).sum(), false.numel())
+        return torch.tensor([float(number) for number in found], dtype=torch.float64), 1
+
+    accepted, true, refused, false = mean_of_batches(batches, counts)
+    return (accepted / true + refused / false) / 2 if true and false else float("nan")
+
+
+def require_whole(field: str, value: Any) -> None:
+    """Refuse, by InputError, what is not a whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(field, value, "a whole number from 1")

@@ -1,19 +1,18 @@
-"""Sums and gathers over the processes of one DDP fit, gradients included; with one process they do nothing."""
+"""Sums and gathers over the processes of one DDP fit; with one process they do nothing."""
 
 from __future__ import annotations
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
+from src.models.processes import sum_over_processes, world_size
 
-def world_size() -> int:
-    """Count the processes of this fit."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+__all__ = ["gather_rows", "total_over_processes", "world_size"]
 
 
 def total_over_processes(value: Tensor) -> Tensor:
-    """Add a detached tensor up over the processes."""
+    """Add a tensor up over the processes, without gradients."""
     value = value.detach().clone()
     if world_size() > 1:
         dist.all_reduce(value)
@@ -27,11 +26,9 @@ def gather_rows(rows: Tensor) -> tuple[Tensor, int]:
     """
     if world_size() == 1:
         return rows, 0
-    from torch.distributed.nn.functional import all_gather
-
-    counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(world_size())]
-    dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-    sizes = [int(count) for count in counts]
-    padded = torch.cat([rows, rows.new_zeros(max(sizes) - len(rows), *rows.shape[1:])])
-    gathered = [part[:size] for part, size in zip(all_gather(padded), sizes, strict=True)]
-    return torch.cat(gathered), sum(sizes[: dist.get_rank()])
+    sizes = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
+    sizes[dist.get_rank()] = len(rows)
+    dist.all_reduce(sizes)
+    begin = int(sizes[: dist.get_rank()].sum())
+    # each process adds its rows to zeros, so that their sum is the stack
+    return sum_over_processes(nn.functional.pad(rows, (0, 0, begin, int(sizes.sum()) - begin - len(rows)))), begin

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from safetensors.torch import load_file, save_file
 
 from src.data.records import Records
@@ -21,6 +20,7 @@ from src.training.defense import Defense
 from src.training.executor import Local
 from src.training.fit import Curve, fit
 from src.training.objective import Objective
+from src.training.preparation import initial_objective, seeded, training_records
 from src.training.release import Release
 from src.training.sources import source_digest
 from src.training.store import Store, key_of
@@ -58,7 +58,8 @@ class Recipe:
     def train(self, pool: Records, rows: np.ndarray, seed: int, name: str = "model") -> Release:
         """Train on pool[rows], or find the result in the store: equal sets of records give equal weights."""
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
-        records = self._training_records(pool.take(rows) if parent is None else self._finetuning_records(), seed)
+        records = pool.take(rows) if parent is None else self._finetuning_records()
+        records = training_records(records, self._stages, seed)
         document = self._document(records, seed, parent)
 
         def make(entry: Path, partial: Path) -> None:
@@ -88,69 +89,66 @@ class Recipe:
     def untrained(self, records: Records, seed: int) -> Release:
         """Release initial weights, BatchNorm statistics averaged over `records`: the architecture and nothing else."""
         objective = self._objective(seed, None)
+        records = training_records(records, (), seed)
         norms = [module for module in objective.model.modules() if isinstance(module, torch.nn.BatchNorm1d)]
         for norm in norms:
             norm.momentum = None  # plain average over all batches
             norm.reset_running_stats()
         arrays = records.arrays()
-        with torch.no_grad():
+        with torch.no_grad(), seeded(derive(seed, "dropout")):
             for rows in np.array_split(np.arange(len(records)), max(1, len(records) // objective.batch_size)):
                 objective.model.train()(make_batch(arrays, rows))
         document = {"untrained": self._document(records, seed, None)}
         return self._released(objective, key_of(document))
 
     def success(self, release: Release, test: Records) -> dict[str, float]:
-        """Measure the owner's own task on held-out records, with the trained heads from the store."""
+        """Measure the owner's own task on held-out records: the released model with the trained heads of the store."""
         folder = self.store.root / "release" / release.key
         objective = self._objective(0, None)
         objective.load_state_dict(load_file(folder / "weights.safetensors"))
-        return objective.eval().success(list(evaluation_batches(test, objective.batch_size)))
+        objective.model = self._model_stage(objective.model)
+        device = self.trainer.device_type
+        batches = (batch.to(device) for batch in evaluation_batches(test, objective.batch_size))
+        return objective.eval().to(device).success(batches)
+
+    @property
+    def _stages(self) -> tuple[Defense, ...]:
+        return (*self.added_code, *self.defenses)
 
     def _objective(self, seed: int, parent: Release | None) -> Objective:
-        with torch.random.fork_rng():
-            torch.manual_seed(derive(seed, "initial weights"))
-            objective: Objective = instantiate(dict(self.objective), model=instantiate(dict(self.model)))
-        if parent is not None:
-            weights = {name: torch.from_numpy(array) for name, array in parent.weights().items()}
-            objective.model.load_state_dict(weights, strict=False)
-        objective.loss_code = (*self.added_code, *self.defenses)
+        objective = initial_objective(self.model, self.objective, seed, parent.weights() if parent else None)
+        objective.loss_code = self._stages
         return objective
-
-    def _training_records(self, records: Records, seed: int) -> Records:
-        for code in (*self.added_code, *self.defenses):
-            records = code.records(records, derive(seed, "data stage"))
-        # a set has no order: sorted by digest, equal sets are trained alike
-        return records.take(np.argsort(records.fingerprints(), kind="stable"))
 
     def _finetuning_records(self) -> Records:
         assert self.finetune is not None, "a recipe with a start needs records to go on with"
         return self.finetune
 
     def _released(self, objective: Objective, key: str) -> Release:
-        model = objective.model
-        for code in (*self.added_code, *self.defenses):
-            model = code.model(model)
         answers = [defense for defense in self.defenses if defense.stage == "answer"]
-        return Release(model, key, device=self.trainer.device_type, answers=answers)
+        return Release(self._model_stage(objective.model), key, device=self.trainer.device_type, answers=answers)
+
+    def _model_stage(self, model: torch.nn.Module) -> torch.nn.Module:
+        for code in self._stages:
+            model = code.model(model)
+        return model
 
     def _document(self, records: Records, seed: int, parent: Release | None) -> dict[str, Any]:
-        changing = [code for code in (*self.added_code, *self.defenses) if code.stage in ("data", "training")]
-        targets = [
-            self.model["_target_"],
-            self.objective["_target_"],
-            *(code.document()["_target_"] for code in changing),
-        ]
+        changing = [code.document() for code in self._stages if code.stage in ("data", "training")]
+        # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
+        started = [code.document() for code in self.start._stages if code.stage == "model"] if self.start else []
+        named = (self.model, self.objective, *changing, *started)
         return {
             "model": dict(self.model),
             "objective": dict(self.objective),
-            "code": [code.document() for code in changing],
+            "code": changing,
             "records": hashlib.blake2b(records.fingerprints().tobytes(), digest_size=16).hexdigest(),
             "number_of_records": len(records),
             "seed": seed,
             "precision": self.trainer.precision,
             "device": self.trainer.device_type,
-            "start": parent.key if parent else None,
-            "sources": source_digest(targets),
+            "start": {"key": parent.key, "model_stage": started} if parent else None,
+            "sources": source_digest(part["_target_"] for part in named),
         }
 
 

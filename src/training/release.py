@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from src.data.records import Records
+from src.data.seeds import derive
 from src.errors import AccessDeniedError
 from src.training.batches import make_batch
+from src.training.counter_random import record_keys
 from src.training.defense import Defense
 from src.training.store import key_of
 
@@ -44,7 +46,8 @@ class Release:
         self._memory: dict[str, np.ndarray] = {} if memory is None else memory
 
     def restricted(self, access: frozenset[str], budget: int | None = None) -> Release:
-        """Return the same model with its own counters under a narrower threat model."""
+        """Return the same model with its own counters under a threat model that is narrower or the same."""
+        budgets = [limit for limit in (self.budget, budget) if limit is not None]
         return Release(
             self._model,
             self.key,
@@ -52,7 +55,7 @@ class Release:
             batch_size=self._batch_size,
             answers=self._answers,
             access=access & self.access,
-            budget=budget,
+            budget=min(budgets, default=None),
             memory=self._memory,
         )
 
@@ -63,17 +66,19 @@ class Release:
     def weights(self) -> dict[str, np.ndarray]:
         """Hand over all parameters and buffers by name."""
         self._count("weights", 1)
-        return {name: tensor.cpu().numpy() for name, tensor in self._model.state_dict().items()}
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self._model.state_dict().items()}
 
     def _answer(self, call: str, records: Records, forward: Any) -> np.ndarray:
         self._count(call, len(records))
-        key = f"{call}/{key_of({'records': records.fingerprints().tobytes().hex()})}"
-        if key not in self._memory:
+        fingerprints = records.fingerprints()
+        remembered = f"{call}/{key_of({'records': fingerprints.tobytes().hex()})}"
+        if remembered not in self._memory:
             values = self._forward(records, forward)
+            keys = record_keys(fingerprints, derive(0, f"answers of {self.key} to {call}"), epoch=0)
             for defense in self._answers:
-                values = defense.answer(call, values, key)
-            self._memory[key] = values
-        return self._memory[key]
+                values = defense.answer(call, values, keys)
+            self._memory[remembered] = values
+        return self._memory[remembered].copy()  # what a caller writes into its answer changes nobody else's
 
     @torch.no_grad()
     def _forward(self, records: Records, forward: Any) -> np.ndarray:

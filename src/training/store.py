@@ -8,11 +8,12 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from src.errors import InputError
 
@@ -52,21 +53,36 @@ class Store:
         if final.exists():
             return final, True
         work = self.root / ".partial" / f"{kind}-{final.name}"
-        work.mkdir(parents=True, exist_ok=True)
-        with FileLock(work.with_suffix(".lock")):
-            if final.exists():
-                return final, True
-            log.info(self.explain_miss(kind, document))
-            entry, partial = work / "entry", work / "checkpoints"
-            shutil.rmtree(entry, ignore_errors=True)
-            entry.mkdir(parents=True)
-            partial.mkdir(exist_ok=True)
-            make(entry, partial)
-            (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
-            final.parent.mkdir(parents=True, exist_ok=True)
-            entry.replace(final)
-        shutil.rmtree(work, ignore_errors=True)
-        return final, False
+        with self._locked(work):
+            found = final.exists()
+            if not found:
+                log.info(self.explain_miss(kind, document))
+                entry, partial = work / "entry", work / "checkpoints"
+                shutil.rmtree(entry, ignore_errors=True)
+                entry.mkdir(parents=True)
+                partial.mkdir(exist_ok=True)
+                make(entry, partial)
+                (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
+                final.parent.mkdir(parents=True, exist_ok=True)
+                entry.replace(final)
+            shutil.rmtree(work, ignore_errors=True)
+        return final, found
+
+    @contextmanager
+    def _locked(self, work: Path) -> Iterator[None]:
+        """Hold the entry's lock; once the entry is there, whoever gets the lock finds it, and its file can go."""
+        lock = FileLock(work.parent / f"{work.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info(f"store: waiting for another job, which is making {work.name}")
+            lock.acquire()
+        try:
+            yield
+            with suppress(OSError):  # Windows keeps files that are open
+                Path(lock.lock_file).unlink()
+        finally:
+            lock.release()
 
     def explain_miss(self, kind: str, document: Mapping[str, Any]) -> str:
         """Say in one line why no entry serves: the nearest one, and the first field that differs."""

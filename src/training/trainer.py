@@ -8,6 +8,8 @@ import torch
 
 from src.errors import InputError
 
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+
 
 @dataclass(frozen=True)
 class TrainerOptions:
@@ -31,8 +33,13 @@ class TrainerOptions:
             raise InputError("trainer.accelerator", self.accelerator, "no GPU is visible here; use trainer=cpu or auto")
         if self.strategy not in ("auto", "ddp"):
             raise InputError("trainer.strategy", self.strategy, "one of auto, ddp")
-        if self.devices < 1 or (self.devices > 1 and self.strategy != "ddp"):
+        whole = isinstance(self.devices, int) and not isinstance(self.devices, bool)
+        if not whole or self.devices < 1 or (self.devices > 1 and self.strategy != "ddp"):
             raise InputError("trainer.devices", self.devices, "1, or more with trainer.strategy=ddp")
+        if self.device_type == "cuda" and self.devices > torch.cuda.device_count():
+            raise InputError("trainer.devices", self.devices, f"only {torch.cuda.device_count()} GPUs are visible here")
+        if self.precision not in PRECISIONS:
+            raise InputError("trainer.precision", self.precision, f"one of {', '.join(PRECISIONS)}")
 
     @property
     def device_type(self) -> str:

@@ -55,6 +55,8 @@ class Molextract(Attack):
             raise InputError("attack.scorer", scorer, f"one of {', '.join(SCORERS)}")
         if not 0 <= alpha <= 1:
             raise InputError("attack.alpha", alpha, "a number from 0 to 1")
+        if isinstance(cuts, bool) or not isinstance(cuts, int) or cuts < 0:
+            raise InputError("attack.cuts", cuts, "a whole number from 0 (no test)")
         self.scorer = scorer
         self.k = _whole_numbers(k)
         self.vocabulary = VocabularyOptions(rings, motifs, largest_motif, vocabulary)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rdkit
 from rdkit import Chem, rdBase
 
 from src.attacks.molextract.vocabulary import Block, Vocabulary, learn, read
-from src.data.molecules.records import MoleculeRecords
+from src.data.molecules.cache import through_cache, write_whole
+from src.data.molecules.records import MoleculeRecords, as_texts
 from src.data.molecules.substructure import SubstructureIndex
 from src.errors import InputError
 from src.progress import track
@@ -84,37 +86,37 @@ def heavy_atoms(molecules: MoleculeRecords) -> np.ndarray:
 
 
 def _records(smiles: Sequence[str], source: str, cache: Path | None) -> MoleculeRecords:
-    array = np.empty(len(smiles), object)
-    array[:] = smiles
-    return MoleculeRecords(array, source, cache=cache)
+    return MoleculeRecords(as_texts(smiles), source, cache=cache)
 
 
 @lru_cache(maxsize=4)
 def _enumerate(auxiliary: _ByKey, options: VocabularyOptions) -> Candidates:
     molecules = auxiliary.records
     cache = molecules.cache
-    file = cache / f"candidates-{_key(auxiliary.key, options)}.json" if cache and not options.vocabulary else None
-    if file and file.exists():
-        return _from_json(json.loads(file.read_text()), cache)
+    kept_at = None  # of a user's list nothing is kept: the file may change
+    if cache and not options.vocabulary:
+        kept_at = Path(cache) / f"candidates-{_key(auxiliary.key, options)}.json"
+    return through_cache(
+        kept_at,
+        load=lambda file: _from_json(json.loads(file.read_text()), cache),
+        save=lambda made, file: write_whole(file, lambda part: part.write_text(json.dumps(_to_json(made)))),
+        make=lambda: _made(molecules, options),
+    )
+
+
+def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
     if options.vocabulary:
         vocabulary = read(options.vocabulary)
     else:
-        vocabulary = learn(molecules.smiles.tolist(), options.rings, options.motifs, options.largest_motif)
+        vocabulary = learn(auxiliary.smiles.tolist(), options.rings, options.motifs, options.largest_motif)
     smiles, ring, motif, proposed, valid = join_all(vocabulary)
     if not smiles:
         raise InputError(
             "attack.vocabulary", options.vocabulary, "no ring and motif could be joined to a valid molecule"
         )
-    in_auxiliary = SubstructureIndex(molecules.smiles.tolist()).contains(smiles)
-    array = np.empty(len(smiles), object)
-    array[:] = smiles
-    candidates = Candidates(vocabulary, array, np.array(ring), np.array(motif), in_auxiliary, proposed, valid, cache)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        written = file.with_suffix(".writing")
-        written.write_text(json.dumps(_to_json(candidates)))
-        written.replace(file)
-    return candidates
+    in_auxiliary = SubstructureIndex(auxiliary.smiles.tolist()).contains(smiles)
+    arrays = as_texts(smiles), np.array(ring), np.array(motif), in_auxiliary
+    return Candidates(vocabulary, *arrays, proposed, valid, auxiliary.cache)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | N
 
 def _key(auxiliary_key: str, options: VocabularyOptions) -> str:
     version = Path(__file__).read_bytes() + Path(learn.__code__.co_filename).read_bytes()
-    return blake2b(f"{auxiliary_key}{options}".encode() + version, digest_size=12).hexdigest()
+    return blake2b(f"{auxiliary_key}{options}{rdkit.__version__}".encode() + version, digest_size=12).hexdigest()
 
 
 def _to_json(candidates: Candidates) -> dict[str, object]:
@@ -200,8 +202,7 @@ def _from_json(kept: dict[str, Any], cache: Path | None) -> Candidates:
     def blocks(name: str) -> tuple[Block, ...]:
         return tuple(Block(smiles, tuple(sites), count) for smiles, sites, count in kept[name])
 
-    smiles = np.empty(len(kept["smiles"]), object)
-    smiles[:] = kept["smiles"]
     ring, motif, in_auxiliary = (np.array(kept[name]) for name in ("ring", "motif", "in_auxiliary"))
     vocabulary = Vocabulary(blocks("rings"), blocks("motifs"))
+    smiles = as_texts(kept["smiles"])
     return Candidates(vocabulary, smiles, ring, motif, in_auxiliary, kept["proposed"], kept["valid"], cache)

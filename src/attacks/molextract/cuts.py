@@ -10,7 +10,7 @@ from rdkit import Chem, rdBase
 from src.attacks.molextract.candidates import heavy_atoms
 from src.attacks.molextract.scoring import Parts, part_whole_score
 from src.attacks.molextract.vocabulary import acyclic_single_bonds
-from src.data.molecules.records import MoleculeRecords
+from src.data.molecules.records import MoleculeRecords, as_texts
 from src.progress import track
 from src.training.release import Release
 
@@ -43,10 +43,8 @@ def cut_at_ring_bonds(molecules: MoleculeRecords, most: int, seed: int) -> Cuts:
             if sides is not None:
                 ring, rest = (places.setdefault(side, len(places)) for side in sides)
                 rows.append((place, ring, rest))
-    smiles_of_sides = np.empty(len(places), object)
-    smiles_of_sides[:] = list(places)
     columns = np.array(rows, int).reshape(-1, 3).T
-    sides_records = MoleculeRecords(smiles_of_sides, "sides of cut molecules", cache=molecules.cache)
+    sides_records = MoleculeRecords(as_texts(list(places)), "sides of cut molecules", cache=molecules.cache)
     return Cuts(molecules, columns[0], sides_records, columns[1], columns[2])
 
 
@@ -76,18 +74,14 @@ def _sides(molecule: Chem.Mol, bond: Chem.Bond) -> tuple[str, str] | None:
     """Return the ring's side and the rest as hydrogen-capped canonical SMILES, None where one is no molecule."""
     ends = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
     ring_end = next(end for end in ends if molecule.GetAtomWithIdx(end).IsInRing())
-    pieces = Chem.FragmentOnBonds(molecule, [bond.GetIdx()], addDummies=False)
-    for end in ends:
-        atom = pieces.GetAtomWithIdx(end)
-        if atom.GetIsAromatic() and atom.GetAtomicNum() == 7:
-            atom.SetNumExplicitHs(1)
+    pieces = Chem.FragmentOnBonds(molecule, [bond.GetIdx()], addDummies=False)  # adds the hydrogens, [nH] too
     members: list[tuple[int, ...]] = []
     fragments = Chem.GetMolFrags(pieces, asMols=True, sanitizeFrags=False, fragsMolAtomMapping=members)
-    smiles = []
-    for fragment in fragments:
+    ring: list[str] = []
+    rest: list[str] = []
+    for fragment, atoms in zip(fragments, members, strict=True):
         with rdBase.BlockLogs():
             if Chem.SanitizeMol(fragment, catchErrors=True):
                 return None
-        smiles.append(Chem.MolToSmiles(fragment, isomericSmiles=False))
-    ring_first = ring_end in members[0]
-    return (smiles[0], smiles[1]) if ring_first else (smiles[1], smiles[0])
+        (ring if ring_end in atoms else rest).append(Chem.MolToSmiles(fragment, isomericSmiles=False))
+    return ring[0], ".".join(sorted(rest))  # more than one only where the molecule is a salt

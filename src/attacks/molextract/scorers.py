@@ -45,12 +45,7 @@ def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -
     """
     with _seeded(seed):
         model = _PaperScorer(parts.whole.shape[1])
-    truth = torch.from_numpy(labels.astype(np.float32))
-
-    def loss(score: Tensor, alpha: Tensor) -> Tensor:
-        return nn.functional.binary_cross_entropy_with_logits(score, truth)
-
-    return _trained(model, parts, loss, steps=100, learning_rate=0.005, weight_decay=0.0)
+    return _trained(model, parts, labels, cross_entropy, steps=100, learning_rate=0.005, weight_decay=0.0)
 
 
 def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scored:
@@ -62,18 +57,23 @@ def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOp
     """
     with _seeded(seed):
         model = _ReleasedCodeScorer(parts.whole.shape[1])
-    truth = torch.from_numpy(labels.astype(bool))
-    share = float(labels.mean())
-
-    def loss(score: Tensor, alpha: Tensor) -> Tensor:
-        outside = (alpha <= 0) | (alpha > 1)
-        return share * score[~truth].sum() - score[truth].sum() + 50 * alpha[outside].abs().sum()
-
-    return _trained(model, parts, loss, steps=200, learning_rate=0.001, weight_decay=0.0005)
+    return _trained(model, parts, labels, signed_cosine, steps=200, learning_rate=0.001, weight_decay=0.0005)
 
 
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of scores, mixing weights and labels, each (candidates,)
 Scorer = Callable[[Parts, np.ndarray, int, ScorerOptions], Scored]
 SCORERS: dict[str, Scorer] = {"paper": paper, "released_code": released_code, "fixed": fixed}
+
+
+def cross_entropy(score: Tensor, alpha: Tensor, hits: Tensor) -> Tensor:
+    """Eq. (3): cross-entropy of sigmoid(score) with the auxiliary label; all (candidates,)."""
+    return nn.functional.binary_cross_entropy_with_logits(score, hits.to(score.dtype))
+
+
+def signed_cosine(score: Tensor, alpha: Tensor, hits: Tensor) -> Tensor:
+    """The released code's loss: w Σ_misses Score - Σ_hits Score + 50 Σ_{α outside (0, 1]} |α|, w = share of hits."""
+    share, outside = hits.double().mean().to(score.dtype), (alpha <= 0) | (alpha > 1)
+    return share * score[~hits].sum() - score[hits].sum() + 50 * alpha[outside].abs().sum()
 
 
 class _PaperScorer(nn.Module):
@@ -111,7 +111,8 @@ def _seeded(seed: int) -> Iterator[None]:
 def _trained(
     model: nn.Module,
     parts: Parts,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    labels: np.ndarray,
+    loss: Loss,
     *,
     steps: int,
     learning_rate: float,
@@ -119,10 +120,12 @@ def _trained(
 ) -> Scored:
     inputs = [torch.from_numpy(array) for array in (parts.ring, parts.motif, parts.whole)]
     sizes = torch.from_numpy(np.stack([parts.ring_size, parts.motif_size], 1).astype(np.float32))
+    hits = torch.from_numpy(labels.astype(bool))
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss(*model(*inputs, sizes)).backward()
+        score, alpha = model(*inputs, sizes)
+        loss(score, alpha, hits).backward()
         optimizer.step()
     with torch.no_grad():
         score, alpha = model(*inputs, sizes)

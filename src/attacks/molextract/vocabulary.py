@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from rdkit import Chem, rdBase
 
 from src.errors import InputError
 from src.progress import track
+
+Capped = tuple[str, tuple[int, ...]]  # hydrogen-capped SMILES and its sites
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,22 @@ def learn(molecules: Sequence[str], rings: int, motifs: int, largest_motif: int)
     Frequency counts molecules. A ring's sites are the positions, up to symmetry, that carry a substituent in some
     molecule; a motif is a pair of fragment and position, so that one fragment may be several motifs.
     """
-    ring_pieces: Counter[str] = Counter()
-    motif_pieces: Counter[str] = Counter()
+    ring_counts: Counter[str] = Counter()
+    ring_sites: dict[str, set[int]] = {}
+    motif_counts: Counter[Capped] = Counter()
     for smiles in track(molecules, "learning rings and motifs"):
         molecule = Chem.MolFromSmiles(smiles)
-        ring_pieces.update(set(_ring_systems(molecule)))
-        motif_pieces.update(set(_side_chains(molecule, largest_motif)))
+        Chem.RemoveStereochemistry(molecule)
+        systems = {capped for piece in set(_ring_systems(molecule)) if (capped := _capped(piece))}
+        ring_counts.update({ring for ring, _ in systems})
+        for ring, sites in systems:
+            ring_sites.setdefault(ring, set()).update(sites)
+        motif_counts.update(
+            {capped for piece in set(_side_chains(molecule, largest_motif)) if (capped := _capped(piece))}
+        )
     return Vocabulary(
-        tuple(_merged(ring_pieces, one_site_each=False)[:rings]),
-        tuple(_merged(motif_pieces, one_site_each=True)[:motifs]),
+        _most_frequent((Block(ring, tuple(sorted(ring_sites[ring])), n) for ring, n in ring_counts.items()), rings),
+        _most_frequent((Block(*motif, n) for motif, n in motif_counts.items()), motifs),
     )
 
 
@@ -83,6 +93,7 @@ def acyclic_single_bonds(molecule: Chem.Mol) -> list[Chem.Bond]:
 def _ring_systems(molecule: Chem.Mol) -> Iterable[str]:
     """Yield fused ring systems with their double-bonded neighbours, substituents replaced by `*`."""
     systems: list[set[int]] = []
+    beside: set[int] = set()
     for ring in molecule.GetRingInfo().AtomRings():
         atoms = set(ring)
         touching = [system for system in systems if system & atoms]
@@ -90,7 +101,10 @@ def _ring_systems(molecule: Chem.Mol) -> Iterable[str]:
     if not systems:
         return
     inside = set().union(*systems)
-    cuts = [bond.GetIdx() for bond in acyclic_single_bonds(molecule) if _ends(bond) & inside]
+    for bond in molecule.GetBonds():
+        if bond.GetBondType() != Chem.BondType.SINGLE and not bond.IsInRing() and _ends(bond) & inside:
+            beside |= _ends(bond)
+    cuts = [bond.GetIdx() for bond in acyclic_single_bonds(molecule) if _ends(bond) & (inside | beside)]
     pieces = Chem.FragmentOnBonds(molecule, cuts, dummyLabels=[(0, 0)] * len(cuts)) if cuts else molecule
     for piece in Chem.GetMolFrags(pieces, asMols=True, sanitizeFrags=False):
         if any(atom.IsInRing() for atom in piece.GetAtoms()):
@@ -110,28 +124,13 @@ def _ends(bond: Chem.Bond) -> set[int]:
     return {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}
 
 
-def _merged(pieces: Counter[str], one_site_each: bool) -> list[Block]:
-    """Merge pieces that differ only in where they are attached; sort by count, then SMILES."""
-    counts: Counter[tuple[str, tuple[int, ...]]] = Counter()
-    sites: dict[str, set[int]] = {}
-    for piece, count in pieces.items():
-        capped = _capped(piece)
-        if capped is None:
-            continue
-        smiles, own_sites = capped
-        if one_site_each:
-            counts[smiles, own_sites] += count
-        else:
-            counts[smiles, ()] += count
-            sites.setdefault(smiles, set()).update(own_sites)
-    blocks = [Block(smiles, own or tuple(sorted(sites[smiles])), count) for (smiles, own), count in counts.items()]
-    return sorted(
-        (block for block in blocks if block.sites),
-        key=lambda block: (-block.count, block.smiles, block.sites),
-    )
+def _most_frequent(blocks: Iterable[Block], number: int) -> tuple[Block, ...]:
+    """Sort by count, then SMILES and sites, and keep the first."""
+    return tuple(sorted(blocks, key=lambda block: (-block.count, block.smiles, block.sites))[:number])
 
 
-def _capped(piece: str) -> tuple[str, tuple[int, ...]] | None:
+@lru_cache(maxsize=100_000)
+def _capped(piece: str) -> Capped | None:
     """Replace every `*` by hydrogen: canonical SMILES and its sites, one representative a symmetry class.
 
     Returns None where the piece cannot be read or has no site.
@@ -140,6 +139,7 @@ def _capped(piece: str) -> tuple[str, tuple[int, ...]] | None:
         molecule = Chem.MolFromSmiles(piece)
     if molecule is None:
         return None
+    Chem.RemoveStereochemistry(molecule)  # RDKit would keep a hydrogen that defines a double bond's
     for atom in molecule.GetAtoms():
         if atom.GetAtomicNum() == 0:
             atom.SetAtomicNum(1)
@@ -155,10 +155,9 @@ def _capped(piece: str) -> tuple[str, tuple[int, ...]] | None:
         atom.SetAtomMapNum(0)
     smiles = Chem.MolToSmiles(capped, isomericSmiles=False)
     canonical = Chem.MolFromSmiles(smiles)
-    if canonical is None or not marked:
+    if canonical is None or not marked or canonical.GetNumAtoms() != capped.GetNumAtoms():
         return None
-    match = canonical.GetSubstructMatch(capped)
-    if len(match) != capped.GetNumAtoms():
-        return None
+    written = list(capped.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
     classes = np.array(Chem.CanonicalRankAtoms(canonical, breakTies=False))
-    return smiles, tuple(sorted({int(np.flatnonzero(classes == classes[match[atom]])[0]) for atom in marked}))
+    places = (written.index(atom) for atom in marked)  # a substructure match would not tell [nH] from n
+    return smiles, tuple(sorted({int(np.flatnonzero(classes == classes[place])[0]) for place in places}))

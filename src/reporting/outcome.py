@@ -1,0 +1,34 @@
+"""What a run found, as the reporting room sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from src.evaluation.score import Scored
+from src.evaluation.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found: evidence by name, its scores, which names are controls and rivals, and the costs."""
+
+    evidence: Mapping[str, Any]
+    scored: Scored
+    controls: tuple[str, ...]
+    rivals: tuple[str, ...]
+    guarantee: Mapping[str, Any] | None
+    target: Mapping[str, float]
+    queries: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Say for each name of evidence what it is."""
+        kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals}
+        return {name: kind for kind, names in kinds.items() for name in names}
+
+    def metrics_of(self, names: tuple[str, ...]) -> dict[str, Mapping[str, Estimate]]:
+        """Return the metrics of several pieces of evidence."""
+        return {name: self.scored.metrics[name] for name in names if name in self.scored.metrics}

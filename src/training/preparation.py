@@ -1,0 +1,52 @@
+"""What decides a fit's outcome before it begins: initial weights, and the records in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+
+from src.data.records import Records
+from src.data.seeds import derive
+from src.errors import InputError
+from src.training.defense import Defense
+from src.training.objective import Objective
+
+
+def initial_objective(
+    model: Mapping[str, Any], objective: Mapping[str, Any], seed: int, start: Mapping[str, np.ndarray] | None = None
+) -> Objective:
+    """Build model and objective with weights drawn from `seed`; the model's own come from `start` where it has them.
+
+    Raises InputError where `start` has none of the model's weights, or one of another shape.
+    """
+    with seeded(derive(seed, "initial weights")):
+        prepared: Objective = instantiate(dict(objective), model=instantiate(dict(model)))
+    if start is not None:
+        own = prepared.model.state_dict()
+        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in own}
+        unlike = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
+        if unlike or not shared:
+            why = f"{unlike[0]} has another shape" if unlike else "no weight has the same name"
+            raise InputError("model", model["_target_"], f"a model that can start from the pre-trained one; {why}")
+        prepared.model.load_state_dict(shared, strict=False)
+    return prepared
+
+
+def training_records(records: Records, stages: Sequence[Defense], seed: int) -> Records:
+    """Pass records through all data stages; a set has no order: sorted by digest, equal sets are trained alike."""
+    for code in stages:
+        records = code.records(records, derive(seed, "data stage"))
+    return records.take(np.argsort(records.fingerprints(), kind="stable"))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generators inside, and give them back as they were."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,129 @@
+"""CONTRIBUTING.md and README.md say what is so: the examples run, the words exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GUIDE, README = ((ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "README.md"))
+EXAMPLES = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', GUIDE, re.MULTILINE | re.DOTALL))
+COMMANDS = [shlex.split(words) for words in re.findall(r"^\$ python -m src\.run (.*)$", GUIDE, re.MULTILINE)]
+CONFIGURATIONS = [Path(path) for path in EXAMPLES if path.startswith("conf/")]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with the examples written into it."""
+    folder = tmp_path_factory.mktemp("copy")
+    for room in ("src", "conf"):
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for path, text in EXAMPLES.items():
+        assert not (folder / path).exists(), f"{path}: the example would overwrite a file of the project"
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def in_copy(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the copy's `src`, not the installed one."""
+    environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}  # small models: threads only wait
+    return subprocess.run(
+        [sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=150, check=False
+    )
+
+
+def play(copy: Path, words: list[str], name: str) -> dict:
+    """Run a command of the guide at the smallest scale and return its metrics.json."""
+    run = copy / "outputs" / name
+    small = ["scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50"]
+    places = [f"paths.outputs={copy / 'outputs'}", f"hydra.run.dir={run}"]
+    ended = in_copy(copy, "-m", "src.run", *words, *small, *places)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return json.loads((run / "metrics.json").read_text())
+
+
+def test_the_guide_has_an_example_and_a_command_for_each_of_five_groups() -> None:
+    groups = sorted(path.parent.name for path in CONFIGURATIONS)
+    assert groups == ["attack", "dataset", "defense", "model", "objective"]
+    assert len(EXAMPLES) == 10
+    used = sorted(words[0] for words in COMMANDS)  # each command starts with the word it is about
+    assert used == sorted(f"{path.parent.name}={path.stem}" for path in CONFIGURATIONS)
+
+
+def test_the_copy_imports_its_own_source(copy: Path) -> None:
+    find = "import importlib.util as u; print(u.find_spec('src').origin, u.find_spec('src.experiment').origin)"
+    ended = in_copy(copy, "-c", find)
+    assert ended.stdout.split() == [str(copy / "src/__init__.py"), str(copy / "src/experiment.py")], ended.stderr
+
+
+def test_the_example_attack_runs_and_meets_its_controls(copy: Path) -> None:
+    (command,) = (words for words in COMMANDS if words[0].startswith("attack="))
+    document = play(copy, command, "attack")
+    assert set(document["controls"]) == {"untrained", "disjoint"}
+    assert 0 <= document["metrics"]["auc"]["value"] <= 1
+    assert document["leakage"]["auc"]["control"] in document["controls"]
+
+
+def test_the_other_examples_run_together(copy: Path) -> None:
+    words = [word for command in COMMANDS if not command[0].startswith("attack=") for word in command]
+    document = play(copy, [*words, "attack.rivals=[random]", "attack.k=[10]"], "others")
+    assert {"squared_error", "squared_error_of_the_mean"} <= set(document["target"])
+    resolved = (copy / "outputs" / "others" / "config.yaml").read_text()
+    targets = [line for text in EXAMPLES.values() for line in text.splitlines() if line.startswith("_target_: ")]
+    assert len(targets) == 4  # the attack's is indented
+    assert all(target in resolved for target in targets)
+
+
+def test_the_rules_pick_the_examples_up_and_hold_for_them(copy: Path) -> None:
+    rules = "tests/docs/test_rules.py"
+    (copy / rules).parent.mkdir(parents=True)
+    shutil.copy(ROOT / rules, copy / rules)
+    ended = in_copy(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", rules)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr
+    assert not [path for path in CONFIGURATIONS if f"one_to_one[{path.parent.name}/{path.stem}]" not in ended.stdout]
+
+
+def test_the_examples_pass_the_lint_they_ask_for(copy: Path) -> None:
+    files = [path for path in EXAMPLES if path.endswith(".py")]
+    for check in (["check"], ["format", "--check"]):
+        ended = in_copy(copy, "-m", "ruff", *check, "--no-cache", *files)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def choices_in_readme() -> dict[str, set[str]]:
+    """Read the table `group | choices`; a word with `=` or `.` in it is an option, not a choice."""
+    table = README.partition("| group | choices |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
+    return {group: set(re.findall(r"`(\w+)`", choices)) for group, choices in rows}
+
+
+@pytest.mark.parametrize("group", choices_in_readme())
+def test_the_table_of_the_readme_names_exactly_the_files_in_conf(group: str) -> None:
+    assert choices_in_readme()[group] == {file.stem for file in (ROOT / "conf" / group).glob("*.yaml")}
+
+
+def test_the_table_of_the_readme_has_every_group_of_the_guide() -> None:
+    assert {path.parent.name for path in CONFIGURATIONS} <= set(choices_in_readme())
+
+
+def test_every_make_target_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        target for text in (README, GUIDE) for target in re.findall(r"(?:`|^\$ )make ([\w-]+)", text, re.MULTILINE)
+    }
+    assert {"run", "test"} <= named <= targets
+
+
+def test_the_guide_names_only_files_that_exist() -> None:
+    named = set(re.findall(r"`((?:src|conf)/[\w/]+\.\w+)`", GUIDE))
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]

@@ -1,0 +1,96 @@
+"""Verdicts follow from rule and interval: each test would catch a claim that passes without evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from src.errors import InputError
+from src.evaluation.claims import Claim, Quantity, Verdict, interval, judge, over_seeds, per_seed
+
+RNG = np.random.default_rng(0)
+
+
+def replicates(value: float, spread: float = 0.01) -> np.ndarray:
+    return np.concatenate([[value], RNG.normal(value, spread, 1000)])
+
+
+def results(target: float, mlp: float = 0.5, control: float = 0.5, seeds: int = 3) -> dict:
+    return {
+        ("gin", seed): {
+            "target/precision_at_10": replicates(target),
+            "target/precision_at_50": replicates(target),
+            "mlp/precision_at_10": replicates(mlp),
+            "mlp/precision_at_50": replicates(mlp),
+            "untrained/precision_at_10": replicates(control),
+            "untrained/precision_at_50": replicates(control),
+        }
+        for seed in range(seeds)
+    }
+
+
+def claim(**changes: object) -> Claim:
+    quantity = Quantity(metrics=["precision_at_*"], experiments=["gin"], minus="mlp")
+    return Claim("ours beats the MLP", "Table 1", quantity=quantity, **{"above": 0.0, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("target", "verdict"), [(0.7, Verdict.HOLDS), (0.3, Verdict.FAILS), (0.5, Verdict.UNKNOWN)])
+def test_the_whole_interval_must_lie_on_one_side(target: float, verdict: Verdict) -> None:
+    assert judge(claim(), results(target)).verdict is verdict
+
+
+def test_a_claim_that_does_not_beat_its_control_does_not_hold() -> None:
+    tested = judge(claim(controls=["untrained"]), results(0.7, mlp=0.5, control=0.8))
+    assert tested.verdict is Verdict.FAILS
+    assert "untrained" in tested.reason
+
+
+def test_two_seeds_decide_nothing() -> None:
+    assert judge(claim(), results(0.9, seeds=2)).verdict is Verdict.UNKNOWN
+
+
+def test_a_missing_result_is_named_and_decides_nothing() -> None:
+    tested = judge(claim(), {("gin", 0): {"target/precision_at_10": replicates(0.9)}})
+    assert tested.verdict is Verdict.UNKNOWN
+    assert "mlp/precision_at_*" in tested.reason
+
+
+def test_a_claim_that_cannot_be_told_stays_so_whatever_is_measured() -> None:
+    tested = judge(claim(cannot_tell="nine encoders, five here"), results(0.9))
+    assert tested.verdict is Verdict.UNKNOWN
+    assert tested.value == pytest.approx(0.4, abs=0.02)
+
+
+def test_differences_are_paired_within_a_run() -> None:
+    noise = RNG.normal(0, 0.2, 1001)
+    found = {("gin", 0): {"target/auc": 0.6 + noise, "mlp/auc": 0.5 + noise}}
+    difference = per_seed(Quantity(["auc"], ["gin"], minus="mlp"), found, 0)
+    assert np.allclose(difference, 0.1)
+
+
+def test_relative_differences_divide_by_what_is_subtracted() -> None:
+    found = {("gin", 0): {"target/fcd": np.array([9.0]), "mlp/fcd": np.array([10.0])}}
+    assert per_seed(Quantity(["fcd"], ["gin"], minus="mlp", relative=True), found, 0) == pytest.approx([-0.1])
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    _, low, high = interval(over_seeds([replicates(0.4), replicates(0.6), replicates(0.8)], seed=0))
+    assert high - low > 0.2
+    _, low, high = interval(over_seeds([replicates(0.6)] * 3, seed=0))
+    assert high - low < 0.05
+
+
+def test_pooled_interval_has_the_variance_of_the_hierarchical_model() -> None:
+    # equal seeds: the mean of three independent replicates has variance spread² / 3
+    pooled = over_seeds([replicates(0.5, 0.03) for _ in range(3)], seed=1)
+    assert np.std(pooled[1:]) == pytest.approx(0.03 / np.sqrt(3), rel=0.1)
+
+
+def test_a_claim_without_quantity_needs_a_reason() -> None:
+    with pytest.raises(InputError, match="needs a quantity"):
+        Claim.of({"text": "x", "source": "y"})
+
+
+def test_an_unknown_field_of_a_claim_is_refused() -> None:
+    with pytest.raises(InputError, match="unexpected"):
+        Claim.of({"text": "x", "source": "y", "cannot_tell": "z", "abov": 1})

@@ -1,0 +1,55 @@
+"""Every conf/paper file can be read, and its experiments compose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
+from src.command_line import SCALES, register_resolvers
+from src.evaluation.claims import Claim, judge
+
+PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_claim_is_read_and_names_experiments_that_exist(name: str) -> None:
+    paper = read_paper(name, "small")
+    for claim in map(Claim.of, paper["claims"]):
+        if claim.quantity:
+            named = {*claim.quantity.experiments, *claim.quantity.minus_experiments}
+            assert named <= set(paper["experiments"])
+            assert (claim.above, claim.below) != (None, None) or claim.cannot_tell, claim.text
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_small_scale_has_at_least_three_seeds(name: str) -> None:
+    assert len(read_paper(name, "small")["seeds"]["small"]) >= 3
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_experiment_composes_at_every_scale(name: str, tmp_path: Path) -> None:
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for scale in SCALES:
+            for job in jobs_of(read_paper(name, scale), scale, tmp_path):
+                assert compose("config", overrides=list(job.overrides)).seed == job.seed
+
+
+def test_an_experiment_that_never_ran_decides_nothing() -> None:
+    paper = read_paper("molextract", "small")
+    assert {str(judge(Claim.of(entry), {}).verdict) for entry in paper["claims"]} == {"cannot tell at this scale"}
+
+
+@pytest.mark.parametrize(("arguments", "field"), [(["nature"], "PAPER"), (["molextract", "--scale", "huge"], "SCALE")])
+def test_bad_names_are_refused_in_one_line(
+    arguments: list[str], field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(f"error: {field}=")
+    assert "\n" not in error

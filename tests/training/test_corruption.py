@@ -1,0 +1,163 @@
+"""Corruptions equal a per-molecule reference, whichever molecules share the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import networkx
+import numpy as np
+import pytest
+import torch
+
+from src.data.molecules.batch import MoleculeBatch
+from src.data.molecules.graphs import MASKED_ELEMENT
+from src.data.molecules.records import MoleculeRecords
+from src.training import corruption
+from src.training.batches import make_batch
+from src.training.counter_random import record_keys, uniform
+from src.training.edge_prediction import unbonded_pairs
+from tests.training.small import molecules
+
+RATES = (0.0, 0.15, 0.2, 0.5, 1.0)
+
+
+@pytest.fixture(scope="module")
+def records() -> MoleculeRecords:
+    odd = ["C", "CC", "[Na+].[Cl-]", "c1ccccc1", "C" * 40, "*C"]
+    return MoleculeRecords.of([*molecules(60).smiles, *odd], "test")
+
+
+def batch_of(records: MoleculeRecords, rows: np.ndarray | list[int] | None = None) -> MoleculeBatch:
+    rows = np.arange(len(records)) if rows is None else np.asarray(rows)
+    return make_batch(records.arrays(), rows, record_keys(records.fingerprints()[rows], 3, 5))
+
+
+def piece(batch: MoleculeBatch, molecule: int) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    """One molecule of a batch as plain lists: atoms, bonds, ends counted within the molecule."""
+    atoms = batch.molecule_of == molecule
+    bonds = batch.molecule_of[batch.ends[0]] == molecule
+    ends = batch.ends[:, bonds] - batch.first_atom[molecule]
+    return batch.atoms[atoms].tolist(), batch.bonds[bonds].tolist(), ends.T.tolist()
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_exactly_the_rounded_share_of_every_molecule_is_masked(records: MoleculeRecords, rate: float) -> None:
+    """Catches masks drawn over the batch, molecules without a mask, and float32's rounding of n * rate."""
+    batch = batch_of(records)
+    masked = corruption.mask_atoms(batch, rate, "role")
+    counts = torch.bincount(batch.molecule_of[masked], minlength=len(batch)).tolist()
+    sizes = torch.bincount(batch.molecule_of).tolist()
+    assert counts == [max(1, round(rate * size)) for size in sizes]
+
+
+def test_masked_are_the_atoms_with_the_lowest_draws(records: MoleculeRecords) -> None:
+    """Catches an inverse permutation taken for the permutation."""
+    batch = batch_of(records)
+    masked = corruption.mask_atoms(batch, 0.3, "role")
+    for molecule in range(len(batch)):
+        size = int((batch.molecule_of == molecule).sum())
+        draws = uniform(batch.keys[molecule].expand(size), "role", torch.arange(size))
+        lowest = set(draws.argsort()[: max(1, round(0.3 * size))].tolist())
+        own = masked[batch.molecule_of == molecule]
+        assert set(own.nonzero().flatten().tolist()) == lowest
+
+
+def test_every_atom_is_masked_equally_often(records: MoleculeRecords) -> None:
+    """Catches a preference for an atom's place: the first atom of a SMILES is no more private than the last."""
+    one = batch_of(records, [0])
+    size = len(one.atoms)
+    counts = torch.zeros(size)
+    for epoch in range(2000):
+        keys = torch.from_numpy(record_keys(records.fingerprints()[:1], 0, epoch))
+        drawn = MoleculeBatch(one.atoms, one.bonds, one.ends, one.molecule_of, one.first_atom, keys)
+        counts += corruption.mask_atoms(drawn, 0.15, "role")
+    expected = 2000 * max(1, round(0.15 * size)) / size
+    assert ((counts - expected).abs() < 5 * expected**0.5).all()
+
+
+def test_kept_atoms_carry_the_bonds_between_them_and_no_other(records: MoleculeRecords) -> None:
+    """Catches an off-by-one in the new indices, and bonds that lost an end."""
+    batch = batch_of(records)
+    kept = ~corruption.mask_atoms(batch, 0.4, "role")
+    smaller = corruption.drop_atoms(batch, 0.4, "role")
+    assert len(smaller) == len(batch)  # a molecule may become empty, none disappears
+    for molecule in range(len(batch)):
+        atoms, bonds, ends = piece(batch, molecule)
+        stay = kept[batch.molecule_of == molecule].tolist()
+        new = {old: place for place, old in enumerate(old for old, stays in enumerate(stay) if stays)}
+        both = [(bond, end) for bond, end in zip(bonds, ends, strict=True) if stay[end[0]] and stay[end[1]]]
+        expected = (
+            [atoms[old] for old in new],
+            [bond for bond, _ in both],
+            [[new[end[0]], new[end[1]]] for _, end in both],
+        )
+        assert piece(smaller, molecule) == expected
+
+
+def test_hops_are_those_of_a_breadth_first_search(records: MoleculeRecords) -> None:
+    """Catches one hop too many or too few, and hops that leak from one molecule to the next."""
+    batch = batch_of(records)
+    centres = corruption.choose_atom(batch, "role")
+    assert torch.equal(batch.molecule_of[centres], torch.arange(len(batch)))
+    graph = networkx.Graph(batch.ends.T.tolist())
+    graph.add_nodes_from(range(len(batch.atoms)))
+    for furthest in (1, 3, 50):
+        found = corruption.hops_from(batch, centres, furthest).tolist()
+        expected = [furthest + 1] * len(batch.atoms)
+        for centre in centres.tolist():
+            for atom, hops in networkx.single_source_shortest_path_length(graph, centre, furthest).items():
+                expected[atom] = hops
+        assert found == expected
+
+
+def test_a_bond_is_dropped_in_both_directions(records: MoleculeRecords) -> None:
+    """Catches a directed draw, which would leave half a bond behind; and a rate that is not the rate."""
+    batch = batch_of(records)
+    smaller = corruption.drop_bonds(batch, 0.3, "role")
+    ends = {tuple(pair) for pair in smaller.ends.T.tolist()}
+    assert ends == {(second, first) for first, second in ends}
+    assert 0.6 < smaller.ends.shape[1] / batch.ends.shape[1] < 0.8
+    assert corruption.drop_bonds(batch, 0.0, "role").ends.shape == batch.ends.shape
+    assert corruption.drop_bonds(batch, 1.0, "role").ends.shape[1] == 0
+
+
+def test_hidden_atoms_are_the_mask_token_and_the_others_untouched(records: MoleculeRecords) -> None:
+    """Catches a mask that leaves the chirality to be read."""
+    batch = batch_of(records)
+    hidden = corruption.mask_atoms(batch, 0.2, "role")
+    atoms = corruption.hide_atoms(batch, 0.2, "role").atoms
+    assert torch.equal(atoms[~hidden], batch.atoms[~hidden])
+    assert (atoms[hidden] == torch.tensor([MASKED_ELEMENT, 0])).all()
+
+
+@pytest.mark.parametrize("corrupt", [corruption.drop_atoms, corruption.hide_atoms, corruption.drop_bonds])
+def test_a_molecule_is_corrupted_alike_alone_and_in_any_batch(
+    records: MoleculeRecords, corrupt: Callable[[MoleculeBatch, float, str], MoleculeBatch]
+) -> None:
+    """Catches draws that depend on company: DDP would then train on other corruptions than one process."""
+    order = np.random.default_rng(0).permutation(len(records))
+    together = corrupt(batch_of(records, order), 0.3, "role")
+    for place, row in enumerate(order):
+        assert piece(together, place) == piece(corrupt(batch_of(records, [row]), 0.3, "role"), 0)
+
+
+def test_centres_and_unbonded_pairs_do_not_depend_on_company(records: MoleculeRecords) -> None:
+    """Catches the same in context and in edge prediction."""
+    together = batch_of(records)
+    centres, pairs = corruption.choose_atom(together, "role"), unbonded_pairs(together)
+    for row in range(len(records)):
+        alone = batch_of(records, [row])
+        first = together.first_atom[row]
+        assert corruption.choose_atom(alone, "role")[0] == centres[row] - first
+        own = pairs[:, together.molecule_of[pairs[0]] == row] - first
+        assert torch.equal(unbonded_pairs(alone), own)
+
+
+def test_unbonded_pairs_are_unbonded_and_within_one_molecule(records: MoleculeRecords) -> None:
+    """Catches a bond, an atom paired with itself, or two molecules taken for an unbonded pair."""
+    batch = batch_of(records)
+    pairs = unbonded_pairs(batch)
+    bonds = {tuple(pair) for pair in batch.ends.T.tolist()}
+    assert len(pairs[0]) > len(records)
+    assert not bonds & {tuple(pair) for pair in pairs.T.tolist()}
+    assert (pairs[0] != pairs[1]).all() and (batch.molecule_of[pairs[0]] == batch.molecule_of[pairs[1]]).all()

@@ -1,0 +1,171 @@
+"""Objectives: the loss is its formula, a short training beats a guess, and bad options are refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from src.data.molecules.batch import MoleculeBatch
+from src.data.molecules.graphs import MASKED_ELEMENT
+from src.data.molecules.records import MoleculeRecords
+from src.errors import InputError
+from src.training.batches import evaluation_batches, make_batch
+from src.training.corruption import atom_draws
+from src.training.counter_random import record_keys
+from src.training.preparation import initial_objective
+from src.training.trainer import TrainerOptions
+from tests.training.small import OBJECTIVES, fitted, model_of, molecules, objective_of
+
+every_objective = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def batch_of(records: MoleculeRecords) -> MoleculeBatch:
+    return make_batch(records.arrays(), np.arange(len(records)), record_keys(records.fingerprints(), 0, 0))
+
+
+@pytest.fixture(scope="module")
+def batch() -> MoleculeBatch:
+    return batch_of(molecules(12))
+
+
+def test_attribute_masking_is_the_mean_cross_entropy_of_masked_atoms(batch: MoleculeBatch) -> None:
+    """Catches a loss over all atoms, one that sees the element it is to guess, and a mean of means."""
+    objective = initial_objective(model_of(), objective_of("attribute_masking", rate=0.25), 0).eval()
+    draws, losses, hidden = atom_draws(batch, "attribute_masking"), [], batch.atoms.clone()
+    masked = []
+    for molecule in range(len(batch)):
+        own = (batch.molecule_of == molecule).nonzero().flatten()
+        masked += own[draws[own].argsort()[: max(1, round(0.25 * len(own)))]].tolist()
+    hidden[masked] = torch.tensor([MASKED_ELEMENT, 0])
+    logits = objective.predict_element(objective.model.atom_embeddings(batch.with_atoms(hidden)))
+    for atom in masked:
+        scores = [float(score) for score in logits.detach()[atom]]
+        losses.append(math.log(sum(map(math.exp, scores))) - scores[int(batch.atoms[atom, 0])])
+    assert objective.training_step(batch, 0).item() == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+
+
+def test_infograph_is_the_jensen_shannon_estimator(batch: MoleculeBatch) -> None:
+    """Catches positives among the negatives, and swapped signs; softplus written out in numpy."""
+    objective = initial_objective(model_of(), objective_of("infograph"), 0).eval()
+    atoms = objective.model.atom_embeddings(batch)
+    scores = objective.local_network(atoms) @ objective.global_network(objective.model(batch)).T
+    values, own = scores.detach().double().numpy(), batch.molecule_of.numpy()
+    positive = [np.log1p(np.exp(-values[atom, own[atom]])) for atom in range(len(own))]
+    others = [values[atom, other] for atom in range(len(own)) for other in range(len(batch)) if other != own[atom]]
+    negative = [np.log1p(np.exp(-score)) + score for score in others]
+    expected = np.mean(positive) + np.mean(negative) - 2 * math.log(2)
+    assert objective.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_graphcl_is_nt_xent_without_the_own_view_below_the_line(batch: MoleculeBatch) -> None:
+    """Catches the other common form, in which the positive pair is among the negatives."""
+    objective = initial_objective(model_of(), objective_of("graphcl", temperature=0.5), 0).eval()
+    similarity = objective._similarity(batch)[0].detach().double().numpy() / 0.5
+    assert np.abs(similarity).max() <= 2 + 1e-5  # cosines
+    losses = [
+        np.log(sum(np.exp(row[other]) for other in range(len(row)) if other != place)) - row[place]
+        for place, row in enumerate(similarity)
+    ]
+    assert objective.training_step(batch, 0).item() == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+@every_objective
+def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
+    """Catches pairs lined up by place; context prediction shifts by place, so only its own pairs are compared."""
+    records = molecules(12)
+    objective = initial_objective(model_of(), objective_of(name), 0).eval()
+    one, other = (objective.terms(batch_of(part)) for part in (records, records.take(np.arange(12)[::-1])))
+    compared = slice(0, 1) if name == "context_prediction" else slice(None)
+    for mine, theirs in zip(one[compared], other[compared], strict=True):
+        assert torch.allclose(mine.total, theirs.total, rtol=1e-4) and mine.number == theirs.number
+
+
+@every_objective
+def test_a_short_training_beats_the_trivial_rate(name: str, tmp_path: Path) -> None:
+    """Catches an objective that cannot be learned: a detached gradient, labels that do not fit, a wrong sign."""
+    records, held_out = molecules(500), molecules(150, start=500)
+    settings = objective_of(name, epochs=15, batch_size=64, learning_rate=0.003)
+    trained = fitted(records, tmp_path, settings, model_of(width=32)).eval()
+    success, trivial = trained.success(evaluation_batches(held_out, 64)).values()
+    assert success > trivial + {"attribute_masking": 0.04}.get(name, 0.1)
+
+
+@every_objective
+def test_success_survives_batches_in_which_there_is_nothing_to_measure(name: str) -> None:
+    """Catches the NaN of a last batch that holds one methane, which has no bond, no context and no negative."""
+    objective = initial_objective(model_of(), objective_of(name), 0).eval()
+    records = MoleculeRecords.of([*molecules(8).smiles, "C"], "test")
+    assert all(math.isfinite(value) for value in objective.success(evaluation_batches(records, 8)).values())
+
+
+@every_objective
+@pytest.mark.parametrize("smiles", [["C"], ["C", "N"], ["CC"], ["CCO"], ["C", "CCO", "CC"]])
+def test_tiny_molecules_and_batches_of_one_give_a_finite_loss(name: str, smiles: list[str]) -> None:
+    """Catches division by no pairs, log of no negatives, BatchNorm over one atom, a molecule as its own negative."""
+    objective = initial_objective(model_of(layers=3), objective_of(name), 0).train()
+    loss = objective.training_step(batch_of(MoleculeRecords.of(smiles, "test")), 0)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(part.grad is None or part.grad.isfinite().all() for part in objective.parameters())
+    assert all(value.isfinite().all() for value in objective.state_dict().values())
+
+
+@pytest.mark.parametrize("negatives", [1, 2, 5, 50])
+def test_no_context_is_its_own_negative(negatives: int) -> None:
+    """Catches a shift by a whole turn: more negatives than molecules would push true pairs apart."""
+    objective = initial_objective(model_of(), objective_of("context_prediction", negatives=negatives), 0).eval()
+    own, shifted = objective._scores(batch_of(molecules(5)))
+    assert len(own) == 5 and shifted.shape == (5, min(negatives, 4))
+    assert not (shifted == own[:, None]).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("infograph", "epochs", 0),
+        ("infograph", "epochs", 1.5),
+        ("infograph", "batch_size", 0),
+        ("infograph", "learning_rate", 0),
+        ("infograph", "weight_decay", -1),
+        ("attribute_masking", "rate", 0),
+        ("attribute_masking", "rate", 1.1),
+        ("graphcl", "rate", -0.1),
+        ("graphcl", "temperature", 0),
+        ("graphcl", "augmentations", ["drop_atoms"]),
+        ("graphcl", "augmentations", ["drop_atoms", "drop_atom"]),
+        ("context_prediction", "context_size", 0),
+        ("context_prediction", "negatives", 0),
+    ],
+)
+def test_a_bad_option_is_refused_by_its_name(name: str, field: str, value: Any) -> None:
+    """Catches a training that runs and means nothing."""
+    from hydra.utils import get_class, instantiate
+
+    settings = objective_of(name, **{field: value})
+    with pytest.raises(InputError) as error:
+        get_class(settings.pop("_target_"))(instantiate(model_of()), **settings)
+    assert error.value.field == f"objective.{field}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("accelerator", "tpu"),
+        ("strategy", "fsdp"),
+        ("devices", 2),
+        ("devices", 0),
+        ("devices", "auto"),
+        ("precision", "64-true"),
+        ("precision", "half"),
+    ],
+)
+def test_a_bad_trainer_option_is_refused_by_its_name(field: str, value: Any) -> None:
+    """Catches a traceback of Lightning's; 64-true cannot move our frozen batches."""
+    with pytest.raises(InputError) as error:
+        TrainerOptions(**{"accelerator": "cpu", field: value})
+    assert error.value.field == f"trainer.{field}"

@@ -1,0 +1,117 @@
+"""A release answers what the threat model grants, counts every record asked for, and stops at its budget."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from src.errors import AccessDeniedError
+from src.training.defense import Defense
+from src.training.release import Release
+from tests.training.small import molecules, recipe_in, rows
+
+RECORDS = molecules(12)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return recipe_in(tmp_path_factory.mktemp("store")).train(RECORDS, rows(RECORDS), 0)
+
+
+@pytest.fixture
+def release(trained: Release) -> Release:
+    return trained.restricted(frozenset({"embeddings"}))
+
+
+def test_only_granted_calls_work_and_the_refusal_names_the_threat_model(release: Release) -> None:
+    """Catches an attack that reads weights it has no right to."""
+    with pytest.raises(AccessDeniedError, match="weights: this threat model grants embeddings"):
+        release.weights()
+    with pytest.raises(AccessDeniedError, match="embeddings: this threat model grants no call"):
+        release.restricted(frozenset()).embeddings(RECORDS)
+    assert release.queries == Counter()  # what was refused was not asked
+
+
+def test_every_record_counts_a_cached_answer_too(release: Release) -> None:
+    """Catches free repetitions: a budget that counts calls, or distinct queries."""
+    first, second = release.embeddings(RECORDS), release.embeddings(RECORDS)
+    release.embeddings(RECORDS.take(np.arange(5)))
+    assert release.queries == {"embeddings": 29}
+    assert np.array_equal(first, second) and first.shape == (12, 8) and first.dtype == np.float32
+
+
+def test_the_budget_is_enforced_before_the_answer(trained: Release) -> None:
+    """Catches a budget noticed only after the answer was given."""
+    limited = trained.restricted(frozenset({"embeddings"}), budget=20)
+    limited.embeddings(RECORDS)
+    with pytest.raises(AccessDeniedError, match="12 more queries would pass the budget of 20"):
+        limited.embeddings(RECORDS)
+    limited.embeddings(RECORDS.take(np.arange(8)))
+    assert limited.queries.total() == 20
+
+
+def test_a_restriction_cannot_be_undone(trained: Release) -> None:
+    """Catches a release that grants more than the one it was made from."""
+    limited = trained.restricted(frozenset({"embeddings"}), budget=5)
+    wider = limited.restricted(frozenset({"embeddings", "weights"}))
+    assert wider.access == {"embeddings"} and wider.budget == 5
+    assert limited.restricted(limited.access, 3).budget == 3 and limited.restricted(limited.access, 9).budget == 5
+
+
+def test_restricted_releases_count_for_themselves(trained: Release) -> None:
+    """Catches a rival that uses up the attack's budget."""
+    one, other = (trained.restricted(frozenset({"embeddings"})) for _ in range(2))
+    one.embeddings(RECORDS)
+    assert one.queries.total() == 12 and other.queries.total() == 0
+
+
+def test_what_a_caller_does_to_an_answer_changes_nobody_elses(trained: Release) -> None:
+    """Catches an attack that normalises in place and so changes the rival's answers, or the model itself."""
+    before, weights = trained.embeddings(RECORDS).copy(), {name: w.copy() for name, w in trained.weights().items()}
+    trained.embeddings(RECORDS)[:] = 0
+    for array in trained.weights().values():
+        array[...] = 0
+    assert np.array_equal(trained.embeddings(RECORDS), before)
+    assert all(np.array_equal(trained.weights()[name], array) for name, array in weights.items())
+
+
+def test_answers_do_not_depend_on_the_records_asked_for_beside(trained: Release) -> None:
+    """Catches a model released in training mode, which would normalise by the query's own statistics."""
+    alone = np.concatenate([trained.embeddings(RECORDS.take(np.array([row]))) for row in range(12)])
+    assert np.allclose(trained.embeddings(RECORDS), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_batches_of_queries_change_no_answer(trained: Release) -> None:
+    """Catches records lost or doubled where a query is cut into batches."""
+    small = Release(trained._model, "key", batch_size=5)
+    assert np.allclose(small.embeddings(RECORDS), trained.embeddings(RECORDS), rtol=1e-4, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class Noise(Defense):
+    """Adds fresh noise to every answer that is not cached."""
+
+    stage = "answer"
+
+    def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        return values + torch.randn(values.shape).numpy()
+
+
+def test_the_same_query_gets_the_same_answer_from_all_who_ask(trained: Release) -> None:
+    """Catches noise that can be averaged away by asking again, or through a second threat model."""
+    noisy = Release(trained._model, "key", answers=[Noise()])
+    other = noisy.restricted(frozenset({"embeddings"}))
+    assert np.array_equal(noisy.embeddings(RECORDS), noisy.embeddings(RECORDS))
+    assert np.array_equal(noisy.embeddings(RECORDS), other.embeddings(RECORDS))
+    assert not np.array_equal(noisy.embeddings(RECORDS), trained.embeddings(RECORDS))
+
+
+def test_a_cached_answer_is_found_by_the_records_and_their_order(trained: Release, tmp_path: Path) -> None:
+    """Catches a cache that answers one query with another's embeddings."""
+    backwards = RECORDS.take(np.arange(12)[::-1])
+    assert np.allclose(trained.embeddings(backwards), trained.embeddings(RECORDS)[::-1], rtol=1e-4, atol=1e-5)
