@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300  # seconds; each command takes about twenty on an idle machine
 SMALL = ["scale=smoke", "controls=none", "logger=none", "objective=attribute_masking"]
 
 
@@ -30,7 +31,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def wait_for_checkpoint(folder: Path, job: subprocess.Popen[str]) -> None:
-    deadline = time.time() + 150
+    deadline = time.time() + PATIENCE
     while not list(folder.glob("store/.partial/*/checkpoints/last.ckpt")):
         assert job.poll() is None and time.time() < deadline, job.communicate()[1]
         time.sleep(0.05)
@@ -57,11 +58,11 @@ def test_an_interrupted_command_ends_with_130_and_the_next_goes_on(
     trainer: str, to_group: bool, tmp_path: Path
 ) -> None:
     """Catches workers that outlive the command, a traceback, and a second run that begins at the beginning."""
-    words = [f"trainer={trainer}", "objective.epochs=40"]
+    words = [f"trainer={trainer}", "objective.epochs=40", f"objective.batch_size={32 if trainer == 'cpu' else 150}"]
     job = start(tmp_path, *words)
     wait_for_checkpoint(tmp_path, job)
     (os.killpg if to_group else os.kill)(job.pid, signal.SIGINT)
-    output, errors = job.communicate(timeout=60)
+    output, errors = job.communicate(timeout=PATIENCE)
     assert job.returncode == 130, errors
     lines = [line for line in errors.splitlines() if "interrupted" in line]
     assert len(lines) == 1 and "while training target; epoch" in lines[0] and "goes on from there" in lines[0]
@@ -72,12 +73,12 @@ def test_an_interrupted_command_ends_with_130_and_the_next_goes_on(
     assert left == []
 
     again = start(tmp_path, *words)
-    _, errors = again.communicate(timeout=150)
+    _, errors = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, errors
     assert "going on from epoch" in errors
     if trainer == "cpu":
         whole = start(tmp_path / "whole", *words)
-        assert whole.wait(150) == 0
+        assert whole.wait(PATIENCE) == 0
         resumed, uninterrupted = weights_in(tmp_path), weights_in(tmp_path / "whole")
         assert all(np.array_equal(resumed[name], uninterrupted[name]) for name in resumed)
 
@@ -85,7 +86,7 @@ def test_an_interrupted_command_ends_with_130_and_the_next_goes_on(
 def test_the_command_says_little_under_ddp(tmp_path: Path) -> None:
     """Catches Lightning's lines, once a process."""
     job = start(tmp_path, "trainer=ddp")
-    output, errors = job.communicate(timeout=150)
+    output, errors = job.communicate(timeout=PATIENCE)
     assert job.returncode == 0, errors
     assert "molextract on gin" in output
     assert "trained target on 2 processes" in errors and len(errors.splitlines()) <= 4

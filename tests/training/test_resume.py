@@ -18,7 +18,7 @@ EPOCHS = 6
 SETTINGS = {"model": model_of(dropout=0.3), "objective": objective_of(epochs=EPOCHS)}
 
 
-class KilledError(Exception):
+class KilledErrorError(Exception):
     pass
 
 
@@ -47,8 +47,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.mark.parametrize("epoch", [1, 2, EPOCHS])
 def test_a_crash_in_any_epoch_costs_that_epoch_only(epoch: int, uninterrupted: Release, tmp_path: Path) -> None:
     """Catches an optimiser state, an order, a mask or a dropout that starts anew; dropout is on."""
-    with pytest.raises(KilledError):
-        trained(tmp_path, stop_at(epoch, KilledError))
+    with pytest.raises(KilledErrorError):
+        trained(tmp_path, stop_at(epoch, KilledErrorError))
     assert not (tmp_path / "release").exists()
     seen: list[int] = []
     again = trained(tmp_path, lambda values, now: seen.append(now))
@@ -62,8 +62,8 @@ def test_a_crash_after_the_last_epoch_trains_nothing_again(
 ) -> None:
     """Catches initial weights kept as trained ones, or one epoch too many, where there is nothing left to train."""
     with monkeypatch.context() as patch:
-        patch.setattr("src.training.recipe.save_file", lambda *_: (_ for _ in ()).throw(KilledError))
-        with pytest.raises(KilledError):
+        patch.setattr("src.training.recipe.save_file", lambda *_: (_ for _ in ()).throw(KilledErrorError))
+        with pytest.raises(KilledErrorError):
             trained(tmp_path)
     seen: list[int] = []
     assert equal(trained(tmp_path, lambda values, now: seen.append(now)), uninterrupted)
