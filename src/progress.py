@@ -14,10 +14,11 @@ T = TypeVar("T")
 PATIENCE_S = 2.0
 
 
-def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+def track(iterable: Iterable[T], description: str, total: int | None = None, each: int = 1) -> Iterator[T]:
     """Yield the items of `iterable`; show a bar once that has taken over two seconds.
 
-    total: number of items, where `iterable` has no length. Without a terminal (log files, CI) nothing is
+    total: number of items, where `iterable` has no length; each: how many of them an item of `iterable` stands for,
+    where it is a chunk (the last may be smaller). Without a terminal (log files, CI) nothing is
     drawn and one line tells at the end how long it took.
     """
     console = Console(stderr=True)
@@ -29,7 +30,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
     try:
         for item in iterable:
             yield item
-            done += 1
+            done = done + each if total is None else min(done + each, total)
             bar.update(task, completed=done)
             if not shown and console.is_terminal and time.monotonic() - started > PATIENCE_S:
                 bar.start()

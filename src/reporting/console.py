@@ -92,19 +92,24 @@ def print_summary(
 
 
 def print_sweep_table(rows: Sequence[Mapping[str, Any]], title: str = "sweep", console: Console | None = None) -> None:
-    """Print one row a job; columns are all keys met, in that order; an `Estimate` has its interval."""
-    from rich.console import Console
+    """Print one row a job; columns are all keys met, in that order; an `Estimate` has its interval.
+
+    What is the same in every job stands in the title instead of a column.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_style="bold", title_justify="left")
     names = list(dict.fromkeys(name for row in rows for name in row))
+    same = [name for name in names if len(rows) > 1 and len({_cell(row.get(name)) for row in rows}) == 1]
+    names = [name for name in names if name not in same]
+    shared = ", ".join(f"{name} {_cell(rows[0].get(name))}" for name in same)
+    table = Table(title=Text(f"{title}\n{shared}" if shared else title), title_style="bold", title_justify="left")
     for name in names:
         numbers = any(isinstance(row.get(name), Estimate | float | int) for row in rows)
         table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in names))
-    (console or Console()).print(table)
+    (console or wide_console()).print(table)
 
 
 def wide_console() -> Console:

@@ -29,13 +29,13 @@ def in_chunks(
     chunks = [list(smiles[start : start + CHUNK]) for start in range(0, len(smiles), CHUNK)]
     count = min(_available() if workers is None else workers, len(chunks))
     if len(smiles) < SMALL or count < 2:
-        return [function(chunk) for chunk in track(chunks, description)]
+        return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
     try:
         # "spawn": a forked child of a process that has started torch's threads can hang.
         with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-            return list(track(pool.map(function, chunks), description, total=len(chunks)))
+            return list(track(pool.map(function, chunks), description, len(smiles), CHUNK))
     except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`
-        return [function(chunk) for chunk in track(chunks, description)]
+        return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
 
 
 def _available() -> int:
