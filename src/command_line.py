@@ -84,6 +84,8 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
             return BAD_INPUT, f"error: {_bad_key(cause)}"
     if isinstance(error, InstantiationException):
         return BAD_INPUT, f"error: {_bad_argument(error)}"
+    if isinstance(error, BrokenPipeError):  # the reader of our output has left, e.g. `… --help | head`
+        return FAILED, ""
     if isinstance(error, OSError) and _makes_run_folder(error):
         field = "hydra.sweep.dir" if {"-m", "--multirun"} & set(sys.argv) else "hydra.run.dir"
         return (

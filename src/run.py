@@ -48,7 +48,8 @@ def main() -> None:
         if "TELLTALE_TRACEBACK" in os.environ:
             raise
         code, line = explain(error, CONFIGURATION)
-        print(line, file=sys.stderr)
+        if line:
+            print(line, file=sys.stderr)
         sys.exit(code)
 
 

@@ -14,16 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from src.evaluation.statistics import (
-    Band,
-    Estimate,
-    Metric,
-    Ranked,
-    Resampling,
-    measure,
-    weighted_mean,
-    weighted_quantile,
-)
+from src.evaluation.ranking import Metric, Ranked, measure, weighted_mean, weighted_quantile
+from src.evaluation.statistics import Band, Estimate, Resampling
 from src.evidence import ExtractedMolecules
 
 DISCORDANT_NEEDED = 300

@@ -10,16 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from src.evaluation.statistics import (
-    Band,
-    Estimate,
-    Metric,
-    Ranked,
-    Resampling,
-    balanced_accuracy,
-    measure,
-    roc_band,
-)
+from src.evaluation.ranking import Metric, Ranked, balanced_accuracy, measure, roc_band
+from src.evaluation.statistics import Band, Estimate, Resampling
 from src.evidence import MembershipScores
 
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
-from src.evaluation.statistics import (
-    Estimate,
-    Resampling,
+from src.evaluation.ranking import (
     auc,
     balanced_accuracy,
-    clopper_pearson,
     precision_at,
     roc_band,
     roc_curve,
@@ -24,6 +21,7 @@ from src.evaluation.statistics import (
     weighted_mean,
     weighted_quantile,
 )
+from src.evaluation.statistics import Estimate, Resampling, clopper_pearson
 
 
 @st.composite
