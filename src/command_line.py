@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.errors import InputError
 
+SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -46,6 +47,8 @@ def check_options(cfg: DictConfig, **others: Any) -> None:
     """
     groups: Any = {str(group): options for group, options in cfg.items()}
     for group, options in groups.items():
+        if group in SECTIONS and not isinstance(options, Mapping):
+            raise InputError(group, options, "no value of its own; set one of its keys")
         if isinstance(options, Mapping) and "_target_" in options:
             _check_group(group, options, _imported(f"{group}._target_", options["_target_"]))
         elif group in others:
@@ -174,7 +177,7 @@ def _unknown_option(error: MissingConfigException, configuration: Path) -> str:
 
 
 def _bad_key(error: OmegaConfBaseException) -> str:
-    key, parent = error.full_key or str(error.key), error.parent_node
+    key, parent = error.full_key or str(error.key or "configuration"), error.parent_node
     if "is not in struct" in str(error) and parent is not None:
         valid = sorted(str(name) for name in parent)
         own = key.rpartition(".")[2]

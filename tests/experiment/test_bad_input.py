@@ -21,6 +21,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "attack.kk=3": ("attack.kk", "did you mean k?", "scorer, size_weighted, vocabulary"),
     "+attack.kk=3": ("attack.kk=3", "did you mean k?"),
     "+pools.extra=3": ("pools.extra=3", "no such key", "auxiliary"),
+    "evaluation=3": ("evaluation=3", "set one of its keys"),
     "evaluation.replicates=1": ("evaluation.replicates=1", "from 2"),
     "dataset=zinc15": ("dataset.root=null", "zinc_standard_agent"),
     "dataset=zinc15 dataset.root={folder}/none": ("dataset.root=", "/none", "no such file or folder"),
