@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts.bench import command, featurisation, substructure
 
+NOT_MEASURED = "## GPU\n\nNot available: nothing has been measured on a GPU yet.\n"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()
     sections = [section() for section in (truth_matching, features, commands)]
-    page = "\n".join([_head(), *sections])
+    page = "\n".join([_head(), *sections, NOT_MEASURED])
     options.page.parent.mkdir(parents=True, exist_ok=True)
     options.page.write_text(page, encoding="utf-8")
     print(page)
