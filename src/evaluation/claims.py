@@ -132,10 +132,13 @@ def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
 def over_seeds(values: Sequence[np.ndarray], seed: int) -> np.ndarray:
     """Average over seeds; each replicate draws seeds with replacement, and for each draw one of its replicates.
 
-    A number that comes without replicates (a distance, say) is resampled over seeds alone.
+    A number that comes without replicates (a distance, say) has the spread between seeds alone: drawing three
+    seeds anew would give too short an interval, so its replicates are mean + t s / sqrt(seeds), Student's t.
     """
     rng = np.random.default_rng(seed)
-    replicates = max(len(value) for value in values) - 1 or 1000
+    if all(len(value) == 1 for value in values):
+        return _student(np.array([value[0] for value in values]), rng)
+    replicates = max(len(value) for value in values) - 1
     drawn = rng.integers(len(values), size=(replicates, len(values)))
     total = np.zeros(replicates)
     for place, value in enumerate(values):
@@ -143,6 +146,13 @@ def over_seeds(values: Sequence[np.ndarray], seed: int) -> np.ndarray:
         chosen = pool[rng.integers(len(pool), size=drawn.shape)]
         total += np.where(drawn == place, chosen, 0.0).sum(1)
     return np.concatenate([[np.mean([value[0] for value in values])], total / len(values)])
+
+
+def _student(values: np.ndarray, rng: np.random.Generator, replicates: int = 100_000) -> np.ndarray:
+    if len(values) < 2:
+        return np.array([values[0], np.nan])
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return np.concatenate([[values.mean()], values.mean() + error * rng.standard_t(len(values) - 1, replicates)])
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -86,6 +86,17 @@ def test_pooled_interval_has_the_variance_of_the_hierarchical_model() -> None:
     assert np.std(pooled[1:]) == pytest.approx(0.03 / np.sqrt(3), rel=0.1)
 
 
+def test_numbers_without_replicates_get_students_interval_over_seeds() -> None:
+    # three seeds drawn with replacement would never leave [1, 3]; Student's interval is 2 ± 4.303 / sqrt(3)
+    value, low, high = interval(over_seeds([np.array([x]) for x in (1.0, 2.0, 3.0)], seed=0))
+    assert value == pytest.approx(2)
+    assert (low, high) == pytest.approx((2 - 4.303 / np.sqrt(3), 2 + 4.303 / np.sqrt(3)), abs=0.1)
+
+
+def test_one_number_of_one_seed_has_no_interval() -> None:
+    assert not np.isfinite(interval(over_seeds([np.array([1.0])], seed=0))[1])
+
+
 def test_a_claim_without_quantity_needs_a_reason() -> None:
     with pytest.raises(InputError, match="needs a quantity"):
         Claim.of({"text": "x", "source": "y"})

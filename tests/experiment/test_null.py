@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,29 +14,18 @@ from src.controls import Disjoint
 from src.data.molecules.moses import load
 from src.data.molecules.records import MoleculeRecords
 from src.data.pools import Pools, PoolSizes, deal
-from src.data.records import Records
 from src.evaluation.extraction import discordant
 from src.evaluation.membership import score_membership
 from src.evaluation.score import evaluate
 from src.evaluation.statistics import Estimate, Resampling
 from src.evidence import ExtractedMolecules, MembershipScores
 from src.game import Game
-from src.training.recipe import Recipe
-from src.training.release import Release
 from src.training.store import Store
 from src.training.trainer import TrainerOptions
+from tests.experiment.worlds import GIN, INFOGRAPH, InitialWeights
 
 SEEDS, NEEDED = range(20), 17
 SIZES = PoolSizes(members=200, non_members=200, auxiliary=150, disjoint=200)
-GIN = {"_target_": "src.models.gin.GIN", "layers": 2, "width": 16}
-INFOGRAPH = {"_target_": "src.training.infograph.InfoGraph", "epochs": 1, "batch_size": 64, "learning_rate": 0.001}
-
-
-class InitialWeights(Recipe):
-    """A recipe whose releases are drawn from the seed alone: no record plays a part."""
-
-    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
-        return [self.untrained(pool.take(np.arange(64)), seed) for seed in seeds]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from src.controls import Untrained
 from src.data.molecules.moses import load
 from src.data.molecules.records import MoleculeRecords
 from src.data.pools import Pools, PoolSizes, deal
-from src.data.records import Records
 from src.evaluation.membership import score_membership
 from src.evaluation.statistics import Resampling
 from src.evidence import ExtractedMolecules, MembershipScores
@@ -26,18 +25,10 @@ from src.training.release import Release
 from src.training.store import Store
 from src.training.trainer import TrainerOptions
 from src.truth import Truth
+from tests.experiment.worlds import GIN, INFOGRAPH, InitialWeights
 
-GIN = {"_target_": "src.models.gin.GIN", "layers": 2, "width": 16}
-INFOGRAPH = {"_target_": "src.training.infograph.InfoGraph", "epochs": 1, "batch_size": 64, "learning_rate": 0.001}
 PLANTED = {"_target_": "tests.planted.PlantedEncoder"}
 REMEMBERS = INFOGRAPH | {"_target_": "tests.planted.PlantedObjective"}
-
-
-class InitialWeights(Recipe):
-    """A recipe whose releases are drawn from the seed alone: no record plays a part."""
-
-    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
-        return [self.untrained(pool.take(np.arange(64)), seed) for seed in seeds]
 
 
 @pytest.fixture(scope="module")
