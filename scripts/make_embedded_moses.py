@@ -8,7 +8,7 @@ import random
 import zipfile
 from pathlib import Path
 
-from src.data.fetch import MOSES
+from src.data.artefacts import MOSES
 from src.data.molecules.canonical import canonicalise
 from src.data.molecules.moses import EMBEDDED
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from src.data.digests import equal_pair
 from src.data.records import Records
 from src.errors import InputError
 
@@ -62,9 +63,10 @@ class Pools(Generic[R]):
 
 
 def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
-    """Shuffle with `seed` and cut into pools; InputError names the pools where there are too few records.
+    """Shuffle with `seed` and cut into pools; whoever reads the records drops or groups their duplicates.
 
-    The records must be distinct: duplicates are dropped or grouped by whoever reads them.
+    Raises InputError where a record is there twice, since it could come to lie in two pools, and, naming the
+    pools, where there are too few records.
     """
     wanted = {
         "challenge": sizes.members + sizes.non_members,
@@ -77,6 +79,9 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
             sum(wanted.values()),
             f"records asked for ({asked}), but {records.source} has {len(records)}; ask for fewer",
         )
+    if twins := equal_pair(records.fingerprints()):
+        expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
+        raise InputError("dataset", records.source, expected)
     order = np.random.default_rng(seed).permutation(len(records))[: sum(wanted.values())]
     parts = np.split(order, np.cumsum(list(wanted.values()))[:-1])
     dealt = {name: records.take(rows) for name, rows in zip(wanted, parts, strict=True)}

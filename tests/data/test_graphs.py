@@ -146,17 +146,17 @@ def test_twenty_thousand_molecules_load_fast_from_cache(tmp_path: Path) -> None:
     assert first > 20 * again
 
 
-def test_records_slice_their_graphs_and_labels(tmp_path: Path) -> None:
-    labels = {"y": np.arange(len(ODD), dtype=float)}
-    records = MoleculeRecords(MoleculeRecords.of(ODD, "odd").smiles, "odd", labels, tmp_path)
+def test_records_slice_their_graphs_and_properties(tmp_path: Path) -> None:
+    properties = {"y": np.arange(len(ODD), dtype=float)}
+    records = MoleculeRecords(MoleculeRecords.of(ODD, "odd").smiles, "odd", properties, tmp_path)
     rows = np.array([5, 1, 1])
     before = records.take(rows)
     records.arrays()
     after = records.take(np.array([9, 5, 1])).take(np.array([1, 2, 2]))
     assert same(before.arrays(), after.arrays())
     assert list(before.smiles) == list(after.smiles)
-    assert after.labels is not None
-    assert after.labels["y"].tolist() == [5, 1, 1]
+    assert after.properties is not None
+    assert after.properties["y"].tolist() == [5, 1, 1]
 
 
 def test_equal_molecules_have_equal_fingerprints() -> None:

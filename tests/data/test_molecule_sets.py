@@ -16,7 +16,9 @@ import yaml
 from rdkit import Chem
 
 from scripts import fetch_data
+from src.data import clients
 from src.data import fetch as fetching
+from src.data.artefacts import MOSES, Member
 from src.data.molecules import moleculenet, moses, nci, smiles, zinc15
 from src.errors import InputError
 
@@ -103,8 +105,8 @@ LAYOUTS: dict[str, tuple[str, str, dict[str, list[float]]]] = {
     "lipophilicity": ("Lipophilicity.csv", "CHEMBLID,exp,smiles\nC1,3.5,CCO\nC2,-1,CC\n", {"exp": [3.5, -1]}),
     "muv": (
         "muv.csv",
-        "MUV-466,MUV-548,mol_id,smiles\n,0,CID1,CCO\n1,,CID2,CC\n",
-        {"MUV-466": [np.nan, 1], "MUV-548": [0, np.nan]},
+        "MUV-466,MUV-548,mol_id,smiles\n,0,CID1,CCC\n0,1,CID1,CCO\n1,,CID2,CC\n",
+        {"MUV-466": [0, 1], "MUV-548": [1, np.nan]},
     ),
     "sider": (
         "sider.csv",
@@ -113,13 +115,13 @@ LAYOUTS: dict[str, tuple[str, str, dict[str, list[float]]]] = {
     ),
     "tox21": (
         "tox21.csv",
-        "NR-AR,SR-p53,mol_id,smiles\n0,,TOX1,CCO\n,1.0,TOX2,CC\n",
-        {"NR-AR": [0, np.nan], "SR-p53": [np.nan, 1]},
+        "NR-AR,SR-p53,mol_id,smiles\n0,,TOX1,CCO\n,1.0,TOX2,CCC\n1,1,TOX3,CC\n",
+        {"NR-AR": [0, 1], "SR-p53": [np.nan, 1]},
     ),
     "toxcast": (
         "toxcast_data.csv",
-        "smiles,ACEA_T47D,APR_Hep\nCCO,0.0,\nCC,,1.0\n",
-        {"ACEA_T47D": [0, np.nan], "APR_Hep": [np.nan, 1]},
+        "smiles,ACEA_T47D,APR_Hep\nCCO,0.0,\nCCC,,1.0\nCC,1,\n",
+        {"ACEA_T47D": [0, 1], "APR_Hep": [np.nan, np.nan]},
     ),
 }
 
@@ -131,10 +133,13 @@ def test_moleculenet_layouts(tmp_path: Path, name: str, place: str) -> None:
     write(tmp_path / place.format(name=name, file=file), text)
     records = moleculenet.load(str(tmp_path), name).records
     assert list(records.smiles) == ["CCO", "CC"]
-    assert records.labels is not None
-    assert list(records.labels) == list(labels)
+    assert records.properties is not None
+    assert list(records.properties) == list(labels)
     for column, values in labels.items():
-        np.testing.assert_array_equal(records.labels[column], values)
+        np.testing.assert_array_equal(records.properties[column], values)
+    first = next(iter(labels.values()))
+    assert records.labels is not None
+    assert records.labels.tolist() == [int(value > min(first)) for value in first]
 
 
 def test_any_folder_of_smiles(tmp_path: Path) -> None:
@@ -158,14 +163,15 @@ def test_unknown_moleculenet_set_is_told() -> None:
         moleculenet.load("x", "qm9")
 
 
-@pytest.mark.parametrize("name", ["moses", "zinc15", "moleculenet", "smiles", "nci"])
+@pytest.mark.parametrize("name", sorted(file.stem for file in CONFIGS.glob("*.yaml")))
 def test_config_mirrors_the_arguments_of_load(name: str) -> None:
     config = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     module, function = config.pop("_target_").rsplit(".", 1)
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
     assert set(config) == set(parameters)
-    resolved = {key: value for key, value in config.items() if "${" not in str(value)}
-    assert resolved == {key: parameters[key].default for key in resolved}
+    defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
+    resolved = {key: value for key, value in config.items() if key in defaults and "${" not in str(value)}
+    assert resolved == {key: defaults[key] for key in resolved}
 
 
 @pytest.fixture
@@ -173,12 +179,12 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel like that of MOSES, and a pip which copies it."""
     path = tmp_path / "shop" / "molsets.whl"
     path.parent.mkdir()
-    contents = {member.path: gzip.compress(b"SMILES\nCCO\n", mtime=0) for member in fetching.MOSES.members}
+    contents = {member.path: gzip.compress(b"SMILES\nCCO\n", mtime=0) for member in MOSES.members}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
-    members = tuple(fetching.Member(name, hashlib.sha256(data).hexdigest()) for name, data in contents.items())
-    small = replace(fetching.MOSES, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), members=members)
+    members = tuple(Member(name, hashlib.sha256(data).hexdigest()) for name, data in contents.items())
+    small = replace(MOSES, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), members=members)
     monkeypatch.setitem(fetching.ARTEFACTS, "moses", small)
 
     def copy(requirement: str, folder: Path) -> Path:
@@ -209,7 +215,7 @@ def test_altered_artefact_is_refused(tmp_path: Path, wheel: Path) -> None:
 def test_failing_download_tells_what_to_do_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fetching.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(clients.sys, "executable", "/nonexistent/python")
     with pytest.raises(InputError, match=r"could not fetch .*; give dataset\.root=… or use the embedded 50,000"):
         fetching.fetch("moses", tmp_path)
     assert fetch_data.main(["moses", "--folder", str(tmp_path)]) == 2

@@ -130,12 +130,12 @@ def test_several_files_are_one_set() -> None:
 
 
 def test_second_reading_comes_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = read("smiles,y\nCCO,1\nxyz,\nCC,\n", "x.csv", cache="kept", label_columns=["y"])
+    first = read("smiles,y\nCCO,1\nxyz,\nCC,\n", "x.csv", cache="kept", property_columns=["y"])
     monkeypatch.setattr(smiles_files, "canonicalise", None)  # a call would fail
     Path("x.csv").rename("moved.csv")
-    second = read_molecules([Path("moved.csv")], max_invalid=1.0, cache="kept", label_columns=["y"])
+    second = read_molecules([Path("moved.csv")], max_invalid=1.0, cache="kept", property_columns=["y"])
     assert list(second.records.smiles) == list(first.records.smiles)
-    assert str(second.records.labels) == str(first.records.labels)
+    assert str(second.records.properties) == str(first.records.properties)
     assert [(bad.file.name, bad.line) for bad in second.invalid] == [("moved.csv", 3)]
 
 
@@ -169,8 +169,8 @@ def test_invalid_lines_can_be_written_for_the_user() -> None:
         ("a,b\nCC,1\n", "x.csv", {}, "it has: a, b"),
         ("a,b\nCC,1\n", "x.csv", {"column": "c"}, "dataset.column=c: no such column in x.csv; it has: a, b"),
         ("CC\n", "x.smi", {"column": "c"}, "dataset.column=c: x.smi has no columns"),
-        ("smiles,y\nCC,hot\n", "x.csv", {"label_columns": ["y"]}, "x.csv:2, column y, holds 'hot'"),
-        ("smiles\nCC\n", "x.csv", {"label_columns": ["y"]}, "dataset.column=y: no such column"),
+        ("smiles,y\nCC,hot\n", "x.csv", {"property_columns": ["y"]}, "x.csv:2, column y, holds 'hot'"),
+        ("smiles\nCC\n", "x.csv", {"property_columns": ["y"]}, "dataset.column=y: no such column"),
         ("CC", "x.sdf", {}, "dataset.root=x.sdf: expected a file that ends in .smi"),
         ("CC", "x.parquet", {}, "dataset.root=x.parquet: cannot be read"),
     ],

@@ -6,6 +6,8 @@ import numpy as np
 
 from src.data.images.records import ReadImages, distinct
 
+CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
 
 def load() -> ReadImages:
     """Return the pictures, one channel, grey levels 0…16 as 0…1."""
@@ -13,4 +15,4 @@ def load() -> ReadImages:
 
     digits = load_digits()
     pixels = (digits.images[:, None] / 16).astype(np.float32)
-    return distinct(pixels, digits.target.astype(np.int64), "digits")
+    return distinct(pixels, digits.target, "digits", CLASSES)

@@ -1,23 +1,24 @@
-"""MoleculeNet (Wu et al. 2018): molecules with measured labels, in the folders of Hu et al. 2020."""
+"""MoleculeNet (Wu et al. 2018): molecules with measured properties, in the folders of Hu et al. 2020."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.molecules.folders import first_found, require_root
-from src.data.molecules.rows import header
+from src.data.folders import first_found, require_root
+from src.data.molecules.classes import check_cut, with_classes, would_do
+from src.data.molecules.rows import PropertyError, header, numeric_columns
 from src.data.molecules.smiles_files import ReadMolecules, read_molecules
 from src.errors import InputError
 
 
 @dataclass(frozen=True)
 class Task:
-    """A data set of MoleculeNet; stem: its file name; labels: label columns, () = all but SMILES and ids."""
+    """A data set of MoleculeNet; stem: its file name; measured: its columns of results, () = all but SMILES and ids."""
 
     title: str
     stem: str
-    labels: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
     smiles: str = "smiles"
 
 
@@ -38,11 +39,18 @@ IDENTIFIERS = frozenset({"mol_id", "smiles", "name", "num"})
 
 
 def load(
-    root: str | None = None, name: str = "bace", cache: str | None = None, max_invalid: float = 0.05
+    root: str | None = None,
+    name: str = "bace",
+    label: str | None = None,
+    cut: float | str | None = None,
+    cache: str | None = None,
+    max_invalid: float = 0.05,
 ) -> ReadMolecules:
-    """Return the molecules of one data set with their labels, NaN where blank.
+    """Return the molecules of one data set with what was measured of them, NaN where blank, and a class each.
 
-    root: folder with <name>/raw/<file>.csv, or that file. Raises InputError where there is none.
+    root: folder with <name>/raw/<file>.csv, or that file; label: the column that is the class, None = the first
+    that was measured; molecules without it are dropped; cut: where it is cut in two (see `with_classes`). Raises
+    InputError where there is no such file or column.
     """
     key = str(name).lower()
     if key not in TASKS:
@@ -50,8 +58,17 @@ def load(
     task = TASKS[key]
     file = _file(root, key, task)
     columns = header(file)
-    labels = task.labels or tuple(c.strip() for c in columns if c.strip().lower() not in IDENTIFIERS)
-    return read_molecules([file], task.smiles, max_invalid, cache, task.title, labels)
+    measured = task.measured or tuple(c.strip() for c in columns if c.strip().lower() not in IDENTIFIERS)
+    label = label or measured[0]
+    check_cut(cut, label)
+    try:
+        wanted = tuple(dict.fromkeys((*measured, label)))
+        read = read_molecules([file], task.smiles, max_invalid, cache, task.title, wanted)
+    except PropertyError as error:
+        if label in (possible := numeric_columns(file)):
+            raise  # another column is at fault
+        raise InputError("dataset.label", label, f"{error.expected}; {would_do(possible, label)}") from None
+    return with_classes(read, label, cut)
 
 
 def _file(root: str | None, name: str, task: Task) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.data.fetch import fetch
-from src.data.molecules.folders import first_found, require_root
+from src.data.folders import first_found, require_root
 from src.data.molecules.smiles_files import ReadMolecules, read_molecules
 from src.errors import InputError
 

@@ -1,9 +1,9 @@
-"""Molecules as records: canonical SMILES, their labels, and their graphs on demand."""
+"""Molecules as records: canonical SMILES, what was measured of them, and their graphs on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Self
 
 import numpy as np
 
+from src.data.digests import as_digests
 from src.data.molecules.canonical import canonicalise
 from src.data.molecules.graphs import MoleculeGraphs, featurise_cached
+from src.data.records import check_labels
 from src.errors import InputError
 
 
@@ -20,16 +22,23 @@ from src.errors import InputError
 class MoleculeRecords:
     """An ordered set of n molecules.
 
-    smiles: (n,) object array of str, canonical; labels: name → (n,) float, NaN = missing; cache: folder for
-    the graphs, None = make them anew in each run.
+    smiles: (n,) object array of str, canonical; properties: name → (n,) float, NaN = missing; cache: folder for
+    the graphs, None = make them anew in each run; labels: (n,) int64, the class of each, None = not labelled;
+    classes: their names, a label is a position there.
     """
 
     smiles: np.ndarray
     source: str
-    labels: Mapping[str, np.ndarray] | None = None
+    properties: Mapping[str, np.ndarray] | None = None
     cache: Path | None = None
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
     kind: str = field(default="molecules", init=False)
     _origin: tuple[MoleculeGraphs, np.ndarray] | None = field(default=None, repr=False)  # graphs, rows of ours
+
+    def __post_init__(self) -> None:
+        if self.labels is not None:
+            check_labels(len(self.smiles), self.labels, self.classes)
 
     @classmethod
     def of(cls, smiles: Sequence[str], source: str, cache: Path | None = None) -> Self:
@@ -47,18 +56,21 @@ class MoleculeRecords:
     def take(self, rows: np.ndarray) -> Self:
         """Return the molecules at `rows` (indices or a boolean mask), in that order."""
         rows = np.arange(len(self))[rows]
-        labels = None if self.labels is None else {name: values[rows] for name, values in self.labels.items()}
+        properties = self.properties and {name: values[rows] for name, values in self.properties.items()}
+        labels = None if self.labels is None else self.labels[rows]
         origin = self._origin
         if "_graphs" in self.__dict__:  # already made: slicing them is cheaper than asking the disk again
             origin = self._graphs, rows
         elif origin is not None:
             origin = origin[0], origin[1][rows]
-        return type(self)(self.smiles[rows], self.source, labels, self.cache, origin)
+        return replace(self, smiles=self.smiles[rows], properties=properties, labels=labels, _origin=origin)
 
     def fingerprints(self) -> np.ndarray:
-        """Return the BLAKE2b digest of each canonical SMILES, (n,) dtype S16."""
-        digests = b"".join(blake2b(text.encode(), digest_size=16).digest() for text in self.smiles)
-        return np.frombuffer(digests, dtype="S16")
+        """Return the BLAKE2b digest of each canonical SMILES, with its label where there is one, (n,) dtype S16."""
+        texts = (
+            self.smiles if self.labels is None else (f"{s} {k}" for s, k in zip(self.smiles, self.labels, strict=True))
+        )
+        return as_digests(blake2b(text.encode(), digest_size=16).digest() for text in texts)
 
     def arrays(self) -> MoleculeGraphs:
         """Return the graphs of exactly these molecules, made at most once per object and once per cache."""

@@ -1,9 +1,10 @@
-"""Read the rows of one molecule file as it lies: line number, SMILES text and label cells of each."""
+"""Read the rows of one molecule file as it lies: line number, SMILES text and numbers of each."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,23 +25,27 @@ class Columns:
     """Which columns to read: smiles None = look for a usual name; no_header: a CSV starts with data."""
 
     smiles: str | None = None
-    labels: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
     no_header: bool = False
 
 
 @dataclass(frozen=True)
 class Rows:
-    """lines: numbers from 1, header included; texts: SMILES as written; labels: name → one float a row."""
+    """lines: numbers from 1, header included; texts: SMILES as written; properties: name → one float a row."""
 
     lines: list[int]
     texts: list[str]
-    labels: dict[str, list[float]]
+    properties: dict[str, list[float]]
+
+
+class PropertyError(InputError):
+    """A column that was asked for as a property is not there, or holds what is no number."""
 
 
 def read_rows(file: Path, columns: Columns, field: str = "dataset") -> Rows:
     """Return the rows of a file in any of SUFFIXES, without blank and comment lines, valid molecules or not.
 
-    Raises InputError where the file is missing or unreadable, or has no such column or a label that is no
+    Raises InputError where the file is missing or unreadable, or has no such column or a property that is no
     number.
     """
     reader = _reader(file, field)
@@ -58,6 +63,29 @@ def header(file: Path, field: str = "dataset") -> list[str]:
         return _header(_lines(file))[1]
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
+
+
+def numeric_columns(file: Path, field: str = "dataset") -> list[str]:
+    """Return the columns that hold numbers and blanks only, at least one number; [] for files without columns."""
+    name = file.name.lower()
+    if name.endswith(".parquet"):
+        schema = pq.read_schema(file)
+        return [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+    if not name.endswith((".csv", ".csv.gz")):
+        return []
+    lines = _lines(file)
+    start, names = _header(lines)
+    table = [record for _, record in _records(lines, start, len(names), 0)]
+    columns = [[row[at] if at < len(row) else "" for row in table] for at in range(len(names))]
+    return [name.strip() for name, cells in zip(names, columns, strict=True) if _are_numbers(cells, name, file, field)]
+
+
+def _are_numbers(cells: Sequence[str], name: str, file: Path, field: str) -> bool:
+    try:
+        numbers = [_number(cell, name, file, 0, field) for cell in cells]
+    except PropertyError:
+        return False
+    return not all(math.isnan(number) for number in numbers)
 
 
 def _reader(file: Path, field: str) -> Callable[[Path, Columns, str], Rows]:
@@ -82,6 +110,8 @@ def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
     """Read one SMILES a line; what follows it after a blank or tab is a name."""
     if columns.smiles is not None:
         raise InputError(f"{field}.column", columns.smiles, f"{file.name} has no columns; expected null")
+    if columns.properties:
+        raise PropertyError(f"{field}.column", columns.properties[0], f"{file.name} has no columns")
     kept = [
         (number, words[0])
         for number, line in enumerate(_lines(file), start=1)
@@ -95,14 +125,14 @@ def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
     start, names = (0, ["smiles"]) if columns.no_header else _header(text)
     place = _place(names, columns.smiles, file, field)
     lines, texts = [], []
-    labels: dict[str, list[float]] = {name: [] for name in columns.labels}
-    cells = [(name, values, _place(names, name, file, field)) for name, values in labels.items()]
+    properties: dict[str, list[float]] = {name: [] for name in columns.properties}
+    cells = [(name, values, _property_place(names, name, file, field)) for name, values in properties.items()]
     for number, record in _records(text, start, len(names), place):
         lines.append(number)
         texts.append(_first_word(record[place] if place < len(record) else ""))
         for name, values, at in cells:
             values.append(_number(record[at] if at < len(record) else "", name, file, number, field))
-    return Rows(lines, texts, labels)
+    return Rows(lines, texts, properties)
 
 
 def _header(lines: list[str]) -> tuple[int, list[str]]:
@@ -148,18 +178,25 @@ def _cells(lines: list[str]) -> list[str] | None:
 def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:
     names = pq.read_schema(file).names
     place = names[_place(names, columns.smiles, file, field)]
-    for name in columns.labels:
-        _place(names, name, file, field)
-    table = pq.read_table(file, columns=[place, *columns.labels])
+    for name in columns.properties:
+        _property_place(names, name, file, field)
+    table = pq.read_table(file, columns=[place, *columns.properties])
     texts = [_first_word("" if value is None else str(value)) for value in table.column(place).to_pylist()]
-    labels = {
+    properties = {
         name: [
             _number("" if value is None else str(value), name, file, row, field)
             for row, value in enumerate(table.column(name).to_pylist(), start=1)
         ]
-        for name in columns.labels
+        for name in columns.properties
     }
-    return Rows(list(range(1, len(texts) + 1)), texts, labels)
+    return Rows(list(range(1, len(texts) + 1)), texts, properties)
+
+
+def _property_place(names: Sequence[str], wanted: str, file: Path, field: str) -> int:
+    try:
+        return _place(names, wanted, file, field)
+    except InputError as error:
+        raise PropertyError(error.field, error.value, error.expected) from None
 
 
 def _place(names: Sequence[str], wanted: str | None, file: Path, field: str) -> int:
@@ -184,7 +221,7 @@ def _number(cell: str, name: str, file: Path, line: int, field: str) -> float:
         return {"true": 1.0, "false": 0.0}[word] if word in ("true", "false") else float(word)
     except ValueError:
         where = f"{file.name}:{line}, column {name}, holds {cell[:40]!r}"
-        raise InputError(f"{field}.root", file, f"{where}; expected a number or a blank") from None
+        raise PropertyError(f"{field}.root", file, f"{where}; expected a number or a blank") from None
 
 
 def _first_word(cell: str) -> str:

@@ -20,7 +20,7 @@ from src.data.molecules.records import MoleculeRecords, as_texts
 from src.data.molecules.rows import Columns, read_rows
 from src.errors import InputError
 
-VERSION = "1"  # change it with the meaning of what is kept on disk: files are then read anew
+VERSION = "2"  # change it with the meaning of what is kept on disk: files are then read anew
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,16 @@ class InvalidLine:
 
 @dataclass(frozen=True, eq=False)
 class ReadMolecules:
-    """What files held: distinct molecules, invalid lines, duplicates dropped, lines (without header)."""
+    """What files held: distinct molecules, invalid lines, duplicates dropped, lines (without header).
+
+    unlabelled: distinct molecules dropped because they lack the property that is to be the class.
+    """
 
     records: MoleculeRecords
     invalid: tuple[InvalidLine, ...]
     duplicates: int
     lines: int
+    unlabelled: int = 0
 
     def write_invalid(self, path: Path) -> None:
         """Write the invalid lines to a CSV file with the columns file, line, text."""
@@ -55,7 +59,7 @@ def read_molecules(
     max_invalid: float = 0.05,
     cache: str | Path | None = None,
     source: str = "molecules",
-    label_columns: Sequence[str] = (),
+    property_columns: Sequence[str] = (),
     no_header: bool = False,
     workers: int | None = None,
     field: str = "dataset",
@@ -63,14 +67,14 @@ def read_molecules(
     """Return the distinct molecules of all files, in order of their first appearance.
 
     column: name of the SMILES column, None = a usual one; max_invalid: largest share of lines without a
-    molecule; cache: folder where the result is kept, for the same content and options; label_columns: numeric
+    molecule; cache: folder where the result is kept, for the same content and options; property_columns: numeric
     columns to keep (of a molecule that comes twice, those of the first line); no_header: CSV files start with
     data; field: the configuration group named in errors. Raises InputError where the files cannot be used.
     """
     if not (isinstance(max_invalid, int | float) and 0 <= max_invalid <= 1):
         raise InputError(f"{field}.max_invalid", max_invalid, "expected a share between 0 and 1")
     files = [Path(file) for file in files]
-    columns = Columns(column, tuple(label_columns), no_header)
+    columns = Columns(column, tuple(property_columns), no_header)
     folder = None if cache is None else Path(cache)
     path = None if folder is None else folder / f"molecules-{_key(files, columns, field)}.parquet"
     table = through_cache(path, _load, _save, lambda: _parse(files, columns, workers, field))
@@ -109,9 +113,9 @@ def _parse(files: Sequence[Path], columns: Columns, workers: int | None, field: 
         "line": pa.array([numbers[row] for row in kept], pa.int64()),
         "text": pa.array([None] * len(first) + [texts[row] for row in invalid], pa.string()),
     }
-    for name in columns.labels:
-        values = [value for part in rows for value in part.labels[name]]
-        table[f"label:{name}"] = pa.array([values[row] for row in kept], pa.float64())
+    for name in columns.properties:
+        values = [value for part in rows for value in part.properties[name]]
+        table[f"property:{name}"] = pa.array([values[row] for row in kept], pa.float64())
     counts = {"lines": len(texts), "molecules": len(first)}
     return pa.table(table).replace_schema_metadata({"counts": json.dumps(counts)})
 
@@ -119,16 +123,18 @@ def _parse(files: Sequence[Path], columns: Columns, workers: int | None, field: 
 def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | None) -> ReadMolecules:
     counts = json.loads(table.schema.metadata[b"counts"])
     molecules, bad = table.slice(0, counts["molecules"]), table.slice(counts["molecules"])
-    labels = {
-        name.removeprefix("label:"): molecules.column(name).to_numpy().copy()
+    properties = {
+        name.removeprefix("property:"): molecules.column(name).to_numpy().copy()
         for name in table.column_names
-        if name.startswith("label:")
+        if name.startswith("property:")
     }
     smiles = as_texts(molecules.column("smiles").to_pylist())
     places = zip(*(bad.column(name).to_pylist() for name in ("file", "line", "text")), strict=True)
     invalid = tuple(InvalidLine(files[file], line, text) for file, line, text in places)
     duplicates = counts["lines"] - counts["molecules"] - len(invalid)
-    return ReadMolecules(MoleculeRecords(smiles, source, labels or None, cache), invalid, duplicates, counts["lines"])
+    return ReadMolecules(
+        MoleculeRecords(smiles, source, properties or None, cache), invalid, duplicates, counts["lines"]
+    )
 
 
 def _save(table: pa.Table, path: Path) -> None:

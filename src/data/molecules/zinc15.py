@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from src.data.molecules.folders import first_found, require_root
+from src.data.folders import first_found, require_root
 from src.data.molecules.smiles_files import ReadMolecules, read_molecules
 from src.errors import InputError
 

