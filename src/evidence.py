@@ -15,12 +15,25 @@ import numpy as np
 class MembershipScores:
     """How strongly each challenge point looks like a training record of each victim.
 
-    scores: (victims, points) float, higher = member; threshold: decision threshold fixed without the victim's
-    truth (on shadow models), or None where the attack has none.
+    scores: (victims, points) float, higher = member; threshold: a score of at least that much is called a
+    member: one for all or (victims,), fixed without the victim's truth (on shadow models), or None where the
+    attack has none. One row of scores is a guess that holds for every victim.
     """
 
     scores: np.ndarray
-    threshold: float | None = None
+    threshold: float | np.ndarray | None = None
+
+    def for_victims(self, victims: int) -> MembershipScores:
+        """Return the same with a row, and a threshold where there is one, for each victim."""
+        scores = np.broadcast_to(self.scores, (victims, self.scores.shape[1]))
+        return MembershipScores(scores, None if self.threshold is None else self.thresholds(victims))
+
+    def thresholds(self, victims: int) -> np.ndarray:
+        """Return the threshold of each of so many victims, (victims,). Raises ValueError if it does not fit."""
+        given = np.asarray(self.threshold, dtype=float)
+        if given.shape not in ((), (1,), (victims,)) or np.isnan(given).any():
+            raise ValueError(f"threshold {self.threshold}: one number, or one for each of {victims} victims")
+        return np.broadcast_to(given, (victims,))
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from src.data.molecules.substructure import SubstructureIndex, contained_exactly
 from src.data.seeds import derive
 from src.errors import InputError
+from src.evaluation.comparison import Tests, versus_rivals
+from src.evaluation.exposure import Exposure, exposure
 from src.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
 from src.evaluation.frechet import frechet_chemnet_distance
-from src.evaluation.membership import membership_roc, score_membership
+from src.evaluation.membership import score_membership, score_with_roc
 from src.evaluation.statistics import Band, Estimate, Resampling
 from src.evidence import ExtractedMolecules, MembershipScores
+from src.progress import track
 from src.truth import Truth
 
-E = TypeVar("E", ExtractedMolecules, MembershipScores)
 Metrics = dict[str, Estimate]
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
@@ -34,9 +36,15 @@ class Scored:
 
 @dataclass(frozen=True)
 class ScoredMembership(Scored):
-    """roc: evidence name -> ROC curve with its band."""
+    """What more is known of membership scores.
+
+    roc: evidence name -> ROC curve with its band; versus_rivals: rival -> metric -> paired test of the target
+    against it; exposure: of each point, by the target's scores.
+    """
 
     roc: Mapping[str, Band]
+    versus_rivals: Mapping[str, Tests]
+    exposure: Exposure
 
 
 @dataclass(frozen=True)
@@ -122,14 +130,22 @@ def _(
     seed: int,
 ) -> ScoredMembership:
     victims, points = truth.membership.shape
-    evidence = {name: _for_every_victim(one, victims) for name, one in evidence.items()}
     plan = resampling(victims, points, replicates, seed)
-    metrics = {name: score_membership(one, truth.membership, plan) for name, one in evidence.items()}
+    scored = {
+        name: score_with_roc(one.for_victims(victims), truth.membership, plan)
+        for name, one in track(evidence.items(), "scoring membership")
+    }
+    metrics = {name: values for name, (values, _) in scored.items()}
     others = {name: metrics[name] for name in controls if name in metrics}
+    honest = [name for name in metrics["target"] if not name.startswith("best_threshold")]
     return ScoredMembership(
         metrics=metrics,
-        leakage=leakage(metrics["target"], others, list(metrics["target"])),
-        roc={name: membership_roc(one, truth.membership, plan) for name, one in evidence.items()},
+        leakage=leakage(metrics["target"], others, honest),
+        roc={name: roc for name, (_, roc) in scored.items()},
+        versus_rivals=versus_rivals(
+            metrics["target"], {name: one for name, one in metrics.items() if name not in ("target", *controls)}
+        ),
+        exposure=exposure(target.for_victims(victims).scores, truth.membership),
     )
 
 
@@ -147,7 +163,7 @@ def resampling(victims: int, clusters: int, replicates: int, seed: int) -> Resam
     return Resampling.crossed(victims, clusters, replicates, seed=seed)
 
 
-def _for_every_victim(evidence: E, victims: int) -> E:
+def _for_every_victim(evidence: ExtractedMolecules, victims: int) -> ExtractedMolecules:
     """Repeat a guess that was made without looking at any victim."""
     if len(evidence.scores) == victims:
         return evidence
@@ -159,7 +175,7 @@ def _membership(evidence: ExtractedMolecules, truth: Truth, replicates: int, see
         return {}
     victims, points = truth.membership.shape
     plan = resampling(victims, points, replicates, seed)
-    scored = score_membership(evidence.membership, truth.membership, plan)
+    scored = score_membership(evidence.membership.for_victims(victims), truth.membership, plan)
     return {f"exact_membership_{name}": estimate for name, estimate in scored.items()}
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from src.evaluation.weights import CrossedWeights, Weights
+
 CONFIDENCE = 0.95
-CHUNK = 2**20  # weights handled at once: 8 MB an array, about the size of a cache and far below 200 MB
+CHUNK = 2**20  # draws made at once, 8 MB
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,13 @@ class Estimate:
 class Resampling:
     """A cluster bootstrap drawn once: how often each cluster appears in each replicate.
 
-    weights: (replicates, clusters), or (replicates, victims, clusters) where models are resampled too. A
-    cluster is what is drawn as a whole: a template with all its candidates, or a challenge point.
+    cluster_draws: (replicates, clusters), or (replicates, victims, clusters) where every victim has its own; a
+    cluster is what is drawn as a whole: a template with all its candidates, or a challenge point. victim_draws:
+    (replicates, victims) where models are resampled beside clusters that all of them share, else None.
     """
 
-    weights: np.ndarray = field(repr=False)
+    cluster_draws: np.ndarray = field(repr=False)
+    victim_draws: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
     def over(cls, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
@@ -104,38 +108,54 @@ class Resampling:
         """
         rng = np.random.default_rng(seed)
         victims = _draws(rng, seeds, replicates)
-        return cls(victims[:, :, None] * _draws(rng, clusters, replicates)[:, None, :])
+        return cls(_draws(rng, clusters, replicates), victims)
 
     @cached_property
     def key(self) -> str:
-        """Digest of the weights: equal plans pair, others do not."""
-        shape = np.array(self.weights.shape, dtype=np.int64).tobytes()
-        return hashlib.blake2b(shape + np.ascontiguousarray(self.weights).tobytes(), digest_size=8).hexdigest()
+        """Digest of the draws: equal plans pair, others do not."""
+        digest = hashlib.blake2b(digest_size=8)
+        for draws in (self.cluster_draws, self.victim_draws):
+            if draws is not None:
+                digest.update(np.array(draws.shape, dtype=np.int64).tobytes())
+                digest.update(np.ascontiguousarray(draws).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How often each cluster is drawn: (replicates, clusters), or (replicates, victims, clusters); large."""
+        if self.victim_draws is None:
+            return self.cluster_draws
+        return self.victim_draws[:, :, None] * self.cluster_draws[:, None, :]
 
     @property
     def replicates(self) -> int:
         """Number of bootstrap replicates."""
-        return self.weights.shape[0]
+        return self.cluster_draws.shape[0]
 
     @property
     def clusters(self) -> int:
         """Number of clusters of each victim."""
-        return self.weights.shape[-1]
+        return self.cluster_draws.shape[-1]
 
     @property
     def victims(self) -> int:
         """Number of victims (or seeds): 1 for a plan over clusters only."""
-        return self.weights.shape[1] if self.weights.ndim == 3 else 1
+        if self.victim_draws is not None:
+            return self.victim_draws.shape[1]
+        return self.cluster_draws.shape[1] if self.cluster_draws.ndim == 3 else 1
 
     @cached_property
     def shares(self) -> np.ndarray:
         """How often each victim is drawn, (1 + replicates, victims); row 0 is the data as it is."""
-        totals = self._by_victim.sum(axis=2) / self.clusters
-        return np.concatenate([np.ones((1, self.victims)), totals])
+        if self.victim_draws is not None:
+            drawn = self.victim_draws.astype(float)
+        else:
+            drawn = self._by_victim.sum(axis=2) / self.clusters
+        return np.concatenate([np.ones((1, self.victims)), drawn])
 
     @property
     def _by_victim(self) -> np.ndarray:
-        return self.weights.reshape(self.replicates, self.victims, self.clusters)
+        return self.cluster_draws.reshape(self.replicates, -1, self.clusters)
 
     def of_victim(self, victim: int, index: np.ndarray) -> np.ndarray:
         """Return the weight of each item of one victim, (1 + replicates, items); row 0 is ones.
@@ -144,14 +164,18 @@ class Resampling:
         however often the victim is drawn (`shares` says how often); a victim that is not drawn has weight
         0.
         """
-        share = np.maximum(self.shares[1:, victim, None], 1)
-        rows = (self._by_victim[:, victim] / share).astype(np.float32)[:, index]
+        share = self.shares[1:, victim, None]
+        if self.victim_draws is not None:
+            rows = (self.cluster_draws * (share > 0)).astype(np.float32)[:, index]
+        else:
+            rows = (self._by_victim[:, victim] / np.maximum(share, 1)).astype(np.float32)[:, index]
         return np.concatenate([np.ones((1, len(index)), np.float32), rows])
 
-    def pooled(self, index: np.ndarray) -> np.ndarray:
+    def pooled(self, index: np.ndarray) -> Weights:
         """Return the weights of all victims' items, (1 + replicates, victims * items); row 0 is ones."""
-        rows = self._by_victim[:, :, index].reshape(self.replicates, -1)
-        return np.concatenate([np.ones((1, rows.shape[1]), rows.dtype), rows])
+        if self.victim_draws is not None:
+            return CrossedWeights(_after_ones(self.victim_draws), _after_ones(self.cluster_draws[:, index]))
+        return _after_ones(self._by_victim[:, :, index].reshape(self.replicates, -1))
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over victims, (victims, 1 + replicates) to (1 + replicates,), NaN skipped."""
@@ -194,6 +218,10 @@ def ratio_or_nan(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Divide where `below` is above 0; NaN elsewhere."""
     below = np.broadcast_to(below, np.shape(above))
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def _after_ones(rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones((1, rows.shape[1]), rows.dtype), rows])
 
 
 def _draws(rng: np.random.Generator, clusters: int, rows: int) -> np.ndarray:

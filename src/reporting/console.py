@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.evaluation.extraction import LeakageEstimate
 from src.evaluation.statistics import Estimate
+from src.reporting.sentences import metric_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,12 +50,16 @@ def print_summary(
     seconds: Mapping[str, float] | None = None,
     report: Path | str | None = None,
     notes: Sequence[str] = (),
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+    success: str = "",
+    versus: str = "",
     console: Console | None = None,
 ) -> None:
     """Print the end of a run: a table of target, rivals and controls, then the verdicts.
 
-    headlines: metrics shown as columns, those that nobody has are dropped; notes: sentences printed as they
-    are.
+    headlines: metrics shown as columns, those that nobody has are dropped; columns: more of them, title ->
+    row -> text; success, versus: how well the owner's task is learned, how the attack stands against its
+    rivals; notes: sentences printed as they are.
     """
     from rich.table import Table
     from rich.text import Text
@@ -62,10 +67,12 @@ def print_summary(
     out = console or wide_console()
     groups = [("", {"target": target}), ("rival", rivals or {}), ("control", controls or {})]
     present = [n for n in headlines if any(n in row for _, rows in groups for row in rows.values())]
-    table, between = Table(), _break(len(present), out.width)
+    table, between = Table(), _break(len(present), out.width - 14 * len(columns or {}))
     table.add_column("")
     for name in present:
-        table.add_column(Text(name.replace("_", " ")), justify="right")  # a narrow console folds at spaces
+        table.add_column(Text(metric_title(name)), justify="right")  # a narrow console folds at spaces
+    for title in columns or {}:
+        table.add_column(Text(title), justify="right", max_width=12)
     for group, rows in groups:
         if rows:
             table.add_section()
@@ -74,6 +81,7 @@ def print_summary(
             table.add_row(
                 label,
                 *(Text(interval(metrics.get(n)).replace(" [", between)) for n in present),
+                *(Text(texts.get(name, "–")) for texts in (columns or {}).values()),
                 style="bold" if not group else "",
             )
     for line in heading.lines():
@@ -81,7 +89,9 @@ def print_summary(
     out.print(table)
     lines = [
         *(f"leakage  {name} {leakage_sentence(estimate)}" for name, estimate in (leakage or {}).items()),
+        *([f"rivals  {versus}"] if versus else []),
         *([f"only in G against only in G′  {verdict(discordant)}: {interval(discordant)}"] if discordant else []),
+        *([f"target  {success}"] if success else []),
         *(f"note  {text}" for text in dict.fromkeys([*notes, *_cautions(target, present)])),
         *([f"queries  {_counts(queries)}"] if queries else []),
         *([f"seconds  {' · '.join(f'{k} {v:.1f}' for k, v in seconds.items())}"] if seconds else []),
@@ -121,13 +131,19 @@ def wide_console() -> Console:
 
 
 def interval(estimate: Estimate | LeakageEstimate | None) -> str:
-    """Return "0.512 [0.48, 0.54]", a plain number without interval, "–" without value."""
+    """Return "0.512 [0.48, 0.54]", a plain number without interval, "–" without value.
+
+    Ends have a third digit where two would hide that there is a width.
+    """
     if estimate is None or math.isnan(estimate.value):
         return "–"
     value = f"{estimate.value:.3f}"
     if math.isnan(estimate.low):
         return f"{estimate.value:,.0f}" if float(estimate.value).is_integer() else value
-    low, high = (f"{round(end, 2) + 0.0:.2f}" for end in (estimate.low, estimate.high))  # + 0.0: no "-0.00"
+    coarse = [round(end, 2) for end in (estimate.low, estimate.high)]
+    hidden = not coarse[0] <= round(estimate.value, 3) <= coarse[1] or 0 < coarse[0] == coarse[1]
+    digits = 3 if hidden else 2  # 0.009 [0.01, 0.01] would say nothing
+    low, high = (f"{round(end, digits) + 0.0:.{digits}f}" for end in (estimate.low, estimate.high))  # no "-0.00"
     return f"{value} [{low}, {high}]"
 
 

@@ -15,6 +15,7 @@ from src.reporting.outcome import Outcome
 from src.reporting.page import MoleculeCard, PageFigure
 
 MOLECULES_DRAWN = 48
+RESAMPLED = "templates"
 
 
 def headlines(target: ExtractedMolecules) -> list[str]:
@@ -26,6 +27,11 @@ def headlines(target: ExtractedMolecules) -> list[str]:
 def sizes(target: ExtractedMolecules) -> dict[str, int]:
     """Name the sizes that belong in the title."""
     return {"candidates": len(target.smiles)}
+
+
+def asked(target: ExtractedMolecules) -> tuple[str, int]:
+    """Return what queries are divided by in the table, and what that is called."""
+    return "queries", 1
 
 
 def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
@@ -107,6 +113,10 @@ def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:
         )
         for rank, place in enumerate(best)
     ]
+
+
+def gallery(target: ExtractedMolecules, outcome: Outcome) -> None:
+    """Return nothing: what was extracted stands on the cards."""
 
 
 def _scored(outcome: Outcome) -> ScoredExtraction:

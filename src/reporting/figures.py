@@ -67,7 +67,7 @@ def roc_figure(
     title: str = "ROC at low false-positive rates",
 ) -> Figure:
     """Log-log ROC of several named scores with their bands; the diagonal is guessing."""
-    figure, axes = _figure(title, "false-positive rate", "true-positive rate")
+    figure, axes = _figure(title, "false-positive rate", "true-positive rate", height=4.2 + 0.08 * len(curves))
     start = min((float(curve.x.min()) for curve in curves.values()), default=1e-3)
     # A rate of 0 has no place on a log axis: it is drawn at the floor.
     floor = start / 3
@@ -87,21 +87,25 @@ def score_histograms(
     hits: np.ndarray,
     novel: np.ndarray | None = None,
     title: str = "Scores of hits and misses",
+    names: tuple[str, str] = ("misses", "hits"),
+    trim: float = 0.0,
 ) -> Figure:
     """Histograms of scores: misses, hits and, if `novel` is given, hits new to the attacker.
 
-    scores, hits: (…, candidates); novel: (candidates,).
+    scores, hits: (…, candidates); novel: (candidates,); names: what misses and hits are called; trim: share of
+    the finite scores at either end that is drawn in the outermost bins.
     """
     figure, axes = _figure(title, "score", "share of the group")
     hits, finite = np.asarray(hits, dtype=bool), np.isfinite(scores)
     filled: dict[str, Any] = {"color": MISS, "alpha": 0.55, "histtype": "stepfilled"}
     line: dict[str, Any] = {"linewidth": 2, "histtype": "step"}
-    groups = [("misses", ~hits, filled), ("hits", hits, line | {"color": RIVALS[0]})]
+    groups = [(names[0], ~hits, filled), (names[1], hits, line | {"color": RIVALS[0]})]
     if novel is not None:
         groups.append(("novel hits", hits & np.asarray(novel, dtype=bool), line | {"color": TARGET}))
-    edges = np.histogram_bin_edges(scores[finite], bins=40).tolist()
+    low, high = np.quantile(scores[finite], [trim, 1 - trim]) if finite.any() else (0.0, 1.0)
+    edges = np.histogram_bin_edges(np.clip(scores[finite], low, high), bins=40).tolist()
     for name, rows, look in groups:
-        values = scores[rows & finite]
+        values = np.clip(scores[rows & finite], low, high)
         if len(values):
             shares = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=shares, label=f"{name} ({len(values):,})", **look)
@@ -170,7 +174,7 @@ def _figure(title: str, x: str, y: str, height: float = 4.2) -> tuple[Figure, Ax
 
 
 def _bands(axes: Axes, curves: Mapping[str, Band], roles: Mapping[str, str] | None) -> None:
-    colours = _colours(curves, roles)
+    colours, rivals = _colours(curves, roles), sum(_role(name, roles) == "rival" for name in curves)
     for name, curve in curves.items():
         role = _role(name, roles)
         look: dict[str, Any] = {"linewidth": 2.4 if role == "target" else 1.6, "linestyle": STYLES[role], "label": name}
@@ -178,7 +182,7 @@ def _bands(axes: Axes, curves: Mapping[str, Band], roles: Mapping[str, str] | No
             marker = MARKERS[RIVALS.index(colours[name]) % len(MARKERS)]
             look |= {"marker": marker, "markersize": 4.5, "markevery": max(1, len(curve.x) // 8)}
         axes.plot(curve.x, curve.value, color=colours[name], zorder=3 if role == "target" else 2, **look)
-        shade = 0.06 if role == "rival" else 0.12
+        shade = min(0.06, 0.24 / rivals) if role == "rival" else 0.12
         axes.fill_between(curve.x, curve.low, curve.high, color=colours[name], alpha=shade, linewidth=0)
 
 

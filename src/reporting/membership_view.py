@@ -9,30 +9,46 @@ import numpy as np
 from src.evaluation.score import ScoredMembership
 from src.evidence import MembershipScores
 from src.reporting import figures
+from src.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
 from src.reporting.outcome import Outcome
 from src.reporting.page import MoleculeCard, PageFigure
+
+RESAMPLED = "points"
 
 
 def headlines(target: MembershipScores) -> list[str]:
     """Name the metrics that a person reads first."""
-    return ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05", "balanced_accuracy"]
+    return ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
 
 
 def sizes(target: MembershipScores) -> dict[str, int]:
     """Name the sizes that belong in the title."""
-    return {"challenge points": target.scores.shape[1]}
+    victims, points = target.scores.shape
+    return {"challenge points": points} | ({"models": victims} if victims > 1 else {})
+
+
+def asked(target: MembershipScores) -> tuple[str, int]:
+    """Return what queries are divided by in the table, and what that is called."""
+    return "queries per victim and point", max(1, target.scores.size)
 
 
 def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
-    """Keep the scores of all evidence, each (victims, points)."""
-    scores = {name: one.scores for name, one in outcome.evidence.items() if one is not None}
-    np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **scores)
+    """Keep the scores of all evidence, its thresholds and the truth, and how exposed each point is."""
+    present = {name: one for name, one in outcome.evidence.items() if one is not None}
+    arrays: dict[str, np.ndarray] = {name: np.asarray(one.scores) for name, one in present.items()}
+    arrays |= {
+        f"threshold_{name}": np.asarray(one.threshold) for name, one in present.items() if one.threshold is not None
+    }
+    if outcome.membership is not None:
+        arrays["membership"] = outcome.membership
+    np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **arrays)
+    if len(target.scores) > 1:
+        write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv")
 
 
 def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageFigure]:
-    """Draw the log-log ROC and the AUC intervals."""
-    scored, roles = outcome.scored, outcome.roles
-    assert isinstance(scored, ScoredMembership)
+    """Draw the log-log ROC, the AUC intervals and, where the truth is at hand, the scores of both groups."""
+    scored, roles = _scored(outcome), outcome.roles
     made = {
         "roc": (figures.roc_figure(scored.roc, roles), "ROC with 95 % bands; the diagonal is guessing."),
         "auc": (
@@ -40,6 +56,12 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
             "AUC with 95 % intervals. What controls reach is not memory.",
         ),
     }
+    if outcome.membership is not None:
+        title, names = "Scores of members and non-members", ("non-members", "members")
+        made["scores"] = (
+            figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
+            "Scores of the target over all its models; the outermost bins hold the 2.5 % beyond either end.",
+        )
     return [
         PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
         for name, (figure, caption) in made.items()
@@ -47,5 +69,19 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
 
 
 def cards(target: MembershipScores, outcome: Outcome) -> list[MoleculeCard]:
-    """Return nothing: points are not drawn."""
+    """Return nothing: no molecule was extracted."""
     return []
+
+
+def gallery(target: MembershipScores, outcome: Outcome) -> Gallery | None:
+    """Show the most exposed records of several victims, or of one its highest-scored members."""
+    if len(target.scores) > 1:
+        return exposed_records(_scored(outcome).exposure, outcome.challenge)
+    if outcome.membership is None:
+        return None
+    return exposed_members(target.scores[0], outcome.membership[0], outcome.challenge)
+
+
+def _scored(outcome: Outcome) -> ScoredMembership:
+    assert isinstance(outcome.scored, ScoredMembership)
+    return outcome.scored

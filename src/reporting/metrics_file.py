@@ -25,12 +25,16 @@ def metrics_document(
     target: Mapping[str, Any] | None = None,
     queries: Mapping[str, int] | None = None,
     seconds: Mapping[str, float] | None = None,
+    versus_rivals: Mapping[str, Metrics] | None = None,
+    costs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the layout of metrics.json as plain objects, in the order a person reads it.
 
     metrics: what the attack reached; controls, rivals: the same metrics per control and per rival; leakage:
     target minus control; guarantee: what the defence promises, None = empirical only; target: the owner's
-    own success; queries: calls counted per kind; seconds: time per stage.
+    own success; queries: calls counted per kind; seconds: time per stage; versus_rivals: paired tests of the
+    attack against each rival, p not corrected for their number; costs: queries and seconds of each piece of
+    evidence. The last two are there only where something is in them.
     """
     document: dict[str, Any] = {
         "metrics": metrics,
@@ -42,6 +46,8 @@ def metrics_document(
         "queries": queries or {},
         "seconds": {stage: round(float(time), 3) for stage, time in (seconds or {}).items()},
     }
+    document |= {"versus_rivals": versus_rivals} if versus_rivals else {}
+    document |= {"costs": costs} if costs else {}
     return dict(plain(document))
 
 

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from src.evaluation.score import Scored
 from src.evaluation.statistics import Estimate
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What one piece of evidence took: records asked for by call, over all victims, and wall-clock seconds."""
+
+    queries: Mapping[str, int]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return {"queries": {call: count}, "seconds"}."""
+        return {"queries": dict(self.queries), "seconds": round(float(self.seconds), 3)}
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What a run found: evidence by name, its scores, which names are controls and rivals, and the costs."""
+    """What a run found: evidence by name, its scores, which names are controls and rivals, and the costs.
+
+    costs: by name of evidence; challenge: Records of the challenge points, in the order of the score columns, or
+    None; membership: (victims, points) bool, or None.
+    """
 
     evidence: Mapping[str, Any]
     scored: Scored
@@ -22,6 +40,9 @@ class Outcome:
     target: Mapping[str, float]
     queries: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    challenge: Any = None
+    membership: np.ndarray | None = None
 
     @property
     def roles(self) -> dict[str, str]:

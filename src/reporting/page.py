@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from src.reporting.gallery import Gallery, RecordCard
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -63,11 +65,13 @@ def write_page(
     footer: Mapping[str, str] | None = None,
     configuration: str = "",
     appendix: Sequence[PageTable] = (),
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write the page and return its path; every text is escaped.
 
     summary: sentences; footer: name -> value, e.g. versions and seed; configuration: the resolved YAML,
-    folded away; appendix: tables that stand after figures and molecules.
+    folded away; appendix: tables that stand after figures and molecules; gallery: single records, after
+    the figures.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -86,6 +90,8 @@ def write_page(
         appendix=list(appendix),
         figures=[(figure, _base64(figure.path)) for figure in figures],
         cards=[(card, draw_molecule(card.smiles)) for card in molecules],
+        gallery=gallery,
+        records=[(card, _drawn(card)) for card in (gallery.cards if gallery else ())],
         footer=dict(footer or {}),
         configuration=configuration,
     )
@@ -115,6 +121,17 @@ def draw_molecule(smiles: str, width: int = 200, height: int = 140) -> Markup | 
     body = svg[svg.index("<!-- END OF HEADER -->") :]
     head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="structure of the molecule">'
     return Markup(head + body.removeprefix("<!-- END OF HEADER -->"))  # RDKit's drawing: numbers and atom symbols
+
+
+def _drawn(card: RecordCard) -> Markup | None:
+    from markupsafe import Markup
+
+    if card.smiles is not None:
+        return draw_molecule(card.smiles)
+    if card.png is None:
+        return None
+    data = base64.b64encode(card.png).decode("ascii")
+    return Markup(f'<img class="pixels" alt="the record" src="data:image/png;base64,{data}">')
 
 
 def _base64(path: Path | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,17 +12,20 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from src.data.pools import Pools
+from src.evaluation.comparison import Tests
 from src.evaluation.extraction import DISCORDANT_NEEDED
-from src.evaluation.score import Scored
+from src.evaluation.membership import OPTIMISTIC
+from src.evaluation.score import Scored, ScoredMembership
 from src.evidence import ExtractedMolecules, MembershipScores
 from src.reporting import extraction_view, membership_view
 from src.reporting.console import Heading, interval, leakage_sentence, print_summary, verdict
 from src.reporting.metrics_file import metrics_document, write_json
 from src.reporting.outcome import Outcome
-from src.reporting.page import MoleculeCard, PageFigure, PageTable, write_page
+from src.reporting.page import PageFigure, PageTable, write_page
 from src.reporting.run_folder import RunFolder
+from src.reporting.sentences import metric_title, rivals_sentence, success_sentence
 
-# a view knows how one kind of evidence is shown: headlines, sizes, write, draw, cards
+# a view knows how one kind of evidence is shown: headlines, sizes, asked, write, draw, cards, gallery, RESAMPLED
 VIEWS: dict[type, ModuleType] = {ExtractedMolecules: extraction_view, MembershipScores: membership_view}
 
 
@@ -40,13 +44,16 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         target=outcome.target,
         queries=outcome.queries,
         seconds=run.seconds,
+        versus_rivals=_versus(outcome.scored),
+        costs=outcome.costs,
     )
     write_json(run.folder / "metrics.json", document)
     write_replicates(outcome.scored, run.folder / "replicates.npz")
     heading, headlines = _heading(pools, view.sizes(target)), view.headlines(target)
-    _page(run, outcome, heading, headlines, drawn, view.cards(target, outcome))
+    notes, columns = _notes(outcome, view.RESAMPLED), cost_columns(outcome, *view.asked(target))
+    page = _page(run, outcome, heading, headlines, columns, notes)
+    write_page(**page, figures=drawn, molecules=view.cards(target, outcome), gallery=view.gallery(target, outcome))
     _log(run, outcome, drawn)
-    discordant = outcome.scored.metrics["target"].get("discordant_auc")
     print_summary(
         heading,
         outcome.scored.metrics["target"],
@@ -54,11 +61,14 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         rivals=outcome.metrics_of(outcome.rivals),
         controls=outcome.metrics_of(outcome.controls),
         leakage={name: outcome.scored.leakage[name] for name in headlines if name in outcome.scored.leakage},
-        discordant=discordant,
+        discordant=outcome.scored.metrics["target"].get("discordant_auc"),
         queries=outcome.queries,
         seconds=run.seconds,
         report=run.folder / "report.html",
-        notes=_notes(outcome),
+        notes=notes,
+        columns=columns,
+        success=success_sentence(outcome.target),
+        versus=rivals_sentence(_versus(outcome.scored)),
     )
     return document
 
@@ -80,19 +90,36 @@ def _heading(pools: Pools[Any], sizes: dict[str, int]) -> Heading:
     return Heading(**words, dataset=f"{pools.source}, {pools.available:,} records", sizes=sizes)
 
 
-def _notes(outcome: Outcome) -> list[str]:
+def cost_columns(outcome: Outcome, title: str, units: int) -> dict[str, dict[str, str]]:
+    """Return what evidence cost as columns of the table: title -> name -> text; queries are divided by units."""
+    if not outcome.costs:
+        return {}
+    queries = {name: sum(cost.queries.values()) / units for name, cost in outcome.costs.items()}
+    return {
+        title: {name: f"{count:,.0f}" if count >= 100 else f"{count:.3g}" for name, count in queries.items()},
+        "seconds": {name: f"{cost.seconds:,.1f}" for name, cost in outcome.costs.items()},
+    }
+
+
+def _versus(scored: Scored) -> Mapping[str, Tests]:
+    return scored.versus_rivals if isinstance(scored, ScoredMembership) else {}
+
+
+def _notes(outcome: Outcome, resampled: str) -> list[str]:
     victims = len(outcome.evidence["target"].scores)
     notes = list(outcome.notes)
     if victims == 1:
         notes.append("one trained model: the intervals hold for this model only, not for the method")
+    else:
+        notes.append(f"{victims} trained models: the intervals resample {resampled} and models")
     if outcome.guarantee is None:
         notes.append("no formal guarantee: what is measured is empirical only")
     return notes
 
 
-def _summary(outcome: Outcome, headlines: list[str]) -> list[str]:
+def _summary(outcome: Outcome, headlines: list[str], notes: list[str]) -> list[str]:
     sentences = [
-        f"Leakage in {name.replace('_', ' ')}: {leakage_sentence(one)}."
+        f"Leakage in {metric_title(name)}: {leakage_sentence(one)}."
         for name, one in outcome.scored.leakage.items()
         if name in headlines
     ]
@@ -104,8 +131,11 @@ def _summary(outcome: Outcome, headlines: list[str]) -> list[str]:
             f"AUC {interval(discordant)} on {discordant.n} discordant candidates "
             f"({DISCORDANT_NEEDED} needed): {verdict(discordant)}.",
         )
-    success = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in outcome.target.items())
-    return [*sentences, f"The target's own success: {success}.", *_notes(outcome)]
+    if versus := rivals_sentence(_versus(outcome.scored)):
+        sentences.append(f"Against its rivals {versus}.")
+    if success := success_sentence(outcome.target):
+        sentences.append(f"The target's own success: {success}.")
+    return [*sentences, *notes]
 
 
 def _page(
@@ -113,29 +143,36 @@ def _page(
     outcome: Outcome,
     heading: Heading,
     headlines: list[str],
-    drawn: list[PageFigure],
-    cards: list[MoleculeCard],
-) -> None:
+    columns: dict[str, dict[str, str]],
+    notes: list[str],
+) -> dict[str, Any]:
+    """Return the texts of the page as arguments of `write_page`."""
     what, data = heading.lines()
     metrics = outcome.scored.metrics
     present = [name for name in headlines if any(name in one for one in metrics.values())]
     compared = [
-        [f"{outcome.roles[name]}: {name}", *(interval(one.get(m)) for m in present)] for name, one in metrics.items()
+        [
+            f"{outcome.roles[name]}: {name}",
+            *(interval(one.get(m)) for m in present),
+            *(texts.get(name, "–") for texts in columns.values()),
+        ]
+        for name, one in metrics.items()
     ]
+    titles = ["", *map(metric_title, present), *columns]
     everything = [[name, interval(one), one.n, one.note] for name, one in metrics["target"].items()]
     queries = ", ".join(f"{call} {n:,}" for call, n in outcome.queries.items())
-    write_page(
-        run.folder / "report.html",
-        what,
-        data,
-        summary=_summary(outcome, headlines),
-        tables=[PageTable("Target, controls and rivals, with 95 % intervals", ["", *present], compared, emphasis=[0])],
-        figures=drawn,
-        molecules=cards,
-        footer={"seed": str(run.cfg.seed), "queries": queries},
-        configuration=OmegaConf.to_yaml(run.cfg),
-        appendix=[PageTable("All metrics of the target", ["metric", "value [95 % interval]", "n", "note"], everything)],
-    )
+    return {
+        "path": run.folder / "report.html",
+        "title": what,
+        "subtitle": data,
+        "summary": _summary(outcome, headlines, notes),
+        "tables": [PageTable("Target, controls and rivals, with 95 % intervals", titles, compared, emphasis=[0])],
+        "footer": {"seed": str(run.cfg.seed), "queries": queries},
+        "configuration": OmegaConf.to_yaml(run.cfg),
+        "appendix": [
+            PageTable("All metrics of the target", ["metric", "value [95 % interval]", "n", "note"], everything)
+        ],
+    }
 
 
 def _log(run: RunFolder, outcome: Outcome, drawn: list[PageFigure]) -> None:
@@ -143,14 +180,14 @@ def _log(run: RunFolder, outcome: Outcome, drawn: list[PageFigure]) -> None:
         f"{outcome.roles[name]}/{name}/{metric}": one.value
         for name, metrics in outcome.scored.metrics.items()
         for metric, one in metrics.items()
-        if np.isfinite(one.value)
+        if np.isfinite(one.value) and one.note != OPTIMISTIC  # there a number stands without its note
     }
     run.logger.log_scalars(scalars | {f"target/success/{name}": value for name, value in outcome.target.items()})
     for figure in drawn:
         run.logger.log_figure(figure.name, figure.path)
     rows = [
-        [outcome.roles[name], name, metric, one.value, one.low, one.high, one.n]
+        [outcome.roles[name], name, metric, one.value, one.low, one.high, one.n, one.note]
         for name, metrics in outcome.scored.metrics.items()
         for metric, one in metrics.items()
     ]
-    run.logger.log_table("metrics", ["role", "name", "metric", "value", "low", "high", "n"], rows)
+    run.logger.log_table("metrics", ["role", "name", "metric", "value", "low", "high", "n", "note"], rows)

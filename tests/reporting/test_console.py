@@ -39,6 +39,12 @@ def test_an_interval_reads_as_a_person_expects() -> None:
     assert interval(None) == interval(Estimate.exact(float("nan"), 0)) == "–"
 
 
+def test_small_numbers_keep_the_digit_that_shows_their_width() -> None:
+    assert interval(estimate(0.009, 0.005, 0.014)) == "0.009 [0.005, 0.014]"  # and not [0.01, 0.01]
+    assert interval(estimate(0.001, 0.0, 0.004)) == "0.001 [0.000, 0.004]"  # its value would lie outside [0.00, 0.00]
+    assert interval(estimate(0.077, 0.051, 0.094)) == "0.077 [0.05, 0.09]"
+
+
 @pytest.mark.parametrize(
     ("low", "note", "word"),
     [(0.51, "", "leaks"), (0.49, "", "no evidence"), (0.6, "cannot tell: 5 of 300", "cannot tell: 5 of 300")],
@@ -100,6 +106,23 @@ def test_a_narrow_console_keeps_all_numbers() -> None:
     print_summary(Heading("a", "b", "c", "d", "e", "f"), row, list(row), console=console)
     assert "[0.55, 0.65]" in stream.getvalue()
     assert all(value in stream.getvalue() for value in ("0.600", "0.610", "0.620")) and "…" not in stream.getvalue()
+
+
+def test_costs_stand_beside_the_metrics_and_sentences_below() -> None:
+    console, stream = printed()
+    print_summary(
+        Heading("a", "b", "c", "d", "e", "f"),
+        {"tpr_at_fpr_0.001": estimate(0.6, 0.55, 0.65)},
+        ["tpr_at_fpr_0.001"],
+        rivals={"loss": {}},
+        columns={"queries": {"target": "1,024"}, "seconds": {"target": "3.5", "loss": "0.1"}},
+        success="accuracy 0.9",
+        versus="the attack is better than loss",
+        console=console,
+    )
+    text = stream.getvalue()
+    for part in ("TPR at 0.1 % FPR", "1,024 │     3.5", "–", "rivals  the attack is better", "target  accuracy 0.9"):
+        assert part in text, part
 
 
 def test_the_sweep_table_shows_failed_jobs_too() -> None:

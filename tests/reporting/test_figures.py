@@ -39,6 +39,25 @@ def test_target_rivals_and_controls_look_different() -> None:
     assert len(looks) == 3 and len({style for _, style in looks}) == 3
 
 
+def test_scores_beyond_the_trim_are_drawn_in_the_outermost_bins() -> None:
+    """Catches one far outlier that squeezes all other scores into a single bin, and scores that are lost."""
+    scores, members = np.append(np.linspace(0, 1, 999), 1e6), np.arange(1000) % 2 == 0
+    names = ("non-members", "members")
+    axes = figures.score_histograms(scores, members, names=names, trim=0.005).axes[0]
+    assert axes.get_xlim()[1] < 2
+    filled = axes.patches[0].get_path().vertices
+    assert filled[:, 1].max() < 0.1  # 40 bins of about 2.5 % each
+    assert [text.get_text() for text in axes.figure.legends[0].texts] == ["non-members (500)", "members (500)"]
+
+
+def test_bands_of_many_rivals_are_fainter() -> None:
+    def shade(rivals: int) -> float:
+        curves = {"target": BAND} | {f"rival {i}": BAND for i in range(rivals)}
+        return figures.roc_figure(curves).axes[0].collections[-1].get_alpha()
+
+    assert shade(9) < shade(2)
+
+
 def test_drawing_leaves_the_callers_settings_alone() -> None:
     import matplotlib
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src.evaluation.comparison import PairedTest
 from src.evaluation.extraction import LeakageEstimate
 from src.evaluation.statistics import Estimate
 from src.reporting.metrics_file import metrics_document, write_json
+from src.reporting.outcome import Cost
 
 
 def strict(path: Path) -> dict:
@@ -38,6 +40,18 @@ def test_metrics_json_has_the_documented_layout_and_no_nan(tmp_path: Path) -> No
     assert read["leakage"]["auc"] == {"value": 0.1, "low": None, "high": 0.2, "n": 10, "control": "untrained"}
     assert read["guarantee"] is None and read["target"] == {"loss": None, "rows": [0, 1]}
     assert read["queries"] == {"embeddings": 5} and read["seconds"] == {"train": 1.235}
+
+
+def test_tests_against_rivals_and_costs_are_written_where_there_are_any(tmp_path: Path) -> None:
+    document = metrics_document(
+        {},
+        versus_rivals={"loss": {"auc": PairedTest(0.1, 0.05, float("nan"), 10, 0.002, 999)}},
+        costs={"target": Cost({"probabilities": np.int64(5)}, 1.23456)},
+    )
+    read = strict(write_json(tmp_path / "metrics.json", document))
+    assert read["versus_rivals"] == {"loss": {"auc": {"value": 0.1, "low": 0.05, "high": None, "n": 10, "p": 0.002}}}
+    assert read["costs"] == {"target": {"queries": {"probabilities": 5}, "seconds": 1.235}}
+    assert not {"versus_rivals", "costs"} & set(metrics_document({}))
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:

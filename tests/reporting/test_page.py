@@ -8,6 +8,7 @@ import pytest
 
 from src.evaluation.statistics import Estimate
 from src.reporting.figures import forest, save_png
+from src.reporting.gallery import Gallery, RecordCard
 from src.reporting.page import MoleculeCard, PageFigure, PageTable, draw_molecule, write_page
 
 EVIL = '<script>alert("x")</script>&'
@@ -29,13 +30,22 @@ def page(tmp_path: Path) -> str:
         ],
         {EVIL: EVIL},
         EVIL,
+        gallery=Gallery(
+            EVIL,
+            EVIL,
+            [
+                RecordCard("#1", EVIL, {EVIL: EVIL}, smiles=EVIL),
+                RecordCard("#2", EVIL, {EVIL: EVIL}, png=b"not looked into"),
+                RecordCard("#3", EVIL, {}),
+            ],
+        ),
     )
     return path.read_text(encoding="utf-8")
 
 
 def test_every_text_is_escaped(page: str) -> None:
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") >= 12
+    assert page.count("&lt;script&gt;") >= 22
 
 
 def test_the_page_asks_for_nothing_from_outside(page: str) -> None:
@@ -63,7 +73,7 @@ def test_the_page_is_well_formed(page: str) -> None:
 
 
 def test_molecules_are_drawn_and_unreadable_ones_are_said_to_be(page: str) -> None:
-    assert page.count("<svg") == 1 and "cannot be drawn" in page
+    assert page.count("<svg") == 1 and page.count("cannot be drawn") == 2
     assert 'class="badge novel-hit"' in page and 'class="badge miss"' in page
     assert draw_molecule("no molecule") is None
 

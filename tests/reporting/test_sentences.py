@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from src.evaluation.comparison import PairedTest
+from src.reporting.sentences import metric_title, rivals_sentence, success_sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("auc", "AUC"),
+        ("tpr_at_fpr_0.001", "TPR at 0.1 % FPR"),
+        ("novel_tpr_at_fpr_0.01", "novel TPR at 1 % FPR"),
+        ("novel_auc", "novel auc"),
+    ],
+)
+def test_metrics_have_readable_titles(name: str, title: str) -> None:
+    assert metric_title(name) == title
+
+
+def against(value: float, p: float, replicates: int = 1000) -> dict[str, PairedTest]:
+    return {"auc": PairedTest(value, value - 0.1, value + 0.1, 9, p, replicates)}
+
+
+def test_rivals_are_said_to_be_beaten_beating_or_neither() -> None:
+    tests = {"a": against(0.1, 0.002), "b": against(0.2, 0.002), "c": against(-0.1, 0.002), "d": against(0.1, 0.4)}
+    said = rivals_sentence(tests)
+    assert "by AUC, better than a and b; worse than c; not told apart from d" in said
+    assert "Holm-corrected over 4 rivals" in said
+
+
+def test_one_rival_needs_no_correction_and_none_no_sentence() -> None:
+    assert "Holm" not in rivals_sentence({"a": against(0.1, 0.03)})
+    assert rivals_sentence({}) == ""
+
+
+def test_too_few_replicates_to_pass_the_correction_decide_nothing() -> None:
+    """Catches "not told apart" where no difference, however large, could have been told."""
+    tests = {str(i): against(0.5, 2 / 101, 100) for i in range(8)}
+    assert rivals_sentence(tests).endswith("cannot be told: 100 bootstrap replicates, 320 needed")
+    enough = {str(i): against(0.5, 2 / 321, 320) for i in range(8)}
+    assert "better than 0, 1" in rivals_sentence(enough)
+
+
+def test_success_on_training_and_test_records_stands_side_by_side() -> None:
+    said = success_sentence(
+        {"train_accuracy": 0.996, "accuracy": 0.812, "train_loss": 0.1, "loss": 0.75, "chance": 0.1}
+    )
+    assert said == (
+        "accuracy 99.6 % on training, 81.2 % on test records (gap 18.4 percentage points); "
+        "loss 0.100 on training, 0.750 on test records; chance 0.100"
+    )
+    assert success_sentence({"train_accuracy": 0.5}) == "train accuracy 0.500"
+    assert success_sentence({}) == ""
