@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from src.attacks.base import Attack
-from src.data.seeds import derive
+from src.data.seeds import derive, generator
 from src.errors import InputError
 from src.game import Game, World
 from src.training.release import Release
@@ -61,6 +62,31 @@ class Disjoint:
         ]
         releases = game.recipe.train_many(game.pools.disjoint, rows, seeds, names)
         return _world_of(releases, game, attack)
+
+
+class Chance:
+    """The same recipe on other draws of the challenge points: both sides of the truth are in them equally often.
+
+    Nothing an attack finds in these models tells members of the target from its non-members: every score is held to
+    the rate of a coin, through the same code, points and shadows.
+    """
+
+    def check(self, game: Game) -> None:
+        """Refuse so few points that a fresh draw may well be that of a victim."""
+        members, points = game.pools.members, len(game.pools.challenge)
+        if (ways := math.comb(points, members)) < 1000 * game.victims:
+            expected = f"{points} challenge points leave {ways:,} draws, a fresh one may be a victim's; give more"
+            raise InputError("pools.members", members, f"{expected}, or leave the control out")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model that was trained on a draw of its own."""
+        rows = np.zeros((game.victims, len(game.pools.challenge)), bool)
+        for victim, row in enumerate(rows):
+            rng = generator(game.seed, "control/chance/membership", victim)
+            row[rng.choice(len(row), game.pools.members, replace=False)] = True
+        seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
+        names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
+        return _world_of(game.recipe.train_many(game.pools.challenge, rows, seeds, names), game, attack)
 
 
 def _world_of(releases: Sequence[Release], game: Game, attack: Attack) -> World:

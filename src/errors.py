@@ -20,3 +20,7 @@ class InputError(Exception):
 
 class AccessDeniedError(Exception):
     """A call on a release that the attack's threat model does not include."""
+
+
+class NumericalError(Exception):
+    """A trained model whose output is not a number; says which model and which record."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.logging import RichHandler
@@ -21,11 +22,11 @@ from src.data.records import Records
 from src.data.seeds import checked_seed, derive
 from src.errors import InputError
 from src.evaluation.score import checked_replicates, evaluate
-from src.game import Game
-from src.reporting.outcome import Outcome
+from src.evidence import Evidence
+from src.game import Game, World
+from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
-from src.training.preparation import initial_objective
 from src.training.recipe import Recipe
 from src.training.store import Store
 
@@ -41,7 +42,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         replicates = checked_replicates(cfg.evaluation.replicates)
         records = job.timed("data", lambda: _records(cfg, job))
         attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
-        recipe = attack.tamper(_recipe(cfg, job)).protect(defense)  # the owner has the last word
+        recipe = attack.tamper(_recipe(cfg, job, records)).protect(defense)  # the owner has the last word
         require_compatible(attack, recipe, records)
         pools = deal(records, PoolSizes(**cfg.pools), derive(seed, "pools"))
 
@@ -49,48 +50,81 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
         for control in controls.values():
             control.check(game)
-        job.timed("preparation", lambda: attack.check(game.knowledge))
+        rivals = rivals_of(cfg, attack, records)
+        for one in (attack, *rivals.values()):
+            job.timed("preparation", partial(one.check, game.knowledge))
 
         target = job.timed("training", lambda: game.world(attack.access))  # releases and knowledge, no truth
         log.info(f"the attack starts {job.since_process_start():.1f} s after the process")
-        evidence = {"target": job.timed("attack", lambda: attack.run(target))}
+        costs: dict[str, Cost] = {}
+        evidence = {"target": _run(job, "attack", "target", attack, target, costs)}
         evidence["zero_query"] = job.timed("attack", lambda: attack.blind(target.knowledge))
         for name, control in controls.items():  # the same attack where there is nothing to find
             world = job.timed("training", partial(control.world, game, attack))
-            evidence[name] = job.timed("controls", partial(attack.run, world))
-        rivals = {
-            name: job.timed("rivals", partial(rival.run, target.fresh())) for name, rival in attack.rivals().items()
-        }
+            evidence[name] = _run(job, "controls", name, attack, world, costs)
+        for name, rival in rivals.items():
+            evidence[name] = _run(job, "rivals", name, rival, game.world(rival.access), costs)
         truth = game.unseal()  # first and only opening
-        names = tuple(name for name in evidence if name != "target" and evidence[name] is not None)
-        everything = {**evidence, **rivals}
-        scored = job.timed("evaluation", lambda: evaluate(everything, truth, names, replicates, seed))
-        utility = job.timed("evaluation", game.utility)
+        names = tuple(name for name in ("zero_query", *controls) if evidence[name] is not None)
+        scored = job.timed("evaluation", lambda: evaluate(evidence, truth, names, replicates, seed))
         outcome = Outcome(
-            everything,
+            evidence,
             scored,
             names,
             tuple(rivals),
             defense.guarantee(),
-            utility,
+            job.timed("evaluation", game.utility),
             dict(target.queries),
             _notes(cfg),
+            costs,
+            game.knowledge.challenge,
+            truth.membership,
         )
+        recipe.store.end()
         return report(job, outcome, pools)
+
+
+def _run(job: RunFolder, stage: str, name: str, attack: Attack, world: World, costs: dict[str, Cost]) -> Evidence:
+    """Run one attack on one world, and write down what it took."""
+    began = time.perf_counter()
+    evidence = job.timed(stage, lambda: attack.run(world))
+    costs[name] = Cost(dict(world.queries), time.perf_counter() - began)
+    return evidence
+
+
+def rivals_of(cfg: DictConfig, attack: Attack, records: Records) -> dict[str, Attack]:
+    """Return the attack's own rivals and those of the configuration, less itself and what needs other data."""
+    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
+    others = {name: one for name, one in chosen.items() if (type(one), vars(one)) != (type(attack), vars(attack))}
+    return {name: one for name, one in {**attack.rivals(), **others}.items() if records.kind in one.accepts}
 
 
 def require_compatible(attack: Attack, recipe: Recipe, records: Records) -> None:
     """Refuse, before anything is trained, options out of range and what makes no sense together."""
     choices, kind = HydraConfig.get().runtime.choices, records.kind
-    objective = initial_objective(recipe.model, recipe.objective, seed=0)
-    for field, part in (("model", objective.model), ("objective", objective)):
+    model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
+    for field, part in (("model", model), ("objective", objective)):
         accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
-        if kind != accepts:
-            expected = f"takes {accepts}, but {records.source} holds {kind}; choose a data set of {accepts}"
+        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        if kind not in accepted:
+            takes = " or ".join(sorted(accepted))
+            expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
             raise InputError(field, choices[field], expected)
     if kind not in attack.accepts:
         kinds = " or ".join(sorted(attack.accepts))
         raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
+    if objective.supervised and len(getattr(records, "classes", ())) < 2:
+        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
+        raise InputError("dataset", choices["dataset"], expected)
+    if "probabilities" in attack.access and not objective.supervised:
+        expected = "releases no class probabilities, which the attack asks for; choose objective=classification"
+        raise InputError("objective", choices["objective"], expected)
+    for defense in recipe.defenses:
+        if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
+            asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
+            expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
+            raise InputError("defense", choices["defense"], expected)
+    recipe.check()
 
 
 def _records(cfg: DictConfig, job: RunFolder) -> Records:
@@ -101,16 +135,22 @@ def _records(cfg: DictConfig, job: RunFolder) -> Records:
     return loaded.records
 
 
-def _recipe(cfg: DictConfig, job: RunFolder) -> Recipe:
+def _recipe(cfg: DictConfig, job: RunFolder, records: Records) -> Recipe:
     model: Any = OmegaConf.to_container(cfg.model)
     objective: Any = OmegaConf.to_container(cfg.objective)
+    for part, field, of_data in ((model, "shape", "shape"), (objective, "classes", "classes")):
+        if field in part and part[field] is None:
+            known = getattr(records, of_data, None)
+            part[field] = len(known or ()) if field == "classes" else known
     batches, profiler = cfg.debug.fast_dev_run, cfg.debug.profiler
     if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
         raise InputError("debug.fast_dev_run", batches, "a whole number of batches, 0 = all")
     if profiler not in (None, "simple", "advanced"):
         raise InputError("debug.profiler", profiler, "one of null, simple, advanced")
     trainer = instantiate(cfg.trainer, fast_dev_run=batches, profiler=profiler)
-    store = Store(Path(cfg.paths.store))
+    if not isinstance(cfg.paths.keep_weights, bool):
+        raise InputError("paths.keep_weights", cfg.paths.keep_weights, "true or false")
+    store = Store(Path(cfg.paths.store), cfg.paths.keep_weights)
     return Recipe(model, objective, trainer, store, instantiate(cfg.executor), job.logger.log_scalars)
 
 

@@ -17,12 +17,15 @@ from src.training.recipe import Recipe
 from src.training.release import Release
 from src.truth import Truth
 
+ANSWERS = frozenset({"probabilities"})
+
 
 @dataclass(frozen=True)
 class Knowledge:
     """What the attacker knows before the first query.
 
-    challenge: points to be judged, in an order independent of membership; query_budget: None = unlimited.
+    challenge: points to be judged, in an order independent of membership; victims: how many models there are;
+    query_budget: None = unlimited.
     """
 
     auxiliary: Any
@@ -31,6 +34,7 @@ class Knowledge:
     challenge: Any
     recipe: Recipe
     seed: int
+    victims: int = 1
     query_budget: int | None = None
 
 
@@ -38,8 +42,8 @@ class Knowledge:
 class World:
     """All that an attack ever sees: one release per victim, and its knowledge.
 
-    _shadows: for each victim the other victims' models and a copy of their membership rows; with one victim there
-    is none, and nothing here tells its members.
+    _shadows: for each victim other victims' models and a copy of their membership rows; with one victim there is
+    none, and nothing here tells its members.
     """
 
     releases: tuple[Release, ...]
@@ -49,8 +53,9 @@ class World:
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
         """Return the other victims as shadow models of `victim`, with their membership rows, never its own.
 
-        Leave-one-out: (models - 1) releases and (models - 1, challenge points) bool. Asking them costs no query:
-        the attacker trained them.
+        Leave-one-out: (shadows) releases and (shadows, challenge points) bool. The model trained on exactly the
+        records that the victim was not is left out too: its row would tell the victim's. Asking shadows costs no
+        query: the attacker trained them.
         """
         return self._shadows[victim]
 
@@ -73,19 +78,26 @@ class World:
 class Game:
     """Draws each victim's members, has the owner train, shows worlds, and unseals the truth once.
 
-    Victim v is trained on `pools.members` records drawn at random from the challenge pool.
+    Victim v is trained on `pools.members` records drawn at random from the challenge pool. Where members are half of
+    it, victims 2i and 2i + 1 share no record: every point is then in exactly half of the models, and more victims
+    leave the rows of the first ones as they are.
     """
 
     def __init__(self, pools: Pools[Any], recipe: Recipe, victims: int, seed: int) -> None:
         if isinstance(victims, bool) or not isinstance(victims, int) or victims < 1:
             raise InputError("victims", victims, "a whole number from 1")
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
-        self._members = np.zeros((victims, len(pools.challenge)), bool)
-        for victim in range(victims):
-            rng = generator(seed, "membership", victim)
-            self._members[victim, rng.choice(len(pools.challenge), pools.members, replace=False)] = True
+        self._paired = 2 * pools.members == len(pools.challenge)
+        self._members = np.stack([self._draw(victim) for victim in range(victims)])
         self._shown = self._points_shown()
         self.unsealed = False
+
+    def _draw(self, victim: int) -> np.ndarray:
+        if self._paired and victim % 2:
+            return ~self._draw(victim - 1)
+        row, rng = np.zeros(len(self.pools.challenge), bool), generator(self.seed, "membership", victim)
+        row[rng.choice(len(row), self.pools.members, replace=False)] = True
+        return row
 
     def _points_shown(self) -> np.ndarray:
         """Choose the challenge points: balanced for one victim, all of them for several."""
@@ -108,6 +120,7 @@ class Game:
             challenge,
             self.recipe,
             derive(self.seed, "attacker"),
+            self.victims,
         )
 
     @cached_property
@@ -122,10 +135,11 @@ class Game:
         return World(releases, self.knowledge, tuple(self._shadows(victim, access) for victim in range(self.victims)))
 
     def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
-        others = [*self._releases[:victim], *self._releases[victim + 1 :]]
-        rows = np.delete(self._members, victim, axis=0)[:, self._shown]  # a copy, without the victim's own row
+        telling = {victim, victim ^ 1} if self._paired else {victim}
+        others = [other for other in range(self.victims) if other not in telling]
+        rows = self._members[others][:, self._shown]  # a copy
         rows.setflags(write=False)
-        return tuple(other.restricted(access) for other in others), rows
+        return tuple(self._releases[other].restricted(access) for other in others), rows
 
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""
@@ -134,9 +148,25 @@ class Game:
         return Truth(self._members[:, self._shown], members, self.pools.disjoint)
 
     def utility(self) -> dict[str, float]:
-        """Measure how well the owners' own task is learned, averaged over victims."""
+        """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own."""
         test: Records = self.pools.test
         if not len(test):
             return {}
-        measured = [self.recipe.success(release, test) for release in self._releases]
-        return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
+        if not self.recipe.supervised:
+            return _mean([self.recipe.success(release, test) for release in self._releases])
+        points = self.pools.challenge
+        pairs = [(release.restricted(ANSWERS), row) for release, row in zip(self._releases, self._members, strict=True)]
+        tested = _mean([classified(release.probabilities(test), test.labels) for release, _ in pairs])  # type: ignore[attr-defined]
+        own = _mean([classified(release.probabilities(points)[row], points.labels[row]) for release, row in pairs])
+        return tested | {f"train_{name}": value for name, value in own.items()}
+
+
+def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Measure what users of a classifier get, all defences included: accuracy and mean cross-entropy."""
+    own = np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
+    loss = -np.log(np.maximum(own, 1e-30)).mean()
+    return {"accuracy": float((probabilities.argmax(1) == labels).mean()), "loss": float(loss)}
+
+
+def _mean(measured: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}

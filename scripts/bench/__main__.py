@@ -12,9 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from scripts.bench import command, featurisation, substructure
+from scripts.bench import command, featurisation, fleets, purchases, scoring, substructure
 
 NOT_MEASURED = "## GPU\n\nNot available: nothing has been measured on a GPU yet.\n"
+GPU = Path(__file__).with_name("gpu_measured.md")  # what `python -m scripts.bench.gpu` wrote on a machine with one
+LOAD_BEFORE = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+CALM = 1.5  # load average up to which figures are not called provisional
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 
@@ -22,9 +25,13 @@ def main() -> None:
     """Run the benchmarks one after the other, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=[*SECTIONS], help="sections; prints, no page")
     options = parser.parse_args()
-    sections = [section() for section in (truth_matching, features, commands)]
-    page = "\n".join([_head(), *sections, NOT_MEASURED])
+    sections = [SECTIONS[name]() for name in options.only]
+    page = "\n".join([_head(), *sections, GPU.read_text(encoding="utf-8") if GPU.exists() else NOT_MEASURED])
+    if options.only != [*SECTIONS]:
+        print(page)
+        return
     options.page.parent.mkdir(parents=True, exist_ok=True)
     options.page.write_text(page, encoding="utf-8")
     print(page)
@@ -71,6 +78,54 @@ def commands() -> str:
     return f"## The command\n\n{_table(['', ''], rows)}\n"
 
 
+def fleet() -> str:
+    """Compare fleets with training one model after the other."""
+    one = _told("fleets of shadow models", fleets.shadow_models)
+    few = f"peers on {one['peers']} models each"
+    rows = _way_rows(one["ways"])
+    text = (
+        f"{one['models']} shadow models, tables of Purchase-100's shape ({purchases.PRODUCTS} binary features, "
+        f"{purchases.WIDTH} hidden, {purchases.GROUPS} classes), {purchases.MEMBERS:,} records, "
+        f"{purchases.EPOCHS} epochs of batches of {purchases.BATCH}; made-up clusters, as the set "
+        f"itself may not be passed on; {few}, "
+        f"{one['repeats']} repeats in turn, median of ratios; {fleets.THREADS} threads."
+    )
+    shares = (
+        f"The fleet's step runs at {one['share_of_step']:.0%} of the rate at which this machine does its bare matrix "
+        f"products (torch.bmm, same shapes, forward and backward); the whole fit, with reading, Lightning, probe and "
+        f"store, at {one['share_of_fit']:.0%}."
+    )
+    cnn = _told("fleets of small convolutional networks", fleets.small_cnns)
+    heads = ["", "seconds a model", "times ours", "test accuracy"]
+    return (
+        f"## Fleets\n\n{text}\n\n{_table(heads, rows)}\n\n{shares}\n\n"
+        f"8 small convolutional networks (`model=cnn`, `scale=small`) on 28 × 28 pictures, the probe choosing the way:"
+        f"\n\n{_table(heads, _way_rows(cnn))}\n"
+    )
+
+
+def scores() -> str:
+    """Compare the vectorised likelihood ratio with loops; time the bootstrap."""
+    lira = _told("LiRA's likelihood ratio", scoring.likelihood_ratios)
+    rows = [
+        [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.0f}", f"{way['difference']:.0e}"]
+        for name, way in lira["ways"].items()
+    ]
+    roc = _told("the bootstrap of a ROC curve", scoring.bootstrap)
+    head = [f"{lira['models']} models × {lira['points']:,} points", "time", "times ours", "largest difference"]
+    return (
+        f"## Scores\n\nLiRA's likelihood ratio; loops timed on {lira['looped']:,} points.\n\n{_table(head, rows)}\n\n"
+        f"{roc['replicates']:,} bootstrap replicates of the AUC, TPRs and ROC curve of {roc['points']:,} scores: "
+        f"{roc['seconds']:.1f} s.\n"
+    )
+
+
+def _way_rows(ways: dict[str, dict[str, float]]) -> list[list[str]]:
+    return [
+        [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['accuracy']:.1%}"] for name, way in ways.items()
+    ]
+
+
 def _told(name: str, measure: Callable[[], dict]) -> dict:
     print(f"measuring {name} …", file=sys.stderr)
     return measure()
@@ -81,8 +136,14 @@ def _head() -> str:
     machine = f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, {versions}"
     return (
         "# Benchmarks\n\nWritten by `make bench`; each ratio is from one run, side by side.\n\n"
-        f"Machine: {machine}. Date: {time.strftime('%Y-%m-%d')}.\n"
+        f"Machine: {machine}. Date: {time.strftime('%Y-%m-%d')}.{_provisional()}\n"
     )
+
+
+def _provisional() -> str:
+    if LOAD_BEFORE < CALM:
+        return ""
+    return f" **Provisional**: other work ran at the same time (load average {LOAD_BEFORE:.1f} at the start)."
 
 
 def _processor() -> str:
@@ -98,6 +159,8 @@ def _table(columns: list[str], rows: list[list[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
+
+SECTIONS = {"matching": truth_matching, "features": features, "fleets": fleet, "scores": scores, "command": commands}
 
 if __name__ == "__main__":
     main()

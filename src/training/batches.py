@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
+import torch
 import torch.distributed as dist
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from src.data.images.records import ImageRecords
 from src.data.molecules.batch import MoleculeBatch, to_batch
 from src.data.molecules.graphs import MoleculeGraphs
 from src.data.records import Records
+from src.data.tables.records import TableRecords
 from src.training.counter_random import record_keys
 from src.training.processes import world_size
 
@@ -28,15 +33,51 @@ def _(arrays: MoleculeGraphs, rows: np.ndarray, keys: np.ndarray | None = None) 
     return to_batch(arrays.take(rows), keys)
 
 
+@make_batch.register
+def _(arrays: ImageRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    pixels = torch.from_numpy(np.ascontiguousarray(arrays.pixels[rows]))
+    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+
+
+@make_batch.register
+def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(arrays.features[rows], dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """What a supervised objective is fed.
+
+    inputs: what the model takes; labels: (records,) int64; keys: (records,) int64, one number a record and epoch,
+    from which all its random augmentations derive.
+    """
+
+    inputs: Any
+    labels: Tensor
+    keys: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: Any, **kwargs: Any) -> LabelledBatch:
+        """Move everything to a device."""
+        return LabelledBatch(*(part.to(device, **kwargs) for part in (self.inputs, self.labels, self.keys)))
+
+
 class RecordDataset(Dataset):
     """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record)."""
 
-    def __init__(self, records: Records, seed: int) -> None:
+    def __init__(self, records: Any, seed: int, labelled: bool = False) -> None:
         self.arrays, self.fingerprints, self.seed = records.arrays(), records.fingerprints(), seed
+        self.labels = records.labels if labelled else None
 
     def __getitem__(self, item: tuple[int, np.ndarray]) -> Any:
         epoch, rows = item
-        return make_batch(self.arrays, rows, record_keys(self.fingerprints[rows], self.seed, epoch))
+        keys = record_keys(self.fingerprints[rows], self.seed, epoch)
+        inputs = make_batch(self.arrays, rows, keys)
+        if self.labels is None:
+            return inputs
+        return LabelledBatch(inputs, torch.from_numpy(self.labels[rows]), torch.from_numpy(keys))
 
 
 class GlobalBatches(Sampler):
@@ -60,14 +101,14 @@ class GlobalBatches(Sampler):
             yield self.epoch, np.array_split(batch, world_size())[rank]
 
 
-def training_loader(records: Records, batch_size: int, seed: int) -> DataLoader:
-    """Return the loader of one fit."""
+def training_loader(records: Records, batch_size: int, seed: int, labelled: bool = False) -> DataLoader:
+    """Return the loader of one fit; labelled: with the records' labels, as LabelledBatch."""
     sampler = GlobalBatches(len(records), batch_size, seed)
-    return DataLoader(RecordDataset(records, seed), sampler=sampler, batch_size=None)
+    return DataLoader(RecordDataset(records, seed, labelled), sampler=sampler, batch_size=None)
 
 
-def evaluation_batches(records: Records, batch_size: int, seed: int = 0) -> Iterator[Any]:
+def evaluation_batches(records: Records, batch_size: int, seed: int = 0, labelled: bool = False) -> Iterator[Any]:
     """Yield all records in order, corruptions fixed by `seed`."""
-    dataset = RecordDataset(records, seed)
+    dataset = RecordDataset(records, seed, labelled)
     for start in range(0, len(records), batch_size):
         yield dataset[0, np.arange(start, min(start + batch_size, len(records)))]

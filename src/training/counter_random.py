@@ -19,9 +19,22 @@ _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 def record_keys(fingerprints: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     """Give every record its own number for this seed and epoch: (n,) S16 -> (n,) int64."""
-    salt = np.uint64(int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}".encode(), digest_size=8).digest(), "little"))
-    padded = fingerprints.astype("S16")
-    return (padded.view(np.uint64)[::2] * _GOLDEN ^ salt).view(np.int64)
+    return keys_from(padded_words(fingerprints), salt_of(seed, epoch))
+
+
+def padded_words(fingerprints: np.ndarray) -> np.ndarray:
+    """Return the first eight bytes of each fingerprint as a number: (n,) S16 -> (n,) uint64."""
+    return np.ascontiguousarray(fingerprints.astype("S16")).view(np.uint64)[::2]
+
+
+def salt_of(seed: int, epoch: int) -> np.uint64:
+    """Hash a seed and an epoch to one number."""
+    return np.uint64(int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}".encode(), digest_size=8).digest(), "little"))
+
+
+def keys_from(words: np.ndarray, salts: np.ndarray | np.uint64) -> np.ndarray:
+    """Mix words of fingerprints with salts, broadcast: uint64 -> int64."""
+    return (words * _GOLDEN ^ salts).view(np.int64)
 
 
 def uniform(keys: Tensor, role: str, counters: Tensor | int = 0) -> Tensor:

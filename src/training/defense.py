@@ -17,8 +17,8 @@ Stage = Literal["none", "data", "training", "model", "answer"]
 class Defense:
     """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
 
-    data: records the model is trained on; training: the loss it descends; model: the released network;
-    answer: what a query returns.
+    data: records the model is trained on; training: the loss it descends and its options; model: the released
+    network; answer: what a query returns.
     """
 
     stage: ClassVar[Stage] = "none"
@@ -26,6 +26,9 @@ class Defense:
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
         return records
+
+    def prepare(self, objective: Any) -> None:
+        """Training stage: change the objective's options (weight decay, epochs, …) before training."""
 
     def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
         """Training stage: return the loss to descend instead."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
 import torch
+import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from src.errors import InputError
 from src.training.processes import total_over_processes, world_size
+from src.training.validation import Part, as_measured, loader_of, portions, validation_split
 
 
 class LossTerm(NamedTuple):
@@ -23,6 +27,10 @@ class LossTerm(NamedTuple):
 class LossCode(Protocol):
     """Training code added to an objective: a training-stage defence, or an attacker's."""
 
+    def prepare(self, objective: Objective) -> None:
+        """Change the objective's own options before training."""
+        ...
+
     def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
         """Return the loss to descend instead."""
         ...
@@ -33,9 +41,14 @@ class Objective(LightningModule):
 
     A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned). Raises
     InputError for an option out of range.
+
+    accepts: kinds of data; supervised: batches are LabelledBatch; stackable: forward is made of tensor operations
+    that torch.func.vmap can run for many models at once, on records that are plain tensors.
     """
 
-    accepts: str = "molecules"
+    accepts: str | frozenset[str] = "molecules"
+    supervised: ClassVar[bool] = False
+    stackable: ClassVar[bool] = False
 
     def __init__(
         self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0
@@ -51,6 +64,7 @@ class Objective(LightningModule):
         self.epochs, self.batch_size = epochs, batch_size
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.loss_code: Sequence[LossCode] = ()
+        self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
 
     def terms(self, batch: Any) -> list[LossTerm]:
         """Return the loss on this process's share of the batch, as terms that are averaged and added."""
@@ -60,21 +74,59 @@ class Objective(LightningModule):
         """Measure the owner's task on held-out batches, next to the rate a trivial guess reaches."""
         raise NotImplementedError
 
-    def training_step(self, batch: Any, batch_index: int) -> Tensor:
+    def forward(self, batch: Any) -> Tensor:
         """Return the loss whose gradient, averaged by DDP, is that of the global batch's mean.
 
         Each process returns world_size * local total / global count; DDP divides by world_size again.
         """
-        loss = torch.zeros((), device=self.device)
-        for total, number in self.terms(batch):
-            loss = loss + total * world_size() / total_over_processes(number).clamp_min(1)
+        terms = [
+            total * world_size() / total_over_processes(number).clamp_min(1) for total, number in self.terms(batch)
+        ]
+        loss = torch.stack(terms).sum()
         for code in self.loss_code:
             loss = code.loss(self, batch, loss)
         return loss
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Use Adam with the recipe's learning rate."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
+        """Return the loss to descend."""
+        return self(batch)
+
+    def hold_out(self, loader: DataLoader) -> DataLoader:
+        """Keep a share of a loader's records for `validation_losses`, by its seed; return a loader of the others."""
+        dataset: Any = loader.dataset
+        trained, validated = validation_split(len(dataset.fingerprints), self.validation_share, dataset.seed)
+        self.held_out = Part(dataset, validated)
+        return loader_of(Part(dataset, trained), self.batch_size, dataset.seed)
+
+    def validation_losses(self) -> Tensor:
+        """Average the loss over the records held out, in global batches and weighed by them: (1,)."""
+        number = len(self.held_out.places)
+        rank = dist.get_rank() if world_size() > 1 else 0
+        mean = torch.zeros(1, device=self.device)
+        with as_measured(self):
+            for rows in portions(number, self.batch_size):
+                batch = self.held_out[0, np.array_split(rows, world_size())[rank]]
+                loss = self(batch.to(self.device))
+                mean += total_over_processes(loss) / world_size() * (len(rows) / number)
+        return mean
+
+    def optimizer_over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Use Adam with the recipe's learning rate; `parameters` may be those of many models, stacked."""
+        return torch.optim.Adam(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+    def rate_at(self, epoch: int) -> float:
+        """Return the factor on the learning rate in an epoch from 0."""
+        return 1.0
+
+    def configure_optimizers(self) -> Any:
+        """Hand Lightning the optimiser and its schedule over epochs."""
+        return optimizer_and_schedule(self, self.parameters())
+
+
+def optimizer_and_schedule(objective: Objective, parameters: Iterable[nn.Parameter]) -> Any:
+    """Build an objective's optimiser over `parameters`, with its learning rate by epoch."""
+    optimizer = objective.optimizer_over(parameters)
+    return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, objective.rate_at)]
 
 
 def mean_of_batches(batches: Iterable[Any], measure: Any) -> list[float]:

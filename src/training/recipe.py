@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from src.data.records import Records
 from src.data.seeds import derive
-from src.training.batches import evaluation_batches, make_batch
+from src.training.batches import evaluation_batches, make_batch, training_loader
 from src.training.defense import Defense
-from src.training.executor import Local
+from src.training.executor import Local, Ray
 from src.training.fit import Curve, fit
+from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, seeded, training_records
 from src.training.release import Release
@@ -40,7 +42,7 @@ class Recipe:
     objective: Mapping[str, Any]
     trainer: TrainerOptions
     store: Store = field(compare=False)
-    executor: Local = field(default_factory=Local, compare=False)
+    executor: Local | Ray = field(default_factory=Local, compare=False)
     on_epoch: Curve | None = field(default=None, compare=False)
     start: Recipe | None = None
     finetune: Records | None = field(default=None, compare=False)
@@ -58,39 +60,52 @@ class Recipe:
     def train(self, pool: Records, rows: np.ndarray, seed: int, name: str = "model") -> Release:
         """Train on pool[rows], or find the result in the store: equal sets of records give equal weights."""
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
-        records = pool.take(rows) if parent is None else self._finetuning_records()
-        records = training_records(records, self._stages, seed)
-        document = self._document(records, seed, parent)
-
-        def make(entry: Path, partial: Path) -> None:
-            objective = self._objective(seed, parent)
-            fit(objective, records, seed, self.trainer, partial, name, self.on_epoch)
-            save_file(_contiguous(objective.state_dict()), entry / "weights.safetensors")
-            shutil.copy(partial / "curve.csv", entry / "curve.csv")
-
-        if self.trainer.fast_dev_run:
-            document["fast_dev_run"] = self.trainer.fast_dev_run
-        folder, _ = self.store.find_or_make("release", document, make)
-        objective = self._objective(seed, None)
-        objective.load_state_dict(load_file(folder / "weights.safetensors"))
-        return self._released(objective, folder.name)
+        if parent is not None:
+            pool = self._finetuning_records()
+            rows = np.arange(len(pool))
+        return self._released_from(self.trained_entry(pool, rows, seed, name, parent), seed, name)
 
     def train_many(
         self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
     ) -> list[Release]:
-        """Train one model for each row of the boolean matrix `memberships` (models, records)."""
+        """Train one model for each row of the boolean matrix `memberships` (models, records).
+
+        As a fleet where the objective can be stacked and models are trained on the pool's own records; else, and
+        under DDP, one by one.
+        """
         names = names or [f"model {place + 1} of {len(seeds)}" for place in range(len(seeds))]
-        jobs = [
-            lambda row=row, seed=seed, name=name: self.train(pool, np.flatnonzero(row), seed, name)
-            for row, seed, name in zip(memberships, seeds, names, strict=True)
-        ]
-        return self.executor.run(jobs)
+        parents: list[Release | None] = [None] * len(seeds)
+        if self.start:
+            parents = [*self.start.train_many(pool, memberships, seeds, [f"{name} (pre-training)" for name in names])]
+            pool = self._finetuning_records()
+            memberships = np.ones((len(seeds), len(pool)), bool)
+        runs = list(zip(memberships, seeds, names, parents, strict=True))
+        if len(runs) > 1 and self._can_be_stacked():
+            fingerprints = pool.fingerprints()
+            keys = train_fleets(self, pool, [self._order(pool, fingerprints, *run) for run in runs])
+        else:
+            jobs = [Single(self, np.flatnonzero(row), seed, name, parent) for row, seed, name, parent in runs]
+            keys = train_singly(self, pool, jobs)
+        folders = [self.store.root / "release" / key for key in keys]
+        return [self._released_from(*one) for one in zip(folders, seeds, names, strict=True)]
+
+    def detached(self) -> Self:
+        """Return the recipe for another process: no live logger, no records, absolute paths."""
+        start = self.start.detached() if self.start else None
+        return replace(self, on_epoch=None, store=Store(self.store.root.resolve()), start=start, finetune=None)
+
+    def parent_elsewhere(self, parent: Release | None) -> Release | None:
+        """Return a release of `start` as another process finds it in the store."""
+        if parent is None or self.start is None:
+            return None
+        folder = self.store.root.resolve() / "release" / parent.entry
+        return self.start.detached()._released_from(folder, 0, parent.name)
 
     def untrained(self, records: Records, seed: int) -> Release:
         """Release initial weights, BatchNorm statistics averaged over `records`: the architecture and nothing else."""
         objective = self._objective(seed, None)
         records = training_records(records, (), seed)
-        norms = [module for module in objective.model.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+        norms = [module for module in objective.model.modules() if isinstance(module, _BatchNorm)]
         for norm in norms:
             norm.momentum = None  # plain average over all batches
             norm.reset_running_stats()
@@ -98,18 +113,69 @@ class Recipe:
         with torch.no_grad(), seeded(derive(seed, "dropout")):
             for rows in np.array_split(np.arange(len(records)), max(1, len(records) // objective.batch_size)):
                 objective.model.train()(make_batch(arrays, rows))
-        document = {"untrained": self._document(records, seed, None)}
-        return self._released(objective, key_of(document))
+        document = {"untrained": self._document(records.fingerprints(), seed, None)}
+        return self._released(lambda: objective.model, key_of(document), "", "untrained")
 
-    def success(self, release: Release, test: Records) -> dict[str, float]:
-        """Measure the owner's own task on held-out records: the released model with the trained heads of the store."""
-        folder = self.store.root / "release" / release.key
-        objective = self._objective(0, None)
-        objective.load_state_dict(load_file(folder / "weights.safetensors"))
+    def success(self, release: Release, records: Records) -> dict[str, float]:
+        """Measure the owner's own task on records: the released model with the trained heads of the store."""
+        objective = self._loaded(self.store.root / "release" / release.entry, 0)
         objective.model = self._model_stage(objective.model)
         device = self.trainer.device_type
-        batches = (batch.to(device) for batch in evaluation_batches(test, objective.batch_size))
-        return objective.eval().to(device).success(batches)
+        batches = evaluation_batches(records, max(objective.batch_size, 256), labelled=objective.supervised)
+        return objective.eval().to(device).success(batch.to(device) for batch in batches)
+
+    def check(self) -> None:
+        """Refuse, by InputError, options of model, objective and training code that are out of range."""
+        self._objective(0, None)
+
+    @property
+    def supervised(self) -> bool:
+        """Say whether the recipe learns from labels."""
+        return self._objective(0, None).supervised
+
+    def objective_for(self, order: Order) -> Objective:
+        """Build an order's objective with its initial weights."""
+        return self._objective(order.seed, order.parent)
+
+    def write(self, entry: Path, state: Mapping[str, torch.Tensor], curve: str) -> None:
+        """Write a trained objective into an entry of the store."""
+        save_file(_contiguous(state), entry / "weights.safetensors")
+        (entry / "curve.csv").write_text(curve)
+
+    def trained_entry(self, pool: Records, rows: np.ndarray, seed: int, name: str, parent: Release | None) -> Path:
+        """Train one model, or find it: its folder in the store."""
+        records = training_records(pool.take(rows), self._stages, seed)
+        document = self._document(records.fingerprints(), seed, parent)
+
+        def make(entry: Path, partial: Path) -> None:
+            objective = self._objective(seed, parent)
+            loader = training_loader(records, objective.batch_size, seed, objective.supervised)
+            fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
+            self.write(entry, objective.state_dict(), (partial / "curve.csv").read_text())
+
+        return self.store.find_or_make("release", document, make)[0]
+
+    def _order(
+        self,
+        pool: Records,
+        fingerprints: np.ndarray,
+        row: np.ndarray,
+        seed: int,
+        name: str,
+        parent: Release | None,
+    ) -> Order:
+        rows = np.flatnonzero(row)
+        rows = rows[np.argsort(fingerprints[rows], kind="stable")]
+        return Order(name, seed, rows, self._document(fingerprints[rows], seed, parent), parent)
+
+    def _can_be_stacked(self) -> bool:
+        if self.trainer.devices > 1 or any(code.stage == "data" for code in self._stages):
+            return False
+        return self._stackable
+
+    @cached_property
+    def _stackable(self) -> bool:
+        return self._objective(0, None).stackable
 
     @property
     def _stages(self) -> tuple[Defense, ...]:
@@ -117,38 +183,60 @@ class Recipe:
 
     def _objective(self, seed: int, parent: Release | None) -> Objective:
         objective = initial_objective(self.model, self.objective, seed, parent.weights() if parent else None)
-        objective.loss_code = self._stages
+        objective.loss_code = [code for code in self._stages if code.stage == "training"]
+        for code in objective.loss_code:
+            code.prepare(objective)
         return objective
 
     def _finetuning_records(self) -> Records:
         assert self.finetune is not None, "a recipe with a start needs records to go on with"
         return self.finetune
 
-    def _released(self, objective: Objective, key: str) -> Release:
-        answers = [defense for defense in self.defenses if defense.stage == "answer"]
-        return Release(self._model_stage(objective.model), key, device=self.trainer.device_type, answers=answers)
+    def _released_from(self, folder: Path, seed: int, name: str) -> Release:
+        return self._released(lambda: self._loaded(folder, seed).model, folder.name, folder.name, name)
+
+    def _loaded(self, folder: Path, seed: int) -> Objective:
+        objective = self._objective(seed, None)
+        objective.load_state_dict(load_file(self.store.weights(folder.name)))
+        return objective
+
+    def _released(self, model: Callable[[], torch.nn.Module], key: str, entry: str, name: str) -> Release:
+        changed = [code.document() for code in self._stages if code.stage == "model"]
+        return Release(
+            lambda: self._model_stage(model()),
+            key_of({"weights": key, "model_stage": changed}) if changed else key,
+            entry=entry,
+            device=self.trainer.device_type,
+            answers=[defense for defense in self.defenses if defense.stage == "answer"],
+            store=self.store,
+            name=name,
+        )
 
     def _model_stage(self, model: torch.nn.Module) -> torch.nn.Module:
         for code in self._stages:
             model = code.model(model)
         return model
 
-    def _document(self, records: Records, seed: int, parent: Release | None) -> dict[str, Any]:
+    def _document(self, fingerprints: np.ndarray, seed: int, parent: Release | None) -> dict[str, Any]:
         changing = [code.document() for code in self._stages if code.stage in ("data", "training")]
         # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
         started = [code.document() for code in self.start._stages if code.stage == "model"] if self.start else []
         named = (self.model, self.objective, *changing, *started)
+        quick = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
         return {
+            **quick,
             "model": dict(self.model),
             "objective": dict(self.objective),
             "code": changing,
-            "records": hashlib.blake2b(records.fingerprints().tobytes(), digest_size=16).hexdigest(),
-            "number_of_records": len(records),
+            "records": hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest(),
+            "number_of_records": len(fingerprints),
             "seed": seed,
             "precision": self.trainer.precision,
             "device": self.trainer.device_type,
             "start": {"key": parent.key, "model_stage": started} if parent else None,
-            "sources": source_digest(part["_target_"] for part in named),
+            "sources": source_digest(
+                (*(part["_target_"] for part in named), *(("src.training.fleet.Fleet",) if self._stackable else ()))
+            ),
         }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,36 +15,43 @@ from torch import nn
 
 from src.data.records import Records
 from src.data.seeds import derive
-from src.errors import AccessDeniedError
+from src.errors import AccessDeniedError, InputError, NumericalError
 from src.training.batches import make_batch
 from src.training.counter_random import record_keys
 from src.training.defense import Defense
-from src.training.store import key_of
+from src.training.store import Store
 
 ANSWER_CALLS = ("embeddings", "probabilities", "labels", "predictions", "captions", "token_log_probs")
 CALLS = frozenset((*ANSWER_CALLS, "weights"))
+FILE = "answer.npy"
 
 
 class Release:
     """A released model. Only the calls in `access` work; each record asked for counts, a cached answer too.
 
+    model: builds the network; it is kept in memory only while it answers. key: of everything that decides an
+    answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
     queries: call -> records asked for; budget: at most so many in all, None = unlimited.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Callable[[], nn.Module],
         key: str,
         *,
+        entry: str = "",
+        store: Store | None = None,
         device: str = "cpu",
         batch_size: int = 512,
         answers: Sequence[Defense] = (),
         access: frozenset[str] = CALLS,
         budget: int | None = None,
         memory: dict[str, np.ndarray] | None = None,
+        name: str = "",
     ) -> None:
         self.key, self.access, self.budget, self.queries = key, access, budget, Counter[str]()
-        self._model = model.eval().to(device)
+        self.name = name or key
+        self._model, self.entry, self._store = model, entry, store
         self._device, self._batch_size, self._answers = device, batch_size, tuple(answers)
         self._memory: dict[str, np.ndarray] = {} if memory is None else memory
 
@@ -51,42 +61,77 @@ class Release:
         return Release(
             self._model,
             self.key,
+            entry=self.entry,
+            store=self._store,
             device=self._device,
             batch_size=self._batch_size,
             answers=self._answers,
             access=access & self.access,
             budget=min(budgets, default=None),
             memory=self._memory,
+            name=self.name,
         )
 
     def embeddings(self, records: Records) -> np.ndarray:
-        """Embed records: (records, width) float32."""
-        return self._answer("embeddings", records, self._model)
+        """Embed records: (records, width) float32; of a classifier, the features before its head."""
+        return self._answer("embeddings", records, "embeddings", lambda values: values)
+
+    def probabilities(self, records: Records) -> np.ndarray:
+        """Classify records: class probabilities (records, classes) float64, each exact in its own magnitude."""
+        return self._answer("probabilities", records, "logits", softmax)
+
+    def labels(self, records: Records) -> np.ndarray:
+        """Classify records: the most probable class after all defences, (records,) int64; counts as `labels`."""
+        return self._answer("labels", records, "logits", softmax).argmax(axis=-1)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Hand over all parameters and buffers by name."""
         self._count("weights", 1)
-        return {name: tensor.cpu().numpy().copy() for name, tensor in self._model.state_dict().items()}
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self._model().state_dict().items()}
 
-    def _answer(self, call: str, records: Records, forward: Any) -> np.ndarray:
+    def _answer(
+        self, call: str, records: Records, output: str, transform: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
         self._count(call, len(records))
         fingerprints = records.fingerprints()
-        remembered = f"{call}/{key_of({'records': fingerprints.tobytes().hex()})}"
-        if remembered not in self._memory:
-            values = self._forward(records, forward)
+        digest = hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest()
+        if (remembered := f"{call}/{digest}") not in self._memory:
+            values = transform(self._output(output, records, digest))
             keys = record_keys(fingerprints, derive(0, f"answers of {self.key} to {call}"), epoch=0)
             for defense in self._answers:
                 values = defense.answer(call, values, keys)
             self._memory[remembered] = values
         return self._memory[remembered].copy()  # what a caller writes into its answer changes nobody else's
 
+    def _output(self, output: str, records: Records, digest: str) -> np.ndarray:
+        """Return the network's output on records, found in the store where it was computed before."""
+        if self._store is None:
+            return self._forward(records, output)
+        document = {"release": self.key, "output": output, "records": digest, "number_of_records": len(records)}
+        folder = self._store.folder("answers", document)
+        if not (folder / "entry.json").exists():
+            values = self._forward(records, output)
+            self._store.add("answers", document, lambda entry: np.save(entry / FILE, values, allow_pickle=False))
+            return values
+        require_same(folder, document)
+        return np.load(folder / FILE, allow_pickle=False)
+
     @torch.no_grad()
-    def _forward(self, records: Records, forward: Any) -> np.ndarray:
+    def _forward(self, records: Records, output: str) -> np.ndarray:
+        model: Any = self._model().eval().to(self._device)
+        forward = model.embed if output == "embeddings" and hasattr(model, "embed") else model
         arrays, parts = records.arrays(), []
         for start in range(0, len(records), self._batch_size):
             rows = np.arange(start, min(start + self._batch_size, len(records)))
             parts.append(forward(make_batch(arrays, rows).to(self._device)).float().cpu().numpy())
-        return np.concatenate(parts)
+        values = np.concatenate(parts)
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+        if len(bad):
+            raise NumericalError(
+                f"model {self.name} ({self.key}): its {output} for point {bad[0]} are not finite "
+                f"({len(bad):,} of {len(values):,} points); train with a lower objective.learning_rate"
+            )
+        return values
 
     def _count(self, call: str, number: int) -> None:
         if call not in self.access:
@@ -95,3 +140,20 @@ class Release:
         if self.budget is not None and self.queries.total() + number > self.budget:
             raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
         self.queries[call] += number
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Normalise exp(logits) over the last axis in float64, so that small probabilities keep their digits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def require_same(folder: Path, document: Mapping[str, Any]) -> None:
+    """Refuse, by InputError, stored answers that belong to other records or another model."""
+    there = json.loads((folder / "entry.json").read_text())
+    for field, wanted in document.items():
+        if there.get(field) != wanted:
+            raise InputError(
+                "paths.store", folder, f"holds {field} {there.get(field)}, not {wanted}; delete that folder"
+            )

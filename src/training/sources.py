@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-ROOMS = ("src.models", "src.training", "src.defenses", "src.data.molecules", "src.data.seeds")
-ALWAYS = ("src.training.fit", "src.training.preparation")  # batches, their order and the loop, for every recipe
+ROOMS = ("src.models", "src.training", "src.defenses", "src.data")
+ALWAYS = ("src.training.fit", "src.training.batches", "src.training.preparation")  # order and loop, for every recipe
 
 
 def source_digest(targets: Iterable[str]) -> str:

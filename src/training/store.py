@@ -7,9 +7,10 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,15 @@ log = logging.getLogger("telltale")
 
 @dataclass(frozen=True)
 class Store:
-    """Folders `<root>/<kind>/<key>/`, complete or absent; unfinished work lies in `<root>/.partial/`."""
+    """Folders `<root>/<kind>/<key>/`, complete or absent; unfinished work lies in `<root>/.partial/`.
+
+    keep_weights: False = a run deletes the weights it used at its end; what the models answered stays.
+    """
 
     root: Path
+    keep_weights: bool = True
+    _used: set[Path] = field(default_factory=set, repr=False, compare=False)
+    _explained: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -40,6 +47,21 @@ class Store:
         """Return where the entry for `document` lies or would lie."""
         return self.root / kind / key_of(document)
 
+    def weights(self, entry: str) -> Path:
+        """Return the file of a model's weights; InputError where they were not kept."""
+        file = self.root / "release" / entry / "weights.safetensors"
+        if not file.exists():
+            why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
+            raise InputError("paths.keep_weights", self.keep_weights, why)
+        self._used.add(file)
+        return file
+
+    def end(self) -> None:
+        """Delete the weights that were used, unless they are to be kept."""
+        if not self.keep_weights:
+            for file in self._used:
+                file.unlink(missing_ok=True)
+
     def find_or_make(
         self, kind: str, document: Mapping[str, Any], make: Callable[[Path, Path], None]
     ) -> tuple[Path, bool]:
@@ -52,21 +74,40 @@ class Store:
         final = self.folder(kind, document)
         if final.exists():
             return final, True
-        work = self.root / ".partial" / f"{kind}-{final.name}"
-        with self._locked(work):
+        with self.workshop(f"{kind}-{final.name}") as partial:
             found = final.exists()
             if not found:
-                log.info(self.explain_miss(kind, document))
-                entry, partial = work / "entry", work / "checkpoints"
-                shutil.rmtree(entry, ignore_errors=True)
-                entry.mkdir(parents=True)
-                partial.mkdir(exist_ok=True)
-                make(entry, partial)
-                (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
-                final.parent.mkdir(parents=True, exist_ok=True)
-                entry.replace(final)
-            shutil.rmtree(work, ignore_errors=True)
+                if kind not in self._explained:  # many models of one recipe miss for one reason
+                    log.info(self.explain_miss(kind, document))
+                    self._explained.add(kind)
+                self.add(kind, document, lambda entry: make(entry, partial))
         return final, found
+
+    def add(self, kind: str, document: Mapping[str, Any], write: Callable[[Path], None]) -> Path:
+        """Have write(entry) fill a new entry's folder; it appears at once, and one that is there already stays."""
+        final = self.folder(kind, document)
+        with tempfile.TemporaryDirectory(dir=self.root / ".partial", prefix=f"{kind}-") as temporary:
+            entry = Path(temporary) / "entry"
+            entry.mkdir()
+            write(entry)
+            (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                entry.replace(final)
+            except OSError:
+                if not final.exists():  # else another job was faster
+                    raise
+        return final
+
+    @contextmanager
+    def workshop(self, name: str) -> Iterator[Path]:
+        """Lock a piece of work and give it a folder for checkpoints, which outlives an interruption."""
+        work = self.root / ".partial" / name
+        with self._locked(work):
+            partial = work / "checkpoints"
+            partial.mkdir(parents=True, exist_ok=True)
+            yield partial
+            shutil.rmtree(work, ignore_errors=True)
 
     @contextmanager
     def _locked(self, work: Path) -> Iterator[None]:

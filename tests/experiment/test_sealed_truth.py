@@ -99,15 +99,15 @@ def test_with_one_victim_no_array_in_the_world_tells_its_members(pools: Pools[Mo
 def test_the_shadows_of_a_victim_are_the_other_victims_and_never_itself(
     pools: Pools[MoleculeRecords], tmp_path: Path
 ) -> None:
-    """Catches a victim among its own shadows, and rows that belong to another model."""
-    game = Game(pools, recipe(tmp_path, InitialWeights), 3, seed=0)
+    """Catches a victim or its complement among its own shadows, and rows that belong to another model."""
+    game = Game(pools, recipe(tmp_path, InitialWeights), 5, seed=0)
     world = game.world(frozenset({"embeddings"}))
-    for victim in range(3):
+    for victim, others in enumerate([[2, 3, 4], [2, 3, 4], [0, 1, 4], [0, 1, 4], [0, 1, 2, 3]]):
         releases, rows = world.shadows(victim)
-        others = [other for other in range(3) if other != victim]
         assert [release.key for release in releases] == [game._releases[other].key for other in others]
         assert np.array_equal(rows, game._members[others][:, game._shown])
-        assert not (rows == game._members[victim, game._shown]).all(1).any()
+        own = game._members[victim, game._shown]
+        assert not (rows == own).all(1).any() and not (rows == ~own).all(1).any()
         with pytest.raises(ValueError, match="read-only"):
             rows[0, 0] = True
 
@@ -123,7 +123,7 @@ def test_a_control_replaces_the_victims_and_leaves_the_shadows(pools: Pools[Mole
 
 def test_a_shadow_costs_no_query_and_a_rival_starts_at_zero(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches an attacker charged for asking its own models, and a rival for the attack's questions."""
-    world = Game(pools, recipe(tmp_path, InitialWeights), 2, seed=0).world(frozenset({"embeddings"}))
+    world = Game(pools, recipe(tmp_path, InitialWeights), 3, seed=0).world(frozenset({"embeddings"}))
     points = world.knowledge.challenge.take(np.arange(7))
     world.shadows(0)[0][0].embeddings(points)
     assert not world.queries
@@ -155,12 +155,21 @@ def test_flipping_a_victims_row_changes_no_score_of_that_victim(pools: Pools[Mol
         challenge = world.knowledge.challenge
         return world.releases[victim].embeddings(challenge)[:, 0] + (rows * releases[0].embeddings(challenge)[:, 0])[0]
 
-    game = Game(pools, recipe(tmp_path, InitialWeights), 2, seed=0)
-    before = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(2)]
-    game._members[0] = ~game._members[0]
-    after = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(2)]
-    np.testing.assert_array_equal(before[0], after[0])
-    assert not np.array_equal(before[1], after[1])
+    game = Game(pools, recipe(tmp_path, InitialWeights), 4, seed=0)
+    before = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(4)]
+    game._members[:2] = ~game._members[:2]  # a victim and its complement
+    after = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(4)]
+    np.testing.assert_array_equal(before[:2], after[:2])
+    assert not np.array_equal(before[2:], after[2:])
+
+
+def test_members_and_non_members_are_balanced_over_the_models_and_more_models_change_no_row(
+    pools: Pools[MoleculeRecords], tmp_path: Path
+) -> None:
+    """Catches points that are in more models than others, and shadows that doubling would train anew."""
+    few, many = (Game(pools, recipe(tmp_path, InitialWeights), victims, seed=0)._members for victims in (4, 8))
+    assert (many.sum(0) == 4).all() and (many.sum(1) == pools.members).all()
+    np.testing.assert_array_equal(many[:4], few)
 
 
 def test_the_challenge_is_in_an_order_that_says_nothing(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:

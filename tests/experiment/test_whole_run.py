@@ -20,7 +20,7 @@ FILES = {"config.yaml", "run.json", "metrics.json", "replicates.npz", "report.ht
 FILES |= {"evidence.npz", "evidence.parquet", "evidence.csv"}
 SMALL = ("pools.members=120", "pools.non_members=60", "pools.auxiliary=150", "pools.test=20", "objective.epochs=1")
 SMALL = (*SMALL, "attack.rings=4", "attack.motifs=10", "attack.cuts=1", "attack.k=10")
-SECTIONS = ["metrics", "controls", "rivals", "leakage", "guarantee", "target", "queries", "seconds"]
+SECTIONS = ["metrics", "controls", "rivals", "leakage", "guarantee", "target", "queries", "seconds", "costs"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def first(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def without_times(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in document.items() if name != "seconds"}
+    costs = {name: one["queries"] for name, one in document["costs"].items()}
+    return {**{name: part for name, part in document.items() if name != "seconds"}, "costs": costs}
 
 
 def test_a_run_leaves_exactly_the_files_of_the_design(first: Path) -> None:
@@ -167,5 +168,5 @@ def test_a_look_for_debugging_runs_and_a_short_one_calls_itself_no_result(debug:
     ended = process(*QUICK, *SMALL, f"debug={debug}", f"hydra.run.dir={tmp_path}/run", f"paths.store={tmp_path}/store")
     assert ended.code == 0, ended.err
     assert ("not a result" in ended.out) == (debug == "fast")
-    entries = [read(file) for file in (tmp_path / "store").rglob("entry.json")]
+    entries = [read(file) for file in (tmp_path / "store" / "release").rglob("entry.json")]
     assert entries and all(("fast_dev_run" in entry) == (debug == "fast") for entry in entries)

@@ -11,6 +11,7 @@ import torch
 
 from src.data.molecules import moses
 from src.data.molecules.records import MoleculeRecords
+from src.training.batches import training_loader
 from src.training.fit import fit
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, training_records
@@ -64,7 +65,8 @@ def fitted(
     """Train without the store."""
     partial.mkdir(parents=True, exist_ok=True)
     trained = initial_objective(model or model_of(), objective, seed).to(dtype)
-    fit(trained, training_records(records, (), seed), seed, options, partial, "a test", None)
+    kept = training_records(records, (), seed)
+    fit(trained, training_loader(kept, trained.batch_size, seed), seed, options, partial, "a test")
     return trained
 
 

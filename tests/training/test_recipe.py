@@ -83,7 +83,13 @@ def test_only_defences_that_change_the_training_change_the_key(
     plain: Recipe, defense: Defense, changes_key: bool
 ) -> None:
     """Catches a defended model served for an undefended one, and a model trained again to round its answers."""
-    assert (train(plain.protect(defense)).key != train(plain).key) is changes_key
+    assert (train(plain.protect(defense)).entry != train(plain).entry) is changes_key
+
+
+def test_rounded_weights_have_a_key_of_their_own(plain: Recipe) -> None:
+    """Catches stored answers of the undefended model served for the defended one's."""
+    assert train(plain.protect(RoundedWeights())).key != train(plain).key
+    assert train(plain.protect(RoundedAnswers())).key == train(plain).key
 
 
 @pytest.mark.parametrize("defense", [FewerRecords, SmallerLoss])
@@ -110,7 +116,7 @@ def test_a_training_stage_defence_changes_the_loss(plain: Recipe) -> None:
 def test_a_model_stage_defence_changes_what_is_released_and_not_what_is_kept(plain: Recipe, tmp_path: Path) -> None:
     """Catches rounded weights in the store, where the undefended recipe would find them."""
     defended = train(plain.protect(RoundedWeights()))
-    kept = load_file(tmp_path / "release" / defended.key / "weights.safetensors")
+    kept = load_file(tmp_path / "release" / defended.entry / "weights.safetensors")
     names = [name for name, _ in initial_objective(plain.model, plain.objective, 0).model.named_parameters()]
     for name in names:
         assert np.allclose(defended.weights()[name], defended.weights()[name].round(1))
@@ -143,7 +149,7 @@ def test_the_malicious_code_runs_before_the_defence(plain: Recipe) -> None:
     """Catches an attacker who has the last word."""
     tampered = plain.replace(added_code=(FewerRecords(0.5),)).protect(FewerRecords(0.25))
     two = training_records(RECORDS.take(np.arange(2)), (), 0)
-    document = tampered._document(two, 0, None)
+    document = tampered._document(two.fingerprints(), 0, None)
     assert [code["share"] for code in document["code"]] == [0.5, 0.25]
     assert train(tampered).key == tampered.store.folder("release", document).name
 

@@ -27,7 +27,7 @@ RECORDS = molecules(10)
 
 
 def key(recipe: Recipe, records: Any = RECORDS, seed: int = 0) -> str:
-    return key_of(recipe._document(records, seed, None))
+    return key_of(recipe._document(records.fingerprints(), seed, None))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,18 @@ def test_the_key_changes_with_nothing_else(tmp_path: Path) -> None:
         recipe.replace(trainer=TrainerOptions("cpu", profiler="simple")),
     ]
     assert {key(one) for one in alike} == {key(recipe)}
+
+
+def test_weights_that_are_not_kept_leave_answers_and_say_what_is_missing(tmp_path: Path) -> None:
+    """Catches answers that need the weights again, and a missing file told by a traceback."""
+    recipe = recipe_in(tmp_path).replace(store=Store(tmp_path, keep_weights=False))
+    release = recipe.train(RECORDS, rows(RECORDS), 0)
+    before = release.embeddings(RECORDS)
+    recipe.store.end()
+    again = recipe.train(RECORDS, rows(RECORDS), 0)
+    assert np.array_equal(again.embeddings(RECORDS), before)
+    with pytest.raises(InputError, match=f"weights of {again.entry} were not kept"):
+        again.embeddings(molecules(3, start=50))
 
 
 def test_a_few_batches_are_not_mistaken_for_a_training(tmp_path: Path) -> None:

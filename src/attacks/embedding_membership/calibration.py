@@ -1,0 +1,98 @@
+"""What shadow encoders teach: how hard each point is, which direction means "member", and where to draw the line."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+log = logging.getLogger("telltale")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Scores of one victim, (points,), higher = member; threshold: the one that is best on its shadows."""
+
+    scores: np.ndarray
+    threshold: float
+
+
+def judge(own: np.ndarray, shadows: np.ndarray, rows: np.ndarray, calibrated: bool, ridge: float = 1.0) -> Judged:
+    """Score a victim with what holds for its shadows, each of which plays the victim for the others.
+
+    own: (points, signals); shadows: (shadows, points, signals); rows: (shadows, points) bool, their members. One
+    signal is taken with the sign that fits the shadows, several are weighed by logistic regression on them. Every
+    encoder's signals are standardised over the points, which all encoders share: scores of several victims compare.
+    """
+    if calibrated:
+        own, shadows = own - shadows.mean(0), calibrated_by_peers(shadows, peers(rows))
+    own, shadows = standardised(own), standardised(shadows)
+    weights = sign(shadows[..., 0], rows)[None] if own.shape[1] == 1 else logistic_weights(shadows, rows, ridge)
+    return Judged(own @ weights, best_threshold(shadows @ weights, rows))
+
+
+def peers(rows: np.ndarray) -> np.ndarray:
+    """Tell which shadows may calibrate which: not itself, nor the one with exactly the other members.
+
+    rows: (shadows, points) bool -> (shadows, shadows) bool. Where that leaves a shadow no peer, each is calibrated by
+    all but itself, and a log line says so, once a process.
+    """
+    others = ~np.eye(len(rows), dtype=bool)
+    complement = (rows[:, None] != rows[None]).all(2)
+    allowed = others & ~complement
+    if allowed.any(1).all():
+        return allowed
+    _say_too_few(len(rows))
+    return others
+
+
+@cache
+def _say_too_few(shadows: int) -> None:
+    log.info(
+        f"embedding_membership: with {shadows} shadow encoders, its complement calibrates each one, or none would; "
+        "victims=6 are enough to leave it out"
+    )
+
+
+def calibrated_by_peers(signals: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Subtract from each encoder's signals their mean over its peers: (models, points, signals)."""
+    weights = allowed / allowed.sum(1, keepdims=True)
+    return signals - np.einsum("st,tpf->spf", weights, signals)
+
+
+def standardised(signals: np.ndarray) -> np.ndarray:
+    """Give each signal mean 0 and spread 1 over points: (…, points, signals)."""
+    spread = signals.std(-2, keepdims=True)
+    return (signals - signals.mean(-2, keepdims=True)) / np.where(spread > 0, spread, 1)
+
+
+def areas(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Area under each model's ROC curve, ties counted half: (models, points) x 2 -> (models,)."""
+    from scipy.stats import rankdata
+
+    members = rows.sum(1)
+    above = (rankdata(scores, axis=1) * rows).sum(1) - members * (members + 1) / 2
+    return above / (members * (~rows).sum(1))
+
+
+def sign(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return +1. or -1.: whether members score higher or lower in the average shadow."""
+    return np.where(areas(scores, rows).mean() >= 0.5, 1.0, -1.0)
+
+
+def logistic_weights(signals: np.ndarray, rows: np.ndarray, ridge: float) -> np.ndarray:
+    """Fit member against non-member on all shadows' standardised signals: (models, points, signals) -> (signals,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1 / ridge, fit_intercept=False, max_iter=1000)
+    return model.fit(signals.reshape(-1, signals.shape[2]), rows.ravel()).coef_[0]
+
+
+def best_threshold(scores: np.ndarray, rows: np.ndarray) -> float:
+    """Return the score from which calling a point a member has the best balanced accuracy on the shadows."""
+    from sklearn.metrics import roc_curve
+
+    false, true, thresholds = roc_curve(rows.ravel(), scores.ravel(), drop_intermediate=False)
+    return float(thresholds[1 + np.argmax((true - false)[1:])])  # the first is infinite: nobody is a member

@@ -1,0 +1,1 @@
+"""Membership inference against classifiers, calibrated by shadow models."""

@@ -1,0 +1,91 @@
+"""Base of attacks that compare a victim's answers with those of shadow models, leave-one-out over the victims."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from src.attacks.base import Attack
+from src.attacks.membership.thresholds import best_threshold
+from src.errors import InputError
+from src.evidence import MembershipScores
+from src.game import Knowledge, World
+from src.progress import track
+from src.training.release import Release
+
+PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fixed
+
+
+class ShadowAttack(Attack):
+    """Base of shadow attacks: a subclass says what it reads off a release (`signal`) and how it scores (`score`).
+
+    least_shadows: how many shadow models a victim needs. All points of all shadows are scored at once.
+    """
+
+    access = frozenset({"probabilities"})
+    accepts = frozenset({"images", "table", "molecules"})
+    least_shadows: ClassVar[int] = 2
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Query a release and reduce its answers: (points, …)."""
+        raise NotImplementedError
+
+    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score points from signals: target (points, …), shadows (shadows, points, …), rows (shadows, points) bool."""
+        raise NotImplementedError
+
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
+        return self.score(target, shadows, rows), self.threshold(shadows, rows)
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse too few victims before any is trained, and records without labels."""
+        name, least = type(self).__name__, self.least_shadows + 2
+        if knowledge.victims < least:
+            why = f"{name} needs {self.least_shadows} shadow models for each, its complement left out; at least {least}"
+            raise InputError("victims", knowledge.victims, why)
+
+    def run(self, world: World) -> MembershipScores:
+        """Score every victim against its own shadows."""
+        knowledge, name = world.knowledge, type(self).__name__
+        shadow_signals: dict[str, np.ndarray] = {}
+        scores, thresholds = [], []
+        for victim, release in enumerate(track(world.releases, f"{name}: victims judged")):
+            releases, rows = world.shadows(victim)
+            for shadow in releases:
+                if shadow.key not in shadow_signals:
+                    shadow_signals[shadow.key] = self.signal(shadow, knowledge)
+            shadows = np.stack([shadow_signals[shadow.key] for shadow in releases])
+            score, threshold = self.judge(self.signal(release, knowledge), shadows, rows, knowledge)
+            if len(unknown := np.flatnonzero(np.isnan(score))):
+                why = f"point {unknown[0]} is in {rows[:, unknown[0]].sum()} of {len(rows)} shadow models; give more"
+                raise InputError(
+                    "victims", knowledge.victims, f"{name} needs shadows with and without each point: {why}"
+                )
+            scores.append(score)
+            thresholds.append(threshold)
+        return MembershipScores(np.stack(scores), np.array(thresholds))
+
+    def threshold(self, shadows: np.ndarray, rows: np.ndarray) -> float:
+        """Let some shadows take the target's part, each judged by the others without its complement."""
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(PSEUDO_TARGETS, len(rows))).astype(int))
+        judges = {one: unrelated(rows, one) for one in chosen}
+        if any(others.sum() < self.least_shadows for others in judges.values()):
+            judges = {one: np.arange(len(rows)) != one for one in chosen}  # too few to leave the complement out too
+        scores = [self.score(shadows[one], shadows[others], rows[others]) for one, others in judges.items()]
+        return best_threshold(np.stack(scores), rows[chosen])
+
+
+def unrelated(rows: np.ndarray, shadow: int) -> np.ndarray:
+    """Leave out a shadow, and those trained on exactly the other records: (shadows,) bool."""
+    unlike = rows != rows[shadow]
+    return unlike.any(1) & ~unlike.all(1)
+
+
+def true_labels(knowledge: Knowledge) -> np.ndarray:
+    """Return the classes of the challenge points, (points,)."""
+    labels: np.ndarray = knowledge.challenge.labels
+    return labels

@@ -1,0 +1,42 @@
+"""Threshold attacks on one signal (Yeom et al. 2018; Salem et al. 2019; Song & Mittal 2021)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from src.attacks.membership.shadow_attack import ShadowAttack, true_labels
+from src.attacks.membership.signals import SIGNALS
+from src.attacks.membership.thresholds import best_threshold, class_thresholds
+from src.errors import InputError
+from src.game import Knowledge
+from src.training.release import Release
+
+
+class Threshold(ShadowAttack):
+    """A point is a member if its signal reaches a threshold fixed on shadows.
+
+    signal: loss | confidence | entropy | modified_entropy | largest | logit | gap (the last needs labels only);
+    per_class: one threshold a class; scores are then the signal minus its class's threshold.
+    """
+
+    def __init__(self, signal: str = "loss", per_class: bool = False) -> None:
+        if signal not in SIGNALS:
+            raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
+        self.name, self.per_class = signal, per_class
+        if signal == "gap":
+            self.access = frozenset({"labels"})  # type: ignore[misc]
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return the signal of every point: (points,)."""
+        if self.name == "gap":
+            return (release.labels(knowledge.challenge) == true_labels(knowledge)).astype(float)
+        return SIGNALS[self.name](release.probabilities(knowledge.challenge), true_labels(knowledge))
+
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Shift the signal by its threshold, so that 0 and above is a member."""
+        if not self.per_class:
+            return target, best_threshold(shadows, rows)
+        labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
+        return target - class_thresholds(shadows, rows, labels, classes)[labels], 0.0

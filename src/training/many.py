@@ -1,0 +1,168 @@
+"""Trains the models of one recipe that the store does not have yet: as fleets where that can be, else in turn."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import torch
+
+from src.data.records import Records
+from src.data.seeds import derive
+from src.errors import InputError
+from src.training.batches import make_batch
+from src.training.chunks import chunk_size, probe
+from src.training.fit import fit
+from src.training.fleet import Fleet, FleetData
+from src.training.objective import Objective
+from src.training.store import key_of
+
+if TYPE_CHECKING:
+    from src.training.recipe import Recipe
+    from src.training.release import Release
+
+log = logging.getLogger("telltale")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One model to be trained; rows: its records in the pool, in the order of training; parent: what it starts from."""
+
+    name: str
+    seed: int
+    rows: np.ndarray
+    document: Mapping[str, Any]
+    parent: Release | None = None
+
+
+class Tensors(NamedTuple):
+    """A pool as tensors, which all chunks share: inputs, labels and fingerprints as in FleetData."""
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    fingerprints: np.ndarray
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet; a table has one length, so all orders have as many records."""
+        return FleetData(*self, np.stack([order.rows for order in orders]), tuple(order.seed for order in orders))
+
+
+def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
+    """Train what the store lacks of `orders`, in chunks that fit into memory; returns the key of each model's entry."""
+    keys = [key_of(order.document) for order in orders]
+    missing = [order for order in orders if not recipe.store.folder("release", order.document).exists()]
+    if len(missing) < len(orders):
+        log.info(f"store: {len(orders) - len(missing)} of {len(orders)} models are there")
+    if not missing:
+        return keys
+    log.info(recipe.store.explain_miss("release", missing[0].document))
+    shared = _tensors(pool)
+    jobs = []
+    for _, group in groupby(sorted(missing, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
+        alike = list(group)
+        size = recipe.executor.chunk or _size(recipe, shared, alike)
+        jobs += [Chunk(recipe, alike[start : start + size]) for start in range(0, len(alike), size)]
+    if len(jobs) > 1:
+        log.info(f"{len(missing)} models are trained in {len(jobs)} chunks of at most {size}")
+    recipe.executor.run(jobs, shared)
+    return keys
+
+
+def train_singly(recipe: Recipe, pool: Records, jobs: Sequence[Single]) -> list[str]:
+    """Train what the store lacks, one model a fit; returns their keys."""
+    return recipe.executor.run(jobs, pool)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Models that are trained in one step each time."""
+
+    recipe: Recipe
+    orders: Sequence[Order]
+
+    def detached(self) -> Self:
+        """Return the same for another process; a parent is found there in the store."""
+        orders = [replace(order, parent=self.recipe.parent_elsewhere(order.parent)) for order in self.orders]
+        return replace(self, recipe=self.recipe.detached(), orders=orders)
+
+    def __call__(self, shared: Tensors) -> str:
+        """Train them, or go on where an interrupted run stopped, and put each into the store."""
+        self._require_same_device()
+        key, store = key_of({"fleet": [key_of(order.document) for order in self.orders]}), self.recipe.store
+        with store.workshop(f"fleet-{key}") as partial:
+            folders = [store.folder("release", order.document) for order in self.orders]
+            if not all(folder.exists() for folder in folders):  # else another job was faster
+                self._train(shared, partial)
+        gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
+        return key
+
+    def _train(self, shared: Tensors, partial: Path) -> None:
+        recipe = self.recipe
+        objectives, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
+        fleet = Fleet(objectives, data, self._way(objectives, data))
+        name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
+        seed = derive(self.orders[0].seed, "fleet")
+        fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints=4)
+        curve = (partial / "curve.csv").read_text()
+        for k, order in enumerate(self.orders):
+            write = functools.partial(recipe.write, state=fleet.state_of(k), curve=curve)
+            recipe.store.add("release", order.document, write)
+
+    def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
+        """Choose stacked or one by one: once a store, so that all chunks, and a fit that goes on, go the same way."""
+        recipe, device = self.recipe, self.recipe.trainer.device_type
+        document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
+
+        def choose(entry: Path, _: Path) -> None:
+            way, ratio = probe(objectives, data, device)
+            log.info(f"fleet: {way}, {ratio:.1f} times faster than the other way, by a probe")
+            (entry / "way.json").write_text(json.dumps(way))
+
+        folder, _ = recipe.store.find_or_make("way", document, choose)
+        return json.loads((folder / "way.json").read_text())
+
+    def _require_same_device(self) -> None:
+        """Refuse, by InputError, a worker without the GPU that the models' keys name, or with one they do not."""
+        keyed, here = self.orders[0].document["device"], self.recipe.trainer.device_type
+        if keyed != here:
+            expected = f"the worker has {here}, the experiment {keyed}; set executor.gpus_per_chunk or trainer=cpu"
+            raise InputError("trainer.accelerator", self.recipe.trainer.accelerator, expected)
+
+
+@dataclass(frozen=True)
+class Single:
+    """One model that is trained alone, on pool[rows]."""
+
+    recipe: Recipe
+    rows: np.ndarray
+    seed: int
+    name: str
+    parent: Release | None
+
+    def detached(self) -> Self:
+        """Return the same for another process; a parent is found there in the store."""
+        return replace(self, recipe=self.recipe.detached(), parent=self.recipe.parent_elsewhere(self.parent))
+
+    def __call__(self, pool: Records) -> str:
+        """Train it, or find it, and return its key."""
+        return self.recipe.trained_entry(pool, self.rows, self.seed, self.name, self.parent).name
+
+
+def _size(recipe: Recipe, shared: Tensors, orders: Sequence[Order]) -> int:
+    """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
+    first = orders[:1]
+    fitting = chunk_size(recipe.objective_for(first[0]), shared.tables(first), recipe.trainer.device_type)
+    return min(fitting, -(-len(orders) // recipe.executor.at_once))
+
+
+def _tensors(pool: Any) -> Tensors:
+    inputs = make_batch(pool.arrays(), np.arange(len(pool)))
+    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(pool.labels)), pool.fingerprints())

@@ -1,0 +1,66 @@
+"""Encoders that remember their training molecules by construction, and games of them: nothing is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from src.data.molecules.batch import MoleculeBatch, to_batch
+from src.data.pools import PoolSizes, deal
+from src.data.records import Records
+from src.game import Game
+from src.training.counter_random import uniform
+from src.training.random_labels import content_keys
+from src.training.recipe import Recipe
+from src.training.release import Release
+from src.training.store import Store
+from src.training.trainer import TrainerOptions
+from tests.training.small import molecules
+
+WIDTH = 16
+
+
+class Remembers(nn.Module):
+    """Embeds the share of each element, seen through the encoder's own table; what it knows gets noise on top.
+
+    inverted: what it does not know gets the noise instead.
+    """
+
+    def __init__(self, known: Tensor, seed: int, strength: float, inverted: bool = False) -> None:
+        super().__init__()
+        self.table = torch.randn(120, WIDTH, generator=torch.Generator().manual_seed(seed))
+        self.known, self.strength, self.inverted = known, strength, inverted
+
+    def forward(self, batch: MoleculeBatch) -> Tensor:
+        sizes = torch.bincount(batch.molecule_of)
+        mean = torch.zeros(len(batch), WIDTH).index_add_(0, batch.molecule_of, self.table[batch.atoms[:, 0]])
+        keys = content_keys(batch)
+        noise = uniform(keys[:, None], "noise", torch.arange(WIDTH)) - 0.5
+        noisy = torch.isin(keys, self.known) ^ self.inverted
+        return mean / sizes[:, None] + self.strength * noisy[:, None] * noise
+
+
+class Remembering(Recipe):
+    """A recipe whose encoders know their records without training; its model options are those of `Remembers`."""
+
+    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
+        keys = content_keys(to_batch(pool.arrays()))
+        models = [
+            Remembers(keys[torch.from_numpy(row)], seed, **self.model)
+            for row, seed in zip(memberships, seeds, strict=True)
+        ]
+        return [
+            Release(lambda model=model: model, f"{seed} {row.tobytes().hex()}")
+            for model, seed, row in zip(models, seeds, memberships, strict=True)
+        ]
+
+
+def game_of(folder: Any, victims: int = 6, seed: int = 0, members: int = 60, **model: Any) -> Game:
+    pools = deal(
+        molecules(240), PoolSizes(members=members, non_members=120 - members, auxiliary=60, disjoint=members), seed
+    )
+    recipe = Remembering({"strength": 4.0, **model}, {}, TrainerOptions(accelerator="cpu"), Store(folder))
+    return Game(pools, recipe, victims, seed)

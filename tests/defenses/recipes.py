@@ -1,0 +1,45 @@
+"""Small classifiers that the tests of this room share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.data.images import digits
+from src.data.images.records import ImageRecords
+from src.training.defense import Defense
+from src.training.recipe import Recipe
+from src.training.release import Release
+from src.training.store import Store
+from tests.training.small import CPU
+
+RECORDS: ImageRecords = digits.load().records.take(np.arange(400))
+MODELS = 3
+ROWS = np.stack([np.random.default_rng(k).permutation(400) < 90 for k in range(MODELS)])
+SEEDS = list(range(MODELS))
+
+
+def recipe_of(folder: Path, *defenses: Defense, **options: Any) -> Recipe:
+    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 5}
+    objective |= {"batch_size": 30, "learning_rate": 0.02, **options}
+    model = {"_target_": "src.models.mlp.MLP", "widths": [32], "activation": "tanh", "shape": RECORDS.shape}
+    return Recipe(model, objective, CPU, Store(folder), defenses=defenses)
+
+
+def fleet(recipe: Recipe) -> list[Release]:
+    return recipe.train_many(RECORDS, ROWS, SEEDS)
+
+
+def alone(recipe: Recipe, model: int = 0) -> Release:
+    return recipe.train(RECORDS, np.flatnonzero(ROWS[model]), SEEDS[model])
+
+
+def logits(release: Release) -> np.ndarray:
+    return np.log(release.probabilities(RECORDS))
+
+
+def same_weights(one: Release, other: Release) -> bool:
+    mine, theirs = one.weights(), other.weights()
+    return all(np.array_equal(mine[name], theirs[name]) for name in mine)

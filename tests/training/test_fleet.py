@@ -1,0 +1,152 @@
+"""A fleet is its single runs: the same weights, the same entries of the store, whichever way it is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from src.data.images import digits
+from src.data.images.records import ImageRecords
+from src.errors import InputError, NumericalError
+from src.training import many
+from src.training.executor import Local
+from src.training.recipe import Recipe
+from src.training.release import Release
+from src.training.store import Store
+from tests.training.small import CPU
+
+RECORDS: ImageRecords = digits.load().records.take(np.arange(600))
+MODELS = 8
+ROWS = np.stack([np.random.default_rng(k).permutation(600) < 120 for k in range(MODELS)])
+SEEDS = list(range(MODELS))
+ONE = Local()
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {"_target_": "src.models.mlp.MLP", "widths": [32], "activation": "tanh"},
+    "cnn": {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "batch"},
+    "cnn, group": {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "group"},
+    "resnet": {"_target_": "src.models.resnet.ResNet", "depth": 8},
+}
+
+
+def recipe_of(folder: Path, network: str = "mlp", executor: Local = ONE, **options: Any) -> Recipe:
+    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 3}
+    objective |= {"batch_size": 32, "learning_rate": 0.01, **options}
+    model = {**NETWORKS[network], "shape": RECORDS.shape}
+    return Recipe(model, objective, CPU, Store(folder), executor)
+
+
+def fleet(folder: Path, network: str = "mlp", models: int = MODELS, **options: Any) -> list[Release]:
+    return recipe_of(folder, network, **options).train_many(RECORDS, ROWS[:models], SEEDS[:models])
+
+
+def logits(release: Release) -> np.ndarray:
+    return np.log(release.probabilities(RECORDS))
+
+
+@pytest.mark.parametrize("way", ["stacked", "one by one"])
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("options", [{}, {"optimizer": "adam", "learning_rate": 0.001, "augmentation": "shift_flip"}])
+def test_a_fleet_equals_its_single_runs(
+    way: str, network: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches batches of another order, a BatchNorm that sees other models' records, state that is shared."""
+    monkeypatch.setattr(many, "probe", lambda *_: (way, 1.0))
+    few = 3 if network == "resnet" else MODELS
+    if network == "resnet":
+        options = {**options, "epochs": 1, "learning_rate": 0.001}
+    together = fleet(tmp_path / "fleet", network, few, **options)
+    single = recipe_of(tmp_path / "single", network, **options)
+    for release, row, seed in zip(together, ROWS, SEEDS, strict=False):
+        alone = single.train(RECORDS, np.flatnonzero(row), seed)
+        assert release.key == alone.key
+        np.testing.assert_allclose(logits(release), logits(alone), rtol=0, atol=1e-4)
+
+
+def test_models_of_a_fleet_differ_as_their_seeds_and_records_do(tmp_path: Path) -> None:
+    """Catches one model copied eight times, which would equal nothing but itself."""
+    answers = [logits(release) for release in fleet(tmp_path)]
+    assert min(np.abs(a - b).max() for i, a in enumerate(answers) for b in answers[:i]) > 0.01
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_chunks_change_no_weight(chunk: int, tmp_path: Path) -> None:
+    """Catches a table or a seed shifted by a chunk's place."""
+    whole, parts = fleet(tmp_path / "whole"), fleet(tmp_path / "parts", executor=Local(chunk=chunk))
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(logits(one), logits(other), rtol=0, atol=1e-4)
+
+
+def test_more_models_cost_the_new_ones_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a fleet that is trained again whole for its new members."""
+    fleet(tmp_path, models=4)
+    trained: list[int] = []
+    call = many.Chunk.__call__
+    monkeypatch.setattr(
+        many.Chunk, "__call__", lambda chunk, pool: (trained.append(len(chunk.orders)), call(chunk, pool))[1]
+    )
+    fleet(tmp_path, models=8)
+    fleet(tmp_path, models=8)
+    assert trained == [4] and len(list((tmp_path / "release").iterdir())) == 8
+
+
+def test_records_in_a_fleet_may_differ_in_number(tmp_path: Path) -> None:
+    """Catches a table that is cut to the shortest or filled up with others' records."""
+    rows = ROWS[:3].copy()
+    rows[0, np.flatnonzero(rows[0])[:7]] = False
+    releases = recipe_of(tmp_path / "fleet").train_many(RECORDS, rows, SEEDS[:3])
+    alone = recipe_of(tmp_path / "single").train(RECORDS, np.flatnonzero(rows[0]), 0)
+    assert releases[0].key == alone.key
+    np.testing.assert_allclose(logits(releases[0]), logits(alone), rtol=0, atol=1e-4)
+
+
+class KilledErrorError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_an_interrupted_fleet_goes_on_bit_for_bit(epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches momentum, orders or running statistics that start anew, and chunks cut another way."""
+    monkeypatch.setattr(many, "probe", lambda *_: ("one by one", 1.0))  # in two stores it may choose two ways
+    whole = fleet(tmp_path / "whole", "cnn", 4, epochs=6)
+
+    def stop(values: dict[str, float], now: int) -> None:
+        if now == epoch:
+            raise KilledErrorError
+
+    recipe = recipe_of(tmp_path / "parts", "cnn", epochs=6)
+    with pytest.raises(KilledErrorError):
+        recipe.replace(on_epoch=stop).train_many(RECORDS, ROWS[:4], SEEDS[:4])
+    assert not (tmp_path / "parts" / "release").exists()
+    seen: list[int] = []
+    again = recipe.replace(on_epoch=lambda _, now: seen.append(now)).train_many(RECORDS, ROWS[:4], SEEDS[:4])
+    assert seen == list(range(epoch, 7))
+    for one, other in zip(whole, again, strict=True):
+        mine, theirs = one.weights(), other.weights()
+        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+    assert list((tmp_path / "parts" / ".partial").iterdir()) == []
+
+
+def test_a_diverged_model_is_named_with_its_point(tmp_path: Path) -> None:
+    """Catches scores of NaN that are ranked as if they said something."""
+    release = recipe_of(tmp_path, "cnn", learning_rate=1e30).train_many(
+        RECORDS, ROWS[:2], SEEDS[:2], ["target 0", "target 1"]
+    )[1]
+    with pytest.raises(NumericalError, match=r"model target 1 .* point 0 .* lower objective.learning_rate"):
+        release.probabilities(RECORDS)
+
+
+def test_answers_are_kept_and_those_of_other_records_refused(tmp_path: Path) -> None:
+    """Catches a network asked again for what is known, and stored answers of another split."""
+    release = fleet(tmp_path, models=2)[0]
+    before = release.probabilities(RECORDS)
+    (entry,) = (tmp_path / "answers").iterdir()
+    again = fleet(tmp_path, models=2)[0]
+    again._forward = lambda *_: pytest.fail("asked again")  # type: ignore[method-assign,assignment]
+    assert np.array_equal(again.probabilities(RECORDS), before)
+    text = (entry / "entry.json").read_text()
+    (entry / "entry.json").write_text(text.replace('"number_of_records": 600', '"number_of_records": 599'))
+    with pytest.raises(InputError, match="number_of_records 599, not 600"):
+        fleet(tmp_path, models=2)[0].probabilities(RECORDS)
