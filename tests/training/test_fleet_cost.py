@@ -79,6 +79,7 @@ def test_twice_as_many_victims_train_the_new_ones_and_leave_the_first_as_they_we
     recipe = recipe_of(tmp_path)
     first = answers(shadows(recipe, 8))
     written = {entry: entry.stat().st_mtime_ns for entry in (tmp_path / "release").iterdir()}
+    caplog.clear()
     with caplog.at_level(logging.INFO, "telltale"):
         both = answers(shadows(recipe, 16))
     assert np.array_equal(both[:8], first)

@@ -8,10 +8,15 @@ The tail is one-sided, as in the paper: a member's φ lies above what models wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 VARIANCES = ("per_point", "fixed", "global")
 CENTRES = ("mean", "median")
+BLOCK = 1024  # points: with 64 shadows half a megabyte, which stays in a core's cache
 
 
 def likelihood_ratio(
@@ -28,43 +33,69 @@ def likelihood_ratio(
     variance: per_point, fixed (one for the shadows with, one for those without) or global (one for both). A point
     that has no shadow on a side that is needed gets NaN.
     """
-    inside = rows[..., None]
-    centre_out, residual_out = _centred(shadows, ~inside, centre)
+    outside = Side.of(shadows, ~rows, centre)
     if not online:
-        spread = _deviation([residual_out], [~inside], variance)[0]
-        return _negative_log_tail((target - centre_out) / spread).mean(-1)
-    centre_in, residual_in = _centred(shadows, inside, centre)
-    spread_in, spread_out = _deviation([residual_in, residual_out], [inside, ~inside], variance)
-    ratio = _log_density(target, centre_in, spread_in) - _log_density(target, centre_out, spread_out)
-    return ratio.mean(-1)
+        return _negative_log_tail((target - outside.centre) / deviations([outside], variance)[0]).mean(-1)
+    sides = [Side.of(shadows, rows, centre), outside]
+    densities = [
+        _log_density(target, side.centre, spread)
+        for side, spread in zip(sides, deviations(sides, variance), strict=True)
+    ]
+    return (densities[0] - densities[1]).mean(-1)
 
 
-def _centred(shadows: np.ndarray, side: np.ndarray, centre: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centre of one side's shadows, (points, queries), and all shadows minus it, 0 on the other side."""
-    if centre == "median":
-        where = np.broadcast_to(side, shadows.shape)
-        ordered = np.sort(np.where(where, shadows, np.inf), axis=0)  # the other side last
-        number = where.sum(0)
-        low, high = np.maximum(number - 1, 0) // 2, number // 2
-        picked = [np.take_along_axis(ordered, place[None], 0)[0] for place in (low, np.minimum(high, number - 1))]
-        middle = np.where(number > 0, (picked[0] + picked[1]) / 2, np.nan)
-    else:
-        number = side.sum(0)
-        total = np.where(side, shadows, 0.0).sum(0)
-        middle = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-    return middle, np.where(side, shadows - middle, 0.0)
+@dataclass(frozen=True)
+class Side:
+    """What the shadows on one side of a point's membership say about it.
+
+    number: (points, 1) shadows; centre: (points, queries), NaN where there is none; squares: (points, queries) sum of
+    squared deviations from the centre.
+    """
+
+    number: np.ndarray
+    centre: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, shadows: np.ndarray, side: np.ndarray, centre: str) -> Self:
+        """Summarise shadows (shadows, points, queries) where side (shadows, points) holds, block by block of points."""
+        blocks = [slice(start, start + BLOCK) for start in range(0, shadows.shape[1], BLOCK)]
+        parts = [_summary(shadows[:, block], side[:, block], centre) for block in blocks]
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _deviation(residuals: list[np.ndarray], sides: list[np.ndarray], variance: str) -> list[np.ndarray]:
+def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
     """Return the standard deviation of each side, broadcastable to (points, queries); 1e-30 keeps it above 0."""
-    squares = [np.square(residual) for residual in residuals]
-    numbers = [np.broadcast_to(side, square.shape) for side, square in zip(sides, squares, strict=True)]
     if variance == "per_point":
-        return [np.sqrt(s.sum(0) / np.maximum(n.sum(0), 1)) + 1e-30 for s, n in zip(squares, numbers, strict=True)]
-    sums = [(np.nansum(s, (0, 1)), n.sum((0, 1))) for s, n in zip(squares, numbers, strict=True)]
+        sums = [(side.squares, side.number) for side in sides]
+    else:
+        sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
     if variance == "global":
-        sums = [(sum(s for s, _ in sums), sum(n for _, n in sums))] * len(sums)
-    return [np.sqrt(total / np.maximum(number, 1)) + 1e-30 for total, number in sums]
+        squares, numbers = zip(*sums, strict=True)
+        sums = [(np.sum(squares, axis=0), np.sum(numbers, axis=0))] * len(sums)
+    return [np.sqrt(squares / np.maximum(number, 1)) + 1e-30 for squares, number in sums]
+
+
+def _summary(shadows: np.ndarray, side: np.ndarray, centre: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    weight = side.astype(np.float64)
+    number = weight.sum(0)[:, None]
+    if centre == "median":
+        middle = _median(shadows, side)
+    else:
+        total = np.einsum("sp,spq->pq", weight, shadows)
+        middle = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    residual = shadows - middle
+    return number, middle, np.einsum("sp,spq,spq->pq", weight, residual, residual)
+
+
+def _median(shadows: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Return the median over one side's shadows, (points, queries)."""
+    ordered = np.sort(np.where(side[..., None], shadows, np.inf), axis=0)  # the other side last
+    number = np.broadcast_to(side.sum(0)[:, None], shadows.shape[1:])
+    low = np.maximum(number - 1, 0) // 2
+    high = np.minimum(number // 2, np.maximum(number - 1, 0))
+    picked = [np.take_along_axis(ordered, place[None], 0)[0] for place in (low, high)]
+    return np.where(number > 0, (picked[0] + picked[1]) / 2, np.nan)
 
 
 def _log_density(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:

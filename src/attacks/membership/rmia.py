@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from src.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
@@ -43,42 +46,68 @@ class RMIA(ShadowAttack):
     def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the share of z that each point beats."""
         offset = 0.0 if self.online else self._tuned(shadows, rows)
-        return self._score(target, shadows, rows, offset)
+        return self._beaten(target, ReferenceMeans.of(shadows, rows), offset)
 
-    def _score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, offset: float) -> np.ndarray:
-        points = rows.shape[1]
-        marginal = marginal_probability(shadows, rows, self.online, offset)
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Score one victim's points and fix its threshold; a is tuned once a victim."""
+        if self.online:
+            return super().judge(target, shadows, rows, knowledge)
+        offset = self._tuned(shadows, rows)
+
+        def score(one: np.ndarray, others: np.ndarray, known: np.ndarray) -> np.ndarray:
+            return self._beaten(one, ReferenceMeans.of(others, known), offset)
+
+        return score(target, shadows, rows), self.threshold(shadows, rows, score)
+
+    def _beaten(self, target: np.ndarray, means: ReferenceMeans, offset: float) -> np.ndarray:
+        marginal = means.online() if self.online else means.offline(offset)
         ratio = target / np.maximum(marginal, 1e-300)
-        beaten = np.sort(ratio[points:] * self.gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
-        return np.searchsorted(beaten, ratio[:points], side="left") / len(beaten)
+        beaten = np.sort(ratio[means.points :] * self.gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
+        return np.searchsorted(beaten, ratio[: means.points], side="left") / len(beaten)
 
     def _tuned(self, shadows: np.ndarray, rows: np.ndarray) -> float:
         """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
         others = unrelated(rows, 0)
         others = others if others.any() else np.arange(len(rows)) > 0
-        found = [self._score(shadows[0], shadows[others], rows[others], a) for a in OFFLINE_GRID]
+        means = ReferenceMeans.of(shadows[others], rows[others])
+        found = [self._beaten(shadows[0], means, a) for a in OFFLINE_GRID]
         return float(OFFLINE_GRID[np.argmax([rank_auc(score, rows[0]) for score in found])])
 
 
-def marginal_probability(shadows: np.ndarray, rows: np.ndarray, online: bool, offset: float = 0.0) -> np.ndarray:
-    """Estimate p(x) from reference models: shadows (shadows, points + population), rows (shadows, points) -> (…,).
+@dataclass(frozen=True)
+class ReferenceMeans:
+    """Mean probabilities of reference models with and without each point, then of the population.
 
-    offset: a of the offline formula. A point without reference models on a side counts the other side only.
+    within, outside: (points + population,); a point without models on a side takes the other side's, as the
+    population does, which no model was trained on; points: how many are challenge points.
     """
-    points = rows.shape[1]
-    inside = np.pad(rows, ((0, 0), (0, shadows.shape[1] - points)))  # no model was trained on the population
-    means = []
-    for side in (inside, ~inside):
-        number = side.sum(0)
-        total = np.where(side, shadows, 0.0).sum(0)
-        means.append(np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0))
-    within, outside = means
-    outside = np.where(np.isnan(outside), within, outside)
-    if not online:
-        return ((1 + offset) * outside + (1 - offset)) / 2
-    # the population has reference models without it only; with it, they would say the same as for a member
-    within = np.where(np.isnan(within), outside, within)
-    return (within + outside) / 2
+
+    within: np.ndarray
+    outside: np.ndarray
+    points: int
+
+    @classmethod
+    def of(cls, shadows: np.ndarray, rows: np.ndarray) -> Self:
+        """Average shadows (shadows, points + population) by rows (shadows, points) bool."""
+        points, weight = rows.shape[1], rows.astype(np.float64)
+        known, number = shadows[:, :points], weight.sum(0)
+        total = np.einsum("sp,sp->p", weight, known)
+        rest = np.einsum("sp,sp->p", 1 - weight, known)
+        within = np.divide(total, number, out=np.full(points, np.nan), where=number > 0)
+        outside = np.divide(rest, len(rows) - number, out=np.full(points, np.nan), where=number < len(rows))
+        within, outside = (np.where(np.isnan(one), other, one) for one, other in ((within, outside), (outside, within)))
+        population = shadows[:, points:].mean(0)
+        return cls(np.concatenate([within, population]), np.concatenate([outside, population]), points)
+
+    def online(self) -> np.ndarray:
+        """p(x) = (mean with x + mean without) / 2."""
+        return (self.within + self.outside) / 2
+
+    def offline(self, offset: float) -> np.ndarray:
+        """p(x) = ((1 + a) · mean without + (1 − a)) / 2."""
+        return ((1 + offset) * self.outside + (1 - offset)) / 2
 
 
 def rank_auc(scores: np.ndarray, members: np.ndarray) -> float:

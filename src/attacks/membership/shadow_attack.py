@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from src.game import Knowledge, World
 from src.progress import track
 from src.training.release import Release
 
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fixed
 
 
@@ -69,13 +71,14 @@ class ShadowAttack(Attack):
             thresholds.append(threshold)
         return MembershipScores(np.stack(scores), np.array(thresholds))
 
-    def threshold(self, shadows: np.ndarray, rows: np.ndarray) -> float:
+    def threshold(self, shadows: np.ndarray, rows: np.ndarray, score: Score | None = None) -> float:
         """Let some shadows take the target's part, each judged by the others without its complement."""
+        score = score or self.score
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(PSEUDO_TARGETS, len(rows))).astype(int))
         judges = {one: unrelated(rows, one) for one in chosen}
         if any(others.sum() < self.least_shadows for others in judges.values()):
             judges = {one: np.arange(len(rows)) != one for one in chosen}  # too few to leave the complement out too
-        scores = [self.score(shadows[one], shadows[others], rows[others]) for one, others in judges.items()]
+        scores = [score(shadows[one], shadows[others], rows[others]) for one, others in judges.items()]
         return best_threshold(np.stack(scores), rows[chosen])
 
 
