@@ -31,7 +31,8 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check src scripts tests
 	$(BIN)/mypy
 
-bench: $(READY)  ## measure our speed against alternatives, write docs/benchmarks.md
+bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
 	$(BIN)/python -m scripts.bench
 
 reproduce-paper: $(READY)  ## test a paper's claims: PAPER=molextract SCALE=small
