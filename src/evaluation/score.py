@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
@@ -131,10 +133,13 @@ def _(
 ) -> ScoredMembership:
     victims, points = truth.membership.shape
     plan = resampling(victims, points, replicates, seed)
-    scored = {
-        name: score_with_roc(one.for_victims(victims), truth.membership, plan)
-        for name, one in track(evidence.items(), "scoring membership")
-    }
+
+    def score(one: MembershipScores) -> tuple[Metrics, Band]:
+        return score_with_roc(one.for_victims(victims), truth.membership, plan)
+
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # numpy works outside the lock
+        results = track(threads.map(score, evidence.values()), "scoring membership", total=len(evidence))
+        scored = dict(zip(evidence, results, strict=True))
     metrics = {name: values for name, (values, _) in scored.items()}
     others = {name: metrics[name] for name in controls if name in metrics}
     honest = [name for name in metrics["target"] if not name.startswith("best_threshold")]
