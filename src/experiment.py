@@ -51,8 +51,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         for control in controls.values():
             control.check(game)
         rivals = rivals_of(cfg, attack, records)
-        for one in (attack, *rivals.values()):
-            job.timed("preparation", partial(one.check, game.knowledge))
+        job.timed("preparation", lambda: attack.check(game.knowledge))
+        for name, rival in rivals.items():
+            _check_rival(name, rival, game)
 
         target = job.timed("training", lambda: game.world(attack.access))  # releases and knowledge, no truth
         log.info(f"the attack starts {job.since_process_start():.1f} s after the process")
@@ -92,10 +93,32 @@ def _run(job: RunFolder, stage: str, name: str, attack: Attack, world: World, co
     return evidence
 
 
+def _check_rival(name: str, rival: Attack, game: Game) -> None:
+    try:
+        require_answers("rivals", name, rival, game.recipe)
+        rival.check(game.knowledge)
+    except InputError as error:
+        expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
+        raise InputError(error.field, error.value, expected) from None
+
+
+def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
+    """Refuse an attack on class probabilities or labels where the release gives none."""
+    if attack.access & {"probabilities", "labels"} and not recipe.supervised:
+        asked = " or ".join(sorted(attack.access))
+        raise InputError(
+            field, name, f"asks for {asked}, which this recipe does not release; try objective=classification"
+        )
+
+
 def rivals_of(cfg: DictConfig, attack: Attack, records: Records) -> dict[str, Attack]:
     """Return the attack's own rivals and those of the configuration, less itself and what needs other data."""
     chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
     others = {name: one for name, one in chosen.items() if (type(one), vars(one)) != (type(attack), vars(attack))}
+    for name, one in others.items():
+        if one.hands_over is not attack.hands_over:
+            what = f"gives {one.hands_over.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
+            raise InputError("rivals", name, what)
     return {name: one for name, one in {**attack.rivals(), **others}.items() if records.kind in one.accepts}
 
 
@@ -116,15 +139,16 @@ def require_compatible(attack: Attack, recipe: Recipe, records: Records) -> None
     if objective.supervised and len(getattr(records, "classes", ())) < 2:
         expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
         raise InputError("dataset", choices["dataset"], expected)
-    if "probabilities" in attack.access and not objective.supervised:
-        expected = "releases no class probabilities, which the attack asks for; choose objective=classification"
-        raise InputError("objective", choices["objective"], expected)
+    augmentation = recipe.objective.get("augmentation", "none")
+    if augmentation != "none" and kind != "images":
+        raise InputError("objective.augmentation", augmentation, f"none: {records.source} holds {kind}, not pictures")
     for defense in recipe.defenses:
         if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
             asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
             expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
             raise InputError("defense", choices["defense"], expected)
     recipe.check()
+    require_answers("attack", choices["attack"], attack, recipe)
 
 
 def _records(cfg: DictConfig, job: RunFolder) -> Records:
@@ -138,10 +162,12 @@ def _records(cfg: DictConfig, job: RunFolder) -> Records:
 def _recipe(cfg: DictConfig, job: RunFolder, records: Records) -> Recipe:
     model: Any = OmegaConf.to_container(cfg.model)
     objective: Any = OmegaConf.to_container(cfg.objective)
-    for part, field, of_data in ((model, "shape", "shape"), (objective, "classes", "classes")):
-        if field in part and part[field] is None:
-            known = getattr(records, of_data, None)
-            part[field] = len(known or ()) if field == "classes" else known
+    shape, classes = getattr(records, "shape", None), len(getattr(records, "classes", ()))
+    for group, part, field, known in (("model", model, "shape", shape), ("objective", objective, "classes", classes)):
+        if field in part and part[field] not in (None, known, list(shape or ())):
+            raise InputError(f"{group}.{field}", part[field], f"{known}, as {records.source} has, or null")
+        if field in part:
+            part[field] = known
     batches, profiler = cfg.debug.fast_dev_run, cfg.debug.profiler
     if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
         raise InputError("debug.fast_dev_run", batches, "a whole number of batches, 0 = all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from src.evidence import Evidence
+from src.evidence import Evidence, MembershipScores
 from src.game import Knowledge, World
 from src.training.recipe import Recipe
 
@@ -13,11 +13,13 @@ from src.training.recipe import Recipe
 class Attack:
     """Base of all attacks and rivals.
 
-    access: the calls on a release that the threat model grants; accepts: the kinds of data it works on.
+    access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
+    the kind of its evidence.
     """
 
     access: ClassVar[frozenset[str]]
     accepts: ClassVar[frozenset[str]]
+    hands_over: ClassVar[type] = MembershipScores
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""

@@ -13,7 +13,7 @@ from src.training.objective import Objective
 from src.training.preparation import seeded
 
 CPU_BUDGET = 2**30  # bytes; larger chunks gain nothing on CPUs, and the test of peak memory counts on it
-GPU_SHARE = 0.4  # of the memory that is free
+GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not
 PROBED = 4  # models, enough to see which way is faster
 FEWEST_TURNS, MOST_TURNS = 2, 40
 PROBE_SHARE = 0.01  # of the time that the fit will take
@@ -23,7 +23,7 @@ def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
     """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations."""
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
     need = 4 * parameters + 2 * _saved_bytes(objective, data)
-    budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[0])
+    budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
     return max(1, budget // max(1, need))
 
 

@@ -66,10 +66,14 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     log.info(recipe.store.explain_miss("release", missing[0].document))
     shared = _tensors(pool)
     jobs = []
-    for _, group in groupby(sorted(missing, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
+    lacking = {order.name for order in missing}
+    for _, group in groupby(sorted(orders, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
         alike = list(group)
         size = recipe.executor.chunk or _size(recipe, shared, alike)
-        jobs += [Chunk(recipe, alike[start : start + size]) for start in range(0, len(alike), size)]
+        # cut from all orders, so that what an interrupted run has finished moves no border
+        chunks = [alike[start : start + size] for start in range(0, len(alike), size)]
+        parts = [[order for order in chunk if order.name in lacking] for chunk in chunks]
+        jobs += [Chunk(recipe, part) for part in parts if part]
     if len(jobs) > 1:
         log.info(f"{len(missing)} models are trained in {len(jobs)} chunks of at most {size}")
     recipe.executor.run(jobs, shared)

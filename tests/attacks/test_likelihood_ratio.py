@@ -89,6 +89,13 @@ def test_the_offline_score_rises_with_the_target_and_never_saturates() -> None:
     assert all((later > earlier).all() for earlier, later in pairwise(steps))
 
 
+def test_a_side_of_one_model_takes_the_common_deviation() -> None:
+    """Catches a deviation of nothing, which makes a score of 1e60 that outranks every other."""
+    target, shadows, rows = world()
+    rows[:, 0] = np.arange(SHADOWS) == 3
+    assert np.abs(likelihood_ratio(target, shadows, rows)).max() < 1e3
+
+
 def test_a_point_without_a_needed_side_has_no_score() -> None:
     """Catches an invented mean of no models."""
     target, shadows, rows = world()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from src.data.images import digits
 from src.data.images.records import ImageRecords
+from src.defenses.output_noise import OutputNoise
 from src.errors import InputError, NumericalError
 from src.training import many
 from src.training.executor import Local
@@ -102,6 +104,36 @@ def test_records_in_a_fleet_may_differ_in_number(tmp_path: Path) -> None:
     np.testing.assert_allclose(logits(releases[0]), logits(alone), rtol=0, atol=1e-4)
 
 
+def test_models_with_dropout_are_trained_alone(tmp_path: Path) -> None:
+    """Catches masks that depend on the chunk, which no key names."""
+    network = {**NETWORKS["mlp"], "shape": RECORDS.shape, "dropout": 0.5}
+    recipes = [recipe_of(tmp_path / name, executor=Local(chunk=size)) for name, size in (("a", 1), ("b", 3))]
+    one, other = (r.replace(model=network).train_many(RECORDS, ROWS[:3], SEEDS[:3]) for r in recipes)
+    for a, b in zip(one, other, strict=True):
+        assert a.key == b.key and np.array_equal(logits(a), logits(b))
+
+
+def test_an_automatic_chunk_keeps_its_borders_when_some_models_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches chunks cut from what is missing: an interrupted one would never be found again."""
+    monkeypatch.setattr(Local, "at_once", 4)
+    seen: list[list[str]] = []
+    call = many.Chunk.__call__
+
+    def stop_in_the_second(chunk: many.Chunk, shared: Any) -> str:
+        seen.append([order.name for order in chunk.orders])
+        if len(seen) == 2:
+            raise KilledErrorError
+        return call(chunk, shared)
+
+    monkeypatch.setattr(many.Chunk, "__call__", stop_in_the_second)
+    with pytest.raises(KilledErrorError):
+        fleet(tmp_path)
+    fleet(tmp_path)
+    assert [len(names) for names in seen] == [2] * 5 and seen[1] == seen[2]
+
+
 class KilledErrorError(Exception):
     pass
 
@@ -150,3 +182,10 @@ def test_answers_are_kept_and_those_of_other_records_refused(tmp_path: Path) -> 
     (entry / "entry.json").write_text(text.replace('"number_of_records": 600', '"number_of_records": 599'))
     with pytest.raises(InputError, match="number_of_records 599, not 600"):
         fleet(tmp_path, models=2)[0].probabilities(RECORDS)
+
+
+def test_noise_on_an_answer_does_not_depend_on_the_label_that_is_claimed(tmp_path: Path) -> None:
+    """Catches noise that is averaged away by asking for one picture under ten labels."""
+    release = recipe_of(tmp_path).protect(OutputNoise(1.0)).train_many(RECORDS, ROWS[:2], SEEDS[:2])[0]
+    claimed = replace(RECORDS, labels=(RECORDS.labels + 1) % 10)
+    assert np.array_equal(release.probabilities(RECORDS), release.probabilities(claimed))

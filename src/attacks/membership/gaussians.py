@@ -65,11 +65,17 @@ class Side:
 
 
 def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
-    """Return the standard deviation of each side, broadcastable to (points, queries); 1e-30 keeps it above 0."""
+    """Return the standard deviation of each side, broadcastable to (points, queries); 1e-30 keeps it above 0.
+
+    One model has no deviation: with fewer than two on a side, a point takes the side's common one.
+    """
+    sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
     if variance == "per_point":
-        sums = [(side.squares, side.number) for side in sides]
-    else:
-        sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
+        shared = [squares / np.maximum(number, 1) for squares, number in sums]
+        own = [
+            np.where(s.number > 1, s.squares / np.maximum(s.number, 1), c) for s, c in zip(sides, shared, strict=True)
+        ]
+        return [np.sqrt(one) + 1e-30 for one in own]
     if variance == "global":
         squares, numbers = zip(*sums, strict=True)
         sums = [(np.sum(squares, axis=0), np.sum(numbers, axis=0))] * len(sums)

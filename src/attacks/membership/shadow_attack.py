@@ -9,7 +9,7 @@ import numpy as np
 
 from src.attacks.base import Attack
 from src.attacks.membership.thresholds import best_threshold
-from src.errors import InputError
+from src.errors import InputError, NumericalError
 from src.evidence import MembershipScores
 from src.game import Knowledge, World
 from src.progress import track
@@ -63,6 +63,8 @@ class ShadowAttack(Attack):
             shadows = np.stack([shadow_signals[shadow.key] for shadow in releases])
             score, threshold = self.judge(self.signal(release, knowledge), shadows, rows, knowledge)
             if len(unknown := np.flatnonzero(np.isnan(score))):
+                if 0 < rows[:, unknown[0]].sum() < len(rows):
+                    raise NumericalError(f"{name}: the score of point {unknown[0]} for victim {victim} is not a number")
                 why = f"point {unknown[0]} is in {rows[:, unknown[0]].sum()} of {len(rows)} shadow models; give more"
                 raise InputError(
                     "victims", knowledge.victims, f"{name} needs shadows with and without each point: {why}"

@@ -37,6 +37,7 @@ class Molextract(Attack):
 
     access: ClassVar = frozenset({"embeddings"})
     accepts: ClassVar = frozenset({"molecules"})
+    hands_over: ClassVar = ExtractedMolecules
 
     def __init__(
         self,
