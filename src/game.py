@@ -25,7 +25,7 @@ class Knowledge:
     """What the attacker knows before the first query.
 
     challenge: points to be judged, in an order independent of membership; victims: how many models there are;
-    query_budget: None = unlimited.
+    query_budget: None = unlimited; fewest: over all victims and points, the fewest shadows with and without a point.
     """
 
     auxiliary: Any
@@ -36,6 +36,7 @@ class Knowledge:
     seed: int
     victims: int = 1
     query_budget: int | None = None
+    fewest: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,12 @@ class Game:
             self.recipe,
             derive(self.seed, "attacker"),
             self.victims,
+            fewest=self._fewest(),
         )
+
+    def _fewest(self) -> tuple[int, int]:
+        tables = [self._members[others][:, self._shown] for others in map(self._shadows_of, range(self.victims))]
+        return tuple(min(int(side.sum(0).min()) for side in sides) for sides in (tables, [~one for one in tables]))  # type: ignore[return-value]
 
     @cached_property
     def _releases(self) -> list[Release]:
@@ -134,9 +140,12 @@ class Game:
         releases = tuple(release.restricted(access, self.knowledge.query_budget) for release in self._releases)
         return World(releases, self.knowledge, tuple(self._shadows(victim, access) for victim in range(self.victims)))
 
-    def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
+    def _shadows_of(self, victim: int) -> list[int]:
         telling = {victim, victim ^ 1} if self._paired else {victim}
-        others = [other for other in range(self.victims) if other not in telling]
+        return [other for other in range(self.victims) if other not in telling]
+
+    def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
+        others = self._shadows_of(victim)
         rows = self._members[others][:, self._shown]  # a copy
         rows.setflags(write=False)
         return tuple(self._releases[other].restricted(access) for other in others), rows

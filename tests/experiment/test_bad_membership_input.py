@@ -11,6 +11,7 @@ from tests.experiment.commands import command
 WORDS = ("scale=smoke", "logger=none", "evaluation.replicates=100")
 LINES = {
     "attack=lira victims=4": ("victims=4", "LiRA needs 4 shadow models", "at least 6"),
+    "attack=lira victims=8 pools.non_members=400": ("victims=8", "in all or none", "pools.non_members"),
     "attack=threshold victims=4": ("victims=4", "asked by the rival lira", "rivals=none"),
     "attack=threshold pools.population=0": ("pools.population=0", "asked by the rival rmia"),
     "attack=lira dataset=moses": ("model=mlp", "takes images or table", "holds molecules"),

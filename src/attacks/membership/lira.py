@@ -38,6 +38,10 @@ class LiRA(ShadowAttack):
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows, and changes of what is no picture."""
         super().check(knowledge)
+        needed = knowledge.fewest if self.online else knowledge.fewest[1:]
+        if min(needed) < 1:
+            why = "some point is in all or none of a victim's; give more, or pools.non_members=${pools.members}"
+            raise InputError("victims", knowledge.victims, f"LiRA needs shadows with and without each point: {why}")
         check_augmentation("attack.augmentation", self.augmentation, knowledge.challenge)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
