@@ -65,12 +65,6 @@ class World:
         """Count the records asked for, by call, over all victims."""
         return sum((release.queries for release in self.releases), Counter())
 
-    def fresh(self) -> Self:
-        """Return the same world with query counters at zero: for a rival."""
-        return self.with_releases(
-            tuple(release.restricted(release.access, release.budget) for release in self.releases)
-        )
-
     def with_releases(self, releases: tuple[Release, ...]) -> Self:
         """Return a world with other releases and the same shadows: for a control."""
         return replace(self, releases=releases)

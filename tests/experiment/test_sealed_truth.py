@@ -123,13 +123,14 @@ def test_a_control_replaces_the_victims_and_leaves_the_shadows(pools: Pools[Mole
 
 def test_a_shadow_costs_no_query_and_a_rival_starts_at_zero(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches an attacker charged for asking its own models, and a rival for the attack's questions."""
-    world = Game(pools, recipe(tmp_path, InitialWeights), 3, seed=0).world(frozenset({"embeddings"}))
+    game = Game(pools, recipe(tmp_path, InitialWeights), 3, seed=0)
+    world = game.world(frozenset({"embeddings"}))
     points = world.knowledge.challenge.take(np.arange(7))
     world.shadows(0)[0][0].embeddings(points)
     assert not world.queries
     for _ in range(2):
         world.releases[0].embeddings(points)
-    assert (world.queries, world.fresh().queries) == ({"embeddings": 14}, {})
+    assert (world.queries, game.world(frozenset({"embeddings"})).queries) == ({"embeddings": 14}, {})
 
 
 @pytest.mark.parametrize("victims", [1, 2])
