@@ -123,7 +123,7 @@ def test_each_question_counts_for_whoever_asks_it(tmp_path: Path) -> None:
     rivals = attack.rivals()
     assert set(rivals) == set(VARIANTS) - {"norm_calibrated"}
     for name, more in (("norm", 0), ("views", 8 * 120)):
-        asked = world.fresh()
+        asked = game.world(EMBEDDINGS)
         rivals[name].run(asked)
         assert asked.queries == {"embeddings": 6 * (120 + 60 + more)}
 
