@@ -24,8 +24,9 @@ ANSWERS = frozenset({"probabilities"})
 class Knowledge:
     """What the attacker knows before the first query.
 
-    challenge: points to be judged, in an order independent of membership; victims: how many models there are;
-    query_budget: None = unlimited; fewest: over all victims and points, the fewest shadows with and without a point.
+    challenge: points to be judged, in an order independent of membership; victims: how many models are attacked;
+    shadow_models: how many more there are; query_budget: None = unlimited; fewest: over all victims and points, the
+    fewest shadows with and without a point.
     """
 
     auxiliary: Any
@@ -35,16 +36,22 @@ class Knowledge:
     recipe: Recipe
     seed: int
     victims: int = 1
+    shadow_models: int = 0
     query_budget: int | None = None
     fewest: tuple[int, int] = (0, 0)
+
+    @property
+    def models(self) -> int:
+        """Count victims and shadow models."""
+        return self.victims + self.shadow_models
 
 
 @dataclass(frozen=True)
 class World:
     """All that an attack ever sees: one release per victim, and its knowledge.
 
-    _shadows: for each victim other victims' models and a copy of their membership rows; with one victim there is
-    none, and nothing here tells its members.
+    _shadows: for each victim the other models and a copy of their membership rows; with one model there is none, and
+    nothing here tells its members.
     """
 
     releases: tuple[Release, ...]
@@ -52,7 +59,7 @@ class World:
     _shadows: tuple[tuple[tuple[Release, ...], np.ndarray], ...]
 
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
-        """Return the other victims as shadow models of `victim`, with their membership rows, never its own.
+        """Return the other models as shadow models of `victim`, with their membership rows, never its own.
 
         Leave-one-out: (shadows) releases and (shadows, challenge points) bool. The model trained on exactly the
         records that the victim was not is left out too: its row would tell the victim's. Asking shadows costs no
@@ -73,31 +80,34 @@ class World:
 class Game:
     """Draws each victim's members, has the owner train, shows worlds, and unseals the truth once.
 
-    Victim v is trained on `pools.members` records drawn at random from the challenge pool. Where members are half of
-    it, victims 2i and 2i + 1 share no record: every point is then in exactly half of the models, and more victims
-    leave the rows of the first ones as they are.
+    Model m is trained on `pools.members` records drawn at random from the challenge pool; the first `victims` models
+    are attacked, `shadow_models` more are only shadows of theirs. Where members are half of the pool, models 2i and
+    2i + 1 share no record: every point is then in exactly half of the models, and more models leave the rows of the
+    first ones as they are.
     """
 
-    def __init__(self, pools: Pools[Any], recipe: Recipe, victims: int, seed: int) -> None:
-        if isinstance(victims, bool) or not isinstance(victims, int) or victims < 1:
-            raise InputError("victims", victims, "a whole number from 1")
+    def __init__(self, pools: Pools[Any], recipe: Recipe, victims: int, seed: int, shadow_models: int = 0) -> None:
+        for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise InputError(field, number, f"a whole number from {least}")
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
+        self.models = victims + shadow_models
         self._paired = 2 * pools.members == len(pools.challenge)
-        self._members = np.stack([self._draw(victim) for victim in range(victims)])
+        self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
         self.unsealed = False
 
-    def _draw(self, victim: int) -> np.ndarray:
-        if self._paired and victim % 2:
-            return ~self._draw(victim - 1)
-        row, rng = np.zeros(len(self.pools.challenge), bool), generator(self.seed, "membership", victim)
+    def _draw(self, model: int) -> np.ndarray:
+        if self._paired and model % 2:
+            return ~self._draw(model - 1)
+        row, rng = np.zeros(len(self.pools.challenge), bool), generator(self.seed, "membership", model)
         row[rng.choice(len(row), self.pools.members, replace=False)] = True
         return row
 
     def _points_shown(self) -> np.ndarray:
-        """Choose the challenge points: balanced for one victim, all of them for several."""
+        """Choose the challenge points: balanced for one model, all of them for several."""
         rng = generator(self.seed, "challenge")
-        if self.victims > 1:
+        if self.models > 1:
             return rng.permutation(len(self.pools.challenge))
         members, others = np.flatnonzero(self._members[0]), np.flatnonzero(~self._members[0])
         each = min(len(members), len(others))
@@ -116,6 +126,7 @@ class Game:
             self.recipe,
             derive(self.seed, "attacker"),
             self.victims,
+            self.models - self.victims,
             fewest=self._fewest(),
         )
 
@@ -125,18 +136,20 @@ class Game:
 
     @cached_property
     def _releases(self) -> list[Release]:
-        seeds = [derive(self.seed, "victim", victim) for victim in range(self.victims)]
-        names = ["target"] if self.victims == 1 else [f"target {victim}" for victim in range(self.victims)]
+        seeds = [derive(self.seed, "victim", model) for model in range(self.models)]
+        names = ["target"] if self.models == 1 else [f"target {model}" for model in range(self.victims)]
+        names += [f"shadow {model}" for model in range(self.victims, self.models)]
         return self.recipe.train_many(self.pools.challenge, self._members, seeds, names)
 
     def world(self, access: frozenset[str]) -> World:
         """Have the victims trained and show them under a threat model."""
-        releases = tuple(release.restricted(access, self.knowledge.query_budget) for release in self._releases)
+        budget = self.knowledge.query_budget
+        releases = tuple(release.restricted(access, budget) for release in self._releases[: self.victims])
         return World(releases, self.knowledge, tuple(self._shadows(victim, access) for victim in range(self.victims)))
 
     def _shadows_of(self, victim: int) -> list[int]:
         telling = {victim, victim ^ 1} if self._paired else {victim}
-        return [other for other in range(self.victims) if other not in telling]
+        return [other for other in range(self.models) if other not in telling]
 
     def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
         others = self._shadows_of(victim)
@@ -147,8 +160,9 @@ class Game:
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""
         self.unsealed = True
-        members = tuple(self.pools.challenge.take(np.flatnonzero(row)) for row in self._members)
-        return Truth(self._members[:, self._shown], members, self.pools.disjoint)
+        attacked = self._members[: self.victims]
+        members = tuple(self.pools.challenge.take(np.flatnonzero(row)) for row in attacked)
+        return Truth(attacked[:, self._shown], members, self.pools.disjoint)
 
     def utility(self) -> dict[str, float]:
         """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own."""

@@ -222,3 +222,16 @@ def test_a_release_answers_only_what_the_threat_model_grants(pools: Pools[Molecu
     with pytest.raises(AccessDeniedError, match="weights: this threat model grants embeddings"):
         world.releases[0].weights()
     assert torch.is_grad_enabled()
+
+
+def test_shadow_models_are_shown_with_their_rows_and_never_attacked(
+    tmp_path: Path, pools: Pools[MoleculeRecords]
+) -> None:
+    """Catches a shadow model that is scored, a victim's row among the shadows', a point missing on one side."""
+    game = Game(pools, recipe(tmp_path, InitialWeights), 2, seed=0, shadow_models=4)
+    world, all_six = game.world(frozenset({"embeddings"})), Game(pools, game.recipe, 6, seed=0)
+    assert len(world.releases) == 2 and len(game.unseal().membership) == 2
+    releases, rows = world.shadows(0)
+    assert len(releases) == len(rows) == 4  # not the victim, not its complement
+    assert np.array_equal(rows, all_six.world(frozenset({"embeddings"})).shadows(0)[1])
+    assert not {one.key for one in releases} & {one.key for one in world.releases}

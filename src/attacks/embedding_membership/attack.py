@@ -74,12 +74,12 @@ class EmbeddingMembership(Attack):
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims, which are each other's shadows, and parts of records that have none."""
-        if knowledge.victims < FEWEST_VICTIMS:
+        if knowledge.models < FEWEST_VICTIMS:
             expected = (
                 "embedding_membership needs at least 2 shadow encoders for each victim, the one trained on exactly the "
-                f"other members not counted: at least {FEWEST_VICTIMS} victims, 6 are better"
+                f"other members not counted: at least {FEWEST_VICTIMS} victims, 6 are better, shadow_models counted"
             )
-            raise InputError("victims", knowledge.victims, expected)
+            raise InputError("victims", knowledge.models, expected)
 
     def run(self, world: World) -> MembershipScores:
         """Ask every victim, and its shadows, for what the signal needs."""

@@ -46,9 +46,9 @@ class ShadowAttack(Attack):
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
         name, least = type(self).__name__, self.least_shadows + 2
-        if knowledge.victims < least:
+        if knowledge.models < least:
             why = f"{name} needs {self.least_shadows} shadow models for each, its complement left out; at least {least}"
-            raise InputError("victims", knowledge.victims, why)
+            raise InputError("victims", knowledge.models, f"{why}, shadow_models counted")
 
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows."""

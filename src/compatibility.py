@@ -1,0 +1,74 @@
+"""What goes together is settled before anything is trained: attack, rivals, recipe and data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig
+
+from src.attacks.base import Attack
+from src.data.records import Records
+from src.errors import InputError
+from src.game import Game
+from src.training.recipe import Recipe
+
+
+def check_rival(name: str, rival: Attack, game: Game) -> None:
+    """Refuse, by InputError, a rival that cannot meet this game; the line names it."""
+    try:
+        require_answers("rivals", name, rival, game.recipe)
+        rival.check(game.knowledge)
+    except InputError as error:
+        expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
+        raise InputError(error.field, error.value, expected) from None
+
+
+def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
+    """Refuse an attack on class probabilities or labels where the release gives none."""
+    if attack.access & {"probabilities", "labels"} and not recipe.supervised:
+        asked = " or ".join(sorted(attack.access))
+        raise InputError(
+            field, name, f"asks for {asked}, which this recipe does not release; try objective=classification"
+        )
+
+
+def rivals_of(cfg: DictConfig, attack: Attack, records: Records) -> dict[str, Attack]:
+    """Return the attack's own rivals and those of the configuration, less itself and what needs other data."""
+    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
+    others = {name: one for name, one in chosen.items() if (type(one), vars(one)) != (type(attack), vars(attack))}
+    for name, one in others.items():
+        if one.hands_over is not attack.hands_over:
+            what = f"gives {one.hands_over.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
+            raise InputError("rivals", name, what)
+    return {name: one for name, one in {**attack.rivals(), **others}.items() if records.kind in one.accepts}
+
+
+def require_compatible(attack: Attack, recipe: Recipe, records: Records) -> None:
+    """Refuse, before anything is trained, options out of range and what makes no sense together."""
+    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
+    for field, part in (("model", model), ("objective", objective)):
+        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
+        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        if kind not in accepted:
+            takes = " or ".join(sorted(accepted))
+            expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
+            raise InputError(field, choices[field], expected)
+    if kind not in attack.accepts:
+        kinds = " or ".join(sorted(attack.accepts))
+        raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
+    if objective.supervised and len(getattr(records, "classes", ())) < 2:
+        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
+        raise InputError("dataset", choices["dataset"], expected)
+    augmentation = recipe.objective.get("augmentation", "none")
+    if augmentation != "none" and kind != "images":
+        raise InputError("objective.augmentation", augmentation, f"none: {records.source} holds {kind}, not pictures")
+    for defense in recipe.defenses:
+        if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
+            asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
+            expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
+            raise InputError("defense", choices["defense"], expected)
+    recipe.check()
+    require_answers("attack", choices["attack"], attack, recipe)
