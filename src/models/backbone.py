@@ -27,6 +27,11 @@ class Backbone(nn.Module):
             raise InputError("model.shape", shape, "the shape of one record; leave it null to take the data set's")
         self.shape = tuple(int(size) for size in shape)
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the parts that hold the parameters, from input to output; a transfer may train the last ones only."""
+        raise NotImplementedError
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""
         raise NotImplementedError

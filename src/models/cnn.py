@@ -41,6 +41,13 @@ class CNN(Backbone):
         self.dense = nn.Linear(before * height * side, whole("model.width", width))
         self.output_width = width
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return each convolution with its norm, then the dense layer."""
+        starts = [place for place, layer in enumerate(self.layers) if isinstance(layer, nn.Conv2d)]
+        ends = [*starts[1:], len(self.layers)]
+        return [*(self.layers[start:end] for start, end in zip(starts, ends, strict=True)), self.dense]
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""
         return self.dense(self.layers(records).flatten(1)).relu()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from src.models.backbone import Backbone, flat_width
 
@@ -21,6 +21,11 @@ class Linear(Backbone):
     def __init__(self, shape: Sequence[int] | None = None) -> None:
         super().__init__(shape)
         self.output_width = flat_width(self.shape)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return nothing: there is no parameter."""
+        return []
 
     def forward(self, records: Tensor) -> Tensor:
         """Flatten."""

@@ -39,6 +39,11 @@ class MLP(Backbone):
             layers += [nn.Dropout(dropout)] if dropout else []
         self.layers, self.output_width = nn.Sequential(*layers), sizes[-1]
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the linear layers."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""
         return self.layers(records.flatten(1))

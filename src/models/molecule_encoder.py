@@ -6,6 +6,7 @@ knowledge and pooling, is here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -59,6 +60,12 @@ class MoleculeEncoder(nn.Module):
     def alike(self, layers: int) -> Self:
         """Build a fresh encoder of the same kind and width with another number of layers."""
         return type(self)(layers=layers, width=self.width, **self.options)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the atom embeddings, then each convolution with its norm."""
+        layers = zip(self.convolutions, self.norms, strict=True)
+        return [nn.ModuleList([self.element, self.chirality]), *(nn.ModuleList(layer) for layer in layers)]
 
     def convolution(self, width: int) -> nn.Module:
         """Build one layer: forward(atoms (atoms, width), ends (2, bonds), bonds (bonds, 2)) -> (atoms, width)."""

@@ -50,6 +50,11 @@ class ResNet(Backbone):
                 before = after
         self.stages, self.output_width = nn.Sequential(*layers), before
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the stem, then the basic blocks."""
+        return [self.stem, *self.stages]
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""
         return self.stages(self.stem(records)).mean((2, 3))

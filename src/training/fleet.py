@@ -68,7 +68,10 @@ class Fleet(LightningModule):
         turned = _matrices(first) if way == "stacked" else set()
         self.turned = [name in turned for name in parameters]
         self.stacked = nn.ParameterList(
-            nn.Parameter((parameter.mT if turned else parameter).detach().clone(memory_format=torch.contiguous_format))
+            nn.Parameter(
+                (parameter.mT if turned else parameter).detach().clone(memory_format=torch.contiguous_format),
+                requires_grad=parameter.requires_grad,
+            )
             for parameter, turned in zip(parameters.values(), self.turned, strict=True)
         )
         for place, buffer in enumerate(buffers.values()):
@@ -155,7 +158,7 @@ class Fleet(LightningModule):
 
     def optimizer_alone(self) -> torch.optim.Optimizer:
         """Build the optimiser without its schedule: for a probe."""
-        return self._skeleton[0].optimizer_over(self.stacked)
+        return self._skeleton[0].optimizer_over([one for one in self.stacked if one.requires_grad])
 
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return one model's parameters and buffers by the names of its objective."""

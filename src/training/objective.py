@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -74,6 +74,21 @@ class Objective(LightningModule):
         """Measure the owner's task on held-out batches, next to the rate a trivial guess reaches."""
         raise NotImplementedError
 
+    def adopt(self, start: Mapping[str, np.ndarray]) -> None:
+        """Start from a trained model's weights, where the own model has them.
+
+        Raises InputError where it has none of them, or one of another shape.
+        """
+        own = self.model.state_dict()
+        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in own}
+        unlike = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
+        if unlike or not shared:
+            why = f"{unlike[0]} has another shape" if unlike else "no weight has the same name"
+            raise InputError(
+                "model", type(self.model).__name__, f"a model that can start from the pre-trained one; {why}"
+            )
+        self.model.load_state_dict(shared, strict=False)
+
     def forward(self, batch: Any) -> Tensor:
         """Return the loss whose gradient, averaged by DDP, is that of the global batch's mean.
 
@@ -125,7 +140,7 @@ class Objective(LightningModule):
 
 def optimizer_and_schedule(objective: Objective, parameters: Iterable[nn.Parameter]) -> Any:
     """Build an objective's optimiser over `parameters`, with its learning rate by epoch."""
-    optimizer = objective.optimizer_over(parameters)
+    optimizer = objective.optimizer_over([one for one in parameters if one.requires_grad])
     return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, objective.rate_at)]
 
 

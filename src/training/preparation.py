@@ -12,7 +12,6 @@ from hydra.utils import instantiate
 
 from src.data.records import Records
 from src.data.seeds import derive
-from src.errors import InputError
 from src.training.defense import Defense
 from src.training.objective import Objective
 
@@ -20,20 +19,11 @@ from src.training.objective import Objective
 def initial_objective(
     model: Mapping[str, Any], objective: Mapping[str, Any], seed: int, start: Mapping[str, np.ndarray] | None = None
 ) -> Objective:
-    """Build model and objective with weights drawn from `seed`; the model's own come from `start` where it has them.
-
-    Raises InputError where `start` has none of the model's weights, or one of another shape.
-    """
+    """Build model and objective with weights drawn from `seed`; what is pre-trained comes from `start`."""
     with seeded(derive(seed, "initial weights")):
         prepared: Objective = instantiate(dict(objective), model=instantiate(dict(model)))
     if start is not None:
-        own = prepared.model.state_dict()
-        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in own}
-        unlike = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
-        if unlike or not shared:
-            why = f"{unlike[0]} has another shape" if unlike else "no weight has the same name"
-            raise InputError("model", model["_target_"], f"a model that can start from the pre-trained one; {why}")
-        prepared.model.load_state_dict(shared, strict=False)
+        prepared.adopt(start)
     return prepared
 
 
