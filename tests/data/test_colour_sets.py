@@ -48,6 +48,7 @@ def test_cifar100_has_fine_and_coarse_labels_of_the_same_pictures(tmp_path: Path
     assert fine.labels.tolist() == [72, 4] * 2 and coarse.labels.tolist() == [11, 0] * 2
     assert coarse.classes[11] == "group11" and fine.classes[72] == "class 72"
     np.testing.assert_array_equal(fine.pixels, coarse.pixels)
+    assert fine.with_coarse_labels().fingerprints().tolist() == coarse.fingerprints().tolist()
 
 
 def test_the_pickled_cifar_is_not_read_but_told_apart(tmp_path: Path) -> None:

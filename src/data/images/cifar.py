@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from src.data.folders import require_root
-from src.data.images.records import ReadImages, distinct
+from src.data.images.records import ReadImages, distinct, require_labelling
 from src.errors import InputError
 
 PIXELS = 3 * 32 * 32
@@ -46,7 +46,7 @@ CIFAR100 = Version(
 
 def load_cifar10(root: str | None = None) -> ReadImages:
     """Return training and test pictures of the folder `root`. Raises InputError where it has none to read."""
-    return _load(root, CIFAR10, 0, "CIFAR-10")
+    return _load(root, CIFAR10)
 
 
 def load_cifar100(root: str | None = None, labels: str = "fine") -> ReadImages:
@@ -54,17 +54,18 @@ def load_cifar100(root: str | None = None, labels: str = "fine") -> ReadImages:
 
     Raises InputError where it has none to read.
     """
-    if labels not in ("fine", "coarse"):
-        raise InputError("dataset.labels", labels, "expected fine or coarse")
-    coarse = labels == "coarse"
-    return _load(root, CIFAR100, 0 if coarse else 1, "CIFAR-100, coarse labels" if coarse else "CIFAR-100")
+    require_labelling(labels)
+    return _load(root, CIFAR100).labelled(labels)
 
 
-def _load(root: str | None, version: Version, place: int, source: str) -> ReadImages:
+def _load(root: str | None, version: Version) -> ReadImages:
     files = _files(root, version)
     table = np.concatenate([_read_rows(file, version) for file in files])
     pixels = table[:, len(version.names) :].reshape(-1, 3, 32, 32)
-    return distinct(pixels, table[:, place], source, _class_names(files[0].parent, *version.names[place]))
+    names = [_class_names(files[0].parent, *named) for named in version.names]
+    if len(names) == 1:
+        return distinct(pixels, table[:, 0], version.source, names[0])
+    return distinct(pixels, table[:, 1], version.source, names[1], coarse=table[:, 0], coarse_classes=names[0])
 
 
 def _files(root: str | None, version: Version) -> list[Path]:

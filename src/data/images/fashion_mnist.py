@@ -8,7 +8,7 @@ import numpy as np
 
 from src.data.fetch import fetch
 from src.data.images.idx import PARTS, idx_files, idx_files_below, read_parts
-from src.data.images.records import ReadImages, distinct
+from src.data.images.records import ReadImages, distinct, require_labelling
 from src.errors import InputError
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
@@ -34,8 +34,7 @@ def load(full: bool = False, labels: str = "fine", root: str | None = None, down
     labels: fine = 10 kinds of clothing, coarse = 4 groups of them; root: folder with IDX files. Raises
     InputError where the pictures are not to be had.
     """
-    if labels not in ("fine", "coarse"):
-        raise InputError("dataset.labels", labels, "expected fine or coarse")
+    require_labelling(labels)
     if root is not None:
         parts, source = idx_files_below(root, "FashionMNIST"), "Fashion-MNIST"
     elif full:
@@ -47,6 +46,4 @@ def load(full: bool = False, labels: str = "fine", root: str | None = None, down
         embedded = idx_files([EMBEDDED / "fashion_mnist"], "t10k")
         parts, source = [embedded] if embedded else [], "Fashion-MNIST (10,000 of test)"
     pixels, fine = read_parts(parts, len(FINE))
-    if labels == "coarse":
-        return distinct(pixels, GROUP_OF[fine], f"{source}, coarse labels", COARSE)
-    return distinct(pixels, fine, source, FINE)
+    return distinct(pixels, fine, source, FINE, coarse=GROUP_OF[fine], coarse_classes=COARSE).labelled(labels)

@@ -1,0 +1,47 @@
+"""Pictures brought to the size and the channels that a network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from src.data.images.records import ImageRecords
+from src.errors import InputError
+
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+AT_ONCE = 4096  # pictures: bounds what lies in memory as float32
+
+
+def fitted(records: ImageRecords, shape: Sequence[int]) -> ImageRecords:
+    """Return the pictures as (channels, height, width) = `shape`; the same object where they are so already.
+
+    Bilinear, antialiased where it shrinks; grey becomes colour by three equal channels, colour becomes grey by
+    Y = 0.299 R + 0.587 G + 0.114 B. uint8 stays uint8, rounded. Two pictures may become equal by shrinking. Raises
+    InputError for channels other than one or three.
+    """
+    channels, height, width = shape
+    if tuple(shape) == records.shape:
+        return records
+    if channels != records.shape[0] and {channels, records.shape[0]} != {1, 3}:
+        told = f"pictures of {records.shape[0]} channels, where {channels} are needed; expected grey (1) or colour (3)"
+        raise InputError("downstream", records.source, told)
+    pixels = np.empty((len(records), channels, height, width), records.pixels.dtype)
+    for start in range(0, len(records), AT_ONCE):
+        part = torch.from_numpy(np.ascontiguousarray(records.pixels[start : start + AT_ONCE])).float()
+        scaled = interpolate(_grey(part) if channels == 1 else part, (height, width), mode="bilinear", antialias=True)
+        if pixels.dtype == np.uint8:
+            scaled = scaled.round().clamp(0, 255)
+        pixels[start : start + AT_ONCE] = scaled.numpy()  # one channel is written to all three
+    return replace(records, pixels=pixels)
+
+
+def _grey(pixels: Tensor) -> Tensor:
+    """Return the luminance of pictures in colour, grey ones as they are: (n, 1 | 3, …) -> (n, 1, …)."""
+    if pixels.shape[1] == 1:
+        return pixels
+    return torch.einsum("nc...,c->n...", pixels, pixels.new_tensor(LUMINANCE))[:, None]
