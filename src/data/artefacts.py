@@ -151,4 +151,42 @@ CENSUS = Artefact(
     instead="give dataset.root=… or use the embedded rows (dataset.full=false)",
 )
 
-ARTEFACTS = {artefact.name: artefact for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS)}
+EMOJI_GOOGLE = Artefact(
+    name="emoji_google",
+    kind="npm",
+    requirement="emoji-datasource-google@16.0.0",
+    megabytes=74,
+    sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+    members=(
+        Member(
+            "package/emoji.json",
+            "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
+        ),
+        Member(
+            "package/img/google/sheets-clean/64.png",
+            "795a0c598d162c9a4aae23f2188c607b8c9bc1912cb7d84382459f8de91a3ae1",
+        ),
+    ),
+    instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
+)
+
+EMOJI_TWITTER = Artefact(
+    name="emoji_twitter",
+    kind="npm",
+    requirement="emoji-datasource-twitter@16.0.0",
+    megabytes=62,
+    sha256="f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877",
+    members=(
+        Member(
+            "package/emoji.json",
+            "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
+        ),
+        Member(
+            "package/img/twitter/sheets-clean/64.png",
+            "daa7711b29897de6bd811a4cfeae911d8d8baa7f7e25c97d9b64354ae425ff5c",
+        ),
+    ),
+    instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
+)
+
+ARTEFACTS = {artefact.name: artefact for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import image_folder
+from src.data.images import pictures
 from src.data.images.cifar import CIFAR10, CIFAR100, Version, load_cifar10, load_cifar100
 from src.data.images.image_folder import load
 from src.errors import InputError
@@ -148,7 +148,7 @@ def test_the_second_reading_comes_from_disk_until_a_file_changes(
     (data / "b" / "bad.png").write_bytes(b"")
     first = load(str(data), 4, cache=cache)
     with monkeypatch.context() as patch:
-        patch.setattr(image_folder, "_read_all", None)  # a call would fail
+        patch.setattr(pictures, "_read_all", None)  # a call would fail
         second = load(str(data), 4, cache=cache)
     np.testing.assert_array_equal(first.records.pixels, second.records.pixels)
     assert second.invalid == first.invalid and len(first.invalid) == 1

@@ -20,24 +20,31 @@ AT_ONCE = 4096  # pictures: bounds what lies in memory as float32
 def fitted(records: ImageRecords, shape: Sequence[int]) -> ImageRecords:
     """Return the pictures as (channels, height, width) = `shape`; the same object where they are so already.
 
-    Bilinear, antialiased where it shrinks; grey becomes colour by three equal channels, colour becomes grey by
-    Y = 0.299 R + 0.587 G + 0.114 B. uint8 stays uint8, rounded. Two pictures may become equal by shrinking. Raises
-    InputError for channels other than one or three.
+    Two pictures may become equal by shrinking. Raises InputError for channels other than one or three.
     """
-    channels, height, width = shape
+    channels = shape[0]
     if tuple(shape) == records.shape:
         return records
     if channels != records.shape[0] and {channels, records.shape[0]} != {1, 3}:
         told = f"pictures of {records.shape[0]} channels, where {channels} are needed; expected grey (1) or colour (3)"
         raise InputError("downstream", records.source, told)
-    pixels = np.empty((len(records), channels, height, width), records.pixels.dtype)
-    for start in range(0, len(records), AT_ONCE):
-        part = torch.from_numpy(np.ascontiguousarray(records.pixels[start : start + AT_ONCE])).float()
-        scaled = interpolate(_grey(part) if channels == 1 else part, (height, width), mode="bilinear", antialias=True)
-        if pixels.dtype == np.uint8:
-            scaled = scaled.round().clamp(0, 255)
-        pixels[start : start + AT_ONCE] = scaled.numpy()  # one channel is written to all three
-    return replace(records, pixels=pixels)
+    return replace(records, pixels=resized(records.pixels, shape))
+
+
+def resized(pixels: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Scale pictures, bilinear and antialiased where it shrinks: (n, …) -> (n, *shape), uint8 stays uint8, rounded.
+
+    Grey becomes colour by three equal channels, colour becomes grey by Y = 0.299 R + 0.587 G + 0.114 B.
+    """
+    channels, height, width = shape
+    scaled = np.empty((len(pixels), channels, height, width), pixels.dtype)
+    for start in range(0, len(pixels), AT_ONCE):
+        part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + AT_ONCE])).float()
+        part = interpolate(_grey(part) if channels == 1 else part, (height, width), mode="bilinear", antialias=True)
+        if scaled.dtype == np.uint8:
+            part = part.round().clamp(0, 255)
+        scaled[start : start + AT_ONCE] = part.numpy()  # one channel is written to all three
+    return scaled
 
 
 def _grey(pixels: Tensor) -> Tensor:
