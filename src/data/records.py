@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from functools import singledispatch
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -96,6 +97,29 @@ class Loaded(Protocol[R]):
     def write_invalid(self, path: Path) -> None:
         """Write `invalid` to a CSV file for the user."""
         ...
+
+
+@singledispatch
+def input_digests(records: Any) -> np.ndarray:
+    """Return one 16-byte digest a record of what a model is fed, without any label: (n,) dtype S16.
+
+    Equal inputs have equal digests in all data sets of one class of records, each of which says what its input is;
+    records without labels have their fingerprints.
+    """
+    if getattr(records, "labels", None) is not None:
+        raise TypeError(f"what the input of {type(records).__name__} is, apart from its labels, is not known")
+    return records.fingerprints()
+
+
+def found_in(records: Records, other: Records) -> np.ndarray:
+    """Tell which inputs of `records` are among those of `other`, whatever the labels there: (records,) bool."""
+    known = set(input_digests(other).tolist())
+    return np.array([digest in known for digest in input_digests(records).tolist()], bool)
+
+
+def shared_inputs(first: Records, second: Records) -> int:
+    """Count the records of `first` whose input is in `second`, too."""
+    return int(found_in(first, second).sum())
 
 
 def require_labels(records: Records, field: str = "dataset") -> LabelledRecords:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.data.records import Records
+from src.data.records import Records, input_digests
 from src.data.seeds import derive
 from src.errors import AccessDeniedError, InputError, NumericalError
 from src.training.batches import make_batch
@@ -98,7 +97,8 @@ class Release:
         digest = hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest()
         if (remembered := f"{call}/{digest}") not in self._memory:
             values = transform(self._output(output, records, digest))
-            keys = record_keys(_inputs_alone(records), derive(0, f"answers of {self.key} to {call}"), epoch=0)
+            # of inputs alone: noise must not change with the labels that the caller claims
+            keys = record_keys(input_digests(records), derive(0, f"answers of {self.key} to {call}"), epoch=0)
             for defense in self._answers:
                 values = defense.answer(call, values, keys)
             self._memory[remembered] = values
@@ -141,12 +141,6 @@ class Release:
         if self.budget is not None and self.queries.total() + number > self.budget:
             raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
         self.queries[call] += number
-
-
-def _inputs_alone(records: Any) -> np.ndarray:
-    """Digest records without the labels that the caller claims: noise must not change with the claim."""
-    labels = getattr(records, "labels", None)
-    return (records if labels is None else replace(records, labels=np.zeros_like(labels))).fingerprints()
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.data.digests import as_digests, digests_of, equal_pair, first_of_each
+from src.data.images.records import ImageRecords
+from src.data.molecules import b3db, moses
 from src.data.molecules.records import MoleculeRecords
 from src.data.pools import PoolSizes, deal
-from src.data.records import Loaded, require_labels
+from src.data.records import Loaded, found_in, input_digests, require_labels, shared_inputs
 from src.data.tables import census
-from src.data.tables.records import TableRecords
+from src.data.tables.records import Column, TableRecords
 from src.errors import InputError
 
 SIZES = PoolSizes(members=1, non_members=1, auxiliary=1)
@@ -80,7 +86,57 @@ def test_unlabelled_records_and_those_of_one_class_are_refused_for_supervised_us
     assert require_labels(molecules([0, 1, 1])).classes == ("no", "yes")
 
 
+def rows(labels: list[int]) -> TableRecords:
+    features = np.arange(6, dtype=np.float32).reshape(3, 2)
+    return TableRecords(features, np.array(labels), "some", ("no", "yes"), (Column("x", "numeric", 0, 2),))
+
+
+def pictures(labels: list[int], dtype: type = np.uint8) -> ImageRecords:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    levels = np.stack([np.roll(every, shift) for shift in range(3)])
+    pixels = levels if dtype == np.uint8 else levels / np.float32(255)
+    return ImageRecords(pixels + dtype(0), np.array(labels), "some", ("no", "yes"))
+
+
+@pytest.mark.parametrize("make", [molecules, rows, pictures])
+def test_inputs_are_the_same_under_any_label_and_in_any_order(make: Callable[[list[int]], Any]) -> None:
+    """Catches a record that hides from its pre-training twin, or gets fresh noise, behind another label."""
+    first, second = input_digests(make([0, 1, 0])), input_digests(make([1, 1, 0]).take(np.array([2, 0, 1])))
+    assert first.dtype == np.dtype("S16") and first[[2, 0, 1]].tolist() == second.tolist()
+    assert input_digests(make([0, 1, 0]).take(np.arange(0))).tolist() == []
+
+
+def test_labelled_molecules_are_found_among_unlabelled_ones() -> None:
+    labelled = molecules([0, 1], "OCC", "CCCl")
+    assert found_in(labelled, molecules()).tolist() == [True, False]
+    assert shared_inputs(labelled, molecules()) == 1
+
+
+def test_a_picture_is_the_same_in_bytes_and_in_numbers_from_zero_to_one() -> None:
+    """Catches noise that is drawn anew, and averaged away, by asking once as uint8 and once as float32."""
+    whole, numbers = pictures([0, 1, 0]), pictures([0, 0, 0], np.float32)
+    assert input_digests(whole).tolist() == input_digests(numbers).tolist()
+    between = replace(numbers, pixels=numbers.pixels * np.float32(0.999))
+    assert shared_inputs(between, whole) == 0 and len(set(input_digests(between))) == 3
+
+
+def test_labelled_records_of_a_class_that_names_no_input_are_refused() -> None:
+    """Catches labels that slip into a digest of inputs through a new class of records."""
+    with pytest.raises(TypeError, match="SimpleNamespace"):
+        input_digests(SimpleNamespace(labels=np.zeros(1)))
+
+
 def test_loaders_keep_their_promise() -> None:
     """Catches, with mypy, a loader whose result lacks a part that every loader has."""
     loaded: Loaded[TableRecords] = census.load()
     assert loaded.lines == len(loaded.records) + loaded.duplicates + len(loaded.invalid)
+
+
+@pytest.mark.slow
+def test_b3db_is_labelled_and_its_molecules_in_moses_are_found() -> None:
+    """Catches labelled molecules that hide from their unlabelled twins in the pre-training pool."""
+    labelled, pool = b3db.load().records, moses.load().records
+    assert labelled.classes == ("BBB-", "BBB+") and np.bincount(labelled.labels).min() > 2000
+    found = found_in(labelled, pool)
+    assert labelled.smiles[found].tolist() == [text for text in labelled.smiles if text in set(pool.smiles)]
+    assert found.sum() == shared_inputs(labelled, pool) == 5

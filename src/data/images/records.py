@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from src.data.digests import digests_of, first_of_each
-from src.data.records import check_labels, require_labels
+from src.data.records import check_labels, input_digests, require_labels
 from src.errors import InputError
 
 
@@ -87,6 +87,16 @@ class ImageRecords:
     def arrays(self) -> Self:
         """Return the records themselves: they are plain arrays already."""
         return self
+
+
+@input_digests.register
+def _(records: ImageRecords) -> np.ndarray:
+    """Digest the pixels as a network sees them: a level k of uint8 is the same as k / 255."""
+    if records.pixels.dtype == np.uint8:
+        return digests_of(records.pixels)
+    levels = np.rint(records.pixels * 255).clip(0, 255).astype(np.uint8)
+    whole = (levels / np.float32(255) == records.pixels).all(axis=(1, 2, 3))
+    return np.where(whole, digests_of(levels), digests_of(records.pixels))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from src.data.digests import as_digests
 from src.data.molecules.canonical import canonicalise
 from src.data.molecules.graphs import MoleculeGraphs, featurise_cached
-from src.data.records import check_labels
+from src.data.records import check_labels, input_digests
 from src.errors import InputError
 
 
@@ -82,6 +82,12 @@ class MoleculeRecords:
             return featurise_cached(self.smiles.tolist(), self.cache)
         graphs, rows = self._origin
         return graphs.take(rows)
+
+
+@input_digests.register
+def _(records: MoleculeRecords) -> np.ndarray:
+    """Digest the canonical SMILES, stereochemistry included: the graph's chirality and bond directions follow it."""
+    return replace(records, labels=None, classes=()).fingerprints()
 
 
 def as_texts(texts: Sequence[str | None]) -> np.ndarray:

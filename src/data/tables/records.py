@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from src.data.digests import digests_of, first_of_each
-from src.data.records import check_labels, require_labels
+from src.data.records import check_labels, input_digests, require_labels
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ class TableRecords:
     def arrays(self) -> Self:
         """Return the records themselves: they are plain arrays already."""
         return self
+
+
+@input_digests.register
+def _(records: TableRecords) -> np.ndarray:
+    """Digest the features; only sets with the same columns can share a row."""
+    return digests_of(records.features)
 
 
 @dataclass(frozen=True)
