@@ -64,6 +64,9 @@ def _check_group(group: str, options: Any, target: Any) -> None:
     for name, value in options.items():
         if name.startswith("_"):
             continue
+        if isinstance(value, Mapping) and "_target_" in value:  # a class of its own inside this group
+            _check_group(f"{group}.{name}", value, _imported(f"{group}.{name}._target_", value["_target_"]))
+            continue
         if name not in parameters and not open_ended:
             valid = sorted(parameters)
             raise InputError(f"{group}.{name}", value, f"no such key{_nearest(name, valid)}; one of {', '.join(valid)}")

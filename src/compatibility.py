@@ -9,6 +9,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from src.attacks.base import Attack
+from src.data.downstream import TransferData
 from src.data.records import Records
 from src.errors import InputError
 from src.game import Game
@@ -26,8 +27,16 @@ def check_rival(name: str, rival: Attack, game: Game) -> None:
 
 
 def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
-    """Refuse an attack on class probabilities or labels where the release gives none."""
-    if attack.access & {"probabilities", "labels"} and not recipe.supervised:
+    """Refuse an attack on class probabilities or labels where the release gives none, or none of the records' own."""
+    if attack.before_transfer and recipe.start is None:
+        raise InputError(
+            field, name, "meets the pre-trained models of a transfer; there is none, try objective=transfer"
+        )
+    met = recipe.start if attack.before_transfer and recipe.start else recipe
+    if attack.uses_true_labels and met.start is not None:
+        expected = "reads the answer at a record's own class, but this release answers with downstream classes"
+        raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
+    if attack.access & {"probabilities", "labels"} and not met.supervised:
         asked = " or ".join(sorted(attack.access))
         raise InputError(
             field, name, f"asks for {asked}, which this recipe does not release; try objective=classification"
@@ -45,30 +54,42 @@ def rivals_of(cfg: DictConfig, attack: Attack, records: Records) -> dict[str, At
     return {name: one for name, one in {**attack.rivals(), **others}.items() if records.kind in one.accepts}
 
 
-def require_compatible(attack: Attack, recipe: Recipe, records: Records) -> None:
+def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfer: TransferData | None = None) -> None:
     """Refuse, before anything is trained, options out of range and what makes no sense together."""
     choices, kind = HydraConfig.get().runtime.choices, records.kind
-    model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
-    for field, part in (("model", model), ("objective", objective)):
-        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
-        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
-        if kind not in accepted:
-            takes = " or ".join(sorted(accepted))
-            expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
-            raise InputError(field, choices[field], expected)
+    _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective")
+    if recipe.start is not None and transfer is not None:
+        _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining")
     if kind not in attack.accepts:
         kinds = " or ".join(sorted(attack.accepts))
         raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
-    if objective.supervised and len(getattr(records, "classes", ())) < 2:
-        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
-        raise InputError("dataset", choices["dataset"], expected)
-    augmentation = recipe.objective.get("augmentation", "none")
-    if augmentation != "none" and kind != "images":
-        raise InputError("objective.augmentation", augmentation, f"none: {records.source} holds {kind}, not pictures")
     for defense in recipe.defenses:
         if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
             asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
             expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
             raise InputError("defense", choices["defense"], expected)
-    recipe.check()
+    for part in (recipe.start, recipe):
+        if part is not None:
+            part.check()
     require_answers("attack", choices["attack"], attack, recipe)
+
+
+def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
+    """Refuse a model or objective that does not work on such records."""
+    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    objective_word = choices.get(group) or choices.get(f"objective@{group}")
+    model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
+    for field, word, part in (("model", choices["model"], model), (group, objective_word, objective)):
+        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
+        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        if kind not in accepted:
+            takes = " or ".join(sorted(accepted))
+            expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
+            raise InputError(field, word, expected)
+    if objective.supervised and len(getattr(records, "classes", ())) < 2:
+        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
+        chose = "dataset" if recipe.start is None else "downstream"
+        raise InputError(chose, choices[chose], expected)
+    augmentation = recipe.objective.get("augmentation", "none")
+    if augmentation != "none" and kind != "images":
+        raise InputError(f"{group}.augmentation", augmentation, f"none: {records.source} holds {kind}, not pictures")

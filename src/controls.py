@@ -36,9 +36,8 @@ class Untrained:
     def world(self, game: Game, attack: Attack) -> World:
         """Replace every victim by an untrained model."""
         seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
-        recipe, auxiliary = game.recipe, game.pools.auxiliary
-        releases = [recipe.untrained(auxiliary, seed) for seed in seeds]
-        return _world_of(releases, game, attack)
+        names = [f"untrained control {victim}" for victim in range(game.victims)]
+        return _world_of(game.recipe.untrained_many(game.pools.auxiliary, seeds, names), game, attack)
 
 
 class Disjoint:
@@ -87,6 +86,24 @@ class Chance:
         seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
         names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
         return _world_of(game.recipe.train_many(game.pools.challenge, rows, seeds, names), game, attack)
+
+
+class Shuffled:
+    """The target's own models, but each shadow model comes with the membership of other points.
+
+    One permutation of the points for all shadow models: counts, pairs and overlaps between models stay as they are.
+    """
+
+    def check(self, game: Game) -> None:
+        """Refuse a game without shadow models, in which there is nothing to shuffle."""
+        if game.models < 2:
+            raise InputError("controls", "shuffled", f"needs shadow models, victims={game.victims} gives none")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Permute the points of the membership rows."""
+        world = game.world(attack.access, attack.before_transfer)
+        order = generator(game.seed, "control/shuffled").permutation(len(world.knowledge.challenge))
+        return world.with_rows([rows[:, order] for _, rows in map(world.shadows, range(game.victims))])
 
 
 def _world_of(releases: Sequence[Release], game: Game, attack: Attack) -> World:

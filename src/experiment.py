@@ -18,12 +18,12 @@ from src.attacks.base import Attack
 from src.command_line import check_options
 from src.compatibility import check_rival, require_compatible, rivals_of
 from src.controls import Control
-from src.data.pools import PoolSizes, deal
-from src.data.seeds import checked_seed, derive
+from src.data.pools import PoolSizes
+from src.data.seeds import checked_seed
 from src.evaluation.score import checked_replicates, evaluate
 from src.evidence import Evidence
 from src.game import Game, World
-from src.owner import recipe_of, records_of
+from src.owner import pools_of, recipe_of, records_of, transfer_of
 from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
@@ -40,9 +40,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         replicates = checked_replicates(cfg.evaluation.replicates)
         records = job.timed("data", lambda: records_of(cfg, job))
         attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
-        recipe = attack.tamper(recipe_of(cfg, job, records)).protect(defense)  # the owner has the last word
-        require_compatible(attack, recipe, records)
-        pools = deal(records, PoolSizes(**cfg.pools), derive(seed, "pools"))
+        transfer = job.timed("data", lambda: transfer_of(cfg, records))
+        recipe = attack.tamper(recipe_of(cfg, job, records, transfer)).protect(defense)  # the owner has the last word
+        require_compatible(attack, recipe, records, transfer)
+        pools = pools_of(cfg, records, transfer)
+        recipe = recipe.replace(finetune=pools.finetune) if transfer else recipe
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
@@ -62,7 +64,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             world = job.timed("training", partial(control.world, game, attack))
             evidence[name] = _run(job, "controls", name, attack, world, costs)
         for name, rival in rivals.items():
-            evidence[name] = _run(job, "rivals", name, rival, game.world(rival.access), costs)
+            evidence[name] = _run(job, "rivals", name, rival, game.world(rival.access, rival.before_transfer), costs)
         truth = game.unseal()  # first and only opening
         names = tuple(name for name in ("zero_query", *controls) if evidence[name] is not None)
         scored = job.timed("evaluation", lambda: evaluate(evidence, truth, names, replicates, seed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -10,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 
 from src.data.pools import Pools
-from src.data.records import Records
 from src.data.seeds import derive, generator
 from src.errors import InputError
 from src.training.recipe import Recipe
@@ -75,6 +75,10 @@ class World:
     def with_releases(self, releases: tuple[Release, ...]) -> Self:
         """Return a world with other releases and the same shadows: for a control."""
         return replace(self, releases=releases)
+
+    def with_rows(self, rows: Sequence[np.ndarray]) -> Self:
+        """Return a world whose shadow models come with other membership rows, one table a victim: for a control."""
+        return replace(self, _shadows=tuple((one, row) for (one, _), row in zip(self._shadows, rows, strict=True)))
 
 
 class Game:
@@ -141,21 +145,34 @@ class Game:
         names += [f"shadow {model}" for model in range(self.victims, self.models)]
         return self.recipe.train_many(self.pools.challenge, self._members, seeds, names)
 
-    def world(self, access: frozenset[str]) -> World:
-        """Have the victims trained and show them under a threat model."""
-        budget = self.knowledge.query_budget
-        releases = tuple(release.restricted(access, budget) for release in self._releases[: self.victims])
-        return World(releases, self.knowledge, tuple(self._shadows(victim, access) for victim in range(self.victims)))
+    @cached_property
+    def _pretrained(self) -> list[Release]:
+        assert self.recipe.start is not None, "only a transfer has pre-trained models"
+        seeds = [derive(self.seed, "victim", model) for model in range(self.models)]
+        names = [f"{release.name} (pre-training)" for release in self._releases]
+        return self.recipe.start.train_many(self.pools.challenge, self._members, seeds, names)
+
+    def world(self, access: frozenset[str], before_transfer: bool = False) -> World:
+        """Have the victims trained and show them under a threat model.
+
+        before_transfer: show the pre-trained models, which no attacker sees, instead of those fine-tuned from them.
+        """
+        models, budget = self._pretrained if before_transfer else self._releases, self.knowledge.query_budget
+        releases = tuple(release.restricted(access, budget) for release in models[: self.victims])
+        shadows = tuple(self._shadows(victim, access, models) for victim in range(self.victims))
+        return World(releases, self.knowledge, shadows)
 
     def _shadows_of(self, victim: int) -> list[int]:
         telling = {victim, victim ^ 1} if self._paired else {victim}
         return [other for other in range(self.models) if other not in telling]
 
-    def _shadows(self, victim: int, access: frozenset[str]) -> tuple[tuple[Release, ...], np.ndarray]:
+    def _shadows(
+        self, victim: int, access: frozenset[str], models: Sequence[Release]
+    ) -> tuple[tuple[Release, ...], np.ndarray]:
         others = self._shadows_of(victim)
         rows = self._members[others][:, self._shown]  # a copy
         rows.setflags(write=False)
-        return tuple(self._releases[other].restricted(access) for other in others), rows
+        return tuple(models[other].restricted(access) for other in others), rows
 
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""
@@ -165,17 +182,33 @@ class Game:
         return Truth(attacked[:, self._shown], members, self.pools.disjoint)
 
     def utility(self) -> dict[str, float]:
-        """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own."""
-        test: Records = self.pools.test
-        if not len(test):
-            return {}
-        if not self.recipe.supervised:
-            return _mean([self.recipe.success(release, test) for release in self._releases])
-        points = self.pools.challenge
-        pairs = [(release.restricted(ANSWERS), row) for release, row in zip(self._releases, self._members, strict=True)]
-        tested = _mean([classified(release.probabilities(test), test.labels) for release, _ in pairs])  # type: ignore[attr-defined]
-        own = _mean([classified(release.probabilities(points)[row], points.labels[row]) for release, row in pairs])
-        return tested | {f"train_{name}": value for name, value in own.items()}
+        """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own.
+
+        In a transfer it is the downstream task; what was pre-trained is measured under `pretrained_…`.
+        """
+        rows, start = self._members[: self.victims], self.recipe.start
+        if start is None:
+            return success(self.recipe, self._releases, self.pools.challenge, rows, self.pools.test)
+        seeds = [derive(self.seed, "victim", victim) for victim in range(self.victims)]
+        drawn = np.stack([self.recipe.finetuning_row(seed) for seed in seeds])
+        first = success(start, self._pretrained, self.pools.challenge, rows, self.pools.test)
+        return success(self.recipe, self._releases, self.pools.finetune, drawn, self.pools.finetune_test) | {
+            f"pretrained_{name}": value for name, value in first.items()
+        }
+
+
+def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.ndarray, test: Any) -> dict[str, float]:
+    """Average over models how well a recipe's task is learned: rows (models, records) say what each learned from."""
+    if not len(test):
+        return {}
+    few = releases[: len(rows)]
+    if not recipe.supervised:
+        return _mean([recipe.success(release, test) for release in few])
+    open_ones = [release.restricted(ANSWERS) for release in few]
+    tested = _mean([classified(release.probabilities(test), test.labels) for release in open_ones])
+    pairs = zip(open_ones, rows, strict=True)
+    own = _mean([classified(release.probabilities(pool)[row], pool.labels[row]) for release, row in pairs])
+    return tested | {f"train_{name}": value for name, value in own.items()}
 
 
 def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -14,12 +14,15 @@ class Attack:
     """Base of all attacks and rivals.
 
     access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
-    the kind of its evidence.
+    the kind of its evidence; uses_true_labels: reads the answer at a record's own class, which a model fine-tuned on
+    other classes does not have; before_transfer: meets the pre-trained models themselves, the most there is to find.
     """
 
     access: ClassVar[frozenset[str]]
     accepts: ClassVar[frozenset[str]]
     hands_over: ClassVar[type] = MembershipScores
+    uses_true_labels: ClassVar[bool] = False
+    before_transfer: ClassVar[bool] = False
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""

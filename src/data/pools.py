@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,6 +26,7 @@ class PoolSizes:
     test: int = 0
     population: int = 0
     finetune: int = 0
+    finetune_test: int = 0
     public: int = 0
 
     def __post_init__(self) -> None:
@@ -42,7 +44,8 @@ class Pools(Generic[R]):
 
     challenge: from which each victim's members are drawn, the rest are its non-members; auxiliary: the
     attacker's own; disjoint: what the `disjoint` control is trained on; test: the owner's held-out records;
-    population: for shadows and reference points; finetune: downstream training; public: known to all.
+    population: for shadows and reference points; finetune, finetune_test: the downstream task's, to train on and to
+    test on; public: known to all.
     """
 
     challenge: R
@@ -52,6 +55,7 @@ class Pools(Generic[R]):
     test: R
     population: R
     finetune: R
+    finetune_test: R
     public: R
     source: str
     available: int
@@ -68,21 +72,33 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     Raises InputError where a record is there twice, since it could come to lie in two pools, and, naming the
     pools, where there are too few records.
     """
-    wanted = {
-        "challenge": sizes.members + sizes.non_members,
-        **{name: size for name, size in vars(sizes).items() if name not in ("members", "non_members")},
-    }
+    sides = {"challenge": sizes.members + sizes.non_members}
+    others = {name: size for name, size in vars(sizes).items() if name not in ("members", "non_members")}
+    dealt = split(records, sides | others, seed, asked=vars(sizes))
+    return Pools(**dealt, members=sizes.members, source=records.source, available=len(records))
+
+
+def split(
+    records: R,
+    wanted: Mapping[str, int],
+    seed: int,
+    field: str = "dataset",
+    asked: Mapping[str, int] | None = None,
+) -> dict[str, R]:
+    """Shuffle with `seed` and cut into parts of the sizes wanted, by name; equal seeds and sizes cut alike.
+
+    Raises InputError as `deal` does; field: what chose the records; asked: the sizes as the user knows them.
+    """
     if sum(wanted.values()) > len(records):
-        asked = " + ".join(f"{name} {size}" for name, size in vars(sizes).items() if size)
+        named = " + ".join(f"{name} {size}" for name, size in (asked or wanted).items() if size)
         raise InputError(
             "pools",
             sum(wanted.values()),
-            f"records asked for ({asked}), but {records.source} has {len(records)}; ask for fewer",
+            f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer",
         )
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
-        raise InputError("dataset", records.source, expected)
+        raise InputError(field, records.source, expected)
     order = np.random.default_rng(seed).permutation(len(records))[: sum(wanted.values())]
     parts = np.split(order, np.cumsum(list(wanted.values()))[:-1])
-    dealt = {name: records.take(rows) for name, rows in zip(wanted, parts, strict=True)}
-    return Pools(**dealt, members=sizes.members, source=records.source, available=len(records))
+    return {name: records.take(rows) for name, rows in zip(wanted, parts, strict=True)}

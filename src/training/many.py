@@ -55,6 +55,25 @@ class Tensors(NamedTuple):
         return FleetData(*self, np.stack([order.rows for order in orders]), tuple(order.seed for order in orders))
 
 
+class Features(NamedTuple):
+    """A pool as each model's pre-trained backbone sees it: a fleet of heads takes these features as its records."""
+
+    pool: Any
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet, every model with records of its own; the store keeps a parent's features."""
+        parents = [order.parent for order in orders if order.parent is not None]
+        features = [one.embeddings(self.pool)[order.rows] for one, order in zip(parents, orders, strict=True)]
+        rows = np.concatenate([order.rows for order in orders])
+        return FleetData(
+            torch.from_numpy(np.concatenate(features)),
+            torch.from_numpy(np.ascontiguousarray(self.pool.labels[rows])),
+            self.pool.fingerprints()[rows],
+            np.arange(len(rows)).reshape(len(orders), -1),
+            tuple(order.seed for order in orders),
+        )
+
+
 def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
     """Train what the store lacks of `orders`, in chunks that fit into memory; returns the key of each model's entry."""
     keys = [key_of(order.document) for order in orders]
@@ -64,7 +83,7 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     if not missing:
         return keys
     log.info(recipe.store.explain_miss("release", missing[0].document))
-    shared = _tensors(pool)
+    shared = Features(pool) if recipe.features_are_fixed else _tensors(pool)
     jobs = []
     lacking = {order.name for order in missing}
     for _, group in groupby(sorted(orders, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
@@ -97,7 +116,7 @@ class Chunk:
         orders = [replace(order, parent=self.recipe.parent_elsewhere(order.parent)) for order in self.orders]
         return replace(self, recipe=self.recipe.detached(), orders=orders)
 
-    def __call__(self, shared: Tensors) -> str:
+    def __call__(self, shared: Tensors | Features) -> str:
         """Train them, or go on where an interrupted run stopped, and put each into the store."""
         self._require_same_device()
         key, store = key_of({"fleet": [key_of(order.document) for order in self.orders]}), self.recipe.store
@@ -108,16 +127,18 @@ class Chunk:
         gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
         return key
 
-    def _train(self, shared: Tensors, partial: Path) -> None:
+    def _train(self, shared: Tensors | Features, partial: Path) -> None:
         recipe = self.recipe
-        objectives, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
-        fleet = Fleet(objectives, data, self._way(objectives, data))
+        whole, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
+        trained = _trained_parts(whole)
+        fleet = Fleet(trained, data, self._way(trained, data))
         name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
         seed = derive(self.orders[0].seed, "fleet")
         fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints=4)
         curve = (partial / "curve.csv").read_text()
         for k, order in enumerate(self.orders):
-            write = functools.partial(recipe.write, state=fleet.state_of(k), curve=curve)
+            state = whole[k].state_dict() | fleet.state_of(k)
+            write = functools.partial(recipe.write, state=state, curve=curve)
             recipe.store.add("release", order.document, write)
 
     def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
@@ -160,10 +181,16 @@ class Single:
         return self.recipe.trained_entry(pool, self.rows, self.seed, self.name, self.parent).name
 
 
-def _size(recipe: Recipe, shared: Tensors, orders: Sequence[Order]) -> int:
+def _trained_parts(objectives: Sequence[Any]) -> list[Any]:
+    """Return what a fleet trains of the objectives: on fixed features the heads."""
+    return [one.on_features() if one.features_are_fixed else one for one in objectives]
+
+
+def _size(recipe: Recipe, shared: Tensors | Features, orders: Sequence[Order]) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
-    fitting = chunk_size(recipe.objective_for(first[0]), shared.tables(first), recipe.trainer.device_type)
+    (trained,) = _trained_parts([recipe.objective_for(first[0])])
+    fitting = chunk_size(trained, shared.tables(first), recipe.trainer.device_type)
     return min(fitting, -(-len(orders) // recipe.executor.at_once))
 
 

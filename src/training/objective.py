@@ -43,12 +43,14 @@ class Objective(LightningModule):
     InputError for an option out of range.
 
     accepts: kinds of data; supervised: batches are LabelledBatch; stackable: forward is made of tensor operations
-    that torch.func.vmap can run for many models at once, on records that are plain tensors.
+    that torch.func.vmap can run for many models at once, on records that are plain tensors; features_are_fixed: all
+    that is trained takes a record's features, which no training changes (src.training.transfer).
     """
 
     accepts: str | frozenset[str] = "molecules"
     supervised: ClassVar[bool] = False
     stackable: ClassVar[bool] = False
+    features_are_fixed: ClassVar[bool] = False
 
     def __init__(
         self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from src.data.records import Records
-from src.data.seeds import derive
+from src.data.seeds import derive, generator
 from src.training.batches import evaluation_batches, make_batch, training_loader
 from src.training.defense import Defense
 from src.training.executor import Local, Ray
@@ -35,8 +35,9 @@ class Recipe:
     """A model, an objective and the defences around them; training it on records gives a Release.
 
     model, objective: resolved configurations with `_target_`; start: pre-train with that recipe first, on the
-    rows given, then go on here on `finetune`; added_code: malicious training code (Attack.tamper), which runs
-    before any defence; defenses: the owner's, in order.
+    rows given, then go on here on a `finetune_share` of `finetune`, drawn by each model's seed; initial_seed: of the
+    initial weights of all models, None = each has its own; added_code: malicious training code (Attack.tamper),
+    which runs before any defence; defenses: the owner's, in order.
     """
 
     model: Mapping[str, Any]
@@ -47,6 +48,8 @@ class Recipe:
     on_epoch: Curve | None = field(default=None, compare=False)
     start: Recipe | None = None
     finetune: Records | None = field(default=None, compare=False)
+    finetune_share: float = 1.0
+    initial_seed: int | None = None
     added_code: tuple[Defense, ...] = ()
     defenses: tuple[Defense, ...] = ()
 
@@ -62,8 +65,7 @@ class Recipe:
         """Train on pool[rows], or find the result in the store: equal sets of records give equal weights."""
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
         if parent is not None:
-            pool = self._finetuning_records()
-            rows = np.arange(len(pool))
+            pool, rows = self._finetuning_records(), np.flatnonzero(self.finetuning_row(seed))
         return self._released_from(self.trained_entry(pool, rows, seed, name, parent), seed, name)
 
     def train_many(
@@ -75,11 +77,34 @@ class Recipe:
         under DDP, one by one.
         """
         names = names or [f"model {place + 1} of {len(seeds)}" for place in range(len(seeds))]
-        parents: list[Release | None] = [None] * len(seeds)
         if self.start:
-            parents = [*self.start.train_many(pool, memberships, seeds, [f"{name} (pre-training)" for name in names])]
-            pool = self._finetuning_records()
-            memberships = np.ones((len(seeds), len(pool)), bool)
+            first = [f"{name} (pre-training)" for name in names]
+            return self.go_on(self.start.train_many(pool, memberships, seeds, first), seeds, names)
+        return self._train_all(pool, memberships, seeds, names, [None] * len(seeds))
+
+    def go_on(self, parents: Sequence[Release], seeds: Sequence[int], names: Sequence[str]) -> list[Release]:
+        """Fine-tune each of the models that `start` released, on its own draw of the fine-tuning records."""
+        rows = np.stack([self.finetuning_row(seed) for seed in seeds])
+        return self._train_all(self._finetuning_records(), rows, seeds, names, parents)
+
+    def finetuning_row(self, seed: int) -> np.ndarray:
+        """Say which fine-tuning records the model of this seed gets: (records,) bool."""
+        number = len(self._finetuning_records())
+        row = np.zeros(number, bool)
+        chosen = generator(seed, "fine-tuning records").choice(
+            number, round(self.finetune_share * number), replace=False
+        )
+        row[chosen] = True
+        return row
+
+    def _train_all(
+        self,
+        pool: Records,
+        memberships: np.ndarray,
+        seeds: Sequence[int],
+        names: Sequence[str],
+        parents: Sequence[Release | None],
+    ) -> list[Release]:
         runs = list(zip(memberships, seeds, names, parents, strict=True))
         if len(runs) > 1 and self._can_be_stacked():
             fingerprints = pool.fingerprints()
@@ -102,10 +127,23 @@ class Recipe:
         folder = self.store.root.resolve() / "release" / parent.entry
         return self.start.detached()._released_from(folder, 0, parent.name)
 
+    def untrained_many(self, records: Records, seeds: Sequence[int], names: Sequence[str]) -> list[Release]:
+        """Release models without what membership is asked of: never trained, or fine-tuned from an untrained start."""
+        if self.start is None:
+            return [self.untrained(records, seed) for seed in seeds]
+        return self.go_on([self.start.untrained(records, seed) for seed in seeds], seeds, names)
+
     def untrained(self, records: Records, seed: int) -> Release:
         """Release initial weights, BatchNorm statistics averaged over `records`: the architecture and nothing else."""
-        objective = self._objective(seed, None)
         records = training_records(records, (), seed)
+        document = {**self._document(records.fingerprints(), seed, None), "untrained": True}
+        folder, _ = self.store.find_or_make(
+            "release", document, lambda entry, _: self.write(entry, self._untrained(records, seed).state_dict(), "")
+        )
+        return self._released_from(folder, seed, "untrained")
+
+    def _untrained(self, records: Records, seed: int) -> Objective:
+        objective = self._objective(seed, None)
         norms = [module for module in objective.model.modules() if isinstance(module, _BatchNorm)]
         for norm in norms:
             norm.momentum = None  # plain average over all batches
@@ -114,8 +152,7 @@ class Recipe:
         with torch.no_grad(), seeded(derive(seed, "dropout")):
             for rows in np.array_split(np.arange(len(records)), max(1, len(records) // objective.batch_size)):
                 objective.model.train()(make_batch(arrays, rows))
-        document = {"untrained": self._document(records.fingerprints(), seed, None)}
-        return self._released(lambda: objective.model, key_of(document), "", "untrained")
+        return objective
 
     def success(self, release: Release, records: Records) -> dict[str, float]:
         """Measure the owner's own task on records: the released model with the trained heads of the store."""
@@ -138,6 +175,11 @@ class Recipe:
     def check(self) -> None:
         """Refuse, by InputError, options of model, objective and training code that are out of range."""
         self._objective(0, None)
+
+    @cached_property
+    def features_are_fixed(self) -> bool:
+        """Say whether models are trained on features that a pre-trained backbone computes once."""
+        return self.start is not None and self._objective(0, None).features_are_fixed
 
     @property
     def supervised(self) -> bool:
@@ -196,7 +238,8 @@ class Recipe:
         return (*self.added_code, *self.defenses)
 
     def _objective(self, seed: int, parent: Release | None) -> Objective:
-        objective = initial_objective(self.model, self.objective, seed, parent.weights() if parent else None)
+        weights_from = seed if self.initial_seed is None else self.initial_seed
+        objective = initial_objective(self.model, self.objective, weights_from, parent.weights() if parent else None)
         objective.loss_code = [code for code in self._stages if code.stage == "training"]
         for code in objective.loss_code:
             code.prepare(objective)
@@ -236,7 +279,9 @@ class Recipe:
         # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
         started = [code.document() for code in self.start._stages if code.stage == "model"] if self.start else []
         named = (self.model, self.objective, *changing, *started)
-        quick = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
+        quick: dict[str, Any] = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
+        if self.initial_seed is not None:
+            quick["initial_seed"] = self.initial_seed
         return {
             **quick,
             "model": dict(self.model),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from src.errors import InputError
+from src.models.backbone import Backbone, Classifier
 from src.training.classification import Classification
 
 TUNED = ("head", "last_k", "all")
@@ -64,7 +66,7 @@ class Transfer(Classification):
         if tune == "last_k" and last_k > len(blocks):
             expected = f"at most {len(blocks)}, the blocks of this backbone; tune=all trains them all"
             raise InputError("objective.last_k", last_k, expected)
-        self.tune, self.last_k, self.batch_norm = tune, last_k, batch_norm
+        self.tune, self.last_k, self._moves = tune, last_k, batch_norm == "moving"
         if tune != "all":
             self.model.backbone.requires_grad_(False)
             for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():
@@ -81,14 +83,52 @@ class Transfer(Classification):
             )
         self.model.backbone.load_state_dict({name: torch.from_numpy(of_backbone[name]) for name in own})
 
+    @property
+    def features_are_fixed(self) -> bool:  # type: ignore[override]
+        """Say whether a record's features are the same in every epoch: then they need computing once only."""
+        norms = any(isinstance(module, _BatchNorm) for module in self.model.backbone.modules())
+        drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.model.backbone.modules())
+        return self.tune == "head" and self.augmentation == "none" and not drops and not (norms and self._moves)
+
+    @property
+    def stackable(self) -> bool:  # type: ignore[override]
+        """Say whether many models can be trained in one step: on fixed features those of graphs too."""
+        return self.features_are_fixed or self.model.accepts != "molecules"
+
+    def on_features(self) -> Transfer:
+        """Return the same objective with the head alone, which takes the backbone's features as records."""
+        alone = copy.copy(self)
+        alone._modules = {**self._modules, "model": Classifier(Features(self.model.output_width), 2)}
+        alone.model.head = self.model.head
+        return alone
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training, but for the backbone's BatchNorm where its statistics are frozen."""
         super().train(mode)
-        if mode and self.batch_norm == "frozen":
+        if mode and not self._moves:
             for module in self.model.backbone.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+
+class Features(Backbone):
+    """The identity on features that were computed before: (records, width) -> the same."""
+
+    accepts = frozenset({"images", "table", "molecules"})
+
+    def __init__(self, width: int) -> None:
+        super().__init__((width,))
+        self.output_width = width
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return nothing: there is no parameter."""
+        return []
+
+    def forward(self, records: Tensor) -> Tensor:
+        """Hand on what is given."""
+        return records
 
 
 def _is_backbone(name: str) -> bool:

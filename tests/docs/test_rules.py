@@ -19,6 +19,7 @@ FROM_ELSEWHERE = {  # arguments that the experiment hands over
     "trainer": {"fast_dev_run", "profiler"},
     "logger": {"folder", "name", "settings"},
 }
+BESIDE = {"objective": {"pretraining"}}  # parts of a group that are built by themselves
 
 
 def name_of(file: Path) -> str:
@@ -28,14 +29,23 @@ def name_of(file: Path) -> str:
 def options(file: Path) -> dict:
     """The part of a file that is one class's options; an attack's file holds it under `attack`."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return document["attack"] if file in ATTACKS else document
+    return document["attack"] if file in ATTACKS else with_parts(document)
+
+
+def with_parts(document: dict | None) -> dict:
+    """Put a part that comes from another group (`- /dataset@dataset: digits`) where it will stand."""
+    own = dict(document or {})
+    words = [key for entry in own.pop("defaults", []) if isinstance(entry, dict) for key in entry]
+    return {word.partition("@")[2]: {} for word in words if "@" in word} | own
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if "_target_" in (options(file) or {})], ids=name_of)
 def test_options_mirror_the_constructor_one_to_one(file: Path) -> None:
     given = options(file)
     parameters = set(inspect.signature(get_object(given["_target_"])).parameters)
-    assert set(given) - {"_target_"} == parameters - FROM_ELSEWHERE.get(file.parent.name, set())
+    assert set(given) - {"_target_", *BESIDE.get(file.parent.name, ())} == parameters - FROM_ELSEWHERE.get(
+        file.parent.name, set()
+    )
 
 
 @pytest.mark.parametrize("file", ATTACKS, ids=name_of)
