@@ -26,12 +26,15 @@ def check_rival(name: str, rival: Attack, game: Game) -> None:
 
 
 def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
-    """Refuse an attack on class probabilities or labels where the release gives none."""
+    """Refuse an attack on class probabilities or labels where the release gives none, or none of a record's class."""
     if attack.access & {"probabilities", "labels"} and not recipe.supervised:
         asked = " or ".join(sorted(attack.access))
         raise InputError(
             field, name, f"asks for {asked}, which this recipe does not release; try objective=classification"
         )
+    if attack.uses_true_labels and recipe.start is not None:
+        expected = "looks up each record's own class, which a fine-tuned model does not know; try vector_lira or tmi"
+        raise InputError(field, name, expected)
 
 
 def rivals_of(cfg: DictConfig, attack: Attack, records: Records) -> dict[str, Attack]:

@@ -14,12 +14,14 @@ class Attack:
     """Base of all attacks and rivals.
 
     access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
-    the kind of its evidence.
+    the kind of its evidence; uses_true_labels: it looks up the challenge points' own classes in the answers, so the
+    release must know these classes, which a fine-tuned model does not.
     """
 
     access: ClassVar[frozenset[str]]
     accepts: ClassVar[frozenset[str]]
     hands_over: ClassVar[type] = MembershipScores
+    uses_true_labels: ClassVar[bool] = False
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.attacks.tmi.metaclassifiers import Metaclassifiers, Training, membership_odds, row_orders, signs
+from src.attacks.tmi.metaclassifiers import Metaclassifiers, Training, row_orders, signs, train
 from src.errors import InputError
 
 NETWORKS, ROWS, WIDTH = 5, 150, 4  # the last batch of an epoch is smaller than the others
@@ -93,11 +93,11 @@ def test_units_are_dropped_independently_at_the_rate_asked_for(dropout: float) -
 def test_networks_are_the_same_in_however_many_threads() -> None:
     """Catches random numbers that depend on which thread comes first."""
     features, members = learned_from(networks=150, rows=64)
-    arrays = features.numpy(), members.numpy(), features.numpy()[:, :3]
     threads, found = torch.get_num_threads(), []
     for number in (1, 2):
         torch.set_num_threads(number)
-        found.append(membership_odds(*arrays, replace(SHORT, epochs=2), seed=0))
+        trained = train(features.numpy(), members.numpy(), replace(SHORT, epochs=2), seed=0)
+        found.append(trained.log_odds(features.numpy()[:, :3]))
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(*found)
     assert len(np.unique(found[0][:, 0])) == 150

@@ -61,28 +61,38 @@ class Training:
             raise InputError("attack.weight_decay", self.weight_decay, "from 0")
 
 
-def membership_odds(
-    features: np.ndarray, members: np.ndarray, queries: np.ndarray, options: Training, seed: int, device: str = "cpu"
-) -> np.ndarray:
-    """Train one network a point and return its log-odds of membership for each query: (points, queries).
+@dataclass(frozen=True)
+class Trained:
+    """One trained network a point, in chunks of neighbouring points."""
 
-    features: (points, rows, width) float32; members: (points, rows) bool; queries: (points, queries, width). All points
-    share the order of their rows in each epoch; initial weights and dropout are each network's own.
+    chunks: tuple[Metaclassifiers, ...]
+
+    @torch.inference_mode()
+    def log_odds(self, queries: np.ndarray) -> np.ndarray:
+        """Judge each point's queries by its own network: (points, queries, width) -> (points, queries)."""
+        ends = np.cumsum([len(chunk.parameters) for chunk in self.chunks])[:-1]
+        parts = zip(self.chunks, np.split(queries, ends), strict=True)
+        return np.concatenate([chunk.log_odds(torch.from_numpy(part)).cpu().numpy() for chunk, part in parts])
+
+
+def train(features: np.ndarray, members: np.ndarray, options: Training, seed: int, device: str = "cpu") -> Trained:
+    """Train one network a point on its rows: features (points, rows, width) float32, members (points, rows) bool.
+
+    All points share the order of their rows in each epoch; initial weights and dropout are each network's own. On a
+    CPU as many chunks are trained at a time as torch has threads; how many that are changes no result.
     """
-    size = CHUNK.get(device, LARGE_CHUNK)
+    size, width = CHUNK.get(device, LARGE_CHUNK), features.shape[2]
     orders = row_orders(features.shape[1], options.epochs, seed)
 
     @torch.inference_mode()
-    def odds(start: int) -> np.ndarray:
-        part = slice(start, start + size)
-        rows, truth, asked = (torch.from_numpy(array[part]) for array in (features, members, queries))
-        networks = Metaclassifiers(len(rows), rows.shape[2], options, derive(seed, "networks", start), device)
+    def chunk(start: int) -> Metaclassifiers:
+        rows, truth = (torch.from_numpy(array[start : start + size]) for array in (features, members))
+        networks = Metaclassifiers(len(rows), width, options, derive(seed, "networks", start), device)
         networks.fit(rows, truth, orders)
-        return networks.log_odds(asked).cpu().numpy()
+        return networks
 
-    workers = torch.get_num_threads() if device == "cpu" else 1
-    with one_thread(), ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(odds, range(0, len(features), size))))
+    with one_thread() as threads, ThreadPoolExecutor(threads if device == "cpu" else 1) as pool:
+        return Trained(tuple(pool.map(chunk, range(0, len(features), size))))
 
 
 def row_orders(rows: int, epochs: int, seed: int) -> np.ndarray:
