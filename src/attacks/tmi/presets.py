@@ -34,7 +34,7 @@ class Settings(Training):
             require_whole("attack.top_k", self.top_k)
 
 
-PRESETS = {"released_code": Settings(), "standardised": Settings(features="standardised", epochs=60)}
+PRESETS = {"released_code": Settings(), "standardised": Settings(features="standardised", epochs=40)}
 
 
 def settings_of(preset: str, **options: Any) -> Settings:
