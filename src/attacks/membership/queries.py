@@ -98,4 +98,5 @@ def randomly_changed(records: ImageRecords, number: int, seed: int, keep_first: 
     padded = np.pad(both, ((0, 0), (0, 0), (0, 0), *((step, step) for step in most)), mode="reflect")
     crops = sliding_window_view(padded, sides, axis=(3, 4))  # (flip, record, channel, down, across, height, width)
     changed = crops[flips, np.arange(len(records)), :, down, across]
-    return replace(records, pixels=changed.reshape(-1, *pixels.shape[1:]), labels=np.tile(records.labels, number))
+    repeated = records.take(np.tile(np.arange(len(records)), number))
+    return replace(repeated, pixels=changed.reshape(-1, *pixels.shape[1:]))
