@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
         for control in controls.values():
             control.check(game)
-        rivals = rivals_of(cfg, attack, records)
+        rivals = rivals_of(cfg, attack, records, recipe)
         job.timed("preparation", lambda: attack.check(game.knowledge))
         for name, rival in rivals.items():
             check_rival(name, rival, game)

@@ -15,6 +15,9 @@ from src.attacks.membership.rmia import RMIA
 from src.attacks.membership.shadow_attack import ShadowAttack
 from src.attacks.membership.shadow_classifier import ShadowClassifier
 from src.attacks.membership.threshold import Threshold
+from src.attacks.membership.vector_lira import VectorLiRA
+from src.attacks.tmi.adapted_lira import AdaptedLiRA
+from src.attacks.tmi.attack import TMI
 from src.data.closed_form import canaries, gaussian_mean
 from src.data.pools import PoolSizes, deal
 from src.data.tables.records import TableRecords
@@ -49,6 +52,13 @@ ATTACKS: Mapping[str, ShadowAttack] = {
     "largest": Threshold("largest"),
     "gap": Threshold("gap"),
     "shadow_classifier": ShadowClassifier(shadows=5, epochs=60),
+    "vector_lira": VectorLiRA(),
+    "vector_lira_global": VectorLiRA(variance="global"),
+    "adapted_lira": AdaptedLiRA(),
+    "adapted_lira_fixed": AdaptedLiRA(covariance="fixed"),
+    "rmia_argmax": RMIA(label="argmax"),
+    "tmi": TMI(),
+    "tmi_standardised": TMI("standardised", epochs=20),
 }
 
 

@@ -111,7 +111,7 @@ def assert_reached(played: Played, attack: str, expected: Mapping[str, float]) -
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("attack", ["lira_fixed", "lira_global"])
+@pytest.mark.parametrize("attack", ["lira_fixed", "lira_global", "vector_lira_global", "adapted_lira_fixed"])
 def test_lira_reaches_the_optimum_less_the_cost_of_estimated_means(
     played: Mapping[str, Played], world: str, attack: str
 ) -> None:
@@ -133,12 +133,13 @@ def test_the_intervals_of_lira_with_many_shadows_cover_the_optimum(
 
 
 @pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("attack", ["lira", "vector_lira"])
 def test_lira_with_a_variance_a_point_reaches_what_estimated_variances_leave(
-    played: Mapping[str, Played], world: str
+    played: Mapping[str, Played], world: str, attack: str
 ) -> None:
     """Catches a variance that is wrong, of the target's own values, or of the wrong side."""
     typical = float(np.median(separations(world, played[world].game)))
-    assert_reached(played[world], "lira", one_variance_a_point(typical, SHADOWS))
+    assert_reached(played[world], attack, one_variance_a_point(typical, SHADOWS))
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -44,6 +44,14 @@ def likelihood_ratio(
     return (densities[0] - densities[1]).mean(-1)
 
 
+def full_likelihood_ratio(target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Compare the target's φ with Gaussians over all queries of a point together: (points,).
+
+    Λ = log N(φ; μ_in, Σ_in) − log N(φ; μ_out, Σ_out), full covariances; shapes as in `likelihood_ratio`.
+    """
+    return _log_normal(target, *_moments(shadows, rows)) - _log_normal(target, *_moments(shadows, ~rows))
+
+
 @dataclass(frozen=True)
 class Side:
     """What the shadows on one side of a point's membership say about it.
@@ -106,6 +114,26 @@ def _median(shadows: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 def _log_density(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
     return -np.square((values - centre) / spread) / 2 - np.log(spread)
+
+
+def _moments(shadows: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (points, queries) and unbiased covariance (points, queries, queries) of one side; NaN where it is empty."""
+    weight = side.T[..., None].astype(np.float64)
+    values, number = shadows.swapaxes(0, 1), weight.sum(1)
+    mean = np.divide((weight * values).sum(1), number, out=np.full(values[:, 0].shape, np.nan), where=number > 0)
+    residual = weight * (values - mean[:, None])
+    return mean, residual.swapaxes(1, 2) @ residual / np.maximum(number - 1, 1)[..., None]
+
+
+def _log_normal(values: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Log-density (points,); along directions in which the covariance is 0, as scipy cuts them, none is counted."""
+    known = np.isfinite(mean).all(1)
+    variances, axes = np.linalg.eigh(np.where(known[:, None, None], covariance, 0))
+    kept = variances > 1e6 * np.finfo(float).eps * np.abs(variances).max(1, keepdims=True)
+    along = np.einsum("pq,pqk->pk", values - mean, axes)
+    variances = np.where(kept, variances, 1)
+    terms = np.where(kept, np.square(along) / variances + np.log(2 * np.pi * variances), 0)
+    return np.where(known, -terms.sum(1) / 2, np.nan)
 
 
 def _negative_log_tail(standardised: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from src.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio
 from src.attacks.membership.queries import check_augmentation, queries
-from src.attacks.membership.shadow_attack import ShadowAttack, true_labels
+from src.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from src.attacks.membership.signals import scaled_logit
 from src.errors import InputError
 from src.game import Knowledge
@@ -19,6 +19,8 @@ class LiRA(ShadowAttack):
     online: uses shadows of both kinds, else only those without the point; variance, centre: see `gaussians`;
     augmentation: none | flip | shift | shift_flip, how each point is changed for further queries.
     """
+
+    uses_true_labels = True
 
     def __init__(
         self,
@@ -38,10 +40,7 @@ class LiRA(ShadowAttack):
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows, and changes of what is no picture."""
         super().check(knowledge)
-        needed = knowledge.fewest if self.online else knowledge.fewest[1:]
-        if min(needed) < 1:
-            why = "some point is in all or none of a victim's; give more, or pools.non_members=${pools.members}"
-            raise InputError("victims", knowledge.victims, f"LiRA needs shadows with and without each point: {why}")
+        require_sides(self, knowledge, knowledge.fewest if self.online else knowledge.fewest[1:])
         check_augmentation("attack.augmentation", self.augmentation, knowledge.challenge)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:

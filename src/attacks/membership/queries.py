@@ -1,16 +1,23 @@
-"""The same point asked several times, changed as training would have changed it (LiRA, section VI-B)."""
+"""The same point asked several times, changed as training would have changed it (LiRA, section VI-B; TMI's code)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from src.data.images.records import ImageRecords
 from src.data.records import Records
+from src.data.seeds import derive, generator
 from src.errors import InputError
+from src.game import Knowledge
+from src.training.augmentation import SHIFT
+from src.training.objective import require_whole
+from src.training.release import Release
 
 STEPS = {"none": ((0, 0),), "shift": ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))}
 AUGMENTATIONS = {
@@ -19,6 +26,9 @@ AUGMENTATIONS = {
     "shift": ("shift", False),
     "shift_flip": ("shift", True),
 }
+
+
+DRAWN = ("per_model", "once")
 
 
 def check_augmentation(field: str, augmentation: Any, records: Records) -> None:
@@ -46,3 +56,47 @@ def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.nd
     height, width = pixels.shape[2:]
     down, right = 1 - step[0], 1 - step[1]
     return np.ascontiguousarray(padded[:, :, down : down + height, right : right + width])
+
+
+def check_draws(number: Any, drawn: Any) -> None:
+    """Refuse, by InputError, a number of random queries and a way to draw them that there are not."""
+    require_whole("attack.queries", number)
+    if drawn not in DRAWN:
+        raise InputError("attack.drawn", drawn, f"one of {', '.join(DRAWN)}")
+
+
+def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: str) -> np.ndarray:
+    """Ask a release for every challenge point changed at random: probabilities (points, queries, classes).
+
+    x_a = crop(flip(x)), a = 1 … number, for pictures; x_1 = x, one query, for anything else. drawn: per_model, every
+    model is asked other changes and no picture as it is (TMI's code); once, all are asked the same, the first of them
+    the picture itself.
+    """
+    challenge = knowledge.challenge
+    if isinstance(challenge, ImageRecords):
+        once = drawn == "once"
+        seed = derive(knowledge.seed, "queries" if once else f"queries of {release.key}")
+        challenge = randomly_changed(challenge, number, seed, keep_first=once)
+    answers = release.probabilities(challenge)
+    return np.ascontiguousarray(answers.reshape(-1, len(knowledge.challenge), answers.shape[1]).swapaxes(0, 1))
+
+
+@lru_cache(maxsize=1)  # where all models are asked the same
+def randomly_changed(records: ImageRecords, number: int, seed: int, keep_first: bool = False) -> ImageRecords:
+    """Flip each picture with probability 1/2 and crop it from its reflected surroundings: `number` times all of them.
+
+    The crop moves by up to 1/8 of the side each way: 4 pixels of 32, as in TMI's code. keep_first: the first of
+    each picture's changes is none.
+    """
+    pixels, rng, shape = records.pixels, generator(seed, "changes"), (number, len(records))
+    sides = pixels.shape[2:]
+    most = [max(1, side // SHIFT) for side in sides]
+    flips, (down, across) = rng.integers(2, size=shape), (rng.integers(2 * step + 1, size=shape) for step in most)
+    if keep_first:
+        flips[0], down[0], across[0] = 0, *most
+    both = np.stack([pixels, pixels[..., ::-1]])
+    padded = np.pad(both, ((0, 0), (0, 0), (0, 0), *((step, step) for step in most)), mode="reflect")
+    crops = sliding_window_view(padded, sides, axis=(3, 4))  # (flip, record, channel, down, across, height, width)
+    changed = crops[flips, np.arange(len(records)), :, down, across]
+    repeated = records.take(np.tile(np.arange(len(records)), number))
+    return replace(repeated, pixels=changed.reshape(-1, *pixels.shape[1:]))

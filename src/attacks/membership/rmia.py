@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 
 from src.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
-from src.attacks.membership.signals import true_class
+from src.attacks.membership.signals import on_targets_class, true_class
 from src.errors import InputError
 from src.game import Knowledge
 from src.training.release import Release
 
+LABELS = ("own", "argmax")
 OFFLINE_GRID = np.arange(11) / 10  # a of eq. 10, as the authors' library searches it
 
 
@@ -23,13 +24,18 @@ class RMIA(ShadowAttack):
     online:  p(x) = (mean over reference models with x + mean over those without) / 2
     offline: p(x) = ((1 + a) · mean over those without + (1 − a)) / 2, a tuned on shadows in the target's part
 
-    p(·|θ) is the probability of the true class; z: the `population` pool, which no model was trained on.
+    p(·|θ) is the probability of the true class, or of the class that the target finds most probable (label: own |
+    argmax; the latter where a release does not know the record's class); z: the `population` pool, which no model was
+    trained on.
     """
 
-    def __init__(self, online: bool = True, gamma: float = 1.0) -> None:
+    def __init__(self, online: bool = True, gamma: float = 1.0, label: str = "own") -> None:
         if not gamma > 0:
             raise InputError("attack.gamma", gamma, "above 0")
-        self.online, self.gamma = online, gamma
+        if label not in LABELS:
+            raise InputError("attack.label", label, f"one of {', '.join(LABELS)}")
+        self.online, self.gamma, self.label = online, gamma, label
+        self.uses_true_labels = label == "own"  # type: ignore[misc]
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows, and a missing population."""
@@ -38,15 +44,18 @@ class RMIA(ShadowAttack):
             raise InputError("pools.population", len(knowledge.population), "RMIA compares with at least 1 record")
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
-        """Return p(·|θ) of all points, then of the population: (points + population,)."""
+        """Return p(·|θ) of all points, then of the population: (points + population,); of every class for argmax."""
         population = knowledge.population
-        points = true_class(release.probabilities(knowledge.challenge), true_labels(knowledge))
-        return np.concatenate([points, true_class(release.probabilities(population), population.labels)])
+        answers = release.probabilities(knowledge.challenge), release.probabilities(population)
+        if self.label == "argmax":
+            return np.concatenate(answers)
+        return np.concatenate(
+            [true_class(answers[0], true_labels(knowledge)), true_class(answers[1], population.labels)]
+        )
 
     def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the share of z that each point beats."""
-        offset = 0.0 if self.online else self._tuned(shadows, rows)
-        return self._beaten(target, ReferenceMeans.of(shadows, rows), offset)
+        return self._compared(target, shadows, rows, 0.0 if self.online else self._tuned(shadows, rows))
 
     def judge(
         self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
@@ -57,9 +66,16 @@ class RMIA(ShadowAttack):
         offset = self._tuned(shadows, rows)
 
         def score(one: np.ndarray, others: np.ndarray, known: np.ndarray) -> np.ndarray:
-            return self._beaten(one, ReferenceMeans.of(others, known), offset)
+            return self._compared(one, others, known, offset)
 
         return score(target, shadows, rows), self.threshold(shadows, rows, score)
+
+    def _compared(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, offset: float) -> np.ndarray:
+        target, shadows = self._one_class(target, shadows)
+        return self._beaten(target, ReferenceMeans.of(shadows, rows), offset)
+
+    def _one_class(self, target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return on_targets_class(target, shadows) if self.label == "argmax" else (target, shadows)
 
     def _beaten(self, target: np.ndarray, means: ReferenceMeans, offset: float) -> np.ndarray:
         marginal = means.online() if self.online else means.offline(offset)
@@ -71,8 +87,9 @@ class RMIA(ShadowAttack):
         """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
         others = unrelated(rows, 0)
         others = others if others.any() else np.arange(len(rows)) > 0
-        means = ReferenceMeans.of(shadows[others], rows[others])
-        found = [self._beaten(shadows[0], means, a) for a in OFFLINE_GRID]
+        target, references = self._one_class(shadows[0], shadows[others])
+        means = ReferenceMeans.of(references, rows[others])
+        found = [self._beaten(target, means, a) for a in OFFLINE_GRID]
         return float(OFFLINE_GRID[np.argmax([rank_auc(score, rows[0]) for score in found])])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -52,26 +52,31 @@ class ShadowAttack(Attack):
 
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows."""
-        knowledge, name = world.knowledge, type(self).__name__
-        shadow_signals: dict[str, np.ndarray] = {}
-        scores, thresholds = [], []
-        for victim, release in enumerate(track(world.releases, f"{name}: victims judged")):
+        knowledge = world.knowledge
+        judged = [self.judge(*compared, knowledge) for compared in self.compared(world)]
+        scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
+        for victim, score in enumerate(scores):
+            self._require_numbers(score, victim, world)
+        return MembershipScores(scores, thresholds)
+
+    def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield each victim's signals, those of its shadows and their rows; a shadow is asked once for all victims."""
+        knowledge, asked = world.knowledge, dict[str, np.ndarray]()
+        for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims judged")):
             releases, rows = world.shadows(victim)
             for shadow in releases:
-                if shadow.key not in shadow_signals:
-                    shadow_signals[shadow.key] = self.signal(shadow, knowledge)
-            shadows = np.stack([shadow_signals[shadow.key] for shadow in releases])
-            score, threshold = self.judge(self.signal(release, knowledge), shadows, rows, knowledge)
-            if len(unknown := np.flatnonzero(np.isnan(score))):
-                if 0 < rows[:, unknown[0]].sum() < len(rows):
-                    raise NumericalError(f"{name}: the score of point {unknown[0]} for victim {victim} is not a number")
-                why = f"point {unknown[0]} is in {rows[:, unknown[0]].sum()} of {len(rows)} shadow models; give more"
-                raise InputError(
-                    "victims", knowledge.victims, f"{name} needs shadows with and without each point: {why}"
-                )
-            scores.append(score)
-            thresholds.append(threshold)
-        return MembershipScores(np.stack(scores), np.array(thresholds))
+                if shadow.key not in asked:
+                    asked[shadow.key] = self.signal(shadow, knowledge)
+            yield self.signal(release, knowledge), np.stack([asked[shadow.key] for shadow in releases]), rows
+
+    def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
+        unknown, rows, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
+        if not len(unknown):
+            return
+        if 0 < (number := rows[:, unknown[0]].sum()) < len(rows):
+            raise NumericalError(f"{name}: the score of point {unknown[0]} for victim {victim} is not a number")
+        why = f"point {unknown[0]} is in {number} of {len(rows)} shadow models; give more"
+        raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
 
     def threshold(self, shadows: np.ndarray, rows: np.ndarray, score: Score | None = None) -> float:
         """Let some shadows take the target's part, each judged by the others without its complement."""
@@ -88,6 +93,14 @@ def unrelated(rows: np.ndarray, shadow: int) -> np.ndarray:
     """Leave out a shadow, and those trained on exactly the other records: (shadows,) bool."""
     unlike = rows != rows[shadow]
     return unlike.any(1) & ~unlike.all(1)
+
+
+def require_sides(attack: ShadowAttack, knowledge: Knowledge, fewest: tuple[int, ...]) -> None:
+    """Refuse, by InputError, points for which the fewest shadows on a side are none."""
+    if min(fewest) < 1:
+        why = "some point is in all or none of a victim's; give more, or pools.non_members=${pools.members}"
+        expected = f"{type(attack).__name__} needs shadows with and without each point: {why}"
+        raise InputError("victims", knowledge.victims, expected)
 
 
 def true_labels(knowledge: Knowledge) -> np.ndarray:

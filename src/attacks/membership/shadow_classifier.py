@@ -27,6 +27,8 @@ class ShadowClassifier(ShadowAttack):
     step each time.
     """
 
+    uses_true_labels = True
+
     def __init__(self, shadows: int = 10, hidden: int = 64, epochs: int = 100, learning_rate: float = 0.01) -> None:
         for field, value in (("shadows", shadows), ("hidden", hidden), ("epochs", epochs)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -64,12 +66,12 @@ class ShadowClassifier(ShadowAttack):
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread inside: matrices this small only wait for a second one."""
+def one_thread() -> Iterator[int]:
+    """Compute on one thread inside: matrices this small only wait for a second one. Yields how many there were."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield threads
     finally:
         torch.set_num_threads(threads)
 

@@ -27,6 +27,20 @@ def scaled_logit(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return negative_loss(probabilities, labels) - np.log(np.maximum(others, TINY))
 
 
+def class_logits(probabilities: np.ndarray, floor: float = TINY) -> np.ndarray:
+    """Logit of every class, φ_c = log(p_c + floor) − log(Σ_{j≠c} p_j + floor): no label is needed. Same shape."""
+    others = probabilities @ (1 - np.eye(probabilities.shape[-1]))  # 1 − p_c would lose its digits near 1
+    logits: np.ndarray = np.log(probabilities + floor) - np.log(others + floor)
+    return logits
+
+
+def on_targets_class(target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read values (…, classes) and shadows' (shadows, …, classes) at the class where the target's is largest."""
+    classes = target.argmax(-1)[..., None]
+    others = np.take_along_axis(shadows, np.broadcast_to(classes, (len(shadows), *classes.shape)), -1)
+    return np.take_along_axis(target, classes, -1)[..., 0], others[..., 0]
+
+
 def correctness(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """1 where the most probable class is the true one, else 0: the gap attack (Yeom et al. 2018)."""
     return (probabilities.argmax(-1) == labels).astype(float)
@@ -59,3 +73,4 @@ SIGNALS = {
     "logit": scaled_logit,
     "gap": correctness,
 }
+WITHOUT_LABELS = ("entropy", "largest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from src.attacks.membership.shadow_attack import ShadowAttack, true_labels
-from src.attacks.membership.signals import SIGNALS
+from src.attacks.membership.signals import SIGNALS, WITHOUT_LABELS
 from src.attacks.membership.thresholds import best_threshold, class_thresholds
 from src.errors import InputError
 from src.game import Knowledge
@@ -23,6 +23,7 @@ class Threshold(ShadowAttack):
         if signal not in SIGNALS:
             raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
         self.name, self.per_class = signal, per_class
+        self.uses_true_labels = per_class or signal not in WITHOUT_LABELS  # type: ignore[misc]
         if signal == "gap":
             self.access = frozenset({"labels"})  # type: ignore[misc]
 
@@ -30,7 +31,8 @@ class Threshold(ShadowAttack):
         """Return the signal of every point: (points,)."""
         if self.name == "gap":
             return (release.labels(knowledge.challenge) == true_labels(knowledge)).astype(float)
-        return SIGNALS[self.name](release.probabilities(knowledge.challenge), true_labels(knowledge))
+        labels = true_labels(knowledge) if self.uses_true_labels else np.empty(0, np.int64)
+        return SIGNALS[self.name](release.probabilities(knowledge.challenge), labels)
 
     def judge(
         self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
