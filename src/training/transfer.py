@@ -71,6 +71,7 @@ class Transfer(Classification):
             self.model.backbone.requires_grad_(False)
             for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():
                 block.requires_grad_(True)
+        self.train()  # a fit begins in the modes it finds
 
     def adopt(self, start: Mapping[str, np.ndarray]) -> None:
         """Take the backbone's weights from a pre-trained classifier or encoder; its head, if any, is left behind."""
