@@ -22,8 +22,10 @@ import yaml
 from src.command_line import SCALES
 from src.errors import InputError
 from src.evaluation.claims import Claim, Results, judge
+from src.evaluation.grid import Grid, cells
 from src.progress import track
 from src.reporting.claims_table import print_claims, write_claims
+from src.reporting.grid_view import print_grid, write_grids
 from src.reporting.metrics_file import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tested = [judge(claim, results) for claim in claims]
     title = f"{paper['paper']}, scale {options.scale}"
     print_claims(title, tested)
-    for path in write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs]):
+    grids = [(grid, cells(grid, results)) for grid in map(Grid.of, paper.get("grids", []))]
+    for grid, found in grids:
+        print_grid(grid, found)
+    files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs])
+    for path in [*files, *(write_grids(grids, folder) if grids else [])]:
         print(path)
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)

@@ -46,7 +46,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
 def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
     """Return the attack's own rivals and those of the configuration, less itself and what needs other data.
 
-    Pre-trained models that give no probabilities have no ceiling by them: it is left out.
+    The ceiling is left out where nothing was pre-trained, or what was gives no probabilities.
     """
     chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
     others = {name: one for name, one in chosen.items() if (type(one), vars(one)) != (type(attack), vars(attack))}
@@ -54,11 +54,11 @@ def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe)
         if one.hands_over is not attack.hands_over:
             what = f"gives {one.hands_over.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    unsupervised = recipe.start is not None and not recipe.start.supervised
+    no_ceiling = recipe.start is None or not recipe.start.supervised
     return {
         name: one
         for name, one in {**attack.rivals(), **others}.items()
-        if records.kind in one.accepts and not (one.before_transfer and unsupervised)
+        if records.kind in one.accepts and not (one.before_transfer and no_ceiling)
     }
 
 

@@ -7,7 +7,7 @@ line style. Labels are names of series; a name keeps its role by the `roles` map
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,29 @@ def forest(
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
+    return figure
+
+
+def dots(
+    series: Mapping[str, Sequence[tuple[float, float, float]]],
+    settings: Sequence[str],
+    title: str,
+    value: str,
+    chance: float | None = None,
+) -> Figure:
+    """Value and interval of several series in several settings, side by side; chance: a dashed line, e.g. 0.5."""
+    figure, axes = _figure(title, "", value, height=4.2 + 0.1 * len(series))
+    shifts = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else np.zeros(1)
+    for place, (shift, (name, cells)) in enumerate(zip(shifts, series.items(), strict=True)):
+        middle, low, high = np.array(cells, dtype=float).T
+        colour = (TARGET, *RIVALS, *CONTROLS)[place % (1 + len(RIVALS) + len(CONTROLS))]
+        look: dict[str, Any] = {"fmt": MARKERS[place % len(MARKERS)], "markersize": 5, "linewidth": 1.4}
+        error = np.nan_to_num([middle - low, high - middle])
+        axes.errorbar(np.arange(len(settings)) + shift, middle, error, color=colour, label=name, **look)
+    if chance is not None:
+        axes.axhline(chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_xticks(range(len(settings)), settings)
+    _legend_below(axes)
     return figure
 
 

@@ -41,7 +41,8 @@ def test_the_preset_of_the_released_code_has_its_values_and_one_can_be_overridde
     """Catches a default that drifts from the authors', and an option that a preset swallows."""
     assert asdict(TMI().settings) == RELEASED
     assert asdict(TMI(epochs=3, dropout=0.0).settings) == RELEASED | {"epochs": 3, "dropout": 0.0}
-    assert asdict(TMI("standardised").settings) == RELEASED | {"features": "standardised", "epochs": 40}
+    ours = {"features": "standardised", "epochs": 40, "queries": 1, "drawn": "once"}
+    assert asdict(TMI("standardised").settings) == RELEASED | ours
 
 
 @cache
@@ -155,6 +156,22 @@ def test_models_are_asked_other_changes_or_the_same_as_chosen() -> None:
     assert not np.array_equal(heard[0], heard[1]) and np.array_equal(heard[2], heard[3])
 
 
+def test_shifts_ask_for_the_picture_itself_and_its_neighbours() -> None:
+    """Catches changes larger than a pixel, and a first query that is none of the record's own."""
+    played = made_up(points=20)
+    heard: list[np.ndarray] = []
+
+    class Listening(FineTuned):
+        def probabilities(self, records: ImageRecords) -> np.ndarray:
+            heard.append(records.pixels)
+            return super().probabilities(records)
+
+    release: Any = Listening("a", made_up(points=20).world.releases[0].logits)  # type: ignore[attr-defined]
+    assert drawn_answers(release, played.world.knowledge, 3, "shifts").shape == (20, 3, CLASSES)
+    own = played.world.knowledge.challenge.pixels
+    assert np.array_equal(heard[0], own) and np.array_equal(heard[1][..., 1:, :], own[..., :-1, :])
+
+
 def test_what_is_no_picture_is_asked_once_as_it_is() -> None:
     """Catches molecules that are asked eight times over, or cropped."""
     molecules = MoleculeRecords.of(["CCO", "CCN", "CCC"], "three molecules")
@@ -172,6 +189,7 @@ def test_what_is_no_picture_is_asked_once_as_it_is() -> None:
         ({"features": "raw"}, "features"),
         ({"queries": 0}, "queries"),
         ({"drawn": "twice"}, "drawn"),
+        ({"queries": 6, "drawn": "shifts"}, "queries"),
         ({"top_k": 0}, "top_k"),
         ({"epochs": 0}, "epochs"),
     ],

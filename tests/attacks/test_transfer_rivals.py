@@ -33,7 +33,8 @@ def configured(group: str) -> Mapping[str, Attack]:
     return {name: instantiate(one) for file in files for name, one in OmegaConf.load(file).items()}  # type: ignore[union-attr]
 
 
-TRANSFER, MEMBERSHIP = configured("transfer"), configured("membership")
+MEMBERSHIP = configured("membership")
+TRANSFER = {name: one for name, one in configured("transfer").items() if not one.before_transfer}
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ AUGMENTATIONS = {
 }
 
 
-DRAWN = ("per_model", "once")
+DRAWN = ("per_model", "once", "shifts")
 
 
 def check_augmentation(field: str, augmentation: Any, records: Records) -> None:
@@ -59,20 +60,26 @@ def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.nd
 
 
 def check_draws(number: Any, drawn: Any) -> None:
-    """Refuse, by InputError, a number of random queries and a way to draw them that there are not."""
+    """Refuse, by InputError, a number of queries and a way to draw them that there are not."""
     require_whole("attack.queries", number)
+    if drawn == "shifts" and number > len(STEPS["shift"]):
+        raise InputError("attack.queries", number, f"at most {len(STEPS['shift'])} with attack.drawn=shifts")
     if drawn not in DRAWN:
         raise InputError("attack.drawn", drawn, f"one of {', '.join(DRAWN)}")
 
 
 def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: str) -> np.ndarray:
-    """Ask a release for every challenge point changed at random: probabilities (points, queries, classes).
+    """Ask a release for every challenge point, changed: probabilities (points, queries, classes).
 
     x_a = crop(flip(x)), a = 1 … number, for pictures; x_1 = x, one query, for anything else. drawn: per_model, every
     model is asked other changes and no picture as it is (TMI's code); once, all are asked the same, the first of them
-    the picture itself.
+    the picture itself; shifts, the picture itself and by one pixel each way: where training changed no picture, larger
+    changes leave what it remembers.
     """
     challenge = knowledge.challenge
+    if isinstance(challenge, ImageRecords) and drawn == "shifts":
+        asked = islice(queries(challenge, "shift"), number)
+        return np.stack([release.probabilities(records) for records in asked], 1)
     if isinstance(challenge, ImageRecords):
         once = drawn == "once"
         seed = derive(knowledge.seed, "queries" if once else f"queries of {release.key}")

@@ -20,7 +20,7 @@ class VectorLiRA(ShadowAttack):
     `drawn_answers`.
     """
 
-    def __init__(self, variance: str = "per_point", queries: int = 8, drawn: str = "once") -> None:
+    def __init__(self, variance: str = "per_point", queries: int = 1, drawn: str = "once") -> None:
         if variance not in VARIANCES:
             raise InputError("attack.variance", variance, f"one of {', '.join(VARIANCES)}")
         check_draws(queries, drawn)

@@ -1,0 +1,43 @@
+"""A grid of runs: cells are means over seeds with their intervals, and what was not run stays empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.errors import InputError
+from src.evaluation.grid import Grid, cells
+from src.reporting.grid_view import write_grids
+
+GRID = Grid("AUC by setting", "auc", {"target": "TMI", "loss": "loss"}, {"head": "head", "all": "all layers"}, 0.5)
+RNG = np.random.default_rng(0)
+RESULTS = {
+    (experiment, seed): {"target/auc": np.concatenate([[centre], centre + 0.01 * RNG.standard_normal(500)])}
+    for experiment, centre in (("head", 0.7), ("all", 0.6))
+    for seed in range(3)
+}
+
+
+def test_a_cell_is_the_mean_over_seeds_with_its_interval() -> None:
+    """Catches rows and columns swapped, and a cell made up where nothing was measured."""
+    found = cells(GRID, RESULTS)
+    assert set(found) == {("target", "head"), ("target", "all")}
+    value, low, high = found["target", "head"]
+    assert value == pytest.approx(0.7) and 0.68 < low < 0.7 < high < 0.72
+
+
+def test_a_grid_is_written_with_its_figure(tmp_path: Path) -> None:
+    """Catches a number in Markdown under another column's head, and a missing figure."""
+    files = write_grids([(GRID, cells(GRID, RESULTS))], tmp_path)
+    lines = files[0].read_text().splitlines()
+    assert [line for line in lines if line.startswith("| TMI | 0.700 [0.") and "| 0.600 [0." in line]
+    assert [line for line in lines if line == "| loss | – | – |"]
+    assert files[1].name == "auc_by_setting.png" and files[1].read_bytes()[:4] == b"\x89PNG"
+
+
+def test_an_unknown_field_is_told() -> None:
+    """Catches a misspelt key that is passed over."""
+    with pytest.raises(InputError, match="colums"):
+        Grid.of({"title": "x", "metric": "auc", "rows": {}, "colums": {}})
