@@ -83,7 +83,7 @@ def test_only_attacks_that_use_true_labels_are_refused_on_a_fine_tuned_model(nam
     if name in TRANSFER:
         require_answers("rivals", name, attack, FineTuning())  # type: ignore[arg-type]
     else:
-        with pytest.raises(InputError, match=f"rivals={name}.*fine-tuned"):
+        with pytest.raises(InputError, match=f"rivals={name}.*downstream classes"):
             require_answers("rivals", name, attack, FineTuning())  # type: ignore[arg-type]
     FineTuning.start = None  # type: ignore[assignment]
     require_answers("rivals", name, attack, FineTuning())  # type: ignore[arg-type]
