@@ -27,6 +27,7 @@ from src.owner import recipe_of, records_of
 from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
+from src.training.guarantee import guarantee_of
 
 log = logging.getLogger("telltale")
 
@@ -71,7 +72,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             scored,
             names,
             tuple(rivals),
-            defense.guarantee(),
+            guarantee_of(recipe, target.releases, records.kind),
             job.timed("evaluation", game.utility),
             dict(target.queries),
             _notes(cfg),

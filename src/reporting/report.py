@@ -114,6 +114,8 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
         notes.append(f"{victims} trained models: the intervals resample {resampled} and models")
     if outcome.guarantee is None:
         notes.append("no formal guarantee: what is measured is empirical only")
+    else:
+        notes.append(f"guarantee: {outcome.guarantee['statement']}")
     return notes
 
 

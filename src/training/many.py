@@ -18,11 +18,14 @@ import torch
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
-from src.training.batches import make_batch
+from src.training.batches import LabelledBatch, make_batch
 from src.training.chunks import chunk_size, probe
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
 from src.training.objective import Objective
+from src.training.private.privacy import Plan
+from src.training.private.self_test import Start
+from src.training.private.settle import settle_mode, test_once
 from src.training.store import key_of
 
 if TYPE_CHECKING:
@@ -111,19 +114,24 @@ class Chunk:
     def _train(self, shared: Tensors, partial: Path) -> None:
         recipe = self.recipe
         objectives, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
+        _settle(recipe, objectives[0], data)
         fleet = Fleet(objectives, data, self._way(objectives, data))
         name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
         seed = derive(self.orders[0].seed, "fleet")
         fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints=4)
         curve = (partial / "curve.csv").read_text()
         for k, order in enumerate(self.orders):
-            write = functools.partial(recipe.write, state=fleet.state_of(k), curve=curve)
+            write = functools.partial(
+                recipe.write, state=fleet.state_of(k), curve=curve, records=len(order.rows), parent=order.parent
+            )
             recipe.store.add("release", order.document, write)
 
     def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
         """Choose stacked or one by one: once a store, so that all chunks, and a fit that goes on, go the same way."""
-        recipe, device = self.recipe, self.recipe.trainer.device_type
+        recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
         document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
+        if first.private:
+            document |= {"private": recipe.method()}
 
         def choose(entry: Path, _: Path) -> None:
             way, ratio = probe(objectives, data, device)
@@ -131,7 +139,11 @@ class Chunk:
             (entry / "way.json").write_text(json.dumps(way))
 
         folder, _ = recipe.store.find_or_make("way", document, choose)
-        return json.loads((folder / "way.json").read_text())
+        way: str = json.loads((folder / "way.json").read_text())
+        if first.private:
+            plan = first.private.options.plan(data.tables.shape[1], first.batch_size, first.epochs)
+            test_once(recipe.store, {**document, "way": way}, _rehearsal(objectives[:2], data, way, device), plan)
+        return way
 
     def _require_same_device(self) -> None:
         """Refuse, by InputError, a worker without the GPU that the models' keys name, or with one they do not."""
@@ -163,8 +175,31 @@ class Single:
 def _size(recipe: Recipe, shared: Tensors, orders: Sequence[Order]) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
-    fitting = chunk_size(recipe.objective_for(first[0]), shared.tables(first), recipe.trainer.device_type)
+    objective, data = recipe.objective_for(first[0]), shared.tables(first)
+    _settle(recipe, objective, data)
+    fitting = chunk_size(objective, data, recipe.trainer.device_type)
     return min(fitting, -(-len(orders) // recipe.executor.at_once))
+
+
+def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:
+    """Settle how a private fleet computes its gradients; the first model's records serve as an example."""
+    if objective.private:
+        rows = torch.from_numpy(data.tables[0, : objective.batch_size])
+        batch = LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
+        settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, recipe.method(), together=True)
+
+
+def _rehearsal(objectives: Sequence[Objective], data: FleetData, way: str, device: str) -> Start:
+    """Return what starts a fleet of a few models, for the self-test."""
+
+    def start(plan: Plan) -> tuple[Fleet, torch.optim.Optimizer, Any]:
+        fleet = Fleet(objectives, data.part(range(len(objectives))), way).to(device)
+        fleet.skeleton.weight_decay = 0.0
+        assert fleet.private
+        fleet.private.begin(fleet, plan)
+        return fleet, fleet.optimizer_alone(), fleet.first_batch()
+
+    return start
 
 
 def _tensors(pool: Any) -> Tensors:
