@@ -43,7 +43,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
         recipe = attack.tamper(recipe_of(cfg, job, records)).protect(defense)  # the owner has the last word
         require_compatible(attack, recipe, records)
-        pools = deal(records, PoolSizes(**cfg.pools), derive(seed, "pools"))
+        pools = attack.plant(deal(records, PoolSizes(**cfg.pools), derive(seed, "pools")), derive(seed, "canaries"))
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}

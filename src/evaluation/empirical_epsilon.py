@@ -19,7 +19,7 @@ import numpy as np
 
 from src.evaluation.statistics import CONFIDENCE, clopper_pearson
 
-SHARES = (1 / 64, 1 / 16, 1 / 4, 1.0)  # of the canaries that are guessed at, the others abstained from
+SHARES = (1 / 64, 1 / 16, 1 / 4, 3 / 4)  # of canaries guessed at; on all of them, coins that fall unevenly cost much
 LARGEST = 64.0  # ε beyond which no bound is looked for
 
 
@@ -64,6 +64,17 @@ def retrained(scores: np.ndarray, coins: np.ndarray, delta: float, confidence: f
     _, _, sign, threshold = max(_candidates(chosen, inside, delta, confidence))
     guesses = sign * scores[half:, canary] >= threshold
     return two_sample_bound(*_counts(guesses, coins[half:, canary]), delta, confidence)
+
+
+def most_by_one_run(canaries: int, delta: float, confidence: float = CONFIDENCE) -> float:
+    """Return the bound that `one_run` gives where every guess is right."""
+    coins = np.arange(canaries) >= canaries // 2
+    return one_run(coins.astype(float), coins, delta, confidence)
+
+
+def most_by_retraining(models: int, delta: float, confidence: float = CONFIDENCE) -> float:
+    """Return the bound that so many counted models give where every guess is right, half of them with the canary."""
+    return two_sample_bound(models // 2, models // 2, 0, models - models // 2, delta, confidence)
 
 
 def one_run_bound(canaries: int, guesses: int, correct: int, delta: float, confidence: float = CONFIDENCE) -> float:

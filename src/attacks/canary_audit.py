@@ -1,0 +1,92 @@
+"""Canary audit: how much privacy has training lost at least, judged by records that are put there for it.
+
+Each canary is in each model by a fair coin of its own; all other records are in every model. What is guessed of the
+coins bounds ε from below (src.evaluation.empirical_epsilon).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from src.attacks.base import Attack
+from src.attacks.membership.shadow_attack import true_labels
+from src.attacks.membership.signals import scaled_logit
+from src.data.images.records import ImageRecords
+from src.data.pools import Pools
+from src.data.seeds import generator
+from src.errors import InputError
+from src.evidence import CanaryScores
+from src.game import Knowledge, World
+from src.progress import track
+
+CANARIES = ("mislabelled", "noise")
+DELTA = 1e-5  # where no defence names one
+
+
+class CanaryAudit(Attack):
+    """Score = φ of the label that the canary was given, in each model by itself; higher = was trained on it.
+
+    No shadow is asked and no coin is known: one model is enough. canary: mislabelled | noise (pictures of uniform
+    noise, mislabelled too); delta: of the (ε, δ) that is bounded, None = the defence's.
+    """
+
+    access = frozenset({"probabilities"})
+    accepts = frozenset({"images", "table", "molecules"})
+    hands_over: ClassVar[type] = CanaryScores
+
+    def __init__(self, canary: str = "mislabelled", delta: float | None = None) -> None:
+        if canary not in CANARIES:
+            raise InputError("attack.canary", canary, f"one of {', '.join(CANARIES)}")
+        if delta is not None and not 0 <= delta < 1:
+            raise InputError("attack.delta", delta, "from 0 to below 1, or null = the defence's")
+        self.canary, self.delta = canary, delta
+
+    def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
+        """Give every canary a wrong label, the same in all models, any other class with equal probability."""
+        if not pools.canaries:
+            raise InputError("pools.canaries", 0, "at least 1 canary for attack=canary_audit")
+        records, places = pools.challenge, slice(pools.members, None)
+        if getattr(records, "labels", None) is None:
+            raise InputError("dataset", records.source, "has no labels; canaries are records with a wrong one")
+        rng, labels = generator(seed, "labels"), records.labels.copy()
+        labels[places] = wrong_labels(labels[places], len(records.classes), rng)
+        records = replace(records, labels=labels)
+        if self.canary == "noise":
+            records = _with_noise(records, places, generator(seed, "noise"))
+        return replace(pools, challenge=records)
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse a recipe whose private stage sees other records than those with the canaries."""
+        if knowledge.recipe.start is not None:
+            expected = "a recipe trained from scratch: canaries are among the records of its first stage only"
+            raise InputError("objective", "transfer", expected)
+
+    def run(self, world: World) -> CanaryScores:
+        """Ask every model for all canaries, once."""
+        canaries, labels = world.knowledge.challenge, true_labels(world.knowledge)
+        releases = track(world.releases, "canaries judged")
+        scores = [scaled_logit(release.probabilities(canaries), labels) for release in releases]
+        return CanaryScores(np.stack(scores), delta=self._delta(world.knowledge))
+
+    def _delta(self, knowledge: Knowledge) -> float:
+        if self.delta is not None:
+            return self.delta
+        stated = [defense.guarantee() or {} for defense in knowledge.recipe.defenses]
+        return next((float(one["delta"]) for one in stated if "delta" in one), DELTA)
+
+
+def wrong_labels(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw for each label one of the other classes: (records,)."""
+    return (labels + rng.integers(1, classes, len(labels))) % classes
+
+
+def _with_noise(records: Any, places: slice, rng: np.random.Generator) -> ImageRecords:
+    if not isinstance(records, ImageRecords):
+        raise InputError("attack.canary", "noise", f"mislabelled: {records.source} holds {records.kind}, not pictures")
+    pixels = records.pixels.copy()
+    noise = rng.random(pixels[places].shape, dtype=np.float32)
+    pixels[places] = noise if pixels.dtype.kind == "f" else (255 * noise).round()
+    return replace(records, pixels=pixels)
