@@ -22,22 +22,24 @@ from src.evidence import CanaryScores
 from src.game import Knowledge, World
 from src.progress import track
 
-CANARIES = ("mislabelled", "noise")
+CANARIES = ("noise", "mislabelled")
+LIT = 0.1  # of a noise picture's pixels: so few that two pictures have next to none in common
 DELTA = 1e-5  # where no defence names one
 
 
 class CanaryAudit(Attack):
     """Score = φ of the label that the canary was given, in each model by itself; higher = was trained on it.
 
-    No shadow is asked and no coin is known: one model is enough. canary: mislabelled | noise (pictures of uniform
-    noise, mislabelled too); delta: of the (ε, δ) that is bounded, None = the defence's.
+    No shadow is asked and no coin is known: one model is enough. canary: noise (a picture of a few lit pixels with a
+    random label: nothing else in training pulls the same weights) | mislabelled (a record with a wrong label); delta:
+    of the (ε, δ) that is bounded, None = the defence's.
     """
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
     hands_over: ClassVar[type] = CanaryScores
 
-    def __init__(self, canary: str = "mislabelled", delta: float | None = None) -> None:
+    def __init__(self, canary: str = "noise", delta: float | None = None) -> None:
         if canary not in CANARIES:
             raise InputError("attack.canary", canary, f"one of {', '.join(CANARIES)}")
         if delta is not None and not 0 <= delta < 1:
@@ -45,7 +47,7 @@ class CanaryAudit(Attack):
         self.canary, self.delta = canary, delta
 
     def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
-        """Give every canary a wrong label, the same in all models, any other class with equal probability."""
+        """Make the canaries, the same for all models: wrong labels, any other class equally likely, on noise if asked."""
         if not pools.canaries:
             raise InputError("pools.canaries", 0, "at least 1 canary for attack=canary_audit")
         records, places = pools.challenge, slice(pools.members, None)
@@ -87,6 +89,5 @@ def _with_noise(records: Any, places: slice, rng: np.random.Generator) -> ImageR
     if not isinstance(records, ImageRecords):
         raise InputError("attack.canary", "noise", f"mislabelled: {records.source} holds {records.kind}, not pictures")
     pixels = records.pixels.copy()
-    noise = rng.random(pixels[places].shape, dtype=np.float32)
-    pixels[places] = noise if pixels.dtype.kind == "f" else (255 * noise).round()
+    pixels[places] = (rng.random(pixels[places].shape) < LIT) * (1 if pixels.dtype.kind == "f" else 255)
     return replace(records, pixels=pixels)
