@@ -47,7 +47,7 @@ class CanaryAudit(Attack):
         self.canary, self.delta = canary, delta
 
     def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
-        """Make the canaries, the same for all models: wrong labels, any other class equally likely, on noise if asked."""
+        """Make the canaries, the same for all models: a wrong label, drawn from all other classes, and the noise."""
         if not pools.canaries:
             raise InputError("pools.canaries", 0, "at least 1 canary for attack=canary_audit")
         records, places = pools.challenge, slice(pools.members, None)
