@@ -91,6 +91,8 @@ class Game:
         for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise InputError(field, number, f"a whole number from {least}")
+        if pools.canaries:  # their coins decide how many records a model has, which no private rate may tell
+            recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
         self.models = victims + shadow_models
         self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries

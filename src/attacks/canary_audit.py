@@ -17,14 +17,15 @@ from src.attacks.membership.signals import scaled_logit
 from src.data.images.records import ImageRecords
 from src.data.pools import Pools
 from src.data.seeds import generator
+from src.defenses.dp_sgd import DPSGD
 from src.errors import InputError
 from src.evidence import CanaryScores
 from src.game import Knowledge, World
 from src.progress import track
+from src.training.private.privacy import DELTA
 
 CANARIES = ("noise", "mislabelled")
 LIT = 0.1  # of a noise picture's pixels: so few that two pictures have next to none in common
-DELTA = 1e-5  # where no defence names one
 
 
 class CanaryAudit(Attack):
@@ -76,8 +77,8 @@ class CanaryAudit(Attack):
     def _delta(self, knowledge: Knowledge) -> float:
         if self.delta is not None:
             return self.delta
-        stated = [defense.guarantee() or {} for defense in knowledge.recipe.defenses]
-        return next((float(one["delta"]) for one in stated if "delta" in one), DELTA)
+        private = [defense for defense in knowledge.recipe.defenses if isinstance(defense, DPSGD)]
+        return private[0].privacy.delta if private else DELTA
 
 
 def wrong_labels(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -78,6 +78,10 @@ class DPSGD(Defense):
         """Return what training needs of it."""
         delta = DELTA if self.delta is None else self.delta
         return Privacy(self.epsilon, self.sigma, delta, self.clip, self.accountant, self.public_records, self.mode)
+
+    def with_public_records(self, number: int) -> DPSGD:
+        """Sample at a rate by this number, unless one is given."""
+        return self if self.public_records else replace(self, public_records=number)
 
     def prepare(self, objective: Any) -> None:
         """Have the objective trained on private gradients. Raises InputError where that proves nothing."""

@@ -42,6 +42,10 @@ class Defense:
     def check(self, recipe: Any) -> None:
         """Refuse, by InputError and before anything is trained, a recipe that the defence cannot protect."""
 
+    def with_public_records(self, number: int) -> Defense:
+        """Return the defence where this number is public and that of a model's own records is not."""
+        return self
+
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
         return records

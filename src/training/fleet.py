@@ -33,8 +33,8 @@ class FleetData:
     """Records of all models of a fleet.
 
     inputs: (records, *shape) float32 and labels: (records,), shared by the models; fingerprints: (records,) S16;
-    tables: (models, n) index of each model's records, in the order a single run would give them; seeds: one a
-    model.
+    tables: (models, n) index of each model's records, in the order a single run would give them, filled up with -1
+    where a private model has fewer than another; seeds: one a model.
     """
 
     inputs: Tensor
@@ -42,6 +42,11 @@ class FleetData:
     fingerprints: np.ndarray
     tables: np.ndarray
     seeds: tuple[int, ...]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Count each model's records: (models,)."""
+        return (self.tables >= 0).sum(1)
 
     def part(self, models: Sequence[int]) -> FleetData:
         """Return the data of some of the models."""

@@ -6,7 +6,7 @@ import functools
 import gc
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,7 @@ from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
+from src.training.private.sampling import padded
 from src.training.private.self_test import Start
 from src.training.private.settle import settle_mode, test_once
 from src.training.store import key_of
@@ -54,8 +55,8 @@ class Tensors(NamedTuple):
     fingerprints: np.ndarray
 
     def tables(self, orders: Sequence[Order]) -> FleetData:
-        """Return the data of a fleet; a table has one length, so all orders have as many records."""
-        return FleetData(*self, np.stack([order.rows for order in orders]), tuple(order.seed for order in orders))
+        """Return the data of a fleet; a table has one length, and fewer records than others have are filled up."""
+        return FleetData(*self, padded([order.rows for order in orders]), tuple(order.seed for order in orders))
 
 
 def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
@@ -70,7 +71,8 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     shared = _tensors(pool)
     jobs = []
     lacking = {order.name for order in missing}
-    for _, group in groupby(sorted(orders, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
+    length = _length_in_common(recipe, orders)
+    for _, group in groupby(sorted(orders, key=length), key=length):
         alike = list(group)
         size = recipe.executor.chunk or _size(recipe, shared, alike)
         # cut from all orders, so that what an interrupted run has finished moves no border
@@ -179,6 +181,12 @@ def _size(recipe: Recipe, shared: Tensors, orders: Sequence[Order]) -> int:
     _settle(recipe, objective, data)
     fitting = chunk_size(objective, data, recipe.trainer.device_type)
     return min(fitting, -(-len(orders) // recipe.executor.at_once))
+
+
+def _length_in_common(recipe: Recipe, orders: Sequence[Order]) -> Callable[[Order], int]:
+    """Say of which lengths tables may be in one fleet: of equal ones, or of any where samples come by a public rate."""
+    private = recipe.objective_for(orders[0]).private
+    return (lambda _: 0) if private and private.options.records else (lambda order: len(order.rows))
 
 
 def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:

@@ -68,6 +68,12 @@ class Recipe:
             return replace(self, start=self.start.protect(defense))
         return replace(self, defenses=(*self.defenses, defense))
 
+    def with_public_records(self, number: int) -> Self:
+        """Return the recipe where each model's own number of records is a secret, and this number is public instead."""
+        if self.start:
+            return replace(self, start=self.start.with_public_records(number))
+        return replace(self, defenses=tuple(one.with_public_records(number) for one in self.defenses))
+
     def train(self, pool: Records, rows: np.ndarray, seed: int, name: str = "model") -> Release:
         """Train on pool[rows], or find the result in the store: equal sets of records give equal weights."""
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None

@@ -41,12 +41,15 @@ class PoissonBatches(Sampler):
 class PoissonFleetBatches(PoissonBatches):
     """PoissonBatches of every model side by side: yields (epoch, places (models, largest sample)), -1 where none is."""
 
-    def __init__(self, records: int, rate: float, steps: int, seeds: Sequence[int]) -> None:
-        super().__init__(records, rate, steps, 0)
-        self.seeds = seeds
+    def __init__(self, numbers: Sequence[int], rate: float, steps: int, seeds: Sequence[int]) -> None:
+        super().__init__(max(numbers), rate, steps, 0)
+        self.numbers, self.seeds = numbers, seeds
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        samples = (poisson_samples(self.records, self.rate, self.steps, seed, self.epoch) for seed in self.seeds)
+        samples = (
+            poisson_samples(number, self.rate, self.steps, seed, self.epoch)
+            for number, seed in zip(self.numbers, self.seeds, strict=True)
+        )
         for step in zip(*samples, strict=True):
             yield self.epoch, padded(step)
 

@@ -94,8 +94,8 @@ class PrivateFleet:
         """Return a loader of Poisson samples of each model's own records, those of a single run, and begin."""
         dataset: Any = loader.dataset
         plan = self.begin_as_planned(fleet)
-        number = dataset.tables.shape[1]
-        return loader_over(Padded(dataset), PoissonFleetBatches(number, plan.rate, plan.steps, dataset.seeds))
+        samples = PoissonFleetBatches(fleet.data.numbers.tolist(), plan.rate, plan.steps, dataset.seeds)
+        return loader_over(Padded(dataset), samples)
 
     def begin_as_planned(self, fleet: Any) -> Plan:
         """Begin with the plan for the fleet's number of records, and return it."""
