@@ -74,7 +74,7 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
     if guarantee and epsilon is not None:
         promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
         exceeded = [metrics[name].value for name in titles if name in metrics and metrics[name].value > epsilon]
-        promised += ": exceeded, so this training is not what the accountant counted" if exceeded else ""
+        promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs" if exceeded else ""
     return f"empirical ε: lower bound {_listed(bounds)} at 95 % each; {promised}"
 
 
