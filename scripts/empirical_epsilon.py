@@ -171,8 +171,8 @@ bound is a lower bound on ε at δ = {delta:g} that is wrong in at most 5 % of r
 - **all models side by side**: the same on all coins of all models, each canary's score less its mean over models.
 - **one canary, retrained models**: canary and threshold chosen on half of the models, error rates by Clopper and
   Pearson on the other half.
-- Were every guess right, they would show {most_one:.2f}, {most_all:.2f} and {most_retrained:.2f}: a larger ε is beyond
-  them, however training was broken.
+- Were every guess right, the three would show {most_one:.2f}, {most_all:.2f} and {most_retrained:.2f}: a promise of
+  more is beyond them, however badly training was broken.
 - **noise left out**: the accountant counts noise that is never added. The self-test at the start of private training
   refuses this before anything is trained; for the table it was switched off.
 
