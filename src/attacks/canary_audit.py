@@ -66,19 +66,23 @@ class CanaryAudit(Attack):
         if knowledge.recipe.start is not None:
             expected = "a recipe trained from scratch: canaries are among the records of its first stage only"
             raise InputError("objective", "transfer", expected)
+        if self.delta is not None and self.delta < (promised := _promised_delta(knowledge)):
+            raise InputError(
+                "attack.delta", self.delta, f"from {promised:g}, at which the defence's ε stands beside it"
+            )
 
     def run(self, world: World) -> CanaryScores:
         """Ask every model for all canaries, once."""
         canaries, labels = world.knowledge.challenge, true_labels(world.knowledge)
         releases = track(world.releases, "canaries judged")
         scores = [scaled_logit(release.probabilities(canaries), labels) for release in releases]
-        return CanaryScores(np.stack(scores), delta=self._delta(world.knowledge))
+        delta = self.delta if self.delta is not None else _promised_delta(world.knowledge) or DELTA
+        return CanaryScores(np.stack(scores), delta=delta)
 
-    def _delta(self, knowledge: Knowledge) -> float:
-        if self.delta is not None:
-            return self.delta
-        private = [defense for defense in knowledge.recipe.defenses if isinstance(defense, DPSGD)]
-        return private[0].privacy.delta if private else DELTA
+
+def _promised_delta(knowledge: Knowledge) -> float:
+    """Return the δ of the defence's proof, 0 without one."""
+    return max((one.privacy.delta for one in knowledge.recipe.defenses if isinstance(one, DPSGD)), default=0.0)
 
 
 def wrong_labels(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:

@@ -73,8 +73,8 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
     promised = "no accountant speaks for it"
     if guarantee and epsilon is not None:
         promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
-        exceeded = [metrics[name].value for name in titles if name in metrics and metrics[name].value > epsilon]
-        promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs" if exceeded else ""
+        if any(metrics[name].value > epsilon for name in titles if name in metrics):
+            promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs"
     return f"empirical ε: lower bound {_listed(bounds)} at 95 % each; {promised}"
 
 

@@ -36,6 +36,7 @@ LINES = {
     "attack=canary_audit pools.canaries=0 pools.non_members=9": ("pools.canaries=0", "at least 1"),
     "attack=canary_audit pools.non_members=9": ("pools.non_members=9", "every other record is in every model"),
     "attack=canary_audit dataset=census": ("attack.canary=noise", "mislabelled"),
+    "attack=canary_audit defense=dp_sgd attack.delta=1e-7": ("attack.delta=1e-07", "from 1e-05"),
     "attack=canary_audit rivals=loss": ("rivals=loss", "rivals=none"),
     "attack=lira paths.keep_weights=maybe": ("paths.keep_weights=maybe", "true or false"),
 }
