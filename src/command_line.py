@@ -18,7 +18,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.errors import InputError, NumericalError
+from src.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
@@ -81,7 +81,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     for cause in chain:
         if isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED, f"interrupted: {cause}" if str(cause) else _INTERRUPTED_EARLY
-        if isinstance(cause, NumericalError):
+        if isinstance(cause, NumericalError | NotPrivateError):
             return FAILED, f"error: {cause}"
         if isinstance(cause, InputError):
             return BAD_INPUT, f"error: {cause}"

@@ -11,7 +11,7 @@ import numpy as np
 from src.attacks.base import Attack
 from src.data.seeds import derive, generator
 from src.errors import InputError
-from src.game import Game, World
+from src.game import Game, World, drawn
 from src.training.release import Release
 
 
@@ -72,17 +72,15 @@ class Chance:
 
     def check(self, game: Game) -> None:
         """Refuse so few points that a fresh draw may well be that of a victim."""
-        members, points = game.pools.members, len(game.pools.challenge)
-        if (ways := math.comb(points, members)) < 1000 * game.victims:
+        members, points, canaries = game.pools.members, len(game.pools.challenge), game.pools.canaries
+        if (ways := 2**canaries if canaries else math.comb(points, members)) < 1000 * game.victims:
             expected = f"{points} challenge points leave {ways:,} draws, a fresh one may be a victim's; give more"
             raise InputError("pools.members", members, f"{expected}, or leave the control out")
 
     def world(self, game: Game, attack: Attack) -> World:
         """Replace every victim by a model that was trained on a draw of its own."""
-        rows = np.zeros((game.victims, len(game.pools.challenge)), bool)
-        for victim, row in enumerate(rows):
-            rng = generator(game.seed, "control/chance/membership", victim)
-            row[rng.choice(len(row), game.pools.members, replace=False)] = True
+        coins = [generator(game.seed, "control/chance/membership", victim) for victim in range(game.victims)]
+        rows = np.stack([drawn(game.pools, rng) for rng in coins])
         seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
         names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
         return _world_of(game.recipe.train_many(game.pools.challenge, rows, seeds, names), game, attack)

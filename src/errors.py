@@ -24,3 +24,7 @@ class AccessDeniedError(Exception):
 
 class NumericalError(Exception):
     """A trained model whose output is not a number; says which model and which record."""
+
+
+class NotPrivateError(Exception):
+    """Private training that its self-test found not to be private; says how. Nothing was trained."""

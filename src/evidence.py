@@ -37,6 +37,16 @@ class MembershipScores:
 
 
 @dataclass(frozen=True)
+class CanaryScores(MembershipScores):
+    """Membership scores of canaries, each in each victim by an independent fair coin.
+
+    A victim's scores come from that victim alone; delta: of the (ε, δ) that they bound.
+    """
+
+    delta: float = 0.0
+
+
+@dataclass(frozen=True)
 class ExtractedMolecules:
     """Molecules an attacker proposes as (parts of) training molecules, each with its score.
 

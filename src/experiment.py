@@ -19,7 +19,7 @@ from src.command_line import check_options
 from src.compatibility import check_rival, require_compatible, rivals_of
 from src.controls import Control
 from src.data.pools import PoolSizes
-from src.data.seeds import checked_seed
+from src.data.seeds import checked_seed, derive
 from src.evaluation.score import checked_replicates, evaluate
 from src.evidence import Evidence
 from src.game import Game, World
@@ -27,6 +27,7 @@ from src.owner import pools_of, recipe_of, records_of, transfer_of
 from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
+from src.training.guarantee import guarantee_of
 
 log = logging.getLogger("telltale")
 
@@ -43,7 +44,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         transfer = job.timed("data", lambda: transfer_of(cfg, records))
         recipe = attack.tamper(recipe_of(cfg, job, records, transfer)).protect(defense)  # the owner has the last word
         require_compatible(attack, recipe, records, transfer)
-        pools = pools_of(cfg, records, transfer)
+        pools = attack.plant(pools_of(cfg, records, transfer), derive(seed, "canaries"))
         recipe = recipe.replace(finetune=pools.finetune) if transfer else recipe
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
@@ -73,7 +74,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             scored,
             names,
             tuple(rivals),
-            defense.guarantee(),
+            guarantee_of(recipe, target.releases, records.kind),
             job.timed("evaluation", game.utility),
             dict(target.queries),
             _notes(cfg),

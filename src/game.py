@@ -87,16 +87,19 @@ class Game:
     Model m is trained on `pools.members` records drawn at random from the challenge pool; the first `victims` models
     are attacked, `shadow_models` more are only shadows of theirs. Where members are half of the pool, models 2i and
     2i + 1 share no record: every point is then in exactly half of the models, and more models leave the rows of the
-    first ones as they are.
+    first ones as they are. With `pools.canaries`, members are in every model, each canary by a coin, and only
+    canaries are shown.
     """
 
     def __init__(self, pools: Pools[Any], recipe: Recipe, victims: int, seed: int, shadow_models: int = 0) -> None:
         for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise InputError(field, number, f"a whole number from {least}")
+        if pools.canaries:  # their coins decide how many records a model has, which no private rate may tell
+            recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
         self.models = victims + shadow_models
-        self._paired = 2 * pools.members == len(pools.challenge)
+        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries
         self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
         self.unsealed = False
@@ -104,13 +107,15 @@ class Game:
     def _draw(self, model: int) -> np.ndarray:
         if self._paired and model % 2:
             return ~self._draw(model - 1)
-        row, rng = np.zeros(len(self.pools.challenge), bool), generator(self.seed, "membership", model)
-        row[rng.choice(len(row), self.pools.members, replace=False)] = True
-        return row
+        return drawn(self.pools, generator(self.seed, "membership", model))
 
     def _points_shown(self) -> np.ndarray:
-        """Choose the challenge points: balanced for one model, all of them for several."""
+        """Choose the challenge points: balanced for one model, all of them for several; canaries, whose coins tell
+        nothing of each other, always all.
+        """
         rng = generator(self.seed, "challenge")
+        if self.pools.canaries:
+            return self.pools.members + rng.permutation(self.pools.canaries)
         if self.models > 1:
             return rng.permutation(len(self.pools.challenge))
         members, others = np.flatnonzero(self._members[0]), np.flatnonzero(~self._members[0])
@@ -209,6 +214,16 @@ def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.nda
     pairs = zip(open_ones, rows, strict=True)
     own = _mean([classified(release.probabilities(pool)[row], pool.labels[row]) for release, row in pairs])
     return tested | {f"train_{name}": value for name, value in own.items()}
+
+
+def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
+    """Draw one model's records: (challenge pool,) bool; as many as `members`, or all of them and a coin a canary."""
+    row = np.zeros(len(pools.challenge), bool)
+    if pools.canaries:
+        row[: pools.members], row[pools.members :] = True, rng.random(pools.canaries) < 0.5
+    else:
+        row[rng.choice(len(row), pools.members, replace=False)] = True
+    return row
 
 
 def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from src.data.pools import Pools
 from src.evidence import Evidence, MembershipScores
 from src.game import Knowledge, World
 from src.training.recipe import Recipe
@@ -30,6 +31,10 @@ class Attack:
     def tamper(self, recipe: Recipe) -> Recipe:
         """Change the owner's training code (malicious code only); the owner's defence comes after it."""
         return recipe
+
+    def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
+        """Change records that are dealt out, before coins or draws decide who is trained on them: audits only."""
+        return pools
 
     def run(self, world: World) -> Evidence:
         """Query the releases and return the evidence, for every victim."""

@@ -13,11 +13,12 @@ from src.data.records import Records
 from src.errors import InputError
 
 R = TypeVar("R", bound=Records)
+CHALLENGE = ("members", "non_members", "canaries")
 
 
 @dataclass(frozen=True)
 class PoolSizes:
-    """How many records each role gets; members and non_members together are the challenge pool."""
+    """How many records each role gets; members, non_members and canaries together are the challenge pool."""
 
     members: int
     non_members: int
@@ -28,12 +29,16 @@ class PoolSizes:
     finetune: int = 0
     finetune_test: int = 0
     public: int = 0
+    canaries: int = 0
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
             if isinstance(size, bool) or not isinstance(size, int) or size < 0:
                 raise InputError(f"pools.{name}", size, "a whole number from 0")
-        for name in ("members", "non_members", "auxiliary"):
+        if self.canaries and self.non_members:
+            expected = "0 beside pools.canaries: every other record is in every model"
+            raise InputError("pools.non_members", self.non_members, expected)
+        for name in ("members", "auxiliary") if self.canaries else ("members", "non_members", "auxiliary"):
             if getattr(self, name) < 1:
                 raise InputError(f"pools.{name}", getattr(self, name), "at least 1")
 
@@ -42,10 +47,11 @@ class PoolSizes:
 class Pools(Generic[R]):
     """Pairwise disjoint records.
 
-    challenge: from which each victim's members are drawn, the rest are its non-members; auxiliary: the
-    attacker's own; disjoint: what the `disjoint` control is trained on; test: the owner's held-out records;
-    population: for shadows and reference points; finetune, finetune_test: the downstream task's, to train on and to
-    test on; public: known to all.
+    challenge: from which each victim's members are drawn, the rest are its non-members; canaries: where there are
+    any, so many of the last challenge records, each in a model by a coin of its own, while all before them are in
+    every model; auxiliary: the attacker's own; disjoint: what the `disjoint` control is trained on; test: the
+    owner's held-out records; population: for shadows and reference points; finetune, finetune_test: the downstream
+    task's, to train on and to test on; public: known to all.
     """
 
     challenge: R
@@ -59,6 +65,7 @@ class Pools(Generic[R]):
     public: R
     source: str
     available: int
+    canaries: int = 0
 
     @property
     def kind(self) -> str:
@@ -72,10 +79,10 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     Raises InputError where a record is there twice, since it could come to lie in two pools, and, naming the
     pools, where there are too few records.
     """
-    sides = {"challenge": sizes.members + sizes.non_members}
-    others = {name: size for name, size in vars(sizes).items() if name not in ("members", "non_members")}
+    sides = {"challenge": sizes.members + sizes.non_members + sizes.canaries}
+    others = {name: size for name, size in vars(sizes).items() if name not in CHALLENGE}
     dealt = split(records, sides | others, seed, asked=vars(sizes))
-    return Pools(**dealt, members=sizes.members, source=records.source, available=len(records))
+    return Pools(**dealt, members=sizes.members, canaries=sizes.canaries, source=records.source, available=len(records))
 
 
 def split(

@@ -18,6 +18,7 @@ class LabelSmoothing(Defense):
     """
 
     stage: ClassVar[Stage] = "training"
+    separable: ClassVar[bool] = True
     alpha: float = 0.3
 
     def __post_init__(self) -> None:

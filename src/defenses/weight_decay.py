@@ -17,6 +17,7 @@ class WeightDecay(Defense):
     """
 
     stage: ClassVar[Stage] = "training"
+    separable: ClassVar[bool] = True
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from src.data.molecules.substructure import SubstructureIndex, contained_exactly
 from src.data.seeds import derive
 from src.errors import InputError
+from src.evaluation.canary_audit import empirical_epsilon
 from src.evaluation.comparison import Tests, versus_rivals
 from src.evaluation.exposure import Exposure, exposure
 from src.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
@@ -25,6 +26,7 @@ from src.progress import track
 from src.truth import Truth
 
 Metrics = dict[str, Estimate]
+UNPAIRED = ("best_threshold", "empirical_epsilon")  # no leakage: optimistic, or a bound without replicates
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
 
@@ -135,14 +137,15 @@ def _(
     plan = resampling(victims, points, replicates, seed)
 
     def score(one: MembershipScores) -> tuple[Metrics, Band]:
-        return score_with_roc(one.for_victims(victims), truth.membership, plan)
+        values, roc = score_with_roc(one.for_victims(victims), truth.membership, plan)
+        return empirical_epsilon(one, truth.membership) | values, roc
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # numpy works outside the lock
         results = track(threads.map(score, evidence.values()), "scoring membership", total=len(evidence))
         scored = dict(zip(evidence, results, strict=True))
     metrics = {name: values for name, (values, _) in scored.items()}
     others = {name: metrics[name] for name in controls if name in metrics}
-    honest = [name for name in metrics["target"] if not name.startswith("best_threshold")]
+    honest = [name for name in metrics["target"] if not name.startswith(UNPAIRED)]
     return ScoredMembership(
         metrics=metrics,
         leakage=leakage(metrics["target"], others, honest),

@@ -47,12 +47,13 @@ class GAT(MoleculeEncoder):
         jumping_knowledge: str = "last",
         pooling: str = "mean",
         dropout: float = 0.0,
+        norm: str = "batch",
         heads: int = 2,
     ) -> None:
         if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or width % heads:
             raise InputError("model.heads", heads, f"a divisor of model.width={width}")
         self.heads = heads
-        super().__init__(layers, width, jumping_knowledge, pooling, dropout)
+        super().__init__(layers, width, jumping_knowledge, pooling, dropout, norm)
         self.options["heads"] = heads
 
     def convolution(self, width: int) -> nn.Module:

@@ -17,11 +17,14 @@ from src.data.molecules.graphs import BOND_DIRECTIONS, BOND_TYPES, CHIRALITIES, 
 from src.errors import InputError
 from src.models.batch_norm import GlobalBatchNorm
 
+NORMS: dict[str, type[nn.Module]] = {"batch": GlobalBatchNorm, "layer": nn.LayerNorm}
+
 
 class MoleculeEncoder(nn.Module):
     """A message-passing encoder: atoms -> (atoms, width) -> molecule embedding (molecules, output_width).
 
-    No ReLU after the last layer. Raises InputError for an option that is not there or out of range.
+    norm: of each layer's output, over all atoms of a batch (batch) or over each atom's own features (layer). No ReLU
+    after the last layer. Raises InputError for an option that is not there or out of range.
     """
 
     accepts = "molecules"
@@ -33,10 +36,12 @@ class MoleculeEncoder(nn.Module):
         jumping_knowledge: str = "last",
         pooling: str = "mean",
         dropout: float = 0.0,
+        norm: str = "batch",
     ) -> None:
         super().__init__()
         _one_of("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
         _one_of("model.pooling", pooling, ("mean", "sum"))
+        _one_of("model.norm", norm, tuple(NORMS))
         for field, value in (("model.layers", layers), ("model.width", width)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(field, value, "a whole number from 1")
@@ -47,12 +52,13 @@ class MoleculeEncoder(nn.Module):
             "jumping_knowledge": jumping_knowledge,
             "pooling": pooling,
             "dropout": dropout,
+            "norm": norm,
         }
         self.output_width = width * (layers + 1) if jumping_knowledge == "concat" else width
         self.element = nn.Embedding(ELEMENTS, width)
         self.chirality = nn.Embedding(CHIRALITIES, width)
         self.convolutions = nn.ModuleList(self.convolution(width) for _ in range(layers))
-        self.norms = nn.ModuleList(GlobalBatchNorm(width) for _ in range(layers))
+        self.norms = nn.ModuleList(NORMS[norm](width) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         for embedding in (self.element, self.chirality):
             nn.init.xavier_uniform_(embedding.weight)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from src.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
 from src.evaluation.score import ScoredMembership
-from src.evidence import MembershipScores
+from src.evidence import CanaryScores, MembershipScores
 from src.reporting import figures
 from src.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
 from src.reporting.outcome import Outcome
@@ -18,7 +19,8 @@ RESAMPLED = "points"
 
 def headlines(target: MembershipScores) -> list[str]:
     """Name the metrics that a person reads first."""
-    return ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
+    rates = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
+    return [ONE_RUN, ALL_MODELS, RETRAINED, *rates[:2]] if isinstance(target, CanaryScores) else rates
 
 
 def sizes(target: MembershipScores) -> dict[str, int]:

@@ -16,17 +16,18 @@ from src.evaluation.comparison import Tests
 from src.evaluation.extraction import DISCORDANT_NEEDED
 from src.evaluation.membership import OPTIMISTIC
 from src.evaluation.score import Scored, ScoredMembership
-from src.evidence import ExtractedMolecules, MembershipScores
+from src.evidence import CanaryScores, ExtractedMolecules, MembershipScores
 from src.reporting import extraction_view, membership_view
 from src.reporting.console import Heading, interval, leakage_sentence, print_summary, verdict
 from src.reporting.metrics_file import metrics_document, write_json
 from src.reporting.outcome import Outcome
 from src.reporting.page import PageFigure, PageTable, write_page
 from src.reporting.run_folder import RunFolder
-from src.reporting.sentences import metric_title, rivals_sentence, success_sentence
+from src.reporting.sentences import metric_title, privacy_sentence, rivals_sentence, success_sentence
 
 # a view knows how one kind of evidence is shown: headlines, sizes, asked, write, draw, cards, gallery, RESAMPLED
 VIEWS: dict[type, ModuleType] = {ExtractedMolecules: extraction_view, MembershipScores: membership_view}
+VIEWS[CanaryScores] = membership_view
 
 
 def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any]:
@@ -112,8 +113,12 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
         notes.append("one trained model: the intervals hold for this model only, not for the method")
     else:
         notes.append(f"{victims} trained models: the intervals resample {resampled} and models")
+    if audited := privacy_sentence(outcome.scored.metrics["target"], outcome.guarantee):
+        notes.append(audited)
     if outcome.guarantee is None:
         notes.append("no formal guarantee: what is measured is empirical only")
+    else:
+        notes.append(f"guarantee: {outcome.guarantee['statement']}")
     return notes
 
 

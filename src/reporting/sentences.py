@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Any
 
+from src.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
 from src.evaluation.comparison import LEVEL, Tests, standing
+from src.evaluation.statistics import Estimate
 
 COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
 
@@ -15,6 +18,8 @@ def metric_title(name: str) -> str:
     stem, low_fpr, rate = name.rpartition("tpr_at_fpr_")
     if low_fpr:
         return f"{stem.replace('_', ' ')}TPR at {100 * float(rate):g} % FPR"
+    if name.startswith("empirical_epsilon_"):
+        return f"empirical ε, {name.removeprefix('empirical_epsilon_').replace('_', ' ')}"
     return "AUC" if name == "auc" else name.replace("_", " ")
 
 
@@ -56,6 +61,21 @@ def success_sentence(target: Mapping[str, float]) -> str:
         else:
             parts.append(f"{title} {train:.3f} on training, {value:.3f} on test records")
     return "; ".join(parts)
+
+
+def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, Any] | None) -> str:
+    """Set the lower bounds on ε beside what the accountant promises; empty where nothing was audited."""
+    titles = {ONE_RUN: "one model", ALL_MODELS: "all models side by side", RETRAINED: "one canary, retrained models"}
+    bounds = [f"{metrics[name].value:.2f} ({title})" for name, title in titles.items() if name in metrics]
+    if not bounds:
+        return ""
+    epsilon = (guarantee or {}).get("epsilon")
+    promised = "no accountant speaks for it"
+    if guarantee and epsilon is not None:
+        promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
+        if any(metrics[name].value > epsilon for name in titles if name in metrics):
+            promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs"
+    return f"empirical ε: lower bound {_listed(bounds)} at 95 % each; {promised}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
     """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations."""
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
     need = 4 * parameters + 2 * _saved_bytes(objective, data)
+    need += objective.private.extra_bytes(objective) if objective.private else 0
     budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
     return max(1, budget // max(1, need))
 
@@ -52,14 +53,13 @@ def probe(objectives: Sequence[Objective], data: FleetData, device: str) -> tupl
 
 def _step(fleet: Fleet, device: str) -> Callable[[], None]:
     """Return a training step on each model's first batch."""
-    optimizer = fleet.optimizer_alone()
-    rows = torch.from_numpy(fleet.data.tables[:, : fleet.batch_size])
-    inputs, labels = fleet.data.inputs[rows].to(device), fleet.data.labels[rows].to(device)
-    keys = torch.zeros_like(rows).to(device)
+    if fleet.private:
+        fleet.private.begin_as_planned(fleet)
+    optimizer, batch = fleet.optimizer_alone(), fleet.first_batch()
 
     def step() -> None:
         optimizer.zero_grad()
-        fleet.losses(inputs, labels, keys).sum().backward()
+        fleet.training_step(batch, 0).backward()
         optimizer.step()
         if device == "cuda":
             torch.cuda.synchronize()

@@ -72,10 +72,14 @@ class Classification(Objective):
 
     def terms(self, batch: LabelledBatch) -> list[LossTerm]:
         """Sum the cross-entropy over the batch."""
+        total = self.record_losses(batch).sum()
+        return [LossTerm(total, torch.full((), float(len(batch.labels)), device=total.device))]
+
+    def record_losses(self, batch: LabelledBatch) -> Tensor:
+        """Return each record's cross-entropy: (records,)."""
         inputs = augment(batch.inputs, batch.keys, self.augmentation) if self.training else batch.inputs
         self.logits = self.model(inputs)
-        total = cross_entropy(self.logits, batch.labels, reduction="sum", label_smoothing=self.label_smoothing)
-        return [LossTerm(total, torch.full((), float(len(batch.labels)), device=total.device))]
+        return cross_entropy(self.logits, batch.labels, reduction="none", label_smoothing=self.label_smoothing)
 
     def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
         """Return accuracy and mean loss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +15,20 @@ Stage = Literal["none", "data", "training", "model", "answer"]
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What was done to the records that a defence protects.
+
+    kind: of the records; records: how many; ledger: what private training spent (src.training.private.ledger), None
+    where it was not private; transferred: whether the recipe has a start.
+    """
+
+    kind: str
+    records: int
+    ledger: Mapping[str, Any] | None
+    transferred: bool
+
+
+@dataclass(frozen=True)
 class Defense:
     """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
 
@@ -22,6 +37,14 @@ class Defense:
     """
 
     stage: ClassVar[Stage] = "none"
+    separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
+
+    def check(self, recipe: Any) -> None:
+        """Refuse, by InputError and before anything is trained, a recipe that the defence cannot protect."""
+
+    def with_public_records(self, number: int) -> Defense:
+        """Return the defence where this number is public and that of a model's own records is not."""
+        return self
 
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
@@ -47,8 +70,8 @@ class Defense:
         """
         return values
 
-    def guarantee(self) -> dict[str, Any] | None:
-        """State what is proven, with its unit and assumptions; None = empirical only."""
+    def guarantee(self, trained: Trained) -> dict[str, Any] | None:
+        """State what is proven: `statement` in one sentence, its unit and assumptions; None = empirical only."""
         return None
 
     def document(self) -> dict[str, Any]:

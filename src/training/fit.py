@@ -54,6 +54,8 @@ def fit(
     ]
     if not distributed:  # a bar and a live curve belong to this process, not to workers
         callbacks += [FitProgress(name), *([LiveCurve(on_epoch, name)] if on_epoch else [])]
+    if objective.private:
+        loader = objective.private.sampled(objective, loader)
     if objective.validation_share:
         loader = objective.hold_out(loader)
         callbacks.append(BestEpoch())

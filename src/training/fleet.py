@@ -33,8 +33,8 @@ class FleetData:
     """Records of all models of a fleet.
 
     inputs: (records, *shape) float32 and labels: (records,), shared by the models; fingerprints: (records,) S16;
-    tables: (models, n) index of each model's records, in the order a single run would give them; seeds: one a
-    model.
+    tables: (models, n) index of each model's records, in the order a single run would give them, filled up with -1
+    where a private model has fewer than another; seeds: one a model.
     """
 
     inputs: Tensor
@@ -42,6 +42,11 @@ class FleetData:
     fingerprints: np.ndarray
     tables: np.ndarray
     seeds: tuple[int, ...]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Count each model's records: (models,)."""
+        return (self.tables >= 0).sum(1)
 
     def part(self, models: Sequence[int]) -> FleetData:
         """Return the data of some of the models."""
@@ -62,10 +67,11 @@ class Fleet(LightningModule):
         first = objectives[0]
         self.epochs, self.batch_size, self.models, self.way = first.epochs, first.batch_size, len(objectives), way
         self.validation_share = first.validation_share
+        self.private = first.private.together() if first.private else None
         parameters, buffers = stack_module_state(list(objectives))
         self.parameter_names, self.buffer_names = list(parameters), list(buffers)
         # weights of linear layers are kept turned, (models, in, out): so a batched product hands over their gradient
-        turned = _matrices(first) if way == "stacked" else set()
+        turned = _matrices(first) if way == "stacked" and not self.private else set()
         self.turned = [name in turned for name in parameters]
         self.stacked = nn.ParameterList(
             nn.Parameter(
@@ -83,8 +89,12 @@ class Fleet(LightningModule):
 
     def on_fit_start(self) -> None:
         """Bring the records to the device once."""
-        self.inputs, self.labels = self.data.inputs.to(self.device), self.data.labels.to(self.device)
         self._skeleton[0].trainer = self.trainer  # for what depends on the epoch
+        self.open_records()
+
+    def open_records(self) -> None:
+        """Make ready for training steps."""
+        self.inputs, self.labels = self.data.inputs.to(self.device), self.data.labels.to(self.device)
         self._skeleton[0].train()
 
     def on_fit_end(self) -> None:
@@ -92,11 +102,21 @@ class Fleet(LightningModule):
         del self.inputs, self.labels
         self._skeleton[0].trainer = None
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Add up the losses of all models: rows, keys (models, batch) -> scalar."""
-        return self.losses(*self._gathered(*batch)).sum()
+        if self.private:
+            return self.private.loss(self, batch)
+        return self.losses(*self.gathered(*batch)).sum()
 
-    def _gathered(self, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def first_batch(self) -> tuple[Tensor, ...]:
+        """Make ready for training steps without a fit, and return each model's first records: for a probe."""
+        self.open_records()
+        rows = torch.from_numpy(self.data.tables[:, : self.batch_size]).to(self.device)
+        batch = (rows, torch.zeros_like(rows))
+        return (*batch, torch.ones_like(rows, dtype=torch.bool)) if self.private else batch
+
+    def gathered(self, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Look the records up: inputs (models, batch, *shape), labels (models, batch), and keys."""
         shape = (*rows.shape, *self.inputs.shape[1:])
         inputs = self.inputs.index_select(0, rows.flatten()).view(shape)
         labels = self.labels.index_select(0, rows.flatten()).view(rows.shape)
@@ -123,7 +143,7 @@ class Fleet(LightningModule):
         with as_measured(self._skeleton[0]):
             for places in portions(number, self.batch_size):
                 rows, keys = self.held_out[0, np.tile(places, (self.models, 1))]
-                losses = self.losses(*self._gathered(rows.to(self.device), keys.to(self.device)))
+                losses = self.losses(*self.gathered(rows.to(self.device), keys.to(self.device)))
                 means += losses * (len(places) / number)
         return means
 
@@ -160,14 +180,26 @@ class Fleet(LightningModule):
         """Build the optimiser without its schedule: for a probe."""
         return self._skeleton[0].optimizer_over([one for one in self.stacked if one.requires_grad])
 
+    @property
+    def skeleton(self) -> Objective:
+        """Return the objective without storage that computes with one model's state."""
+        return self._skeleton[0]
+
+    def buffer(self, name: str) -> Tensor:
+        """Return a buffer of all models by its name in the objective: (models, *shape)."""
+        found: Tensor = getattr(self, f"buffer_{self.buffer_names.index(name)}")
+        return found
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the parameters and buffers of all models by the names of their objective: (models, *shape) each."""
+        parameters = zip(self.parameter_names, (one.detach() for one in self._upright()), strict=True)
+        return {**dict(parameters), **{name: self.buffer(name) for name in self.buffer_names}}
+
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return one model's parameters and buffers by the names of its objective."""
-        parameters = zip(self.parameter_names, self._upright(), strict=True)
-        state = {name: tensor[model].detach() for name, tensor in parameters}
-        buffers = {name: getattr(self, f"buffer_{place}")[model] for place, name in enumerate(self.buffer_names)}
         return {
-            name: tensor.cpu().clone(memory_format=torch.contiguous_format)
-            for name, tensor in (state | buffers).items()
+            name: tensor[model].cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in self.state().items()
         }
 
     def loader(self) -> DataLoader:

@@ -6,7 +6,7 @@ import functools
 import gc
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -18,11 +18,15 @@ import torch
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
-from src.training.batches import make_batch
+from src.training.batches import LabelledBatch, make_batch
 from src.training.chunks import chunk_size, probe
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
 from src.training.objective import Objective
+from src.training.private.privacy import Plan
+from src.training.private.sampling import padded
+from src.training.private.self_test import Start
+from src.training.private.settle import settle_mode, test_once
 from src.training.store import key_of
 
 if TYPE_CHECKING:
@@ -51,8 +55,8 @@ class Tensors(NamedTuple):
     fingerprints: np.ndarray
 
     def tables(self, orders: Sequence[Order]) -> FleetData:
-        """Return the data of a fleet; a table has one length, so all orders have as many records."""
-        return FleetData(*self, np.stack([order.rows for order in orders]), tuple(order.seed for order in orders))
+        """Return the data of a fleet; a table has one length, and fewer records than others have are filled up."""
+        return FleetData(*self, padded([order.rows for order in orders]), tuple(order.seed for order in orders))
 
 
 class Features(NamedTuple):
@@ -69,7 +73,7 @@ class Features(NamedTuple):
             torch.from_numpy(np.concatenate(features)),
             torch.from_numpy(np.ascontiguousarray(self.pool.labels[rows])),
             self.pool.fingerprints()[rows],
-            np.arange(len(rows)).reshape(len(orders), -1),
+            padded(np.split(np.arange(len(rows)), np.cumsum([len(order.rows) for order in orders])[:-1])),
             tuple(order.seed for order in orders),
         )
 
@@ -86,7 +90,8 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     shared = Features(pool) if recipe.features_are_fixed else _tensors(pool)
     jobs = []
     lacking = {order.name for order in missing}
-    for _, group in groupby(sorted(orders, key=lambda order: len(order.rows)), key=lambda order: len(order.rows)):
+    length = _length_in_common(recipe, orders)
+    for _, group in groupby(sorted(orders, key=length), key=length):
         alike = list(group)
         size = recipe.executor.chunk or _size(recipe, shared, alike)
         # cut from all orders, so that what an interrupted run has finished moves no border
@@ -131,6 +136,7 @@ class Chunk:
         recipe = self.recipe
         whole, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
         trained = _trained_parts(whole)
+        _settle(recipe, trained[0], data)
         fleet = Fleet(trained, data, self._way(trained, data))
         name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
         seed = derive(self.orders[0].seed, "fleet")
@@ -138,13 +144,17 @@ class Chunk:
         curve = (partial / "curve.csv").read_text()
         for k, order in enumerate(self.orders):
             state = whole[k].state_dict() | fleet.state_of(k)
-            write = functools.partial(recipe.write, state=state, curve=curve)
+            write = functools.partial(
+                recipe.write, state=state, curve=curve, records=len(order.rows), parent=order.parent
+            )
             recipe.store.add("release", order.document, write)
 
     def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
         """Choose stacked or one by one: once a store, so that all chunks, and a fit that goes on, go the same way."""
-        recipe, device = self.recipe, self.recipe.trainer.device_type
+        recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
         document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
+        if first.private:
+            document |= {"private": recipe.method()}
 
         def choose(entry: Path, _: Path) -> None:
             way, ratio = probe(objectives, data, device)
@@ -152,7 +162,11 @@ class Chunk:
             (entry / "way.json").write_text(json.dumps(way))
 
         folder, _ = recipe.store.find_or_make("way", document, choose)
-        return json.loads((folder / "way.json").read_text())
+        way: str = json.loads((folder / "way.json").read_text())
+        if first.private:
+            plan = first.private.options.plan(data.tables.shape[1], first.batch_size, first.epochs)
+            test_once(recipe.store, {**document, "way": way}, _rehearsal(objectives[:2], data, way, device), plan)
+        return way
 
     def _require_same_device(self) -> None:
         """Refuse, by InputError, a worker without the GPU that the models' keys name, or with one they do not."""
@@ -189,9 +203,37 @@ def _trained_parts(objectives: Sequence[Any]) -> list[Any]:
 def _size(recipe: Recipe, shared: Tensors | Features, orders: Sequence[Order]) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
-    (trained,) = _trained_parts([recipe.objective_for(first[0])])
-    fitting = chunk_size(trained, shared.tables(first), recipe.trainer.device_type)
+    (trained,), data = _trained_parts([recipe.objective_for(first[0])]), shared.tables(first)
+    _settle(recipe, trained, data)
+    fitting = chunk_size(trained, data, recipe.trainer.device_type)
     return min(fitting, -(-len(orders) // recipe.executor.at_once))
+
+
+def _length_in_common(recipe: Recipe, orders: Sequence[Order]) -> Callable[[Order], int]:
+    """Say of which lengths tables may be in one fleet: of equal ones, or of any where samples come by a public rate."""
+    private = recipe.objective_for(orders[0]).private
+    return (lambda _: 0) if private and private.options.records else (lambda order: len(order.rows))
+
+
+def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:
+    """Settle how a private fleet computes its gradients; the first model's records serve as an example."""
+    if objective.private:
+        rows = torch.from_numpy(data.tables[0, : objective.batch_size])
+        batch = LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
+        settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, recipe.method(), together=True)
+
+
+def _rehearsal(objectives: Sequence[Objective], data: FleetData, way: str, device: str) -> Start:
+    """Return what starts a fleet of a few models, for the self-test."""
+
+    def start(plan: Plan) -> tuple[Fleet, torch.optim.Optimizer, Any]:
+        fleet = Fleet(objectives, data.part(range(len(objectives))), way).to(device)
+        fleet.skeleton.weight_decay = 0.0
+        assert fleet.private
+        fleet.private.begin(fleet, plan)
+        return fleet, fleet.optimizer_alone(), fleet.first_batch()
+
+    return start
 
 
 def _tensors(pool: Any) -> Tensors:

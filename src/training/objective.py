@@ -66,11 +66,21 @@ class Objective(LightningModule):
         self.epochs, self.batch_size = epochs, batch_size
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.loss_code: Sequence[LossCode] = ()
+        self.private: Any = None  # what makes gradients private (src.training.private), set by a defence
         self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
 
     def terms(self, batch: Any) -> list[LossTerm]:
         """Return the loss on this process's share of the batch, as terms that are averaged and added."""
         raise NotImplementedError
+
+    def record_losses(self, batch: Any) -> Tensor:
+        """Return each record's own loss, whose mean is the batch's: (records,). Only where no record sees another."""
+        raise NotImplementedError
+
+    @property
+    def separable(self) -> bool:
+        """Say whether the loss is a mean over records of losses of each record alone."""
+        return type(self).record_losses is not Objective.record_losses
 
     def success(self, batches: Iterable[Any]) -> dict[str, float]:
         """Measure the owner's task on held-out batches, next to the rate a trivial guess reaches."""
@@ -106,7 +116,7 @@ class Objective(LightningModule):
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Return the loss to descend."""
-        return self(batch)
+        return self.private.loss(self, batch) if self.private else self(batch)
 
     def hold_out(self, loader: DataLoader) -> DataLoader:
         """Keep a share of a loader's records for `validation_losses`, by its seed; return a loader of the others."""

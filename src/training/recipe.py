@@ -24,6 +24,9 @@ from src.training.fit import Curve, fit
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, seeded, training_records
+from src.training.private.account import write_account
+from src.training.private.ledger import ledger_in
+from src.training.private.settle import settle
 from src.training.release import Release
 from src.training.sources import source_digest
 from src.training.store import Store, key_of
@@ -58,8 +61,21 @@ class Recipe:
         return replace(self, **changes)
 
     def protect(self, defense: Defense) -> Self:
-        """Return the recipe with one more defence, applied after those there are."""
-        return self if defense.stage == "none" else replace(self, defenses=(*self.defenses, defense))
+        """Return the recipe with one more defence, applied after those there are, or its start with it.
+
+        Of a recipe with a start, a defence with `on` = "first" protects the start; any other, what comes last.
+        """
+        if defense.stage == "none":
+            return self
+        if self.start and getattr(defense, "on", "last") == "first":
+            return replace(self, start=self.start.protect(defense))
+        return replace(self, defenses=(*self.defenses, defense))
+
+    def with_public_records(self, number: int) -> Self:
+        """Return the recipe where each model's own number of records is a secret, and this number is public instead."""
+        if self.start:
+            return replace(self, start=self.start.with_public_records(number))
+        return replace(self, defenses=tuple(one.with_public_records(number) for one in self.defenses))
 
     def train(self, pool: Records, rows: np.ndarray, seed: int, name: str = "model") -> Release:
         """Train on pool[rows], or find the result in the store: equal sets of records give equal weights."""
@@ -138,9 +154,12 @@ class Recipe:
         records = training_records(records, (), seed)
         document = {**self._document(records.fingerprints(), seed, None), "untrained": True}
         folder, _ = self.store.find_or_make(
-            "release", document, lambda entry, _: self.write(entry, self._untrained(records, seed).state_dict(), "")
+            "release", document, lambda entry, _: self._write_untrained(entry, records, seed)
         )
         return self._released_from(folder, seed, "untrained")
+
+    def _write_untrained(self, entry: Path, records: Records, seed: int) -> None:
+        self.write(entry, self._untrained(records, seed).state_dict(), "", len(records), None)
 
     def _untrained(self, records: Records, seed: int) -> Objective:
         objective = self._objective(seed, None)
@@ -174,6 +193,10 @@ class Recipe:
 
     def check(self) -> None:
         """Refuse, by InputError, options of model, objective and training code that are out of range."""
+        if self.start:
+            self.start.check()
+        for code in self._stages:
+            code.check(self)
         self._objective(0, None)
 
     @cached_property
@@ -190,10 +213,13 @@ class Recipe:
         """Build an order's objective with its initial weights."""
         return self._objective(order.seed, order.parent)
 
-    def write(self, entry: Path, state: Mapping[str, torch.Tensor], curve: str) -> None:
-        """Write a trained objective into an entry of the store."""
+    def write(
+        self, entry: Path, state: Mapping[str, torch.Tensor], curve: str, records: int, parent: Release | None
+    ) -> None:
+        """Write a trained objective into an entry of the store; records: how many it was trained on."""
         save_file(_contiguous(state), entry / "weights.safetensors")
         (entry / "curve.csv").write_text(curve)
+        write_account(entry, ledger_in(state), records, self.store.root / "release" / parent.entry if parent else None)
 
     def trained_entry(self, pool: Records, rows: np.ndarray, seed: int, name: str, parent: Release | None) -> Path:
         """Train one model, or find it: its folder in the store."""
@@ -203,8 +229,11 @@ class Recipe:
         def make(entry: Path, partial: Path) -> None:
             objective = self._objective(seed, parent)
             loader = training_loader(records, objective.batch_size, seed, objective.supervised)
+            if objective.private:
+                settle(objective, loader.dataset, self.store, self.method(), self.trainer.device_type)
             fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
-            self.write(entry, objective.state_dict(), (partial / "curve.csv").read_text())
+            curve = (partial / "curve.csv").read_text()
+            self.write(entry, objective.state_dict(), curve, len(records), parent)
 
         return self.store.find_or_make("release", document, make)[0]
 
@@ -231,7 +260,7 @@ class Recipe:
         objective = self._objective(0, None)
         # masks of a stacked step come from one generator: they would depend on the chunk, which no key names
         drops = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in objective.modules())
-        return objective.stackable and not drops
+        return objective.stackable and not drops and (objective.private is None or objective.private.stackable)
 
     @property
     def _stages(self) -> tuple[Defense, ...]:
@@ -275,24 +304,30 @@ class Recipe:
         return model
 
     def _document(self, fingerprints: np.ndarray, seed: int, parent: Release | None) -> dict[str, Any]:
-        changing = [code.document() for code in self._stages if code.stage in ("data", "training")]
+        quick: dict[str, Any] = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
         # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
         started = [code.document() for code in self.start._stages if code.stage == "model"] if self.start else []
-        named = (self.model, self.objective, *changing, *started)
-        quick: dict[str, Any] = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
         if self.initial_seed is not None:
             quick["initial_seed"] = self.initial_seed
         return {
             **quick,
-            "model": dict(self.model),
-            "objective": dict(self.objective),
-            "code": changing,
+            **self.method(started),
             "records": hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest(),
             "number_of_records": len(fingerprints),
             "seed": seed,
+            "start": {"key": parent.key, "model_stage": started} if parent else None,
+        }
+
+    def method(self, started: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """Describe all that makes the weights but records, seed and start; started: model stages of the start."""
+        changing = [code.document() for code in self._stages if code.stage in ("data", "training")]
+        named = (self.model, self.objective, *changing, *started)
+        return {
+            "model": dict(self.model),
+            "objective": dict(self.objective),
+            "code": changing,
             "precision": self.trainer.precision,
             "device": self.trainer.device_type,
-            "start": {"key": parent.key, "model_stage": started} if parent else None,
             "sources": source_digest(
                 (*(part["_target_"] for part in named), *(("src.training.fleet.Fleet",) if self._stackable else ()))
             ),

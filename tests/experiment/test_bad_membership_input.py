@@ -33,6 +33,11 @@ LINES = {
     "attack=lira executor.chunk=0": ("executor.chunk=0", "whole number from 1"),
     "attack=lira defense=top_k_only defense.k=0": ("defense.k=0", "from 1"),
     "attack=rmia attack.gamma=0": ("attack.gamma=0", "above 0"),
+    "attack=canary_audit pools.canaries=0 pools.non_members=9": ("pools.canaries=0", "at least 1"),
+    "attack=canary_audit pools.non_members=9": ("pools.non_members=9", "every other record is in every model"),
+    "attack=canary_audit dataset=census": ("attack.canary=noise", "mislabelled"),
+    "attack=canary_audit defense=dp_sgd attack.delta=1e-7": ("attack.delta=1e-07", "from 1e-05"),
+    "attack=canary_audit rivals=loss": ("rivals=loss", "rivals=none"),
     "attack=lira paths.keep_weights=maybe": ("paths.keep_weights=maybe", "true or false"),
 }
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from src.evaluation.comparison import PairedTest
-from src.reporting.sentences import metric_title, rivals_sentence, success_sentence
+from src.evaluation.statistics import Estimate
+from src.reporting.sentences import metric_title, privacy_sentence, rivals_sentence, success_sentence
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,7 @@ from src.reporting.sentences import metric_title, rivals_sentence, success_sente
         ("tpr_at_fpr_0.001", "TPR at 0.1 % FPR"),
         ("novel_tpr_at_fpr_0.01", "novel TPR at 1 % FPR"),
         ("novel_auc", "novel auc"),
+        ("empirical_epsilon_one_run", "empirical ε, one run"),
     ],
 )
 def test_metrics_have_readable_titles(name: str, title: str) -> None:
@@ -53,3 +55,13 @@ def test_success_on_training_and_test_records_stands_side_by_side() -> None:
     )
     assert success_sentence({"train_accuracy": 0.5}) == "train accuracy 0.500"
     assert success_sentence({}) == ""
+
+
+def test_a_lower_bound_on_epsilon_stands_beside_what_the_accountant_says() -> None:
+    """Catches a bound above the promise that passes in silence, and a sentence where nothing was audited."""
+    found = {"empirical_epsilon_one_run": Estimate.exact(1.5, 100), "empirical_epsilon_retrained": Estimate.exact(0, 9)}
+    said = privacy_sentence(found, {"epsilon": 8.0, "delta": 1e-5})
+    assert "lower bound 1.50 (one model) and 0.00 (one canary, retrained models) at 95 % each" in said
+    assert said.endswith("the accountant's ε is 8.00 at δ = 1e-05")
+    assert "exceeded" in privacy_sentence(found, {"epsilon": 1.0, "delta": 1e-5})
+    assert "no accountant" in privacy_sentence(found, None) and privacy_sentence({}, None) == ""

@@ -1,0 +1,175 @@
+"""DP-SGD: noisy sums of clipped gradients of single records (Abadi et al. 2016), with a proof of what it hides."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from src.errors import InputError
+from src.training.defense import Defense, Stage, Trained
+from src.training.private.accountant import ACCOUNTANTS, epsilon_of
+from src.training.private.ledger import Ledger
+from src.training.private.modes import MODES
+from src.training.private.privacy import DELTA, Privacy
+from src.training.private.training import PrivateTraining
+
+log = logging.getLogger("telltale")
+UNITS = {"molecules": "one graph added or removed"}
+
+
+@dataclass(frozen=True)
+class DPSGD(Defense):
+    """g = (Σ_i min(1, C / ‖g_i‖) g_i + σ C N(0, I)) / B,  each record i in the sum with probability q = B / n.
+
+    epsilon: the ε that all steps together may spend, from which σ follows, or sigma: the noise multiplier σ itself;
+    delta: the δ it holds with, to be well below 1/n, None = 1e-5; clip: C, the L2 norm a record's gradient is cut to;
+    on: of a recipe with a start, the part protected; public_records: n, None = as many as there are; accountant: how
+    steps add up; mode: how gradients are computed (src.training.private), which changes nothing but the time.
+    learning_rate, batch_size, epochs: in place of the objective's, which were chosen for gradients without noise;
+    None = keep. Raises InputError for options out of range, and for a model or objective in which records see others.
+    """
+
+    stage: ClassVar[Stage] = "training"
+    epsilon: float | None = 8.0
+    sigma: float | None = None
+    delta: float | None = None
+    clip: float = 1.0
+    on: str = "last"
+    public_records: int | None = None
+    accountant: str = "rdp"
+    mode: str = "auto"
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) == (self.sigma is None):
+            both = self.epsilon is not None
+            expected = f"null where defense.sigma={self.sigma} is given" if both else "above 0, or give defense.sigma"
+            raise InputError("defense.epsilon", self.epsilon, expected)
+        if self.epsilon is not None and not 0 < self.epsilon < math.inf:
+            raise InputError("defense.epsilon", self.epsilon, "above 0")
+        for field in ("sigma", "clip"):
+            value = getattr(self, field)
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"defense.{field}", value, "from 0")
+        if self.delta is not None and not 0 < self.delta < 1:
+            raise InputError("defense.delta", self.delta, "above 0, below 1, and well below 1 / records")
+        for field, options in (
+            ("on", ("first", "last")),
+            ("accountant", ACCOUNTANTS),
+            ("mode", ("auto", *MODES)),
+        ):
+            if getattr(self, field) not in options:
+                raise InputError(f"defense.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        for field in ("public_records", "batch_size", "epochs"):
+            value = getattr(self, field)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise InputError(f"defense.{field}", value, "a whole number from 1, or null")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise InputError("defense.learning_rate", self.learning_rate, "above 0, or null")
+
+    @property
+    def privacy(self) -> Privacy:
+        """Return what training needs of it."""
+        delta = DELTA if self.delta is None else self.delta
+        return Privacy(self.epsilon, self.sigma, delta, self.clip, self.accountant, self.public_records, self.mode)
+
+    def with_public_records(self, number: int) -> DPSGD:
+        """Sample at a rate by this number, unless one is given."""
+        return self if self.public_records else replace(self, public_records=number)
+
+    def prepare(self, objective: Any) -> None:
+        """Have the objective trained on private gradients. Raises InputError where that proves nothing."""
+        _require_separable(objective, self)
+        for field in ("learning_rate", "batch_size", "epochs"):
+            if getattr(self, field) is not None:
+                setattr(objective, field, getattr(self, field))
+        objective.private, objective.ledger = PrivateTraining(self.privacy), Ledger()
+
+    def check(self, recipe: Any) -> None:
+        """Refuse what breaks the proof, or cannot be computed."""
+        if recipe.trainer.devices > 1:
+            raise InputError(
+                "trainer.strategy", "ddp", "one process: defense=dp_sgd samples and adds noise in one place"
+            )
+        if recipe.trainer.precision != "32-true":
+            raise InputError("trainer.precision", recipe.trainer.precision, "32-true: defense=dp_sgd clips exact norms")
+
+    def guarantee(self, trained: Trained) -> dict[str, Any] | None:
+        """State ε of the steps really taken, with all it rests on."""
+        privacy, ledger = self.privacy, trained.ledger
+        if ledger is None:
+            return None
+        epsilon = epsilon_of(ledger["sigma"], ledger["rate"], ledger["steps"], privacy.delta, privacy.accountant)
+        unit = UNITS.get(trained.kind, "one record added or removed")
+        text = f"(ε = {epsilon:.3g}, δ = {privacy.delta:g})-differentially private for {unit}"
+        missing = self._not_covered(trained)
+        return {
+            "statement": f"{text}; {missing}" if missing else text,
+            "epsilon": epsilon,
+            "delta": privacy.delta,
+            "unit": unit,
+            "protects": "the pre-training records" if self._before(trained) else "the training records",
+            "does_not_cover": missing or None,
+            "sampling_rate": ledger["rate"],
+            "sigma": ledger["sigma"],
+            "clip": self.clip,
+            "steps": ledger["steps"],
+            "records": trained.records,
+            "accountant": privacy.accountant,
+            "assumptions": [*ASSUMPTIONS, *_delta_note(privacy.delta, trained.records)],
+        }
+
+    def _before(self, trained: Trained) -> bool:
+        return trained.transferred and self.on == "first"
+
+    def _not_covered(self, trained: Trained) -> str:
+        """Say which records of a transfer the ε says nothing about."""
+        if not trained.transferred:
+            return ""
+        if self._before(trained):
+            return "it covers the pre-training records; ε does not cover the fine-tuning records"
+        return "it covers the fine-tuning records; ε does not cover the pre-training data"
+
+
+ASSUMPTIONS = (
+    "the number of records, the batch size and all options are public",
+    "the seed, from which samples and noise are drawn, stays secret; its generator is taken for random",
+    "real numbers: rounding is not accounted for",
+    "only the released model's answers are seen, not loss curves, test figures or other runs on the same records",
+)
+
+
+def _delta_note(delta: float, records: int) -> list[str]:
+    """Warn of a δ that one record in the open would meet."""
+    if delta * records < 1:
+        return []
+    return [f"delta {delta:g} is not below 1 / {records:,} = {1 / records:.2g}: publishing one record would satisfy it"]
+
+
+def _require_separable(objective: Any, defense: DPSGD) -> None:
+    """Refuse, by InputError, whatever lets one record's gradient depend on another record."""
+    if not objective.separable:
+        name = type(objective).__name__
+        raise InputError(
+            "defense", "dp_sgd", f"needs a loss of each record alone; {name} has none, classification does"
+        )
+    for code in objective.loss_code:
+        if code is not defense and not getattr(code, "separable", False):
+            expected = f"clips losses of single records, which {type(code).__name__} does not leave; use one of the two"
+            raise InputError("defense", "dp_sgd", expected)
+    mode = objective.training
+    mixing = [one for one in objective.train().modules() if isinstance(one, _BatchNorm) and one.training]
+    objective.train(mode)
+    if mixing:
+        switch = "layer" if objective.model.accepts == "molecules" else "group"
+        frozen = " or objective.batch_norm=frozen" if hasattr(objective, "batch_norm") else ""
+        expected = (
+            f"BatchNorm mixes the records of a batch, so defense=dp_sgd proves nothing; set model.norm={switch}{frozen}"
+        )
+        raise InputError("model.norm", "batch", expected)

@@ -1,0 +1,28 @@
+"""What a recipe's defences prove about the models that it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from src.training.defense import Trained
+from src.training.private.account import read_account
+from src.training.recipe import Recipe
+from src.training.release import Release
+
+
+def guarantee_of(recipe: Recipe, releases: Sequence[Release], kind: str) -> dict[str, Any] | None:
+    """Return the weakest guarantee over the releases, by ε; None where nothing is proven.
+
+    kind: of the records that are attacked.
+    """
+    proofs = []
+    for release in releases:
+        account = read_account(recipe.store.root / "release" / release.entry) or {}
+        before = account.get("start") or {}
+        parts = [(recipe, account)] if recipe.start is None else [(recipe.start, before), (recipe, account)]
+        for part, own in parts:
+            tuned = kind if part.finetune is None else part.finetune.kind
+            trained = Trained(tuned, own.get("records", 0), own.get("ledger"), recipe.start is not None)
+            proofs += [proof for defense in part.defenses if (proof := defense.guarantee(trained))]
+    return max(proofs, key=lambda proof: proof.get("epsilon", float("inf")), default=None)

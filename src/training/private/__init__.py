@@ -1,0 +1,1 @@
+"""Differentially private training: Poisson samples, clipped gradients of single records, noise, accounting."""

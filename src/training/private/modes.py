@@ -1,0 +1,92 @@
+"""The gradient modes by name, which of them are exact for a model, and which of those is fastest."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from src.training.batches import LabelledBatch
+from src.training.private.bookkeeping import Bookkeeping
+from src.training.private.one_by_one import between, doubled, each_alone, gradient_of, one_by_one
+from src.training.private.opacus_modes import ghost, hooks
+from src.training.private.problem import CannotError, Clipped, Problem, State
+from src.training.private.vmapped import vmapped
+
+CHECKED = 6  # records whose gradients decide whether a mode is exact
+TURNS = 3  # steps of the probe, after one that warms up
+TOLERANCE = 1e-6  # of exactness, in double precision, relative to the largest entry
+
+
+class Mode(Protocol):
+    """Clips and adds up the gradients of a batch's records, `taken` says which of them count."""
+
+    def __call__(
+        self, problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
+    ) -> Clipped:
+        """Raise CannotError for a model or batch that the mode cannot do."""
+        ...
+
+
+MODES: dict[str, Callable[[], Mode]] = {
+    "bookkeeping": Bookkeeping,
+    "vmap": lambda: vmapped,
+    "hooks": lambda: hooks,
+    "ghost": lambda: ghost,
+    "one_by_one": lambda: one_by_one,
+}
+STACKABLE = ("bookkeeping", "vmap")  # functions of tensors alone, which vmap can run for many models
+
+
+def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:
+    """Say why a mode is not exact for an objective on a batch: it differs from one record at a time; "" where it is.
+
+    Dropout is left out: no two passes draw the same masks.
+    """
+    problem, batch = Problem(_double(objective, batch.labels.device)), doubled(between(batch, 0, CHECKED))
+    state = problem.state()
+    norms = [
+        torch.stack([one.square().sum() for one in gradient_of(problem, state, alone)[1]]).sum().sqrt()
+        for alone in each_alone(batch)
+    ]
+    clip = float(torch.stack(norms).median())  # so that some are clipped and some are not
+    expected = one_by_one(problem, state, batch, clip)
+    try:
+        found = MODES[name]()(problem, state, batch, clip)
+    except (CannotError, ImportError, NotImplementedError, RuntimeError, ValueError, KeyError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    for parameter, one in expected.sums.items():
+        if not torch.allclose(found.sums[parameter], one, rtol=0, atol=TOLERANCE * float(one.abs().max() + 1e-12)):
+            return f"its gradient of {parameter} is not that of one record at a time"
+    return ""
+
+
+def fastest(
+    objective: Any, batch: LabelledBatch, clip: float, names: tuple[str, ...] = tuple(MODES)
+) -> dict[str, float]:
+    """Time the exact ones among some modes on a batch: seconds a step by name, the fastest first; they take turns."""
+    exact = [name for name in names if not inexactness(name, objective, batch)]
+    problem = Problem(copy.deepcopy(objective).to(batch.labels.device).train())
+    state, seconds = problem.state(), dict.fromkeys(exact, float("inf"))
+    modes = {name: MODES[name]() for name in exact}
+    for turn in range(TURNS + 1):
+        for name, mode in modes.items():
+            began = time.perf_counter()
+            mode(problem, state, batch, clip)
+            if batch.labels.is_cuda:
+                torch.cuda.synchronize()
+            if turn:
+                seconds[name] = min(seconds[name], time.perf_counter() - began)
+    return dict(sorted(seconds.items(), key=lambda one: one[1]))
+
+
+def _double(objective: Any, device: torch.device) -> Any:
+    copied = copy.deepcopy(objective).to(device).double().train()
+    for module in copied.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return copied
