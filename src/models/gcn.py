@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import degree
 
-from src.models.molecule_encoder import BondEmbedding, MoleculeEncoder
+from src.models.molecule_encoder import BondEmbedding, MoleculeEncoder, counts
 
 
 class GCNConvolution(MessagePassing):
@@ -19,7 +18,7 @@ class GCNConvolution(MessagePassing):
 
     def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
         """Pass messages once: (atoms, width) -> (atoms, width)."""
-        inverse_root = degree(ends[1], len(atoms), dtype=atoms.dtype).rsqrt()
+        inverse_root = counts(ends[1], len(atoms), atoms).rsqrt()
         weight = inverse_root[ends[0]] * inverse_root[ends[1]]
         return self.propagate(ends, x=self.linear(atoms), bonds=self.bond(bonds), weight=weight)
 

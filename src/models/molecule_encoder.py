@@ -94,8 +94,7 @@ class MoleculeEncoder(nn.Module):
         total = atoms.new_zeros(len(batch), atoms.shape[1]).index_add_(0, batch.molecule_of, atoms)
         if self.pooling == "sum":
             return total
-        sizes = torch.bincount(batch.molecule_of, minlength=len(batch)).clamp_min(1)
-        return total / sizes[:, None]
+        return total / counts(batch.molecule_of, len(batch), atoms).clamp_min(1)[:, None]
 
     def forward(self, batch: MoleculeBatch) -> Tensor:
         """Embed molecules: (molecules, output_width)."""
@@ -125,6 +124,14 @@ class BondEmbedding(nn.Module):
         # type and direction have 18 combinations: one small table, one look-up on the long axis
         table = (self.bond_type.weight[:, None] + self.direction.weight[None]).flatten(0, 1)
         return nn.functional.embedding(bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1], table)
+
+
+def counts(index: Tensor, number: int, like: Tensor) -> Tensor:
+    """Count how often each of 0 … number - 1 is in `index`: (number,), a sum of `like`'s kind.
+
+    torch.func.vmap can do a sum; torch.bincount and torch_geometric's degree it cannot.
+    """
+    return like.new_zeros(number).index_add_(0, index, like.new_ones(len(index)))
 
 
 def with_self_loops(batch: MoleculeBatch) -> tuple[Tensor, Tensor]:

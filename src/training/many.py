@@ -154,7 +154,7 @@ class Chunk:
         recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
         document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
         if first.private:
-            document |= {"private": recipe.method()}
+            document = {"recipe": recipe.method()}
 
         def choose(entry: Path, _: Path) -> None:
             way, ratio = probe(objectives, data, device)

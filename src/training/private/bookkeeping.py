@@ -7,14 +7,14 @@ clipped gradients as one product. A normal step forms that product too, so priva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad
-from torch.nn.functional import group_norm, layer_norm, unfold
+from torch.nn.functional import group_norm, layer_norm, pad
 
 from src.training.batches import LabelledBatch
 from src.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
@@ -22,48 +22,69 @@ from src.training.private.problem import CannotError, Clipped, Problem, State, c
 # for each parameter of a layer: squared norms (records,) and what turns factors (records,) into the clipped sum
 Parts = Mapping[str, tuple[Tensor, Callable[[Tensor], Tensor]]]
 
+Layers = Mapping[str, nn.Module]
+Differentiated = tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]  # losses; inputs and g of layers by name
+
 
 class Bookkeeping:
-    """The mode for networks of linear layers, convolutions and normalisations of a record alone."""
+    """The mode for networks of linear layers, convolutions and normalisations of a record alone.
 
-    def __init__(self) -> None:
-        self.shapes: dict[str, torch.Size] = {}  # of each layer's output for one record
+    stacked: for use inside torch.func.vmap, where autograd does not reach the outputs of layers: they get zeros added,
+    whose gradient is theirs.
+    """
+
+    def __init__(self, stacked: bool = False) -> None:
+        self.differentiated = self._by_probes if stacked else self._by_outputs
+        self.shapes: dict[str, torch.Size] = {}  # of each layer's output for one record, where zeros are added
 
     def __call__(
         self, problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
     ) -> Clipped:
         """Clip and add up the gradients of a batch's records. Raises CannotError for layers it does not know."""
         layers = _layers(problem)
+        losses, inputs, gradients = self.differentiated(problem, state, batch, layers)
+        parts = {
+            f"{name}.{parameter}": part
+            for name, layer in layers.items()
+            for parameter, part in RULES[type(layer)](layer, inputs[name], gradients[name]).items()
+            if f"{name}.{parameter}" in problem.trained
+        }
+        factors = clip_factors(torch.stack([square for square, _ in parts.values()]).sum(0), clip, taken)
+        return Clipped(total_of(losses, taken), {name: parts[name][1](factors) for name in problem.trained})
+
+    def _by_outputs(self, problem: Problem, state: State, batch: LabelledBatch, layers: Layers) -> Differentiated:
+        trained, rest = problem.split(state)
+        with torch.enable_grad(), _tapped(layers, {}) as (inputs, outputs):
+            leaves = {name: one.detach().requires_grad_() for name, one in trained.items()}
+            losses = problem.losses({**leaves, **rest}, batch)
+            _require_one_use(layers, outputs)
+            found = torch.autograd.grad(losses.sum(), [outputs[name][0] for name in layers])
+        detached = {name: inputs[name][0].detach() for name in layers}
+        return losses.detach(), detached, dict(zip(layers, found, strict=True))
+
+    def _by_probes(self, problem: Problem, state: State, batch: LabelledBatch, layers: Layers) -> Differentiated:
         if not self.shapes:
             with _tapped(layers, {}) as (_, outputs):
                 problem.losses(state, batch)
-            self.shapes = {name: output[0].shape[1:] for name, output in outputs.items() if len(output) == 1}
+            self.shapes = {name: output[0].shape[1:] for name, output in outputs.items()}
         like = state[problem.trained[0]]
         probes = {name: like.new_zeros(len(batch), *shape) for name, shape in self.shapes.items()}
 
         def total(probes: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
             with _tapped(layers, probes) as (inputs, outputs):
                 losses = problem.losses(state, batch)
-            if any(len(uses) != 1 for uses in outputs.values()) or outputs.keys() != layers.keys():
-                raise CannotError("bookkeeping wants every layer to be used exactly once")
+            _require_one_use(layers, outputs)
             return losses.sum(), (losses, {name: one[0] for name, one in inputs.items()})
 
         gradients, (losses, inputs) = grad(total, has_aux=True)(probes)
-        parts = {
-            f"{name}.{parameter}": part
-            for name, layer in layers.items()
-            for parameter, part in RULES[type(layer)](layer, inputs[name], gradients[name]).items()
-            if getattr(layer, parameter).requires_grad
-        }
-        factors = clip_factors(torch.stack([square for square, _ in parts.values()]).sum(0), clip, taken)
-        return Clipped(total_of(losses, taken), {name: parts[name][1](factors) for name in problem.trained})
+        return losses, inputs, gradients
 
 
 def _layers(problem: Problem) -> dict[str, nn.Module]:
     """Return the layers that hold what is trained."""
     trained, layers = set(problem.trained), {}
     for name, module in problem.objective.named_modules():
-        own = {f"{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)}
+        own = {parameter for parameter, _ in module.named_parameters(name, recurse=False)}
         if own & trained:
             if type(module) not in RULES or (isinstance(module, nn.Conv2d) and not _plain(module)):
                 raise CannotError(f"bookkeeping has no rule for {type(module).__name__}")
@@ -75,9 +96,14 @@ def _plain(layer: nn.Conv2d) -> bool:
     return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
 
 
+def _require_one_use(layers: Layers, outputs: Mapping[str, list[Tensor]]) -> None:
+    if any(len(uses) != 1 for uses in outputs.values()) or outputs.keys() != layers.keys():
+        raise CannotError("bookkeeping wants every layer to be used exactly once")
+
+
 @contextmanager
 def _tapped(
-    layers: Mapping[str, nn.Module], probes: Mapping[str, Tensor]
+    layers: Layers, probes: Mapping[str, Tensor]
 ) -> Iterator[tuple[dict[str, list[Tensor]], dict[str, list[Tensor]]]]:
     """Keep the inputs and outputs of layers inside, by name, and add zeros to outputs, whose gradient is theirs."""
     inputs: dict[str, list[Tensor]] = {}
@@ -110,14 +136,32 @@ def _linear(layer: Any, a: Tensor, g: Tensor) -> Parts:
 
 def _convolution(layer: Any, a: Tensor, g: Tensor) -> Parts:
     """A linear layer on the patches of a picture: t counts positions."""
-    patches = unfold(a, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-    return _products(g.flatten(2), patches, layer.weight.shape)
+    after, before, *kernel = layer.weight.shape
+    g_rows, shape = g.permute(0, 2, 3, 1).flatten(1, 2).mT, (after, *kernel, before)
+    parts = _products(g_rows, _patches(layer, a, g.shape[2:]), shape)
+    square, summed = parts["weight"]
+    return {**parts, "weight": (square, lambda factors: summed(factors).movedim(3, 1).contiguous())}
 
 
-def _products(g: Tensor, a: Tensor, shape: torch.Size) -> Parts:
+def _patches(layer: Any, pictures: Tensor, size: torch.Size) -> Tensor:
+    """Cut pictures into what a convolution sees at each position: (records, height * width * channels, positions).
+
+    By slices, which are several times faster than torch's unfold on CPUs.
+    """
+    (height, width), (down, right), (row, column) = layer.padding, layer.stride, layer.dilation
+    framed = pad(pictures, (width, width, height, height))
+    slices = [
+        framed[:, :, y : y + down * (size[0] - 1) + 1 : down, x : x + right * (size[1] - 1) + 1 : right]
+        for y in range(0, row * layer.kernel_size[0], row)
+        for x in range(0, column * layer.kernel_size[1], column)
+    ]
+    return torch.cat(slices, 1).flatten(2)
+
+
+def _products(g: Tensor, a: Tensor, shape: Sequence[int]) -> Parts:
     """Gradients of a layer used at many positions: g (records, out, positions), a (records, in, positions)."""
     bias = g.sum(2)
-    parts = {"bias": (bias.square().sum(1), lambda factors: factors @ bias)}
+    parts: Parts = {"bias": (bias.square().sum(1), lambda factors: factors @ bias)}
     if 2 * g.shape[2] ** 2 < g.shape[1] * a.shape[1]:  # Gram matrices are smaller than gradients
         square = ((a.mT @ a) * (g.mT @ g)).sum((1, 2))
         return {**parts, "weight": (square, lambda f: _summed(g * f[:, None, None], a).view(shape))}
@@ -130,7 +174,8 @@ def _summed(g: Tensor, a: Tensor) -> Tensor:
 
 
 def _group_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    return _scale_and_shift(g.flatten(2), group_norm(a, layer.num_groups, eps=layer.eps).flatten(2), (2,))
+    # contiguous: torch's kernel for channels last is several times slower than the copy
+    return _scale_and_shift(g, group_norm(a.contiguous(), layer.num_groups, eps=layer.eps), tuple(range(2, a.ndim)))
 
 
 def _layer_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
@@ -141,7 +186,7 @@ def _layer_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
 def _scale_and_shift(g: Tensor, normal: Tensor, positions: tuple[int, ...]) -> Parts:
     """y = γ x̂ + β: ∂L/∂γ = Σ_t g_t x̂_t and ∂L/∂β = Σ_t g_t, both small enough to be formed for each record."""
     scale, shift = ((one.sum(positions) if positions else one) for one in (g * normal, g))
-    return {name: _formed(one) for name, one in (("weight", scale), ("bias", shift))}
+    return {"weight": _formed(scale), "bias": _formed(shift)}
 
 
 def _formed(each: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

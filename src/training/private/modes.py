@@ -39,7 +39,9 @@ MODES: dict[str, Callable[[], Mode]] = {
     "ghost": lambda: ghost,
     "one_by_one": lambda: one_by_one,
 }
-STACKABLE = ("bookkeeping", "vmap")  # functions of tensors alone, which vmap can run for many models
+# functions of tensors alone, which vmap can run for many models
+STACKED: dict[str, Callable[[], Mode]] = {"bookkeeping": lambda: Bookkeeping(stacked=True), "vmap": lambda: vmapped}
+STACKABLE = tuple(STACKED)
 
 
 def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:

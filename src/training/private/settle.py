@@ -41,7 +41,7 @@ def settle(objective: Any, dataset: Any, store: Store, document: Mapping[str, An
     batch = dataset[0, np.arange(number)].to(device)
     settle_mode(objective, batch, store, document)
     plan = objective.private.options.plan(len(dataset.fingerprints), objective.batch_size, objective.epochs)
-    test_once(store, dict(document), start_of(objective, batch), plan)
+    test_once(store, {"recipe": document}, start_of(objective, batch), plan)
 
 
 def settle_mode(
@@ -56,7 +56,7 @@ def settle_mode(
     def choose(entry: Path, _: Path) -> None:
         (entry / "mode.json").write_text(json.dumps(_chosen(objective, batch, together)))
 
-    folder, _ = store.find_or_make("gradient_mode", {**document, "together": together}, choose)
+    folder, _ = store.find_or_make("gradient_mode", {"recipe": document, "together": together}, choose)
     private.use(json.loads((folder / "mode.json").read_text()))
 
 

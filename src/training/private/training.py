@@ -12,7 +12,7 @@ from torch.func import vmap
 from torch.utils.data import DataLoader
 
 from src.training.batches import LabelledBatch
-from src.training.private.modes import MODES, STACKABLE, Mode
+from src.training.private.modes import MODES, STACKABLE, STACKED, Mode
 from src.training.private.privacy import Plan, Privacy
 from src.training.private.problem import Clipped, Problem, State
 from src.training.private.sampling import Padded, PoissonBatches, PoissonFleetBatches, loader_over
@@ -89,6 +89,7 @@ class PrivateFleet:
 
     def __init__(self, alone: PrivateTraining) -> None:
         self.alone = alone
+        self._mode: Mode | None = None
 
     def sampled(self, fleet: Any, loader: DataLoader) -> DataLoader:
         """Return a loader of Poisson samples of each model's own records, those of a single run, and begin."""
@@ -124,8 +125,10 @@ class PrivateFleet:
     def _clipped(self, fleet: Any, batch: tuple[Tensor, Tensor, Tensor], taken: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the summed losses (models,) and the clipped sums (models, *shape) of what is trained."""
         (inputs, labels, keys), problem = batch, Problem(fleet.skeleton)
-        mode, plan = self.alone._mode, self.alone.plan
-        assert plan is not None and mode is not None
+        if self._mode is None:
+            self._mode = (STACKED if fleet.way == "stacked" else MODES)[self.alone.mode]()
+        mode, plan = self._mode, self.alone.plan
+        assert plan is not None
 
         def one(state: State, inputs: Tensor, labels: Tensor, keys: Tensor, taken: Tensor | None = None) -> Clipped:
             return mode(problem, state, LabelledBatch(inputs, labels, keys), plan.clip, taken)
