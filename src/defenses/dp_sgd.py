@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -14,10 +13,9 @@ from src.training.defense import Defense, Stage, Trained
 from src.training.private.accountant import ACCOUNTANTS, epsilon_of
 from src.training.private.ledger import Ledger
 from src.training.private.modes import MODES
-from src.training.private.privacy import DELTA, Privacy
+from src.training.private.privacy import DELTA, Privacy, doubt_of_delta
 from src.training.private.training import PrivateTraining
 
-log = logging.getLogger("telltale")
 UNITS = {"molecules": "one graph added or removed"}
 
 
@@ -92,13 +90,21 @@ class DPSGD(Defense):
         objective.private, objective.ledger = PrivateTraining(self.privacy), Ledger()
 
     def check(self, recipe: Any) -> None:
-        """Refuse what breaks the proof, or cannot be computed."""
-        if recipe.trainer.devices > 1:
-            raise InputError(
-                "trainer.strategy", "ddp", "one process: defense=dp_sgd samples and adds noise in one place"
-            )
-        if recipe.trainer.precision != "32-true":
-            raise InputError("trainer.precision", recipe.trainer.precision, "32-true: defense=dp_sgd clips exact norms")
+        """Refuse what breaks the proof, or an ε that no noise reaches on records that are known already."""
+        trainer = recipe.trainer
+        if trainer.devices > 1:
+            expected = "one process, e.g. trainer=auto: defense=dp_sgd draws samples and noise in one place"
+            raise InputError("trainer.strategy", trainer.strategy, expected)
+        if trainer.precision != "32-true":
+            raise InputError("trainer.precision", trainer.precision, "32-true: defense=dp_sgd rests on exact norms")
+        for code in (*recipe.added_code, *recipe.defenses):
+            if code.stage == "data":
+                expected = f"protects records as they are, which {type(code).__name__} replaces; use one of the two"
+                raise InputError("defense", "dp_sgd", expected)
+        if recipe.finetune is not None:
+            sizes = [recipe.objective[field] for field in ("batch_size", "epochs")]
+            number = int(recipe.finetuning_row(0).sum())
+            self.privacy.plan(number, self.batch_size or sizes[0], self.epochs or sizes[1])
 
     def guarantee(self, trained: Trained) -> dict[str, Any] | None:
         """State ε of the steps really taken, with all it rests on."""
@@ -122,7 +128,8 @@ class DPSGD(Defense):
             "steps": ledger["steps"],
             "records": trained.records,
             "accountant": privacy.accountant,
-            "assumptions": [*ASSUMPTIONS, *_delta_note(privacy.delta, trained.records)],
+            "assumptions": ASSUMPTIONS,
+            "doubt": doubt_of_delta(privacy.delta, trained.records) or None,
         }
 
     def _before(self, trained: Trained) -> bool:
@@ -145,23 +152,14 @@ ASSUMPTIONS = (
 )
 
 
-def _delta_note(delta: float, records: int) -> list[str]:
-    """Warn of a δ that one record in the open would meet."""
-    if delta * records < 1:
-        return []
-    return [f"delta {delta:g} is not below 1 / {records:,} = {1 / records:.2g}: publishing one record would satisfy it"]
-
-
 def _require_separable(objective: Any, defense: DPSGD) -> None:
     """Refuse, by InputError, whatever lets one record's gradient depend on another record."""
     if not objective.separable:
-        name = type(objective).__name__
-        raise InputError(
-            "defense", "dp_sgd", f"needs a loss of each record alone; {name} has none, classification does"
-        )
+        expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try classification"
+        raise InputError("defense", "dp_sgd", expected)
     for code in objective.loss_code:
         if code is not defense and not getattr(code, "separable", False):
-            expected = f"clips losses of single records, which {type(code).__name__} does not leave; use one of the two"
+            expected = f"clips losses of single records, which {type(code).__name__} does not leave alone; use one"
             raise InputError("defense", "dp_sgd", expected)
     mode = objective.training
     mixing = [one for one in objective.train().modules() if isinstance(one, _BatchNorm) and one.training]
@@ -169,7 +167,5 @@ def _require_separable(objective: Any, defense: DPSGD) -> None:
     if mixing:
         switch = "layer" if objective.model.accepts == "molecules" else "group"
         frozen = " or objective.batch_norm=frozen" if hasattr(objective, "batch_norm") else ""
-        expected = (
-            f"BatchNorm mixes the records of a batch, so defense=dp_sgd proves nothing; set model.norm={switch}{frozen}"
-        )
-        raise InputError("model.norm", "batch", expected)
+        why = "BatchNorm mixes the records of a batch, so defense=dp_sgd would prove nothing"
+        raise InputError("model.norm", "batch", f"{why}; set model.norm={switch}{frozen}")

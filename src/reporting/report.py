@@ -119,6 +119,7 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
         notes.append("no formal guarantee: what is measured is empirical only")
     else:
         notes.append(f"guarantee: {outcome.guarantee['statement']}")
+        notes += [outcome.guarantee["doubt"]] if outcome.guarantee.get("doubt") else []
     return notes
 
 

@@ -13,7 +13,7 @@ from hydra.utils import get_object, instantiate
 
 from src.defenses.early_stopping import EarlyStopping
 from src.errors import InputError
-from src.training.defense import Defense
+from src.training.defense import Defense, Trained
 from src.training.release import ANSWER_CALLS
 from tests.defenses.recipes import alone, recipe_of
 from tests.experiment.commands import QUICK, ROOT, command, read
@@ -35,6 +35,7 @@ MISTAKES = {
     "output_noise": ["sigma=-1"],
     "top_k_only": ["k=0"],
     "rounding": ["decimals=-1"],
+    "dp_sgd": ["epsilon=0", "epsilon=-1", "clip=-1", "delta=0", "delta=1", "on=both", "mode=fast", "accountant=gdp"],
 }
 
 
@@ -56,7 +57,7 @@ def test_a_defence_overrides_the_methods_of_its_stage_only(name: str) -> None:
 def test_the_file_gives_the_defaults_of_the_class_and_no_guarantee(name: str) -> None:
     """Catches two defaults for one option, and a proof that nobody gave."""
     defense = instantiate(options(name))
-    assert defense == type(defense)() and defense.guarantee() is None
+    assert defense == type(defense)() and defense.guarantee(Trained("images", 90, None, False)) is None
     assert inspect.getdoc(type(defense))
 
 
@@ -111,5 +112,7 @@ def test_every_defence_runs_through_the_command(name: str, store: Path, tmp_path
     document = read(folder / "metrics.json")
     assert 0 <= document["metrics"]["auc"]["value"] <= 1
     assert set(document["controls"]) == {"untrained", "disjoint"}
+    if name == "dp_sgd":
+        assert 7.9 < document["guarantee"]["epsilon"] <= 8
     if name in SIMPLE:
         assert document["guarantee"] is None and document["target"]["accuracy"] > 0.15  # of a guess: 0.1

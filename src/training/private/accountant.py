@@ -47,6 +47,7 @@ def sigma_for(epsilon: float, rate: float, steps: int, delta: float, accountant:
             return float(search(**options, accountant=accountant, epsilon_tolerance=min(0.01, epsilon / 100)))
         except ValueError as error:
             expected = f"more: no noise reaches it in {steps:,} steps at delta={delta:g} and sampling rate {rate:g}"
+            expected += ", by this bound; accountant=prv may" if accountant == "rdp" else ""
             raise InputError("defense.epsilon", epsilon, expected) from error
 
 

@@ -16,6 +16,8 @@ from src.data.molecules.batch import MoleculeBatch
 from src.training.batches import LabelledBatch
 from src.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
 
+warnings.filterwarnings("ignore", message="Full backward hook is firing")  # on a layer whose input has no gradient
+
 
 def hooks(problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None) -> Clipped:
     """Clip and add up the gradients of a batch's records, formed by Opacus's hooks."""
@@ -58,9 +60,7 @@ def _attached(kind: Any, problem: Problem, state: State, batch: LabelledBatch) -
     trained = {name: one for name, one in problem.objective.named_parameters() if one.requires_grad}
     if any(state[name].data_ptr() != one.data_ptr() for name, one in trained.items()):
         raise CannotError("Opacus's hooks work on a network's own weights only")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a full backward hook on a layer whose input has no gradient
-        return kind(problem.objective, loss_reduction="sum", strict=False), trained
+    return kind(problem.objective, loss_reduction="sum", strict=False), trained
 
 
 def _detach(attached: Any, trained: dict[str, Any]) -> None:

@@ -9,6 +9,13 @@ from src.training.private.accountant import sigma_for
 DELTA = 1e-5  # where none is given
 
 
+def doubt_of_delta(delta: float, records: int) -> str:
+    """Say that publishing one record at random would satisfy δ, where it is not below 1/n; "" where it is."""
+    if delta * records < 1:
+        return ""
+    return f"delta {delta:g} is not below 1 / {records:,} = {1 / records:.2g}: publishing one record would satisfy it"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A mechanism: `steps` an epoch, each record in each with probability `rate`, noise σ C N(0, I) on the sum.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,12 +14,18 @@ from torch.utils.data import DataLoader
 
 from src.training.batches import LabelledBatch
 from src.training.private.modes import MODES, STACKABLE, STACKED, Mode
-from src.training.private.privacy import Plan, Privacy
+from src.training.private.privacy import Plan, Privacy, doubt_of_delta
 from src.training.private.problem import Clipped, Problem, State
 from src.training.private.sampling import Padded, PoissonBatches, PoissonFleetBatches, loader_over
 from src.training.private.step import privatised, with_gradient
 
 log = logging.getLogger("telltale")
+
+
+@cache
+def _warn_of_delta(delta: float, records: int) -> None:
+    if doubt := doubt_of_delta(delta, records):
+        log.warning(f"dp_sgd: {doubt}")
 
 
 @dataclass
@@ -62,6 +69,7 @@ class PrivateTraining:
         dataset: Any = loader.dataset
         number = len(dataset.fingerprints)
         plan = self.options.plan(number, objective.batch_size, objective.epochs)
+        _warn_of_delta(self.options.delta, number)
         self.begin(objective, plan, dataset.seed)
         return loader_over(dataset, PoissonBatches(number, plan.rate, plan.steps, dataset.seed))
 
@@ -95,6 +103,7 @@ class PrivateFleet:
         """Return a loader of Poisson samples of each model's own records, those of a single run, and begin."""
         dataset: Any = loader.dataset
         plan = self.begin_as_planned(fleet)
+        _warn_of_delta(self.alone.options.delta, int(fleet.data.numbers.min()))
         samples = PoissonFleetBatches(fleet.data.numbers.tolist(), plan.rate, plan.steps, dataset.seeds)
         return loader_over(Padded(dataset), samples)
 
