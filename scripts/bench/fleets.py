@@ -35,7 +35,7 @@ def shadow_models(models: int = 64, peers: int = 4, repeats: int = 3) -> dict[st
         ways = {name: train for name, train in ways.items() if train is not purchases.art_shadow_models}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     accuracies: dict[str, float] = {}
-    with _quiet(), _threads():
+    with _quiet(), threads():
         for _ in range(repeats):
             for name, train in ways.items():
                 with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def small_cnns(models: int = 8, members: int = 500, epochs: int = 20, repeats: i
     objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": epochs}
     objective |= {"batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.0005}
     results: dict[str, list[tuple[float, float]]] = {"fleet": [], "one Lightning fit a model": []}
-    with _quiet(), _threads():
+    with _quiet(), threads():
         for _ in range(repeats):
             for way, taken in results.items():
                 with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _threads() -> Iterator[None]:
+def threads() -> Iterator[None]:
+    """Compute on THREADS threads inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:

@@ -72,7 +72,8 @@ class Trained:
         """Judge each point's queries by its own network: (points, queries, width) -> (points, queries)."""
         ends = np.cumsum([len(chunk.parameters) for chunk in self.chunks])[:-1]
         parts = zip(self.chunks, np.split(queries, ends), strict=True)
-        return np.concatenate([chunk.log_odds(torch.from_numpy(part)).cpu().numpy() for chunk, part in parts])
+        with one_thread():
+            return np.concatenate([chunk.log_odds(torch.from_numpy(part)).cpu().numpy() for chunk, part in parts])
 
 
 def train(features: np.ndarray, members: np.ndarray, options: Training, seed: int, device: str = "cpu") -> Trained:
