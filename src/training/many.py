@@ -22,6 +22,7 @@ from src.training.batches import LabelledBatch, make_batch
 from src.training.chunks import chunk_size, probe
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
+from src.training.identity import method_of
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
 from src.training.private.sampling import padded
@@ -154,7 +155,7 @@ class Chunk:
         recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
         document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
         if first.private:
-            document = {"recipe": recipe.method()}
+            document = {"recipe": method_of(recipe)}
 
         def choose(entry: Path, _: Path) -> None:
             way, ratio = probe(objectives, data, device)
@@ -220,7 +221,7 @@ def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:
     if objective.private:
         rows = torch.from_numpy(data.tables[0, : objective.batch_size])
         batch = LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
-        settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, recipe.method(), together=True)
+        settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, method_of(recipe), together=True)
 
 
 def _rehearsal(objectives: Sequence[Objective], data: FleetData, way: str, device: str) -> Start:

@@ -13,24 +13,24 @@ from typing import Any, Self
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from src.data.records import Records
-from src.data.seeds import derive, generator
-from src.training.batches import evaluation_batches, make_batch, training_loader
+from src.data.seeds import generator
+from src.training.batches import evaluation_batches, training_loader
 from src.training.defense import Defense
 from src.training.executor import Local, Ray
 from src.training.fit import Curve, fit
+from src.training.identity import document_of, method_of
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
-from src.training.preparation import initial_objective, seeded, training_records
+from src.training.preparation import initial_objective, training_records
 from src.training.private.account import write_account
 from src.training.private.ledger import ledger_in
 from src.training.private.settle import settle
 from src.training.release import Release
-from src.training.sources import source_digest
-from src.training.store import Store, key_of
+from src.training.store import Store, key_of, write_text
 from src.training.trainer import TrainerOptions
+from src.training.untrained import estimate_statistics
 
 
 @dataclass(frozen=True)
@@ -152,26 +152,14 @@ class Recipe:
     def untrained(self, records: Records, seed: int) -> Release:
         """Release initial weights, BatchNorm statistics averaged over `records`: the architecture and nothing else."""
         records = training_records(records, (), seed)
-        document = {**self._document(records.fingerprints(), seed, None), "untrained": True}
-        folder, _ = self.store.find_or_make(
-            "release", document, lambda entry, _: self._write_untrained(entry, records, seed)
-        )
-        return self._released_from(folder, seed, "untrained")
+        document = {**document_of(self, records.fingerprints(), seed, None), "untrained": True}
 
-    def _write_untrained(self, entry: Path, records: Records, seed: int) -> None:
-        self.write(entry, self._untrained(records, seed).state_dict(), "", len(records), None)
+        def make(entry: Path, _: Path) -> None:
+            objective = self._objective(seed, None)
+            estimate_statistics(objective.model, records, objective.batch_size, seed)
+            self.write(entry, objective.state_dict(), "", len(records), None)
 
-    def _untrained(self, records: Records, seed: int) -> Objective:
-        objective = self._objective(seed, None)
-        norms = [module for module in objective.model.modules() if isinstance(module, _BatchNorm)]
-        for norm in norms:
-            norm.momentum = None  # plain average over all batches
-            norm.reset_running_stats()
-        arrays = records.arrays()
-        with torch.no_grad(), seeded(derive(seed, "dropout")):
-            for rows in np.array_split(np.arange(len(records)), max(1, len(records) // objective.batch_size)):
-                objective.model.train()(make_batch(arrays, rows))
-        return objective
+        return self._released_from(self.store.find_or_make("release", document, make)[0], seed, "untrained")
 
     def success(self, release: Release, records: Records) -> dict[str, float]:
         """Measure the owner's own task on records: the released model with the trained heads of the store."""
@@ -195,7 +183,7 @@ class Recipe:
         """Refuse, by InputError, options of model, objective and training code that are out of range."""
         if self.start:
             self.start.check()
-        for code in self._stages:
+        for code in self.stages:
             code.check(self)
         self._objective(0, None)
 
@@ -223,14 +211,14 @@ class Recipe:
 
     def trained_entry(self, pool: Records, rows: np.ndarray, seed: int, name: str, parent: Release | None) -> Path:
         """Train one model, or find it: its folder in the store."""
-        records = training_records(pool.take(rows), self._stages, seed)
-        document = self._document(records.fingerprints(), seed, parent)
+        records = training_records(pool.take(rows), self.stages, seed)
+        document = document_of(self, records.fingerprints(), seed, parent)
 
         def make(entry: Path, partial: Path) -> None:
             objective = self._objective(seed, parent)
             loader = training_loader(records, objective.batch_size, seed, objective.supervised)
             if objective.private:
-                settle(objective, loader.dataset, self.store, self.method(), self.trainer.device_type)
+                settle(objective, loader.dataset, self.store, method_of(self), self.trainer.device_type)
             fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
             curve = (partial / "curve.csv").read_text()
             self.write(entry, objective.state_dict(), curve, len(records), parent)
@@ -248,28 +236,30 @@ class Recipe:
     ) -> Order:
         rows = np.flatnonzero(row)
         rows = rows[np.argsort(fingerprints[rows], kind="stable")]
-        return Order(name, seed, rows, self._document(fingerprints[rows], seed, parent), parent)
+        return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent)
 
     def _can_be_stacked(self) -> bool:
-        if self.trainer.devices > 1 or any(code.stage == "data" for code in self._stages):
+        if self.trainer.devices > 1 or any(code.stage == "data" for code in self.stages):
             return False
-        return self._stackable
+        return self.stackable
 
     @cached_property
-    def _stackable(self) -> bool:
+    def stackable(self) -> bool:
+        """Say whether a fleet can train it, drawing nothing that depends on the chunk."""
         objective = self._objective(0, None)
         # masks of a stacked step come from one generator: they would depend on the chunk, which no key names
         drops = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in objective.modules())
         return objective.stackable and not drops and (objective.private is None or objective.private.stackable)
 
     @property
-    def _stages(self) -> tuple[Defense, ...]:
+    def stages(self) -> tuple[Defense, ...]:
+        """Return the malicious code and the defences, in the order in which they run."""
         return (*self.added_code, *self.defenses)
 
     def _objective(self, seed: int, parent: Release | None) -> Objective:
         weights_from = seed if self.initial_seed is None else self.initial_seed
         objective = initial_objective(self.model, self.objective, weights_from, parent.weights() if parent else None)
-        objective.loss_code = [code for code in self._stages if code.stage == "training"]
+        objective.loss_code = [code for code in self.stages if code.stage == "training"]
         for code in objective.loss_code:
             code.prepare(objective)
         return objective
@@ -287,7 +277,7 @@ class Recipe:
         return objective
 
     def _released(self, model: Callable[[], torch.nn.Module], key: str, entry: str, name: str) -> Release:
-        changed = [code.document() for code in self._stages if code.stage == "model"]
+        changed = [code.document() for code in self.stages if code.stage == "model"]
         return Release(
             lambda: self._model_stage(model()),
             key_of({"weights": key, "model_stage": changed}) if changed else key,
@@ -299,44 +289,9 @@ class Recipe:
         )
 
     def _model_stage(self, model: torch.nn.Module) -> torch.nn.Module:
-        for code in self._stages:
+        for code in self.stages:
             model = code.model(model)
         return model
-
-    def _document(self, fingerprints: np.ndarray, seed: int, parent: Release | None) -> dict[str, Any]:
-        quick: dict[str, Any] = {"fast_dev_run": self.trainer.fast_dev_run} if self.trainer.fast_dev_run else {}
-        # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
-        started = [code.document() for code in self.start._stages if code.stage == "model"] if self.start else []
-        if self.initial_seed is not None:
-            quick["initial_seed"] = self.initial_seed
-        return {
-            **quick,
-            **self.method(started),
-            "records": hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest(),
-            "number_of_records": len(fingerprints),
-            "seed": seed,
-            "start": {"key": parent.key, "model_stage": started} if parent else None,
-        }
-
-    def method(self, started: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-        """Describe all that makes the weights but records, seed and start; started: model stages of the start."""
-        changing = [code.document() for code in self._stages if code.stage in ("data", "training")]
-        named = (self.model, self.objective, *changing, *started)
-        return {
-            "model": dict(self.model),
-            "objective": dict(self.objective),
-            "code": changing,
-            "precision": self.trainer.precision,
-            "device": self.trainer.device_type,
-            "sources": source_digest(
-                (*(part["_target_"] for part in named), *(("src.training.fleet.Fleet",) if self._stackable else ()))
-            ),
-        }
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file of an entry."""
-    file.write_text(text)
 
 
 def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -150,6 +150,11 @@ def key_of(document: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+def write_text(file: Path, text: str) -> None:
+    """Write a text file of an entry."""
+    file.write_text(text)
+
+
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, part in value.items():

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from src.data.molecules.records import MoleculeRecords
 from src.errors import InputError
 from src.training.defense import Defense, NoDefense
+from src.training.identity import document_of
 from src.training.preparation import initial_objective, training_records
 from src.training.recipe import Recipe
 from src.training.release import Release
@@ -149,7 +150,7 @@ def test_the_malicious_code_runs_before_the_defence(plain: Recipe) -> None:
     """Catches an attacker who has the last word."""
     tampered = plain.replace(added_code=(FewerRecords(0.5),)).protect(FewerRecords(0.25))
     two = training_records(RECORDS.take(np.arange(2)), (), 0)
-    document = tampered._document(two.fingerprints(), 0, None)
+    document = document_of(tampered, two.fingerprints(), 0, None)
     assert [code["share"] for code in document["code"]] == [0.5, 0.25]
     assert train(tampered).key == tampered.store.folder("release", document).name
 

@@ -17,6 +17,7 @@ import torch
 
 from src.errors import InputError
 from src.training import sources
+from src.training.identity import document_of
 from src.training.recipe import Recipe
 from src.training.sources import source_digest
 from src.training.store import Store, key_of
@@ -27,7 +28,7 @@ RECORDS = molecules(10)
 
 
 def key(recipe: Recipe, records: Any = RECORDS, seed: int = 0) -> str:
-    return key_of(recipe._document(records.fingerprints(), seed, None))
+    return key_of(document_of(recipe, records.fingerprints(), seed, None))
 
 
 @pytest.mark.parametrize(

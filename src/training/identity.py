@@ -1,0 +1,48 @@
+"""What makes the weights of a model, as plain values: hashed, they are its key in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.training.sources import source_digest
+
+if TYPE_CHECKING:
+    from src.training.recipe import Recipe
+    from src.training.release import Release
+
+
+def document_of(recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Release | None) -> dict[str, Any]:
+    """Describe a model: its recipe, the fingerprints of its records, its seed, and what it starts from."""
+    quick: dict[str, Any] = {"fast_dev_run": recipe.trainer.fast_dev_run} if recipe.trainer.fast_dev_run else {}
+    if recipe.initial_seed is not None:
+        quick["initial_seed"] = recipe.initial_seed
+    # a start's model stage is in its release, so in the weights that are gone on from, but not in its key
+    started = [code.document() for code in recipe.start.stages if code.stage == "model"] if recipe.start else []
+    return {
+        **quick,
+        **method_of(recipe, started),
+        "records": hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest(),
+        "number_of_records": len(fingerprints),
+        "seed": seed,
+        "start": {"key": parent.key, "model_stage": started} if parent else None,
+    }
+
+
+def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Describe all that makes the weights but records, seed and start; started: model stages of the start."""
+    changing = [code.document() for code in recipe.stages if code.stage in ("data", "training")]
+    named = (recipe.model, recipe.objective, *changing, *started)
+    return {
+        "model": dict(recipe.model),
+        "objective": dict(recipe.objective),
+        "code": changing,
+        "precision": recipe.trainer.precision,
+        "device": recipe.trainer.device_type,
+        "sources": source_digest(
+            (*(part["_target_"] for part in named), *(("src.training.fleet.Fleet",) if recipe.stackable else ()))
+        ),
+    }
