@@ -161,6 +161,7 @@ def dots(
 ) -> Figure:
     """Value and interval of several series in several settings, side by side; chance: a dashed line, e.g. 0.5."""
     figure, axes = _figure(title, "", value, height=4.2 + 0.1 * len(series))
+    figure.set_figwidth(max(figure.get_figwidth(), 1.4 * len(settings)))
     shifts = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else np.zeros(1)
     for place, (shift, (name, cells)) in enumerate(zip(shifts, series.items(), strict=True)):
         middle, low, high = np.array(cells, dtype=float).T
@@ -170,7 +171,7 @@ def dots(
         axes.errorbar(np.arange(len(settings)) + shift, middle, error, color=colour, label=name, **look)
     if chance is not None:
         axes.axhline(chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
-    axes.set_xticks(range(len(settings)), settings)
+    axes.set_xticks(range(len(settings)), [label.replace(", ", ",\n") for label in settings])
     _legend_below(axes)
     return figure
 

@@ -24,7 +24,7 @@ def print_grid(grid: Grid, found: Found) -> None:
     for title in ("", *grid.columns.values()):
         table.add_column(Text(title), justify="left" if not title else "right")
     for row in _texts(grid, found):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(text.replace(" [", "\n[")) for text in row))
     wide_console().print(table)
 
 
