@@ -15,6 +15,7 @@ from src.training.private.ledger import Ledger
 from src.training.private.modes import MODES
 from src.training.private.privacy import DELTA, Privacy, doubt_of_delta
 from src.training.private.training import PrivateTraining
+from src.training.transfer import Transfer
 
 UNITS = {"molecules": "one graph added or removed"}
 
@@ -166,6 +167,6 @@ def _require_separable(objective: Any, defense: DPSGD) -> None:
     objective.train(mode)
     if mixing:
         switch = "layer" if objective.model.accepts == "molecules" else "group"
-        frozen = " or objective.batch_norm=frozen" if hasattr(objective, "batch_norm") else ""
+        frozen = " or objective.batch_norm=frozen" if isinstance(objective, Transfer) else ""
         why = "BatchNorm mixes the records of a batch, so defense=dp_sgd would prove nothing"
         raise InputError("model.norm", "batch", f"{why}; set model.norm={switch}{frozen}")

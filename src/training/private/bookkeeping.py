@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.func import grad
 from torch.nn.functional import group_norm, layer_norm, pad
 
+from src.data.molecules.batch import MoleculeBatch
 from src.training.batches import LabelledBatch
+from src.training.private.graph_rules import graph_rules
 from src.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
 
 # for each parameter of a layer: squared norms (records,) and what turns factors (records,) into the clipped sum
@@ -41,12 +43,13 @@ class Bookkeeping:
         self, problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
     ) -> Clipped:
         """Clip and add up the gradients of a batch's records. Raises CannotError for layers it does not know."""
-        layers = _layers(problem)
+        rules = graph_rules(batch.inputs) if isinstance(batch.inputs, MoleculeBatch) else RULES
+        layers = _layers(problem, rules)
         losses, inputs, gradients = self.differentiated(problem, state, batch, layers)
         parts = {
             f"{name}.{parameter}": part
             for name, layer in layers.items()
-            for parameter, part in RULES[type(layer)](layer, inputs[name], gradients[name]).items()
+            for parameter, part in rules[type(layer)](layer, inputs[name], gradients[name]).items()
             if f"{name}.{parameter}" in problem.trained
         }
         factors = clip_factors(torch.stack([square for square, _ in parts.values()]).sum(0), clip, taken)
@@ -80,15 +83,17 @@ class Bookkeeping:
         return losses, inputs, gradients
 
 
-def _layers(problem: Problem) -> dict[str, nn.Module]:
+def _layers(problem: Problem, rules: Mapping[type, Any]) -> dict[str, nn.Module]:
     """Return the layers that hold what is trained."""
-    trained, layers = set(problem.trained), {}
+    trained, layers = set(problem.trained), dict[str, nn.Module]()
     for name, module in problem.objective.named_modules():
-        own = {parameter for parameter, _ in module.named_parameters(name, recurse=False)}
+        composite = type(module) in rules  # with all that is inside
+        own = {parameter for parameter, _ in module.named_parameters(name, recurse=composite)}
         if own & trained:
-            if type(module) not in RULES or (isinstance(module, nn.Conv2d) and not _plain(module)):
+            if not composite or (isinstance(module, nn.Conv2d) and not _plain(module)):
                 raise CannotError(f"bookkeeping has no rule for {type(module).__name__}")
             layers[name] = module
+            trained -= own
     return layers
 
 

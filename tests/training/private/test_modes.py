@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,6 @@ from src.training.private.bookkeeping import RULES, Bookkeeping
 from src.training.private.modes import MODES, STACKABLE, fastest, inexactness
 from src.training.private.one_by_one import doubled, each_alone
 from src.training.private.problem import CannotError, Problem, clip_factors
-from src.training.private.vmapped import vmapped
 from tests.training.private.networks import ENCODERS, MODELS, batch_of, flat, objective_of
 
 PICTURES = [name for name in MODELS if name not in ENCODERS]
@@ -47,24 +48,38 @@ def test_every_mode_equals_a_loop_over_records(model: str, mode: str, clip: floa
     assert float(found.total) == pytest.approx(float(objective.record_losses(batch).sum().detach()))
 
 
+@pytest.mark.parametrize("mode", ["bookkeeping", "vmap"])
 @pytest.mark.parametrize("model", ENCODERS)
-def test_a_graph_is_one_record_whichever_others_are_in_the_batch(model: str) -> None:
+def test_a_graph_is_one_record_whichever_others_are_in_the_batch(model: str, mode: str) -> None:
     """Catches padding that sends messages, and gradients of atoms in place of molecules: equal to 1e-6."""
     objective, batch = objective_of(model).double(), batch_of(model)
     expected, problem = by_hand(objective, batch, 0.5), Problem(objective)
-    found = vmapped(problem, problem.state(), batch, 0.5)
+    if model == "gat" and mode == "bookkeeping":  # its attention is a parameter that belongs to no layer
+        with pytest.raises(CannotError, match="no rule for GATConvolution"):
+            MODES[mode]()(problem, problem.state(), batch, 0.5)
+        return
+    found = MODES[mode]()(problem, problem.state(), batch, 0.5)
     for name, one in expected.items():
         torch.testing.assert_close(found.sums[name], one, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("mode", ["hooks", "ghost", "bookkeeping"])
+@pytest.mark.parametrize("mode", ["hooks", "ghost"])
 def test_modes_that_would_take_atoms_for_records_are_refused_for_graphs(mode: str) -> None:
     """Catches an epsilon that would hold for an atom only."""
-    assert inexactness(mode, objective_of("gin"), batch_of("gin"))
-    assert list(fastest(objective_of("gin"), batch_of("gin"), 1.0, tuple(MODES))) in (
-        ["vmap", "one_by_one"],
-        ["one_by_one", "vmap"],
-    )
+    assert "see atoms" in inexactness(mode, objective_of("gin"), batch_of("gin"))
+    timed = fastest(objective_of("gin"), batch_of("gin"), 1.0, tuple(MODES))
+    assert set(timed) == {"bookkeeping", "vmap", "one_by_one"}
+
+
+def test_hooks_that_misread_pictures_with_channels_last_are_found_out() -> None:
+    """Catches Opacus's convolutions on that layout of memory, which one channel is enough to bring about."""
+    batch = batch_of("cnn")
+    last = replace(batch, inputs=batch.inputs.as_strided(batch.inputs.shape, (64, 1, 8, 1)))
+    first = replace(batch, inputs=batch.inputs.as_strided(batch.inputs.shape, (64, 64, 8, 1)))
+    assert torch.equal(last.inputs, first.inputs)
+    for name, one in (("last", last), ("first", first)):
+        assert not inexactness("bookkeeping", objective_of("cnn"), one)
+        assert bool(inexactness("hooks", objective_of("cnn"), one)) == (name == "last")
 
 
 @pytest.mark.parametrize("model", [name for name in PICTURES if name != "linear"])
@@ -166,7 +181,10 @@ def _holds(layer: nn.Module, inputs: torch.Tensor) -> None:
         torch.testing.assert_close(summed(factors), sum(f * one for f, one in zip(factors, each, strict=True)))
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9), st.floats(0, 1e3))
+NORMS = st.just(0.0) | st.floats(1e-9, 1e6)  # squares of much smaller ones are 0
+
+
+@given(st.lists(NORMS, min_size=1, max_size=9), st.just(0.0) | st.floats(1e-9, 1e3))
 def test_no_record_adds_more_than_the_clip(norms: list[float], clip: float) -> None:
     """Catches a factor of norms near zero, and one above 1 that would enlarge small gradients."""
     values = torch.tensor(norms, dtype=torch.float64)
