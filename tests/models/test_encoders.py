@@ -120,7 +120,8 @@ def test_sum_pooling_is_mean_pooling_times_the_number_of_atoms() -> None:
 @every_model
 def test_alike_builds_the_same_kind_with_another_depth(name: str) -> None:
     """Catches an option that does not reach the context encoder."""
-    options = {"jumping_knowledge": "sum", "pooling": "sum", "dropout": 0.1, **({"heads": 4} if name == "gat" else {})}
+    options = {"jumping_knowledge": "sum", "pooling": "sum", "dropout": 0.1, "norm": "layer"}
+    options |= {"heads": 4} if name == "gat" else {}
     model = instantiate(model_of(name, **options))
     other = model.alike(layers=3)
     assert type(other) is type(model) and len(other.convolutions) == 3
@@ -132,6 +133,7 @@ def test_alike_builds_the_same_kind_with_another_depth(name: str) -> None:
     [
         ("gin", "jumping_knowledge", "first"),
         ("gin", "pooling", "max"),
+        ("gin", "norm", "group"),
         ("gin", "layers", 0),
         ("gin", "layers", 2.5),
         ("gin", "width", -1),
