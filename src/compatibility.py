@@ -82,6 +82,14 @@ def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfe
     require_answers("attack", choices["attack"], attack, recipe)
 
 
+def require_records(recipe: Recipe, members: int) -> None:
+    """Refuse, before anything is trained, defences that cannot be for so many training records a model."""
+    own = members if recipe.start is None else int(recipe.finetuning_row(0).sum())
+    for part, number in ((recipe.start, members), (recipe, own)):
+        for code in part.stages if part is not None else ():
+            code.check_records(part, number)
+
+
 def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
     """Refuse a model or objective that does not work on such records."""
     choices, kind = HydraConfig.get().runtime.choices, records.kind

@@ -16,7 +16,7 @@ from rich.logging import RichHandler
 
 from src.attacks.base import Attack
 from src.command_line import check_options
-from src.compatibility import check_rival, require_compatible, rivals_of
+from src.compatibility import check_rival, require_compatible, require_records, rivals_of
 from src.controls import Control
 from src.data.pools import PoolSizes
 from src.data.seeds import checked_seed, derive
@@ -48,6 +48,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         recipe = recipe.replace(finetune=pools.finetune) if transfer else recipe
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
+        require_records(game.recipe, pools.members + pools.canaries // 2)
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
         for control in controls.values():
             control.check(game)

@@ -49,6 +49,9 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
         return deal(records, sizes, seed)
     if sizes.finetune < 2:
         raise InputError("pools.finetune", sizes.finetune, "at least 2 records to fine-tune on")
+    if round(cfg.downstream_share * sizes.finetune) < 2:
+        expected = f"a share that leaves each model 2 of pools.finetune={sizes.finetune} at least"
+        raise InputError("downstream_share", cfg.downstream_share, expected)
     return transfer.deal(sizes, seed)
 
 

@@ -79,6 +79,9 @@ class OtherClasses(Downstream):
         if count < 4 or not isinstance(records, ImageRecords):
             raise InputError("downstream", records.source, f"needs pictures of 4 classes or more to part, has {count}")
         first = list(range(count // 2)) if self.pretraining is None else [int(one) for one in self.pretraining]
+        if len(set(first)) != len(first) or len(first) < 2 or not set(first) <= set(range(count)):
+            expected = f"expected two or more different classes of {records.source}, from 0 to {count - 1}"
+            raise InputError("downstream.pretraining", first, expected)
         rest = [one for one in range(count) if one not in first]
         if len(rest) < 2:
             expected = f"leaves {len(rest)} of {count} classes to fine-tune on, 2 are needed"
@@ -110,4 +113,6 @@ class OtherSource(Downstream):
             raise InputError("downstream", other.source, f"records of shape {other.shape}, not {records.shape}")
         if self.drop_shared:
             other = other.take(~found_in(other, records))
+            if not len(other):
+                raise InputError("downstream", other.source, "holds no record that pre-training could not draw too")
         return TransferData(records, other, same_records=False)

@@ -91,7 +91,7 @@ class DPSGD(Defense):
         objective.private, objective.ledger = PrivateTraining(self.privacy), Ledger()
 
     def check(self, recipe: Any) -> None:
-        """Refuse what breaks the proof, or an ε that no noise reaches on records that are known already."""
+        """Refuse what breaks the proof."""
         trainer = recipe.trainer
         if trainer.devices > 1:
             expected = "one process, e.g. trainer=auto: defense=dp_sgd draws samples and noise in one place"
@@ -102,10 +102,11 @@ class DPSGD(Defense):
             if code.stage == "data":
                 expected = f"protects records as they are, which {type(code).__name__} replaces; use one of the two"
                 raise InputError("defense", "dp_sgd", expected)
-        if recipe.finetune is not None:
-            sizes = [recipe.objective[field] for field in ("batch_size", "epochs")]
-            number = int(recipe.finetuning_row(0).sum())
-            self.privacy.plan(number, self.batch_size or sizes[0], self.epochs or sizes[1])
+
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse an ε that no noise reaches."""
+        sizes = [recipe.objective[field] for field in ("batch_size", "epochs")]
+        self.privacy.plan(number, self.batch_size or sizes[0], self.epochs or sizes[1])
 
     def guarantee(self, trained: Trained) -> dict[str, Any] | None:
         """State ε of the steps really taken, with all it rests on."""
@@ -147,7 +148,8 @@ class DPSGD(Defense):
 
 ASSUMPTIONS = (
     "the number of records, the batch size and all options are public",
-    "the seed, from which samples and noise are drawn, stays secret; its generator is taken for random",
+    "the seed, from which samples and noise are drawn by 31 bits, stays secret (seed=0 does not) and its generator is "
+    "taken for random: good for research, not for a release",
     "real numbers: rounding is not accounted for",
     "only the released model's answers are seen, not loss curves, test figures or other runs on the same records",
 )
@@ -158,6 +160,9 @@ def _require_separable(objective: Any, defense: DPSGD) -> None:
     if not objective.separable:
         expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try classification"
         raise InputError("defense", "dp_sgd", expected)
+    if defense.mode in ("hooks", "ghost") and objective.model.accepts == "molecules":
+        expected = "auto, or another mode: hooks see atoms, where one record is one of the molecules"
+        raise InputError("defense.mode", defense.mode, expected)
     for code in objective.loss_code:
         if code is not defense and not getattr(code, "separable", False):
             expected = f"clips losses of single records, which {type(code).__name__} does not leave alone; use one"

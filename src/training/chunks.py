@@ -83,7 +83,7 @@ def _saved_bytes(objective: Objective, data: FleetData) -> int:
         return tensor
 
     fleet = Fleet([objective], data.part([0]), "one by one")
-    rows = torch.from_numpy(data.tables[:1, : objective.batch_size])
+    rows = torch.from_numpy(data.tables[:1, : objective.batch_size].clip(0))
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), seeded(0):
         fleet.losses(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
     return total

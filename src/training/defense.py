@@ -46,6 +46,9 @@ class Defense:
         """Return the defence where this number is public and that of a model's own records is not."""
         return self
 
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse, by InputError, what cannot be for so many training records, before anything is trained."""
+
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
         return records

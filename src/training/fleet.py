@@ -111,9 +111,10 @@ class Fleet(LightningModule):
     def first_batch(self) -> tuple[Tensor, ...]:
         """Make ready for training steps without a fit, and return each model's first records: for a probe."""
         self.open_records()
-        rows = torch.from_numpy(self.data.tables[:, : self.batch_size]).to(self.device)
+        places = torch.from_numpy(self.data.tables[:, : self.batch_size]).to(self.device)
+        rows = places.clamp_min(0)  # a shorter table is filled up with -1
         batch = (rows, torch.zeros_like(rows))
-        return (*batch, torch.ones_like(rows, dtype=torch.bool)) if self.private else batch
+        return (*batch, places >= 0) if self.private else batch
 
     def gathered(self, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Look the records up: inputs (models, batch, *shape), labels (models, batch), and keys."""

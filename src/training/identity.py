@@ -43,6 +43,9 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict
         "precision": recipe.trainer.precision,
         "device": recipe.trainer.device_type,
         "sources": source_digest(
-            (*(part["_target_"] for part in named), *(("src.training.fleet.Fleet",) if recipe.stackable else ()))
+            (
+                *(part["_target_"] for part in named),
+                *(("src.training.fleet_records.Features",) if recipe.stackable else ()),
+            )
         ),
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -18,14 +18,14 @@ import torch
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
-from src.training.batches import LabelledBatch, make_batch
+from src.training.batches import LabelledBatch
 from src.training.chunks import chunk_size, probe
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
+from src.training.fleet_records import Features, Tensors, tensors_of
 from src.training.identity import method_of
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
-from src.training.private.sampling import padded
 from src.training.private.self_test import Start
 from src.training.private.settle import settle_mode, test_once
 from src.training.store import key_of
@@ -48,37 +48,6 @@ class Order:
     parent: Release | None = None
 
 
-class Tensors(NamedTuple):
-    """A pool as tensors, which all chunks share: inputs, labels and fingerprints as in FleetData."""
-
-    inputs: torch.Tensor
-    labels: torch.Tensor
-    fingerprints: np.ndarray
-
-    def tables(self, orders: Sequence[Order]) -> FleetData:
-        """Return the data of a fleet; a table has one length, and fewer records than others have are filled up."""
-        return FleetData(*self, padded([order.rows for order in orders]), tuple(order.seed for order in orders))
-
-
-class Features(NamedTuple):
-    """A pool as each model's pre-trained backbone sees it: a fleet of heads takes these features as its records."""
-
-    pool: Any
-
-    def tables(self, orders: Sequence[Order]) -> FleetData:
-        """Return the data of a fleet, every model with records of its own; the store keeps a parent's features."""
-        parents = [order.parent for order in orders if order.parent is not None]
-        features = [one.embeddings(self.pool)[order.rows] for one, order in zip(parents, orders, strict=True)]
-        rows = np.concatenate([order.rows for order in orders])
-        return FleetData(
-            torch.from_numpy(np.concatenate(features)),
-            torch.from_numpy(np.ascontiguousarray(self.pool.labels[rows])),
-            self.pool.fingerprints()[rows],
-            padded(np.split(np.arange(len(rows)), np.cumsum([len(order.rows) for order in orders])[:-1])),
-            tuple(order.seed for order in orders),
-        )
-
-
 def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
     """Train what the store lacks of `orders`, in chunks that fit into memory; returns the key of each model's entry."""
     keys = [key_of(order.document) for order in orders]
@@ -88,7 +57,7 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     if not missing:
         return keys
     log.info(recipe.store.explain_miss("release", missing[0].document))
-    shared = Features(pool) if recipe.features_are_fixed else _tensors(pool)
+    shared = Features(pool) if recipe.features_are_fixed else tensors_of(pool)
     jobs = []
     lacking = {order.name for order in missing}
     length = _length_in_common(recipe, orders)
@@ -220,6 +189,7 @@ def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:
     """Settle how a private fleet computes its gradients; the first model's records serve as an example."""
     if objective.private:
         rows = torch.from_numpy(data.tables[0, : objective.batch_size])
+        rows = rows[rows >= 0]
         batch = LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
         settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, method_of(recipe), together=True)
 
@@ -235,8 +205,3 @@ def _rehearsal(objectives: Sequence[Objective], data: FleetData, way: str, devic
         return fleet, fleet.optimizer_alone(), fleet.first_batch()
 
     return start
-
-
-def _tensors(pool: Any) -> Tensors:
-    inputs = make_batch(pool.arrays(), np.arange(len(pool)))
-    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(pool.labels)), pool.fingerprints())

@@ -66,7 +66,7 @@ class Transfer(Classification):
         if tune == "last_k" and last_k > len(blocks):
             expected = f"at most {len(blocks)}, the blocks of this backbone; tune=all trains them all"
             raise InputError("objective.last_k", last_k, expected)
-        self.tune, self.last_k, self._moves = tune, last_k, batch_norm == "moving"
+        self.tune, self.last_k, self.batch_norm = tune, last_k, batch_norm
         if tune != "all":
             self.model.backbone.requires_grad_(False)
             for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():
@@ -89,7 +89,12 @@ class Transfer(Classification):
         """Say whether a record's features are the same in every epoch: then they need computing once only."""
         norms = any(isinstance(module, _BatchNorm) for module in self.model.backbone.modules())
         drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.model.backbone.modules())
-        return self.tune == "head" and self.augmentation == "none" and not drops and not (norms and self._moves)
+        return (
+            self.tune == "head"
+            and self.augmentation == "none"
+            and not drops
+            and not (norms and self.batch_norm == "moving")
+        )
 
     @property
     def stackable(self) -> bool:  # type: ignore[override]
@@ -106,7 +111,7 @@ class Transfer(Classification):
     def train(self, mode: bool = True) -> Self:
         """Switch to training, but for the backbone's BatchNorm where its statistics are frozen."""
         super().train(mode)
-        if mode and not self._moves:
+        if mode and self.batch_norm == "frozen":
             for module in self.model.backbone.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()

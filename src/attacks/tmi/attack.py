@@ -78,6 +78,9 @@ class TMI(ShadowAttack):
         """Refuse too few shadows."""
         super().check(knowledge)
         require_sides(self, knowledge, knowledge.fewest)
+        classes, kept = knowledge.recipe.objective.get("classes"), self.settings.top_k
+        if kept is not None and classes and kept >= classes:
+            raise InputError("attack.top_k", kept, f"below {classes}, the classes that are answered; null = all")
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point, query and class: (points, queries, classes)."""
