@@ -25,8 +25,9 @@ def hooks(problem: Problem, state: State, batch: LabelledBatch, clip: float, tak
 
     attached, trained = _attached(GradSampleHooks, problem, state, batch)
     try:
-        losses = problem.objective.record_losses(batch)
-        losses.sum().backward()
+        with torch.enable_grad():
+            losses = problem.objective.record_losses(batch)
+            losses.sum().backward()
         each = {name: one.grad_sample.flatten(1) for name, one in trained.items()}
     finally:
         _detach(attached, trained)
@@ -43,11 +44,12 @@ def ghost(problem: Problem, state: State, batch: LabelledBatch, clip: float, tak
 
     attached, trained = _attached(GradSampleHooksFastGradientClipping, problem, state, batch)
     try:
-        losses = problem.objective.record_losses(batch)
-        losses.sum().backward(retain_graph=True)
-        factors = clip_factors(attached.get_norm_sample().square(), clip, taken)
-        attached.disable_hooks()
-        sums = torch.autograd.grad((losses * factors).sum(), list(trained.values()))
+        with torch.enable_grad():
+            losses = problem.objective.record_losses(batch)
+            losses.sum().backward(retain_graph=True)
+            factors = clip_factors(attached.get_norm_sample().square(), clip, taken)
+            attached.disable_hooks()
+            sums = torch.autograd.grad((losses * factors).sum(), list(trained.values()))
     finally:
         _detach(attached, trained)
     return Clipped(total_of(losses.detach(), taken), dict(zip(trained, sums, strict=True)))

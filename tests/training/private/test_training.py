@@ -208,6 +208,16 @@ def test_the_self_test_runs_once_a_recipe_and_store(tmp_path: Path, monkeypatch:
         recipe_of(tmp_path, defense=DPSGD(epsilon=None, sigma=0.6)).train(PICTURES, np.arange(100), 0)
 
 
+@pytest.mark.parametrize("mode", ["bookkeeping", "vmap", "hooks", "ghost"])
+def test_every_mode_trains_a_model_to_the_same_weights(mode: str, tmp_path: Path) -> None:
+    """Catches a mode that works in the probe and not in a fit, where autograd is off."""
+    one, other = (
+        recipe_of(tmp_path / name, defense=DPSGD(epsilon=None, sigma=0.5, mode=name)) for name in (mode, "one_by_one")
+    )
+    found, expected = (weights(recipe.train(PICTURES, np.arange(100), 0)) for recipe in (one, other))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
 def test_frozen_weights_stay_and_get_no_noise(tmp_path: Path) -> None:
     """Catches noise on a backbone that a transfer leaves as it was pre-trained."""
     objective = objective_of("mlp")
