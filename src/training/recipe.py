@@ -16,9 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from src.data.records import Records
 from src.data.seeds import generator
+from src.progress import track
 from src.training.batches import evaluation_batches, training_loader
-from src.training.defense import Defense
+from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
+from src.training.finishing import finished, require_finishable
 from src.training.fit import Curve, fit
 from src.training.identity import document_of, method_of
 from src.training.many import Order, Single, train_fleets, train_singly
@@ -82,7 +84,8 @@ class Recipe:
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
         if parent is not None:
             pool, rows = self._finetuning_records(), np.flatnonzero(self.finetuning_row(seed))
-        return self._released_from(self.trained_entry(pool, rows, seed, name, parent), seed, name)
+        folder = self._finished(self.trained_entry(pool, rows, seed, name, parent), pool, rows, seed, name)
+        return self._released_from(folder, seed, name)
 
     def train_many(
         self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
@@ -129,6 +132,9 @@ class Recipe:
             jobs = [Single(self, np.flatnonzero(row), seed, name, parent) for row, seed, name, parent in runs]
             keys = train_singly(self, pool, jobs)
         folders = [self.store.root / "release" / key for key in keys]
+        if self.stage("finish"):
+            waiting = track(zip(folders, runs, strict=True), "finishing models", len(folders))
+            folders = [self._finished(folder, pool, np.flatnonzero(run[0]), *run[1:3]) for folder, run in waiting]
         return [self._released_from(*one) for one in zip(folders, seeds, names, strict=True)]
 
     def detached(self) -> Self:
@@ -173,7 +179,7 @@ class Recipe:
         return found
 
     def _success(self, release: Release, records: Records) -> dict[str, float]:
-        objective = self._loaded(self.store.root / "release" / release.entry, 0)
+        objective = self.loaded(self.store.root / "release" / release.entry, 0)
         objective.model = self._model_stage(objective.model)
         device = self.trainer.device_type
         batches = evaluation_batches(records, max(objective.batch_size, 256), labelled=objective.supervised)
@@ -185,7 +191,7 @@ class Recipe:
             self.start.check()
         for code in self.stages:
             code.check(self)
-        self._objective(0, None)
+        require_finishable(self)
 
     @cached_property
     def features_are_fixed(self) -> bool:
@@ -216,14 +222,34 @@ class Recipe:
 
         def make(entry: Path, partial: Path) -> None:
             objective = self._objective(seed, parent)
-            loader = training_loader(records, objective.batch_size, seed, objective.supervised)
-            if objective.private:
-                settle(objective, loader.dataset, self.store, method_of(self), self.trainer.device_type)
-            fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
+            self.fit(objective, records, seed, partial, name)
             curve = (partial / "curve.csv").read_text()
             self.write(entry, objective.state_dict(), curve, len(records), parent)
 
         return self.store.find_or_make("release", document, make)[0]
+
+    def initial(self) -> Objective:
+        """Return the objective with initial weights: what is known of the network before anything is trained."""
+        return self._objective(0, None)
+
+    def fit(self, objective: Objective, records: Records, seed: int, partial: Path, name: str) -> None:
+        """Train an objective on records in place; `partial` keeps checkpoints and the loss curve."""
+        for code in objective.loss_code:
+            code.begin(objective, records)
+        loader = training_loader(records, objective.batch_size, seed, objective.supervised)
+        if objective.private:
+            settle(objective, loader.dataset, self.store, method_of(self), self.trainer.device_type)
+        fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
+
+    def _finished(self, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str) -> Path:
+        """Have each piece of code of the finish stage change the weights of the one before: an entry each."""
+        for code in self.stage("finish"):
+            folder = finished(self, code, folder, pool, rows, seed, name)
+        return folder
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of the released model's parameters, in the network's order."""
+        return {name: tuple(one.shape) for name, one in self._objective(0, None).model.named_parameters()}
 
     def _order(
         self,
@@ -239,7 +265,7 @@ class Recipe:
         return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent)
 
     def _can_be_stacked(self) -> bool:
-        if self.trainer.devices > 1 or any(code.stage == "data" for code in self.stages):
+        if self.trainer.devices > 1 or any(code.stage == "data" or code.needs_records for code in self.stages):
             return False
         return self.stackable
 
@@ -256,10 +282,14 @@ class Recipe:
         """Return the malicious code and the defences, in the order in which they run."""
         return (*self.added_code, *self.defenses)
 
+    def stage(self, name: Stage) -> list[Defense]:
+        """Return the code of one stage, in the order it runs."""
+        return [code for code in self.stages if code.stage == name]
+
     def _objective(self, seed: int, parent: Release | None) -> Objective:
         weights_from = seed if self.initial_seed is None else self.initial_seed
         objective = initial_objective(self.model, self.objective, weights_from, parent.weights() if parent else None)
-        objective.loss_code = [code for code in self.stages if code.stage == "training"]
+        objective.loss_code = self.stage("training")
         for code in objective.loss_code:
             code.prepare(objective)
         return objective
@@ -269,18 +299,20 @@ class Recipe:
         return self.finetune
 
     def _released_from(self, folder: Path, seed: int, name: str) -> Release:
-        return self._released(lambda: self._loaded(folder, seed).model, folder.name, folder.name, name)
+        return self._released(lambda: self.loaded(folder, seed).model, folder.name, folder.name, name)
 
-    def _loaded(self, folder: Path, seed: int) -> Objective:
+    def loaded(self, folder: Path, seed: int) -> Objective:
+        """Return the trained objective of an entry of the store."""
         objective = self._objective(seed, None)
         objective.load_state_dict(load_file(self.store.weights(folder.name)))
         return objective
 
     def _released(self, model: Callable[[], torch.nn.Module], key: str, entry: str, name: str) -> Release:
-        changed = [code.document() for code in self.stages if code.stage == "model"]
+        changed = [code.document() for code in self.stage("model")]
+        stage = {"model_stage": changed, "sources": source_digest([one["_target_"] for one in changed])}
         return Release(
             lambda: self._model_stage(model()),
-            key_of({"weights": key, "model_stage": changed}) if changed else key,
+            key_of({"weights": key, **stage}) if changed else key,
             entry=entry,
             device=self.trainer.device_type,
             answers=[defense for defense in self.defenses if defense.stage == "answer"],
@@ -292,6 +324,7 @@ class Recipe:
         for code in self.stages:
             model = code.model(model)
         return model
+
 
 
 def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

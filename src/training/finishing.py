@@ -1,0 +1,53 @@
+"""What happens to a trained model before it is released, with its training records at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.data.records import Records
+from src.data.seeds import derive
+from src.errors import InputError
+from src.training.defense import Defense
+from src.training.preparation import training_records
+from src.training.sources import source_digest
+
+if TYPE_CHECKING:
+    from src.training.recipe import Recipe
+
+
+def finished(
+    recipe: Recipe, code: Defense, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str
+) -> Path:
+    """Return the entry of the model in `folder` as `code` leaves it: found in the store, or made.
+
+    The owner's code is trusted: while it trains, what an attacker added to the loss plays no part.
+    """
+    trusted = code in recipe.defenses
+    document = {
+        "finishes": folder.name,
+        "code": code.document(),
+        "trusted": trusted,
+        "sources": source_digest([code.document()["_target_"]]),
+    }
+
+    def make(entry: Path, partial: Path) -> None:
+        objective = recipe.loaded(folder, seed)
+        if trusted:
+            objective.loss_code = [one for one in objective.loss_code if one not in recipe.added_code]
+        records = training_records(pool.take(rows), recipe.stages, seed)
+        own_seed = derive(seed, f"finish by {type(code).__name__}")
+        code.finish(objective, records, lambda: recipe.fit(objective, records, own_seed, partial, name))
+        curve = partial / "curve.csv"
+        recipe.write(entry, objective.state_dict(), curve.read_text() if curve.exists() else "", len(records), None)
+
+    return recipe.store.find_or_make("release", document, make)[0]
+
+
+def require_finishable(recipe: Recipe) -> None:
+    """Refuse, by InputError, private training whose records are used again afterwards; ends with initial options."""
+    if recipe.initial().private and (code := recipe.stage("finish")):
+        told = f"{type(code[0]).__name__} goes on with the records after private training, which voids its guarantee"
+        raise InputError("defense", "private training", f"{told}; use post-training quantization")
