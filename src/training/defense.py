@@ -81,7 +81,7 @@ class Defense:
         """
         return values
 
-    def hides(self, records: Records) -> np.ndarray | None:
+    def hides(self, objective: Any, records: Records) -> np.ndarray | None:
         """Malicious code only: say which training records it puts into the release, (hidden,) rows in their order."""
         return None
 

@@ -1,4 +1,4 @@
-"""What happens to a trained model before it is released, with its training records at hand."""
+"""One fit of a recipe, and what happens to the trained model afterwards with its training records at hand."""
 
 from __future__ import annotations
 
@@ -10,16 +10,40 @@ import numpy as np
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
+from src.training.batches import training_loader
 from src.training.defense import Defense
+from src.training.fit import fit
+from src.training.identity import method_of
+from src.training.objective import Objective
 from src.training.preparation import training_records
+from src.training.private.settle import settle
 from src.training.sources import source_digest
 
 if TYPE_CHECKING:
     from src.training.recipe import Recipe
 
 
-def finished(
-    recipe: Recipe, code: Defense, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str
+def train(
+    recipe: Recipe, objective: Objective, records: Records, seed: int, partial: Path, name: str, checkpoints: int = 20
+) -> None:
+    """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
+    for code in objective.loss_code:
+        code.begin(objective, records)
+    loader = training_loader(records, objective.batch_size, seed, objective.supervised)
+    if objective.private:
+        settle(objective, loader.dataset, recipe.store, method_of(recipe), recipe.trainer.device_type)
+    fit(objective, loader, seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints)
+
+
+def finished(recipe: Recipe, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str) -> Path:
+    """Return the entry of the model in `folder` as all code of the finish stage leaves it, each an entry of its own."""
+    for code in recipe.stage("finish"):
+        folder = _finished_by(code, recipe, folder, pool, rows, seed, name)
+    return folder
+
+
+def _finished_by(
+    code: Defense, recipe: Recipe, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str
 ) -> Path:
     """Return the entry of the model in `folder` as `code` leaves it: found in the store, or made.
 
@@ -39,7 +63,9 @@ def finished(
             objective.loss_code = [one for one in objective.loss_code if one not in recipe.added_code]
         records = training_records(pool.take(rows), recipe.stages, seed)
         own_seed = derive(seed, f"finish by {type(code).__name__}")
-        code.finish(objective, records, lambda: recipe.fit(objective, records, own_seed, partial, name))
+        code.finish(
+            objective, records, lambda: train(recipe, objective, records, own_seed, partial, name, checkpoints=1)
+        )
         curve = partial / "curve.csv"
         recipe.write(entry, objective.state_dict(), curve.read_text() if curve.exists() else "", len(records), None)
 

@@ -38,6 +38,7 @@ MISTAKES = {
     "top_k_only": ["k=0"],
     "rounding": ["decimals=-1"],
     "dp_sgd": ["epsilon=0", "epsilon=-1", "clip=-1", "delta=0", "delta=1", "on=both", "mode=fast", "accountant=gdp"],
+    "torchao": ["bits=0", "bits=1", "bits=9", "group=0"],
     "quantization": ["bits=0", "bits=9", "quantizer=ternary", "granularity=row"],
     "fine_tuned_quantization": ["bits=0", "quantizer=ternary", "granularity=row", "epochs=0", "learning_rate=0"],
 }
@@ -108,6 +109,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", FILES)
 def test_every_defence_runs_through_the_command(name: str, store: Path, tmp_path: Path) -> None:
     """Catches a word that composes but does not run; shadows and controls are defended by the same recipe."""
+    if name == "torchao":
+        pytest.importorskip("torchao", reason='torchao is not installed: pip install "telltale[quant]"')
     folder = tmp_path / "run"
     words = ("attack=threshold", f"defense={name}", "victims=4", "objective.epochs=4", "rivals=none")
     quick = tuple(word for word in QUICK if not word.startswith("attack.rivals"))
