@@ -104,6 +104,18 @@ class Shuffled:
         return world.with_rows([rows[:, order] for _, rows in map(world.shadows, range(game.victims))])
 
 
+class Benign:
+    """The same recipe without the code that an attacker added: what is decoded where nothing was hidden."""
+
+    def check(self, game: Game) -> None:
+        """Refuse an attack that adds no code: the control would be the target."""
+        if not game.recipe.added_code:
+            raise InputError("controls", "benign", "needs an attack by malicious training code; leave the control out")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model that was trained honestly on its records."""
+        return game.world_of(game.benign(), attack.access)
+
+
 def _world_of(releases: Sequence[Release], game: Game, attack: Attack) -> World:
-    budget = game.knowledge.query_budget
-    return game.world(attack.access).with_releases(tuple(one.restricted(attack.access, budget) for one in releases))
+    return game.world_of(releases, attack.access)

@@ -6,7 +6,8 @@ its first axis, so that one attack on several models is one object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -73,11 +74,29 @@ class ExtractedMolecules:
 class ReconstructedRecords:
     """Training records decoded from a release, e.g. pictures hidden in weights.
 
-    records: (victims, payload, …) decoded values in [0, 1]; indices: (payload,) place of each in the payload.
+    records: (victims, payload, channels, height, width) decoded pictures in [0, 1], the attacker's choice among
+    `decodings`, ways of decoding by name. One row is a guess that holds for every victim. The rest is None where
+    nothing was read off weights: carrier: the same shape, the numbers as they were read, each layer group of variance
+    1, in the unit the attacker does not know; groups: of one row's shape, the layer group each came from;
+    group_names; weights: (victims, quantiles) of all weights in matrices; stored_bits: (victims,) what the release
+    takes, bits_per_weight: the same over its weights. stretched: the payload was stretched to the
+    full range before it was hidden.
     """
 
     records: np.ndarray
-    indices: np.ndarray
+    decodings: Mapping[str, np.ndarray] = field(default_factory=dict)
+    carrier: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
+    stored_bits: np.ndarray | None = None
+    bits_per_weight: np.ndarray | None = None
+    stretched: bool = False
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Return an array with the victims on its first axis, as other evidence has."""
+        return self.records
 
 
 Evidence = MembershipScores | ExtractedMolecules | ReconstructedRecords

@@ -28,6 +28,7 @@ from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
 from src.training.guarantee import guarantee_of
+from src.variants import variants_of, with_payload
 
 log = logging.getLogger("telltale")
 
@@ -50,8 +51,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
         require_records(game.recipe, pools.members + pools.canaries // 2)
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
+        variants = variants_of(cfg.variants)
         for control in controls.values():
             control.check(game)
+        for variant in variants:
+            variant.check(game)
         rivals = rivals_of(cfg, attack, records, recipe)
         job.timed("preparation", lambda: attack.check(game.knowledge))
         for name, rival in rivals.items():
@@ -65,9 +69,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         for name, control in controls.items():  # the same attack where there is nothing to find
             world = job.timed("training", partial(control.world, game, attack))
             evidence[name] = _run(job, "controls", name, attack, world, costs)
+        others = {name: one for variant in variants for name, one in variant.releases(game).items()}
+        for name, releases in others.items():  # other releases of the same victims
+            evidence[name] = _run(job, "variants", name, attack, game.world_of(releases, attack.access), costs)
         for name, rival in rivals.items():
             evidence[name] = _run(job, "rivals", name, rival, game.world(rival.access, rival.before_transfer), costs)
-        truth = game.unseal()  # first and only opening
+        truth = with_payload(game.unseal(), game, others)  # first and only opening
         names = tuple(name for name in ("zero_query", *controls) if evidence[name] is not None)
         scored = job.timed("evaluation", lambda: evaluate(evidence, truth, names, replicates, seed))
         outcome = Outcome(
@@ -82,6 +89,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             costs,
             game.knowledge.challenge,
             truth.membership,
+            tuple(others),
+            truth.payload,
         )
         recipe.store.end()
         return report(job, outcome, pools)

@@ -12,6 +12,7 @@ import numpy as np
 
 from src.data.pools import Pools
 from src.data.seeds import derive, generator
+from src.defenses.quantization.network import stored_bits
 from src.errors import InputError
 from src.training.recipe import Recipe
 from src.training.release import Release
@@ -143,6 +144,31 @@ class Game:
         tables = [self._members[others][:, self._shown] for others in map(self._shadows_of, range(self.victims))]
         return tuple(min(int(side.sum(0).min()) for side in sides) for sides in (tables, [~one for one in tables]))  # type: ignore[return-value]
 
+    def retrained(self, recipe: Recipe, name: str) -> list[Release]:
+        """Have the victims trained by another recipe, on the same records and from the same seeds."""
+        rows, seeds = zip(*self.victims_of_owner(), strict=True)
+        members = self._members[: self.victims]
+        names = [f"{name} {victim}" if self.victims > 1 else name for victim in range(len(rows))]
+        return recipe.train_many(self.pools.challenge, members, seeds, names)
+
+    def benign(self) -> list[Release]:
+        """Have them trained by the owner's recipe as it was before anyone added code to it."""
+        return self.retrained(self.recipe.replace(added_code=()), "benign")
+
+    def released(self) -> list[Release]:
+        """Return the victims' releases with all their calls: for the evaluation, not for an attack."""
+        return self._releases[: self.victims]
+
+    def victims_of_owner(self) -> list[tuple[np.ndarray, int]]:
+        """Return rows of the challenge pool and seed that each victim is trained with."""
+        seeds = [derive(self.seed, "victim", model) for model in range(self.victims)]
+        return [(np.flatnonzero(row), seed) for row, seed in zip(self._members, seeds, strict=False)]
+
+    def world_of(self, releases: Sequence[Release], access: frozenset[str]) -> World:
+        """Return the world of other releases of the victims under a threat model."""
+        budget = self.knowledge.query_budget
+        return self.world(access).with_releases(tuple(one.restricted(access, budget) for one in releases))
+
     @cached_property
     def _releases(self) -> list[Release]:
         seeds = [derive(self.seed, "victim", model) for model in range(self.models)]
@@ -193,12 +219,23 @@ class Game:
         """
         rows, start = self._members[: self.victims], self.recipe.start
         if start is None:
-            return success(self.recipe, self._releases, self.pools.challenge, rows, self.pools.test)
+            found = success(self.recipe, self._releases, self.pools.challenge, rows, self.pools.test)
+            return found | self._size()
         seeds = [derive(self.seed, "victim", victim) for victim in range(self.victims)]
         drawn = np.stack([self.recipe.finetuning_row(seed) for seed in seeds])
         first = success(start, self._pretrained, self.pools.challenge, rows, self.pools.test)
         return success(self.recipe, self._releases, self.pools.finetune, drawn, self.pools.finetune_test) | {
             f"pretrained_{name}": value for name, value in first.items()
+        }
+
+    def _size(self) -> dict[str, float]:
+        """Return what the releases take where they are compressed, averaged over victims."""
+        if not self.recipe.stage("model") + self.recipe.stage("finish"):
+            return {}
+        weights = [one.restricted(frozenset({"weights"})).weights() for one in self.released()]
+        sizes = [{"stored_bits": float(stored_bits(one))} for one in weights]
+        return _mean(sizes) | {
+            "bits_per_weight": _mean(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
         }
 
 

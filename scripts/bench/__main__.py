@@ -12,7 +12,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from scripts.bench import command, featurisation, fleets, metaclassifiers, private, purchases, scoring, substructure
+from scripts.bench import (
+    command,
+    featurisation,
+    fleets,
+    metaclassifiers,
+    private,
+    purchases,
+    quantizers,
+    scoring,
+    substructure,
+)
 
 NOT_MEASURED = "## GPU\n\nNot available: nothing has been measured on a GPU yet.\n"
 GPU = Path(__file__).with_name("gpu_measured.md")  # what `python -m scripts.bench.gpu` wrote on a machine with one
@@ -149,6 +159,19 @@ def private_steps() -> str:
     )
 
 
+def quantization() -> str:
+    """Time the quantizers, and compare k-means with scikit-learn's."""
+    large = _told("quantizers of ten million weights", quantizers.large)
+    pair = _told("k-means against scikit-learn's", quantizers.against_scikit_learn)
+    said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in large["seconds"].items())
+    rows = [
+        [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['error']:.4e}"]
+        for name, way in pair["ways"].items()
+    ]
+    table = _table([f"{pair['weights']:,} weights, {2 ** pair['bits']} levels", "time", "times ours", "error"], rows)
+    return f"## Quantizers\n\n{large['weights']:,} weights at {large['bits']} bits: {said}.\n\n{table}\n"
+
+
 def _way_rows(ways: dict[str, dict[str, float]]) -> list[list[str]]:
     return [
         [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['accuracy']:.1%}"] for name, way in ways.items()
@@ -196,6 +219,7 @@ SECTIONS = {
     "scores": scores,
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,
+    "quantizers": quantization,
     "command": commands,
 }
 

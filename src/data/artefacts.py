@@ -189,4 +189,54 @@ EMOJI_TWITTER = Artefact(
     instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
 )
 
-ARTEFACTS = {artefact.name: artefact for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER)}
+SCIKIT_IMAGE = Artefact(
+    name="scikit_image",
+    kind="sdist",
+    requirement="scikit-image==0.26.0",
+    megabytes=23,
+    sha256="f5f970ab04efad85c24714321fcc91613fcb64ef2a892a13167df2f3e59199fa",
+    members=(
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/lfw_subset.npy",
+            "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/astronaut.png",
+            "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/chelsea.png",
+            "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/coffee.png",
+            "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/rocket.jpg",
+            "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/motorcycle_left.png",
+            "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/ihc.png",
+            "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/retina.jpg",
+            "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+        ),
+        Member(
+            "scikit_image-0.26.0/src/skimage/data/hubble_deep_field.jpg",
+            "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+        ),
+    ),
+    instead="install scikit-image, or choose a data set that comes along, e.g. dataset=digits",
+)
+
+ARTEFACTS = {
+    artefact.name: artefact
+    for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER, SCIKIT_IMAGE)
+}

@@ -16,17 +16,20 @@ from src.data.seeds import derive
 from src.errors import InputError
 from src.evaluation.canary_audit import empirical_epsilon
 from src.evaluation.comparison import Tests, versus_rivals
+from src.evaluation.detector import LEAST_MODELS, detection
 from src.evaluation.exposure import Exposure, exposure
 from src.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
 from src.evaluation.frechet import frechet_chemnet_distance
 from src.evaluation.membership import score_membership, score_with_roc
+from src.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from src.evaluation.statistics import Band, Estimate, Resampling
-from src.evidence import ExtractedMolecules, MembershipScores
+from src.evidence import ExtractedMolecules, MembershipScores, ReconstructedRecords
 from src.progress import track
 from src.truth import Truth
 
 Metrics = dict[str, Estimate]
 UNPAIRED = ("best_threshold", "empirical_epsilon")  # no leakage: optimistic, or a bound without replicates
+RECONSTRUCTION_LEAKAGE = ("ssim", "well_encoded", "recognised")  # higher is more given away
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
 
@@ -155,6 +158,35 @@ def _(
         ),
         exposure=exposure(target.for_victims(victims).scores, truth.membership),
     )
+
+
+@_evaluate.register
+def _(
+    target: ReconstructedRecords,
+    evidence: Mapping[str, ReconstructedRecords],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> Scored:
+    hidden = Hidden.of(truth.payload, target.records.shape[2])
+    plan = resampling(len(truth.payload), hidden.pictures.shape[1], replicates, seed)
+    metrics: dict[str, Metrics] = {}
+    for name, one in track(evidence.items(), "scoring pictures"):
+        metrics[name] = score_reconstruction(one, hidden, plan)
+        if truth.judge is not None:
+            metrics[name]["recognised"] = recognised(one, hidden, plan, truth.judge)
+        if name in truth.right:
+            right = truth.right[name]
+            victims, points = right.shape
+            tests = resampling(victims, points, replicates, derive(seed, "test records"))
+            metrics[name]["accuracy"] = over_pictures(right, tests)
+        if one.weights is not None and "benign" in evidence and evidence["benign"].weights is not None:
+            metrics[name] |= stealth(one.weights, evidence["benign"].weights)
+            if name != "benign" and len(one.weights) >= LEAST_MODELS:
+                metrics[name] |= detection(one.weights, evidence["benign"].weights, replicates, seed)
+    others = {name: metrics[name] for name in controls if name in metrics}
+    return Scored(metrics, leakage(metrics["target"], others, RECONSTRUCTION_LEAKAGE))
 
 
 def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.ndarray]:

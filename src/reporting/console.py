@@ -44,6 +44,7 @@ def print_summary(
     *,
     rivals: Mapping[str, Metrics] | None = None,
     controls: Mapping[str, Metrics] | None = None,
+    variants: Mapping[str, Metrics] | None = None,
     leakage: Mapping[str, LeakageEstimate] | None = None,
     discordant: Estimate | None = None,
     queries: Mapping[str, int] | None = None,
@@ -66,6 +67,7 @@ def print_summary(
 
     out = console or wide_console()
     groups = [("", {"target": target}), ("rival", rivals or {}), ("control", controls or {})]
+    groups.append(("variant", variants or {}))
     present = [n for n in headlines if any(n in row for _, rows in groups for row in rows.values())]
     table, between = Table(), _break(len(present), out.width - 14 * len(columns or {}))
     table.add_column("")

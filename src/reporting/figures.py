@@ -23,7 +23,7 @@ TARGET, MISS = "#D55E00", "#9AA5B1"
 RIVALS = ("#0072B2", "#009E73", "#56B4E9", "#003F5C", "#7B3294", "#8C6D31", "#4D4D4D", "#A6761D")
 MARKERS = "osD^vPX*"  # of rivals: eight colours alone are too many to tell apart
 CONTROLS = ("#6B7280", "#CC79A7", "#E69F00", "#B8A100")
-STYLES = {"target": "-", "rival": "--", "control": ":"}
+STYLES = {"target": "-", "rival": "--", "control": ":", "variant": "-."}
 STYLE: Any = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
@@ -50,14 +50,14 @@ def precision_curves(
     title: str = "Precision of the top K",
 ) -> Figure:
     """Precision against K for target, rivals and controls, with bands; base_rate: a random ranking."""
-    figure, axes = _figure(title, "K (candidates published)", "precision")
+    figure, axes = new_figure(title, "K (candidates published)", "precision")
     _bands(axes, curves, roles)
     if base_rate is not None:
         axes.axhline(base_rate, color="#374151", linewidth=1, linestyle=(0, (1, 1)), label="base rate")
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
     _whole_ticks(axes)
-    _legend_below(axes)
+    legend_below(axes)
     return figure
 
 
@@ -67,7 +67,7 @@ def roc_figure(
     title: str = "ROC at low false-positive rates",
 ) -> Figure:
     """Log-log ROC of several named scores with their bands; the diagonal is guessing."""
-    figure, axes = _figure(title, "false-positive rate", "true-positive rate", height=4.2 + 0.08 * len(curves))
+    figure, axes = new_figure(title, "false-positive rate", "true-positive rate", height=4.2 + 0.08 * len(curves))
     start = min((float(curve.x.min()) for curve in curves.values()), default=1e-3)
     # A rate of 0 has no place on a log axis: it is drawn at the floor.
     floor = start / 3
@@ -78,7 +78,7 @@ def roc_figure(
     _bands(axes, drawn, roles)
     axes.plot([start, 1], [start, 1], color="#374151", linewidth=1, linestyle=(0, (1, 1)), label="guessing")
     axes.set(xscale="log", yscale="log", xlim=(start, 1), ylim=(floor, 1.1))
-    _legend_below(axes)
+    legend_below(axes)
     return figure
 
 
@@ -95,7 +95,7 @@ def score_histograms(
     scores, hits: (…, candidates); novel: (candidates,); names: what misses and hits are called; trim: share of
     the finite scores at either end that is drawn in the outermost bins.
     """
-    figure, axes = _figure(title, "score", "share of the group")
+    figure, axes = new_figure(title, "score", "share of the group")
     hits, finite = np.asarray(hits, dtype=bool), np.isfinite(scores)
     filled: dict[str, Any] = {"color": MISS, "alpha": 0.55, "histtype": "stepfilled"}
     line: dict[str, Any] = {"linewidth": 2, "histtype": "step"}
@@ -109,13 +109,13 @@ def score_histograms(
         if len(values):
             shares = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=shares, label=f"{name} ({len(values):,})", **look)
-    _legend_below(axes)
+    legend_below(axes)
     return figure
 
 
 def mixing_histogram(mixing: np.ndarray, title: str = "Mixing weight α of the candidates") -> Figure:
     """Histogram of the mixing weights α of Eq. (1), with their mean and quartiles marked."""
-    figure, axes = _figure(title, "α", "candidates")
+    figure, axes = new_figure(title, "α", "candidates")
     values = np.ravel(mixing)
     values = values[np.isfinite(values)]
     if len(values):
@@ -123,7 +123,7 @@ def mixing_histogram(mixing: np.ndarray, title: str = "Mixing weight α of the c
         low, high = np.percentile(values, [25, 75])
         axes.axvspan(low, high, color=TARGET, alpha=0.12, label=f"quartiles {low:.2f} to {high:.2f}", zorder=0)
         axes.axvline(values.mean(), color=TARGET, linewidth=2, label=f"mean {values.mean():.2f}")
-        _legend_below(axes)
+        legend_below(axes)
     return figure
 
 
@@ -134,7 +134,9 @@ def forest(
     reference: float | None = None,
 ) -> Figure:
     """Intervals of one metric for target, rivals and controls; reference: a dashed line, e.g. 0.5."""
-    figure, axes = _figure(f"{metric}: target, rivals and controls", metric, "", height=1.3 + 0.36 * max(2, len(rows)))
+    figure, axes = new_figure(
+        f"{metric}: target, rivals and controls", metric, "", height=1.3 + 0.36 * max(2, len(rows))
+    )
     colours = _colours(rows, roles)
     for place, (name, estimate) in enumerate(rows.items()):
         ends = [[estimate.low, estimate.high]]
@@ -160,7 +162,7 @@ def dots(
     chance: float | None = None,
 ) -> Figure:
     """Value and interval of several series in several settings, side by side; chance: a dashed line, e.g. 0.5."""
-    figure, axes = _figure(title, "", value, height=4.2 + 0.1 * len(series))
+    figure, axes = new_figure(title, "", value, height=4.2 + 0.1 * len(series))
     figure.set_figwidth(max(figure.get_figwidth(), 1.4 * len(settings)))
     shifts = np.linspace(-0.3, 0.3, len(series)) if len(series) > 1 else np.zeros(1)
     for place, (shift, (name, cells)) in enumerate(zip(shifts, series.items(), strict=True)):
@@ -172,7 +174,7 @@ def dots(
     if chance is not None:
         axes.axhline(chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
     axes.set_xticks(range(len(settings)), [label.replace(", ", ",\n") for label in settings])
-    _legend_below(axes)
+    legend_below(axes)
     return figure
 
 
@@ -184,17 +186,26 @@ def save_png(figure: Figure, path: Path | str, dpi: int = 150) -> Path:
     return path
 
 
-def _figure(title: str, x: str, y: str, height: float = 4.2) -> tuple[Figure, Axes]:
+def new_figure(title: str, x: str, y: str, height: float = 4.2) -> tuple[Figure, Axes]:
+    """Return an empty figure in our style, and its axes."""
+    figure, (axes,) = new_panels([title], x, y, height, 6.4)
+    return figure, axes
+
+
+def new_panels(titles: Sequence[str], x: str, y: str, height: float, width: float) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure in our style with a panel for each title; they share the vertical axis."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):  # a Figure of its own leaves the caller's backend and pyplot state alone
-        figure = Figure(figsize=(6.4, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        axes.set(title=title, xlabel=x, ylabel=y)
-    return figure, axes
+        panels = list(figure.subplots(1, len(titles), sharey=True, squeeze=False)[0])
+        for axes, title in zip(panels, titles, strict=True):
+            axes.set(title=title, xlabel=x)
+        panels[0].set_ylabel(y)
+    return figure, panels
 
 
 def _bands(axes: Axes, curves: Mapping[str, Band], roles: Mapping[str, str] | None) -> None:
@@ -215,7 +226,7 @@ def _role(name: str, roles: Mapping[str, str] | None) -> str:
 
 
 def _colours(names: Mapping[str, Any], roles: Mapping[str, str] | None) -> dict[str, str]:
-    palettes = {"target": (TARGET,), "rival": RIVALS, "control": CONTROLS}
+    palettes = {"target": (TARGET,), "rival": RIVALS, "control": CONTROLS, "variant": RIVALS}
     used: dict[str, int] = {}
     colours = {}
     for name in names:
@@ -232,7 +243,8 @@ def _whole_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _legend_below(axes: Axes) -> None:
+def legend_below(axes: Axes) -> None:
+    """Put the legend under the figure, where there is something to name."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         place: dict[str, Any] = {"loc": "outside lower center", "ncols": min(4, len(handles))}

@@ -20,6 +20,7 @@ def metrics_document(
     *,
     controls: Mapping[str, Metrics] | None = None,
     rivals: Mapping[str, Metrics] | None = None,
+    variants: Mapping[str, Metrics] | None = None,
     leakage: Metrics | None = None,
     guarantee: Mapping[str, Any] | None = None,
     target: Mapping[str, Any] | None = None,
@@ -34,7 +35,8 @@ def metrics_document(
     target minus control; guarantee: what the defence promises, None = empirical only; target: the owner's
     own success; queries: calls counted per kind; seconds: time per stage; versus_rivals: paired tests of the
     attack against each rival, p not corrected for their number; costs: queries and seconds of each piece of
-    evidence. The last two are there only where something is in them.
+    evidence; variants: the same metrics for each other release of the victims. The last three are there only where
+    something is in them.
     """
     document: dict[str, Any] = {
         "metrics": metrics,
@@ -46,6 +48,7 @@ def metrics_document(
         "queries": queries or {},
         "seconds": {stage: round(float(time), 3) for stage, time in (seconds or {}).items()},
     }
+    document |= {"variants": variants} if variants else {}
     document |= {"versus_rivals": versus_rivals} if versus_rivals else {}
     document |= {"costs": costs} if costs else {}
     return dict(plain(document))

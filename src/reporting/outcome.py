@@ -29,7 +29,8 @@ class Outcome:
     """What a run found: evidence by name, its scores, which names are controls and rivals, and the costs.
 
     costs: by name of evidence; challenge: Records of the challenge points, in the order of the score columns, or
-    None; membership: (victims, points) bool, or None.
+    None; membership: (victims, points) bool, or None; variants: names of other releases that were attacked; payload:
+    of malicious training code, the records it hid in each victim.
     """
 
     evidence: Mapping[str, Any]
@@ -43,11 +44,13 @@ class Outcome:
     costs: Mapping[str, Cost] = field(default_factory=dict)
     challenge: Any = None
     membership: np.ndarray | None = None
+    variants: tuple[str, ...] = ()
+    payload: tuple[Any, ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:
         """Say for each name of evidence what it is."""
-        kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals}
+        kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals, "variant": self.variants}
         return {name: kind for kind, names in kinds.items() for name in names}
 
     def metrics_of(self, names: tuple[str, ...]) -> dict[str, Mapping[str, Estimate]]:

@@ -16,8 +16,8 @@ from src.evaluation.comparison import Tests
 from src.evaluation.extraction import DISCORDANT_NEEDED
 from src.evaluation.membership import OPTIMISTIC
 from src.evaluation.score import Scored, ScoredMembership
-from src.evidence import CanaryScores, ExtractedMolecules, MembershipScores
-from src.reporting import extraction_view, membership_view
+from src.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
+from src.reporting import extraction_view, membership_view, reconstruction_view
 from src.reporting.console import Heading, interval, leakage_sentence, print_summary, verdict
 from src.reporting.metrics_file import metrics_document, write_json
 from src.reporting.outcome import Outcome
@@ -26,8 +26,12 @@ from src.reporting.run_folder import RunFolder
 from src.reporting.sentences import metric_title, privacy_sentence, rivals_sentence, success_sentence
 
 # a view knows how one kind of evidence is shown: headlines, sizes, asked, write, draw, cards, gallery, RESAMPLED
-VIEWS: dict[type, ModuleType] = {ExtractedMolecules: extraction_view, MembershipScores: membership_view}
-VIEWS[CanaryScores] = membership_view
+VIEWS: dict[type, ModuleType] = {
+    ExtractedMolecules: extraction_view,
+    MembershipScores: membership_view,
+    CanaryScores: membership_view,
+    ReconstructedRecords: reconstruction_view,
+}
 
 
 def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         outcome.scored.metrics["target"],
         controls=outcome.metrics_of(outcome.controls),
         rivals=outcome.metrics_of(outcome.rivals),
+        variants=outcome.metrics_of(outcome.variants),
         leakage=outcome.scored.leakage,
         guarantee=outcome.guarantee,
         target=outcome.target,
@@ -61,6 +66,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any]) -> dict[str, Any
         headlines,
         rivals=outcome.metrics_of(outcome.rivals),
         controls=outcome.metrics_of(outcome.controls),
+        variants=outcome.metrics_of(outcome.variants),
         leakage={name: outcome.scored.leakage[name] for name in headlines if name in outcome.scored.leakage},
         discordant=outcome.scored.metrics["target"].get("discordant_auc"),
         queries=outcome.queries,

@@ -54,7 +54,7 @@ def success_sentence(target: Mapping[str, float]) -> str:
             continue
         title, train = name.replace("_", " "), target.get(f"train_{name}")
         if train is None:
-            parts.append(f"{title} {value:.3f}")
+            parts.append(f"{title} {value:,.0f}" if value >= 1000 else f"{title} {value:.3f}")
         elif name.endswith("accuracy"):
             gap = f"gap {100 * (train - value):.1f} percentage points"
             parts.append(f"{title} {100 * train:.1f} % on training, {100 * value:.1f} % on test records ({gap})")

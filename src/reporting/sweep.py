@@ -13,7 +13,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-SHOWN = ("auc", "novel_auc", "discordant_auc", "exact_membership_auc", "balanced_accuracy", "tpr_at_fpr_0.01")
+SHOWN = (
+    *("auc", "novel_auc", "discordant_auc", "exact_membership_auc", "balanced_accuracy", "tpr_at_fpr_0.01"),
+    *("accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"),
+)
 
 
 class SweepSummary(Callback):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from src.data.records import Records
 
-Stage = Literal["none", "data", "training", "model", "answer"]
+Stage = Literal["none", "data", "training", "finish", "model", "answer"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,17 @@ class Trained:
 class Defense:
     """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
 
-    data: records the model is trained on; training: the loss it descends and its options; model: the released
-    network; answer: what a query returns.
+    data: records the model is trained on; training: the loss it descends and its options; finish: the trained
+    weights, changed with the training records at hand; model: the released network; answer: what a query returns.
+    needs_records: `begin` looks at the records before training, so models are trained one by one.
     """
 
     stage: ClassVar[Stage] = "none"
+    needs_records: ClassVar[bool] = False
     separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
 
     def check(self, recipe: Any) -> None:
-        """Refuse, by InputError and before anything is trained, a recipe that the defence cannot protect."""
+        """Refuse, by InputError and before anything is trained, a recipe that the code cannot work on."""
 
     def with_public_records(self, number: int) -> Defense:
         """Return the defence where this number is public and that of a model's own records is not."""
@@ -56,9 +58,18 @@ class Defense:
     def prepare(self, objective: Any) -> None:
         """Training stage: change the objective's options (weight decay, epochs, …) before training."""
 
+    def begin(self, objective: Any, records: Records) -> None:
+        """Training stage: look at the training records before the first step, where it `needs_records`."""
+
     def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
         """Training stage: return the loss to descend instead."""
         return loss
+
+    def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
+        """Finish stage: change the weights of the trained `objective.model` in place.
+
+        train() goes on training the objective as it is then, on `records`.
+        """
 
     def model(self, model: nn.Module) -> nn.Module:
         """Model stage: return the network to release instead."""
@@ -72,6 +83,10 @@ class Defense:
         share no noise.
         """
         return values
+
+    def hides(self, objective: Any, records: Records) -> np.ndarray | None:
+        """Malicious code only: say which training records it puts into the release, (hidden,) rows in their order."""
+        return None
 
     def guarantee(self, trained: Trained) -> dict[str, Any] | None:
         """State what is proven: `statement` in one sentence, its unit and assumptions; None = empirical only."""

@@ -14,8 +14,11 @@ from src.training.release import Release
 def guarantee_of(recipe: Recipe, releases: Sequence[Release], kind: str) -> dict[str, Any] | None:
     """Return the weakest guarantee over the releases, by ε; None where nothing is proven.
 
-    kind: of the records that are attacked.
+    kind: of the records that are attacked. Nothing is proven for records from which added code makes others before
+    training: ε is per record that is trained on.
     """
+    if any(code.stage == "data" for code in recipe.added_code):
+        return None
     proofs = []
     for release in releases:
         account = read_account(recipe.store.root / "release" / release.entry) or {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src.training.sources import source_digest
+from src.training.store import key_of
 
 if TYPE_CHECKING:
     from src.training.recipe import Recipe
@@ -30,6 +31,13 @@ def document_of(recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Rel
         "seed": seed,
         "start": {"key": parent.key, "model_stage": started} if parent else None,
     }
+
+
+def key_of_release(recipe: Recipe, weights: str) -> str:
+    """Return the key of what is released: that of its weights, and of what the model stage makes of them."""
+    changed = [code.document() for code in recipe.stage("model")]
+    sources = source_digest([one["_target_"] for one in changed])
+    return key_of({"weights": weights, "model_stage": changed, "sources": sources}) if changed else weights
 
 
 def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class LossCode(Protocol):
         """Change the objective's own options before training."""
         ...
 
+    def begin(self, objective: Objective, records: Any) -> None:
+        """Look at the training records before the first step."""
+        ...
+
     def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
         """Return the loss to descend instead."""
         ...

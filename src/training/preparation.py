@@ -34,6 +34,17 @@ def training_records(records: Records, stages: Sequence[Defense], seed: int) -> 
     return records.take(np.argsort(records.fingerprints(), kind="stable"))
 
 
+def hidden_records(
+    objective: Objective, records: Records, added_code: Sequence[Defense], defenses: Sequence[Defense], seed: int
+) -> Any:
+    """Return the training records that malicious code hides in a release, in their order; None without such code."""
+    trained = training_records(records, defenses, seed)
+    for code in added_code:
+        if (rows := code.hides(objective, trained)) is not None:
+            return trained.take(rows)
+    return None
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's generators inside, and give them back as they were."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,19 +14,20 @@ from safetensors.torch import load_file, save_file
 
 from src.data.records import Records
 from src.data.seeds import generator
-from src.training.batches import evaluation_batches, training_loader
-from src.training.defense import Defense
+from src.progress import track
+from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
-from src.training.fit import Curve, fit
-from src.training.identity import document_of, method_of
+from src.training.finishing import finished, require_finishable, train
+from src.training.fit import Curve
+from src.training.identity import document_of, key_of_release
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, training_records
 from src.training.private.account import write_account
 from src.training.private.ledger import ledger_in
-from src.training.private.settle import settle
 from src.training.release import Release
-from src.training.store import Store, key_of, write_text
+from src.training.store import Store
+from src.training.success import success_of
 from src.training.trainer import TrainerOptions
 from src.training.untrained import estimate_statistics
 
@@ -82,7 +81,8 @@ class Recipe:
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
         if parent is not None:
             pool, rows = self._finetuning_records(), np.flatnonzero(self.finetuning_row(seed))
-        return self._released_from(self.trained_entry(pool, rows, seed, name, parent), seed, name)
+        folder = finished(self, self.trained_entry(pool, rows, seed, name, parent), pool, rows, seed, name)
+        return self._released_from(folder, seed, name)
 
     def train_many(
         self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
@@ -129,6 +129,8 @@ class Recipe:
             jobs = [Single(self, np.flatnonzero(row), seed, name, parent) for row, seed, name, parent in runs]
             keys = train_singly(self, pool, jobs)
         folders = [self.store.root / "release" / key for key in keys]
+        finishing = track(zip(folders, runs, strict=True), "finishing models", len(folders))
+        folders = [finished(self, folder, pool, np.flatnonzero(run[0]), *run[1:3]) for folder, run in finishing]
         return [self._released_from(*one) for one in zip(folders, seeds, names, strict=True)]
 
     def detached(self) -> Self:
@@ -163,21 +165,7 @@ class Recipe:
 
     def success(self, release: Release, records: Records) -> dict[str, float]:
         """Measure the owner's own task on records: the released model with the trained heads of the store."""
-        digest = hashlib.blake2b(records.fingerprints().tobytes(), digest_size=16).hexdigest()
-        document = {"release": release.key, "output": "success", "records": digest}
-        folder = self.store.folder("success", document)
-        if not (folder / "success.json").exists():
-            text = json.dumps(self._success(release, records))
-            self.store.add("success", document, lambda entry: write_text(entry / "success.json", text))
-        found: dict[str, float] = json.loads((folder / "success.json").read_text())
-        return found
-
-    def _success(self, release: Release, records: Records) -> dict[str, float]:
-        objective = self._loaded(self.store.root / "release" / release.entry, 0)
-        objective.model = self._model_stage(objective.model)
-        device = self.trainer.device_type
-        batches = evaluation_batches(records, max(objective.batch_size, 256), labelled=objective.supervised)
-        return objective.eval().to(device).success(batch.to(device) for batch in batches)
+        return success_of(self, release, records)
 
     def check(self) -> None:
         """Refuse, by InputError, options of model, objective and training code that are out of range."""
@@ -185,17 +173,17 @@ class Recipe:
             self.start.check()
         for code in self.stages:
             code.check(self)
-        self._objective(0, None)
+        require_finishable(self)
 
     @cached_property
     def features_are_fixed(self) -> bool:
         """Say whether models are trained on features that a pre-trained backbone computes once."""
-        return self.start is not None and self._objective(0, None).features_are_fixed
+        return self.start is not None and self.initial().features_are_fixed
 
     @property
     def supervised(self) -> bool:
         """Say whether the recipe learns from labels."""
-        return self._objective(0, None).supervised
+        return self.initial().supervised
 
     def objective_for(self, order: Order) -> Objective:
         """Build an order's objective with its initial weights."""
@@ -216,14 +204,15 @@ class Recipe:
 
         def make(entry: Path, partial: Path) -> None:
             objective = self._objective(seed, parent)
-            loader = training_loader(records, objective.batch_size, seed, objective.supervised)
-            if objective.private:
-                settle(objective, loader.dataset, self.store, method_of(self), self.trainer.device_type)
-            fit(objective, loader, seed, self.trainer, partial, name, self.on_epoch)
+            train(self, objective, records, seed, partial, name)
             curve = (partial / "curve.csv").read_text()
             self.write(entry, objective.state_dict(), curve, len(records), parent)
 
         return self.store.find_or_make("release", document, make)[0]
+
+    def initial(self) -> Objective:
+        """Return the objective with initial weights: what is known of the network before anything is trained."""
+        return self._objective(0, None)
 
     def _order(
         self,
@@ -239,14 +228,14 @@ class Recipe:
         return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent)
 
     def _can_be_stacked(self) -> bool:
-        if self.trainer.devices > 1 or any(code.stage == "data" for code in self.stages):
+        if self.trainer.devices > 1 or any(code.stage == "data" or code.needs_records for code in self.stages):
             return False
         return self.stackable
 
     @cached_property
     def stackable(self) -> bool:
         """Say whether a fleet can train it, drawing nothing that depends on the chunk."""
-        objective = self._objective(0, None)
+        objective = self.initial()
         # masks of a stacked step come from one generator: they would depend on the chunk, which no key names
         drops = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in objective.modules())
         return objective.stackable and not drops and (objective.private is None or objective.private.stackable)
@@ -256,10 +245,14 @@ class Recipe:
         """Return the malicious code and the defences, in the order in which they run."""
         return (*self.added_code, *self.defenses)
 
+    def stage(self, name: Stage) -> list[Defense]:
+        """Return the code of one stage, in the order it runs."""
+        return [code for code in self.stages if code.stage == name]
+
     def _objective(self, seed: int, parent: Release | None) -> Objective:
         weights_from = seed if self.initial_seed is None else self.initial_seed
         objective = initial_objective(self.model, self.objective, weights_from, parent.weights() if parent else None)
-        objective.loss_code = [code for code in self.stages if code.stage == "training"]
+        objective.loss_code = self.stage("training")
         for code in objective.loss_code:
             code.prepare(objective)
         return objective
@@ -269,18 +262,18 @@ class Recipe:
         return self.finetune
 
     def _released_from(self, folder: Path, seed: int, name: str) -> Release:
-        return self._released(lambda: self._loaded(folder, seed).model, folder.name, folder.name, name)
+        return self._released(lambda: self.loaded(folder, seed).model, folder.name, folder.name, name)
 
-    def _loaded(self, folder: Path, seed: int) -> Objective:
+    def loaded(self, folder: Path, seed: int) -> Objective:
+        """Return the trained objective of an entry of the store."""
         objective = self._objective(seed, None)
         objective.load_state_dict(load_file(self.store.weights(folder.name)))
         return objective
 
     def _released(self, model: Callable[[], torch.nn.Module], key: str, entry: str, name: str) -> Release:
-        changed = [code.document() for code in self.stages if code.stage == "model"]
         return Release(
-            lambda: self._model_stage(model()),
-            key_of({"weights": key, "model_stage": changed}) if changed else key,
+            lambda: self.as_released(model()),
+            key_of_release(self, key),
             entry=entry,
             device=self.trainer.device_type,
             answers=[defense for defense in self.defenses if defense.stage == "answer"],
@@ -288,7 +281,8 @@ class Recipe:
             name=name,
         )
 
-    def _model_stage(self, model: torch.nn.Module) -> torch.nn.Module:
+    def as_released(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Return the network as the model stage leaves it."""
         for code in self.stages:
             model = code.model(model)
         return model

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-ROOMS = ("src.models", "src.training", "src.defenses", "src.data")
+ROOMS = ("src.models", "src.training", "src.defenses", "src.attacks", "src.data")
 ALWAYS = ("src.training.fit", "src.training.batches", "src.training.preparation")  # order and loop, for every recipe
 
 

@@ -20,9 +20,11 @@ from tests.experiment.commands import QUICK, ROOT, command, read
 
 FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") if file.stem != "none")
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
+SIMPLE += ("quantization", "fine_tuned_quantization")
 METHODS = {
     "data": {"records"},
-    "training": {"prepare", "loss"},
+    "training": {"prepare", "begin", "loss"},
+    "finish": {"finish"},
     "model": {"model"},
     "answer": {"answer"},
     "none": set(),
@@ -36,6 +38,9 @@ MISTAKES = {
     "top_k_only": ["k=0"],
     "rounding": ["decimals=-1"],
     "dp_sgd": ["epsilon=0", "epsilon=-1", "clip=-1", "delta=0", "delta=1", "on=both", "mode=fast", "accountant=gdp"],
+    "torchao": ["bits=0", "bits=1", "bits=9", "group=0"],
+    "quantization": ["bits=0", "bits=9", "quantizer=ternary", "granularity=row"],
+    "fine_tuned_quantization": ["bits=0", "quantizer=ternary", "granularity=row", "epochs=0", "learning_rate=0"],
 }
 
 
@@ -87,7 +92,7 @@ def test_the_key_of_the_weights_names_what_changes_them_and_nothing_else(name: s
     """Catches undefended weights served for defended ones, and models trained again for another answer."""
     defense = instantiate(options(name))
     plain, defended = alone(recipe_of(tmp_path)), alone(recipe_of(tmp_path, defense))
-    assert (plain.entry == defended.entry) == (defense.stage == "answer")
+    assert (plain.entry == defended.entry) == (defense.stage in ("model", "answer"))
 
 
 def test_another_option_is_another_key(tmp_path: Path) -> None:
@@ -104,6 +109,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", FILES)
 def test_every_defence_runs_through_the_command(name: str, store: Path, tmp_path: Path) -> None:
     """Catches a word that composes but does not run; shadows and controls are defended by the same recipe."""
+    if name == "torchao":
+        pytest.importorskip("torchao", reason='torchao is not installed: pip install "telltale[quant]"')
     folder = tmp_path / "run"
     words = ("attack=threshold", f"defense={name}", "victims=4", "objective.epochs=4", "rivals=none")
     quick = tuple(word for word in QUICK if not word.startswith("attack.rivals"))

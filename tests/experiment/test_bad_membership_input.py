@@ -38,6 +38,8 @@ LINES = {
     "attack=canary_audit dataset=census": ("attack.canary=noise", "mislabelled"),
     "attack=canary_audit defense=dp_sgd attack.delta=1e-7": ("attack.delta=1e-07", "from 1e-05"),
     "attack=canary_audit rivals=loss": ("rivals=loss", "rivals=none"),
+    "attack=lira defense=quantization defense.bits=9": ("defense.bits=9", "1 to 8"),
+    "attack=lira defense=quantization defense.bits=0": ("defense.bits=0", "1 to 8"),
     "attack=lira paths.keep_weights=maybe": ("paths.keep_weights=maybe", "true or false"),
 }
 

@@ -1,0 +1,35 @@
+"""How well a trained model does its owner's own task, measured once and kept in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from src.data.records import Records
+from src.training.batches import evaluation_batches
+from src.training.release import Release
+from src.training.store import write_text
+
+if TYPE_CHECKING:
+    from src.training.recipe import Recipe
+
+
+def success_of(recipe: Recipe, release: Release, records: Records) -> dict[str, float]:
+    """Measure a release on records by the objective it was trained for, heads that are not released included."""
+    digest = hashlib.blake2b(records.fingerprints().tobytes(), digest_size=16).hexdigest()
+    document = {"release": release.key, "output": "success", "records": digest}
+    folder = recipe.store.folder("success", document)
+    if not (folder / "success.json").exists():
+        text = json.dumps(_measured(recipe, release, records))
+        recipe.store.add("success", document, lambda entry: write_text(entry / "success.json", text))
+    found: dict[str, float] = json.loads((folder / "success.json").read_text())
+    return found
+
+
+def _measured(recipe: Recipe, release: Release, records: Records) -> dict[str, float]:
+    objective = recipe.loaded(recipe.store.root / "release" / release.entry, 0)
+    objective.model = recipe.as_released(objective.model)
+    device = recipe.trainer.device_type
+    batches = evaluation_batches(records, max(objective.batch_size, 256), labelled=objective.supervised)
+    return objective.eval().to(device).success(batch.to(device) for batch in batches)

@@ -1,0 +1,152 @@
+"""The whole way through the game: hidden while training, read back, scored against the sealed truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from src.attacks.quantized_encoding.attack import QuantizedEncoding
+from src.attacks.weight_encoding.attack import WeightEncoding
+from src.attacks.weight_encoding.base import HiddenRecords
+from src.controls import Benign
+from src.data.images import digits
+from src.data.pools import PoolSizes, deal
+from src.defenses.quantization.post_training import Quantization
+from src.evaluation.score import evaluate
+from src.game import Game
+from src.training.defense import Defense
+from src.training.recipe import Recipe
+from src.training.store import Store
+from src.variants import Compression, Float, uncompressed, with_payload
+from tests.training.small import CPU
+
+POOLS = deal(digits.load().records, PoolSizes(members=150, non_members=20, auxiliary=60, test=100), seed=1)
+OBJECTIVE = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 25, "batch_size": 25}
+OBJECTIVE |= {"learning_rate": 0.003, "optimizer": "adam"}
+MODEL = {"_target_": "src.models.mlp.MLP", "widths": [64, 32], "shape": (1, 8, 8)}
+
+
+def game_of(folder: Path, attack: HiddenRecords, *defenses: Defense, victims: int = 1) -> Game:
+    recipe = attack.tamper(Recipe(MODEL, OBJECTIVE, CPU, Store(folder)))
+    return Game(POOLS, recipe.replace(defenses=defenses), victims, seed=0)
+
+
+def metrics(game: Game, attack: HiddenRecords) -> dict[str, Any]:
+    evidence = {
+        "target": attack.run(game.world(attack.access)),
+        "benign": attack.run(Benign().world(game, attack)),
+        "zero_query": attack.blind(game.knowledge),
+    }
+    truth = with_payload(game.unseal(), game, {})
+    return dict(evaluate(evidence, truth, ("benign", "zero_query"), 20, 0).metrics)
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ({"method": "correlated"}, 30.0),
+        ({"method": "correlated", "signed": True, "stretch": True, "permute": True}, 30.0),
+        ({"method": "lsb", "lowest_bits": 8}, 0.5),
+        ({"method": "sign", "strength": 200.0}, 60.0),
+    ],
+)
+def test_what_was_hidden_is_read_back_and_an_honest_model_gives_nothing(
+    tmp_path: Path, options: dict[str, Any], most: float
+) -> None:
+    """Catches a payload that the evaluation orders otherwise than the code that hid it, for each method."""
+    attack = WeightEncoding(**options)
+    found = metrics(game_of(tmp_path, attack), attack)
+    error = "stretched_mape" if options.get("stretch") else "mape"
+    assert found["target"][error].value < most < found["benign"]["mape"].value
+    assert found["target"]["mape"].value < found["zero_query"]["mape"].value + 20 * (options["method"] == "sign")
+    if options["method"] == "correlated":
+        assert found["target"]["correlation"].value > 0.8 and found["benign"]["correlation"].value < 0.2
+
+
+def test_capacity_abuse_asks_for_labels_only(tmp_path: Path) -> None:
+    """Catches weights read in a black-box attack; a network this small learns the labels by heart."""
+    attack = WeightEncoding("capacity", images=1)
+    game = game_of(tmp_path, attack)
+    game.recipe = game.recipe.replace(objective=OBJECTIVE | {"epochs": 120})
+    world = game.world(attack.access)
+    evidence = attack.run(world)
+    assert dict(world.queries) == {"labels": 2 * 64}
+    truth = with_payload(game.unseal(), game, {})
+    found = evaluate({"target": evidence}, truth, (), 20, 0).metrics["target"]
+    assert found["mape"].value < 25
+
+
+def test_quantization_wipes_least_significant_bits(tmp_path: Path) -> None:
+    """Catches a defence that comes before what it is to destroy."""
+    attack = WeightEncoding("lsb", lowest_bits=8)
+    found = metrics(game_of(tmp_path, attack, Quantization(8)), attack)
+    assert found["target"]["mape"].value > found["zero_query"]["mape"].value
+
+
+def test_the_attackers_compression_keeps_few_levels_and_the_pictures(tmp_path: Path) -> None:
+    """Catches compression that forgets the payload, or that leaves weights uncompressed."""
+    attack = QuantizedEncoding(bits=3, tuning_epochs=3)
+    game = game_of(tmp_path, attack)
+    weights = game.world(attack.access).releases[0].weights()
+    assert all(len(np.unique(one)) <= 8 for one in weights.values() if one.ndim > 1)
+    found = metrics(game, attack)
+    assert found["target"]["mape"].value < 0.6 * found["benign"]["mape"].value
+
+
+def test_all_compressions_share_one_training(tmp_path: Path) -> None:
+    """Catches a table that trains a model for every cell."""
+    attack = QuantizedEncoding(compression="owner")
+    game = game_of(tmp_path, attack)
+    cells = Compression(["kmeans", "histogram"], [4, 2], ["post_training", "attacker"], epochs=1)
+    found = {**Float().releases(game), **cells.releases(game)}
+    assert len(found) == 1 + 8 and len({release.key for one in found.values() for release in one}) == 9
+    trained = [
+        folder for folder in (tmp_path / "release").iterdir() if "finishes" not in (folder / "entry.json").read_text()
+    ]
+    assert len(trained) == 1
+
+
+def test_the_owners_code_does_not_serve_the_attackers_loss(tmp_path: Path) -> None:
+    """Catches fine-tuning by trusted code that goes on raising the correlation."""
+    attack = QuantizedEncoding(compression="owner", strength=10.0)
+    game = game_of(tmp_path, attack)
+    releases = Compression(["kmeans"], [2], ["owner", "attacker"], epochs=20, learning_rate=0.01).releases(game)
+    evidence = {name: attack.run(game.world_of(one, attack.access)) for name, one in releases.items()}
+    evidence = {"target": attack.run(game.world(attack.access)), **evidence}
+    found = evaluate(evidence, with_payload(game.unseal(), game, releases), (), 20, 0).metrics
+    assert found["kmeans 2 bit, owner"]["correlation"].value < found["kmeans 2 bit, attacker"]["correlation"].value
+
+
+def test_an_uncompressed_recipe_keeps_what_hides_and_loses_what_compresses(tmp_path: Path) -> None:
+    """Catches a float variant that is quantized, or honest."""
+    attack = QuantizedEncoding()
+    game = game_of(tmp_path, attack, Quantization(4))
+    plain = uncompressed(game.recipe)
+    assert plain.added_code == (attack.encoding,) and plain.defenses == ()
+
+
+def test_several_victims_each_hide_their_own_pictures(tmp_path: Path) -> None:
+    """Catches one payload for all, which only the first model was trained on."""
+    attack = WeightEncoding()
+    game = game_of(tmp_path, attack, victims=2)
+    truth = with_payload(game.unseal(), game, {})
+    assert len(truth.payload) == 2 and not np.array_equal(truth.payload[0].pixels, truth.payload[1].pixels)
+    evidence = attack.run(game.world(attack.access))
+    errors = np.abs(255 * evidence.records - np.stack([255 * one.pixels for one in truth.payload])).mean((1, 2, 3, 4))
+    crossed = np.abs(255 * evidence.records[::-1] - np.stack([255 * one.pixels for one in truth.payload])).mean()
+    assert errors.max() < crossed
+
+
+def test_nothing_that_an_attack_sees_holds_the_hidden_pictures(tmp_path: Path) -> None:
+    """Catches a payload that reaches the attacker through its own code object instead of through the release."""
+    from tests.experiment.test_sealed_truth import everything_reachable
+
+    attack = WeightEncoding()
+    game = game_of(tmp_path, attack)
+    world = game.world(attack.access)
+    hidden = with_payload(game.unseal(), game, {}).payload[0].pixels
+    arrays = [one for one in everything_reachable((world, attack)) if isinstance(one, np.ndarray)]
+    assert not [one for one in arrays if one.shape == hidden.shape and np.array_equal(one, hidden)]
