@@ -23,10 +23,12 @@ from src.command_line import SCALES
 from src.errors import InputError
 from src.evaluation.claims import Claim, Results, judge
 from src.evaluation.grid import Grid, cells
+from src.evaluation.table import Table, lines
 from src.progress import track
 from src.reporting.claims_table import print_claims, write_claims
 from src.reporting.grid_view import print_grid, write_grids
 from src.reporting.metrics_file import write_json
+from src.reporting.table_view import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for grid, found in grids:
         print_grid(grid, found)
     files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs])
-    for path in [*files, *(write_grids(grids, folder) if grids else [])]:
+    tables = [(table, lines(table, results)) for table in map(Table.of, paper.get("tables", []))]
+    written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
+    for path in [*files, *written]:
         print(path)
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)
