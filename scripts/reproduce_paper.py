@@ -22,9 +22,11 @@ import yaml
 from src.command_line import SCALES
 from src.errors import InputError
 from src.evaluation.claims import Claim, Results, judge
+from src.evaluation.curve import Curve, points
 from src.evaluation.grid import Grid, cells
 from src.progress import track
 from src.reporting.claims_table import print_claims, write_claims
+from src.reporting.curve_view import write_curves
 from src.reporting.grid_view import print_grid, write_grids
 from src.reporting.metrics_file import write_json
 
@@ -66,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grids = [(grid, cells(grid, results)) for grid in map(Grid.of, paper.get("grids", []))]
     for grid, found in grids:
         print_grid(grid, found)
-    files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs])
-    for path in [*files, *(write_grids(grids, folder) if grids else [])]:
+    made = [(job.experiment, job.seed, job.overrides) for job in jobs]
+    files = list(write_claims(title, tested, folder, made))
+    curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
+    files += [*(write_grids(grids, folder) if grids else []), *write_curves(curves, folder)]
+    for path in files:
         print(path)
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)
@@ -109,14 +114,20 @@ def run_all(jobs: Sequence[Job], at_once: int, fresh: bool) -> list[Job]:
 
 
 def read_results(jobs: Sequence[Job]) -> Results:
-    """Read the bootstrap replicates of every finished run."""
+    """Read the bootstrap replicates of every finished run, and its owners' success."""
     found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
     for job in jobs:
         file = job.folder / "replicates.npz"
         if file.exists():
             with np.load(file, allow_pickle=False) as arrays:
-                found[job.experiment, job.seed] = {name: arrays[name] for name in arrays.files}
+                found[job.experiment, job.seed] = {name: arrays[name] for name in arrays.files} | _owners(job)
     return found
+
+
+def _owners(job: Job) -> dict[str, np.ndarray]:
+    """Return the owners' own success, which has no replicates, as "owner/accuracy" and the like."""
+    measured = json.loads((job.folder / "metrics.json").read_text()).get("target", {})
+    return {f"owner/{name}": np.array([value], float) for name, value in measured.items()}
 
 
 def _is_done(job: Job, code: str) -> bool:

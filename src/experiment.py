@@ -91,6 +91,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             truth.membership,
             tuple(others),
             truth.payload,
+            game.examples(),
         )
         recipe.store.end()
         return report(job, outcome, pools)

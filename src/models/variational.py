@@ -84,11 +84,11 @@ def _dense(
 def _convolutional(
     shape: Sequence[int], latent_dim: int, width: int, channels: int, classes: int
 ) -> tuple[nn.Sequential, nn.Sequential]:
-    colours, sides = picture_channels(shape), [tuple(shape[1:])]
+    colours, sides = picture_channels(shape), [(shape[1], shape[2])]
     if min(sides[0]) < LEAST_SIDE:
         raise InputError("vae.architecture", "conv", f"mlp: pictures of {sides[0]} pixels are below {LEAST_SIDE}")
     while min(sides[-1]) > 4:
-        sides.append(tuple((side + 1) // 2 for side in sides[-1]))
+        sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
     depths = [colours, *(channels * 2**step for step in range(len(sides) - 1))]
     down: list[Any] = []
     for before, after in pairwise(depths):
@@ -98,7 +98,8 @@ def _convolutional(
     up: list[Any] = [nn.Linear(latent_dim + classes, width), nn.ReLU(), nn.Linear(width, flat), nn.ReLU()]
     up += [nn.Unflatten(1, (depths[-1], *sides[-1]))]
     for step in reversed(range(1, len(depths))):
-        odd = tuple(larger - (2 * side - 1) for larger, side in zip(sides[step - 1], sides[step], strict=True))
+        (high, wide), (height, side) = sides[step - 1], sides[step]
+        odd = (high - 2 * height + 1, wide - 2 * side + 1)
         up += [nn.ConvTranspose2d(depths[step], depths[step - 1], 3, stride=2, padding=1, output_padding=odd)]
         up += [nn.ReLU()] if step > 1 else []
     return nn.Sequential(nn.Sequential(*down, nn.Flatten()), head), nn.Sequential(*up)

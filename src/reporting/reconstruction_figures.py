@@ -28,8 +28,21 @@ def picture_grid(hidden: np.ndarray, rows: Mapping[str, np.ndarray], metrics: Me
     chosen = np.unique(np.linspace(0, len(hidden) - 1, min(SHOWN, len(hidden))).astype(int))
     strips = {"hidden": _strip(hidden[chosen])}
     strips |= {_labelled(name, metrics.get(name, {})): _strip(one[chosen]) for name, one in rows.items()}
+    return _sheet(strips, "Hidden pictures and what is decoded")
+
+
+def picture_rows(rows: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Show pictures under each other: (pictures, c, h, w) each, of equal sizes, by the name of their row."""
+    return _sheet({name: _strip(_unit(one[:SHOWN])) for name, one in rows.items()}, title)
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
+
+
+def _sheet(strips: Mapping[str, np.ndarray], title: str) -> Figure:
     height = 0.55 * len(strips) + 0.6
-    figure, axes = new_figure("Hidden pictures and what is decoded", "", "", height=height)
+    figure, axes = new_figure(title, "", "", height=height)
     figure.set_figwidth(6.4 + 2.6)
     gap = np.ones((2, next(iter(strips.values())).shape[1], 3))
     sheet = np.concatenate([part for strip in strips.values() for part in (strip, gap)][:-1])

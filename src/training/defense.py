@@ -20,7 +20,7 @@ class Trained:
 
     kind: of the records; records: how many; ledger: what private training spent (src.training.private.ledger), None
     where it was not private; transferred: whether the recipe has a start; sources: the accounts of what its records
-    were made with, None for what was not private.
+    were made with, None for what was not private; classes: of the owner's task, 0 = none.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Trained:
     ledger: Mapping[str, Any] | None
     transferred: bool
     sources: tuple[Mapping[str, Any] | None, ...] = ()
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ class Defense:
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
         return records
+
+    def examples(self, records: Any, seed: int, number: int) -> Mapping[str, Any]:
+        """Data stage: return some records and what became of them, in equal order, by name; none by default."""
+        return {}
 
     def prepare(self, objective: Any) -> None:
         """Training stage: change the objective's options (weight decay, epochs, …) before training."""

@@ -34,6 +34,13 @@ def training_records(records: Records, stages: Sequence[Defense], seed: int) -> 
     return records.take(np.argsort(records.fingerprints(), kind="stable"))
 
 
+def membership_of(rows: np.ndarray, records: int) -> np.ndarray:
+    """Return rows of a pool as a table for one model: (1, records) bool."""
+    table = np.zeros((1, records), bool)
+    table[0, rows] = True
+    return table
+
+
 def hidden_records(
     objective: Objective, records: Records, added_code: Sequence[Defense], defenses: Sequence[Defense], seed: int
 ) -> Any:
@@ -43,6 +50,14 @@ def hidden_records(
         if (rows := code.hides(objective, trained)) is not None:
             return trained.take(rows)
     return None
+
+
+def examples_of(records: Records, stages: Sequence[Defense], seed: int, number: int) -> Mapping[str, Any]:
+    """Return some of a model's records and what the first data stage that shows any made of them, by name."""
+    for code in stages:
+        if shown := code.examples(records, derive(seed, "data stage"), number):
+            return shown
+    return {}
 
 
 @contextmanager

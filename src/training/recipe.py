@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,13 +19,14 @@ from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
 from src.training.finishing import finished, require_finishable, train
 from src.training.fit import Curve
-from src.training.identity import document_of, key_of_release
+from src.training.identity import document_of
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
-from src.training.preparation import initial_objective, training_records
+from src.training.preparation import initial_objective, membership_of, training_records
 from src.training.private.account import write_account
 from src.training.private.ledger import ledger_in
 from src.training.release import Release
+from src.training.releasing import release_of
 from src.training.store import Store
 from src.training.success import success_of
 from src.training.trainer import TrainerOptions
@@ -85,7 +86,7 @@ class Recipe:
             pool, rows = self._finetuning_records(), np.flatnonzero(self.finetuning_row(seed))
         own = self.of_models(pool, membership_of(rows, len(pool)), [seed], [name])[0]
         folder = finished(own, own.trained_entry(pool, rows, seed, name, parent), pool, rows, seed, name)
-        return own._released_from(folder, seed, name, (pool, rows))
+        return release_of(own, folder, seed, name, (pool, rows))
 
     def train_many(
         self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
@@ -135,7 +136,7 @@ class Recipe:
         for key, (own, row, seed, name, _) in track(zip(keys, runs, strict=True), "finishing models", len(keys)):
             rows, folder = np.flatnonzero(row), self.store.root / "release" / key
             folder = finished(own, folder, pool, rows, seed, name)
-            released.append(own._released_from(folder, seed, name, (pool, rows)))
+            released.append(release_of(own, folder, seed, name, (pool, rows)))
         return released
 
     def of_models(
@@ -152,16 +153,14 @@ class Recipe:
         start = self.start.detached() if self.start else None
         store = Store(self.store.root.resolve())
         defenses = tuple(code.detached() for code in self.defenses)
-        return replace(
-            self, on_epoch=None, store=store, start=start, finetune=None, public=None, defenses=defenses
-        )
+        return replace(self, on_epoch=None, store=store, start=start, finetune=None, public=None, defenses=defenses)
 
     def parent_elsewhere(self, parent: Release | None) -> Release | None:
         """Return a release of `start` as another process finds it in the store."""
         if parent is None or self.start is None:
             return None
         folder = self.store.root.resolve() / "release" / parent.entry
-        return self.start.detached()._released_from(folder, 0, parent.name)
+        return release_of(self.start.detached(), folder, 0, parent.name)
 
     def untrained_many(self, records: Records, seeds: Sequence[int], names: Sequence[str]) -> list[Release]:
         """Release models without what membership is asked of: never trained, or fine-tuned from an untrained start."""
@@ -179,7 +178,7 @@ class Recipe:
             estimate_statistics(objective.model, records, objective.batch_size, seed)
             self.write(entry, objective.state_dict(), "", len(records), None)
 
-        return self._released_from(self.store.find_or_make("release", document, make)[0], seed, "untrained")
+        return release_of(self, self.store.find_or_make("release", document, make)[0], seed, "untrained")
 
     def success(self, release: Release, records: Records) -> dict[str, float]:
         """Measure the owner's own task on records: the released model with the trained heads of the store."""
@@ -283,53 +282,11 @@ class Recipe:
         """Say whether the owner hands out the records that models are trained on."""
         return any(code.publishes for code in self.defenses)
 
-    def _released_from(
-        self, folder: Path, seed: int, name: str, source: tuple[Records, np.ndarray] | None = None
-    ) -> Release:
-        published = partial(self._published, *source, seed) if source and self.publishes else None
-        return self._released(lambda: self.loaded(folder, seed).model, folder.name, folder.name, name, published)
-
-    def _published(self, pool: Records, rows: np.ndarray, seed: int) -> Records:
-        return training_records(pool.take(rows), self.stages, seed)
-
     def loaded(self, folder: Path, seed: int) -> Objective:
         """Return the trained objective of an entry of the store."""
         objective = self._objective(seed, None)
         objective.load_state_dict(load_file(self.store.weights(folder.name)))
         return objective
-
-    def _released(
-        self,
-        model: Callable[[], torch.nn.Module],
-        key: str,
-        entry: str,
-        name: str,
-        published: Callable[[], Records] | None = None,
-    ) -> Release:
-        return Release(
-            lambda: self.as_released(model()),
-            key_of_release(self, key),
-            entry=entry,
-            device=self.trainer.device_type,
-            answers=[defense for defense in self.defenses if defense.stage == "answer"],
-            store=self.store,
-            name=name,
-            published=published,
-            sources=tuple(entry for code in self.defenses for entry in code.sources),
-        )
-
-    def as_released(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Return the network as the model stage leaves it."""
-        for code in self.stages:
-            model = code.model(model)
-        return model
-
-
-def membership_of(rows: np.ndarray, records: int) -> np.ndarray:
-    """Return rows of a pool as a table for one model: (1, records) bool."""
-    table = np.zeros((1, records), bool)
-    table[0, rows] = True
-    return table
 
 
 def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -80,7 +80,7 @@ class Variational(Objective):
             if not value > 0:
                 raise InputError(f"vae.{field}", value, "above 0")
         self.beta = beta
-        self.likelihoods = [Likelihood(*one, deviation=deviation) for one in likelihoods]
+        self.likelihoods = [Likelihood(kind, start, stop, deviation) for kind, start, stop in likelihoods]
 
     def terms(self, batch: LabelledBatch) -> list[LossTerm]:
         """Sum the bound over the batch."""

@@ -9,6 +9,7 @@ from typing import Any
 from src.data.images.records import ImageRecords
 from src.data.tables.records import TableRecords
 from src.errors import InputError
+from src.models.backbone import flat_width
 from src.models.variational import ARCHITECTURES, LEAST_SIDE
 from src.training.defense import Defense
 from src.training.recipe import Recipe
@@ -20,9 +21,9 @@ LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 class Autoencoder:
     """Options of the VAE; `src.models.variational` and `src.training.variational` say what they do.
 
-    architecture: auto = conv for pictures of 16 pixels and more, else mlp; latent_dim: n; likelihood: auto = pixels by a
-    Bernoulli's cross-entropy and tables by their columns' kinds, bernoulli or gaussian = one for all features. Raises
-    InputError for a word that there is not; the rest is checked where it is used.
+    architecture: auto = conv for pictures of 16 pixels and more, else mlp; latent_dim: n; likelihood: auto = pixels by
+    a Bernoulli's cross-entropy and tables by their columns' kinds, bernoulli or gaussian = one for all features.
+    Raises InputError for a word that there is not; the rest is checked where it is used.
     """
 
     architecture: str = "auto"
@@ -75,21 +76,22 @@ class Autoencoder:
 
 def likelihoods(records: Any, likelihood: str) -> list[list[Any]]:
     """Say how each slice of the flattened features is read, as plain values: [kind, start, stop] each."""
-    width = records.arrays_width if hasattr(records, "arrays_width") else _width(records)
     if likelihood != "auto":
-        return [["unit" if likelihood == "bernoulli" else "numeric", 0, width]]
+        return [["unit" if likelihood == "bernoulli" else "numeric", 0, flat_width(records.shape)]]
     return slices(records)
 
 
 @singledispatch
 def slices(records: Any) -> list[list[Any]]:
     """Say what the features of records are; one implementation for each kind of data with an autoencoder."""
-    raise InputError("defense", "vae_metric_privacy", f"works on images or table, but {records.source} holds {records.kind}")
+    raise InputError(
+        "defense", "vae_metric_privacy", f"works on images or table, but {records.source} holds {records.kind}"
+    )
 
 
 @slices.register
 def _(records: ImageRecords) -> list[list[Any]]:
-    return [["unit", 0, _width(records)]]
+    return [["unit", 0, flat_width(records.shape)]]
 
 
 @slices.register
@@ -102,10 +104,3 @@ def _(records: TableRecords) -> list[list[Any]]:
         else:
             found.append([column.kind, column.start, column.stop])
     return found
-
-
-def _width(records: Any) -> int:
-    width = 1
-    for size in records.shape:
-        width *= size
-    return width

@@ -17,16 +17,18 @@ import numpy as np
 from src.data.records import Records
 from src.data.seeds import derive
 from src.defenses.dp_sgd import DPSGD
+from src.defenses.vae_metric_privacy import statement
 from src.defenses.vae_metric_privacy.autoencoder import Autoencoder, slices
 from src.defenses.vae_metric_privacy.labels import Labels
 from src.defenses.vae_metric_privacy.mechanism import Mechanism
+from src.defenses.vae_metric_privacy.synthesis import TRAIN_ON, Synthesis, require_within
 from src.defenses.vae_metric_privacy.twins import DECODINGS, Twins
 from src.errors import InputError
 from src.training.defense import Defense, Stage, Trained
+from src.training.private.accountant import epsilon_of
 from src.training.recipe import Recipe
 
 LABEL_MODES = ("none", "conditional", "per_class")
-TRAIN_ON = ("public", "private", "private_dpsgd")
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class VaeMetricPrivacy(Defense):
     one of each model's own records, as the abstract reads; private_dpsgd = the same by DP-SGD (vae_epsilon, vae_delta,
     vae_clip). label_mode: none = the autoencoder knows no label; conditional = encoder and decoder are told it;
     per_class = one autoencoder a class. labels: how they are released; copies: twins of each record; decode: soft |
-    round | sample, how binary and one-hot features are read off.
-    Raises InputError for a word that there is not.
+    round | sample, how binary and one-hot features are read off; budget: the most that everything released about one
+    record may spend (`Synthesis.total`), None = any.
+    Raises InputError for a word that there is not, and for copies that pass the budget.
     """
 
     stage: ClassVar[Stage] = "data"
@@ -47,6 +50,7 @@ class VaeMetricPrivacy(Defense):
     train_on: str = "public"
     label_mode: str = "none"
     copies: int = 1
+    budget: float | None = None
     decode: str = "soft"
     vae_epsilon: float = 8.0
     vae_delta: float = 1e-5
@@ -58,21 +62,28 @@ class VaeMetricPrivacy(Defense):
         for name, options in (("train_on", TRAIN_ON), ("label_mode", LABEL_MODES), ("decode", DECODINGS)):
             if getattr(self, name) not in options:
                 raise InputError(f"defense.{name}", getattr(self, name), f"one of {', '.join(options)}")
-        if isinstance(self.copies, bool) or not isinstance(self.copies, int) or self.copies < 1:
-            raise InputError("defense.copies", self.copies, "a whole number from 1")
+        require_within(self.budget, self.synthesis())
+
+    def synthesis(self, classes: int = 0, spent: float | None = None) -> Synthesis:
+        """Return what the guarantee rests on; spent: ε of the autoencoder's DP-SGD, None = what it may spend."""
+        private = self.train_on == "private_dpsgd"
+        vae = (self.vae_epsilon if spent is None else spent, self.vae_delta) if private else None
+        width = self.vae.latent_dim
+        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae)
 
     def document(self) -> dict[str, Any]:
         """Describe all that changes the twins; what is not used changes none."""
         unused = () if self.train_on == "private_dpsgd" else ("vae_epsilon", "vae_delta", "vae_clip")
-        options = {name: value for name, value in asdict(self).items() if name not in unused}
+        options = {name: value for name, value in asdict(self).items() if name not in (*unused, "budget")}
         options["mechanism"]["_target_"] = f"{type(self.mechanism).__module__}.{type(self.mechanism).__qualname__}"
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **options}
 
     def check(self, recipe: Recipe) -> None:
         """Refuse a transfer, and a mechanism that cannot work in so few dimensions."""
         if recipe.start is not None:
-            raise InputError("defense", "vae_metric_privacy", "makes records of one data set; use objective=classification")
-        self.mechanism.check(self.vae.latent_dim)
+            raise InputError(
+                "defense", "vae_metric_privacy", "makes records of one data set; use objective=classification"
+            )
 
     def check_records(self, recipe: Recipe, number: int) -> None:
         """Refuse records without an autoencoder, and options that it cannot be trained with."""
@@ -104,20 +115,22 @@ class VaeMetricPrivacy(Defense):
         own = self._recipe(recipe, pool)
         if self.train_on == "public":
             public = recipe.public
-            everyone = np.ones((1, len(public)), bool)
-            # the same public records, the same autoencoder, whatever is protected by it
-            seed = derive(0, f"public VAE of {public.fingerprints()[np.lexsort([public.fingerprints()])][:8].tobytes().hex()}")
-            entries = self._trained(own, public, everyone, [seed], ["public VAE"])
+            # the same public records, the same autoencoder, whoever is protected by it
+            seed = derive(0, f"public VAE of {np.sort(public.fingerprints()).tobytes().hex()}")
+            entries = self._trained(own, public, np.ones((1, len(public)), bool), [seed], ["public VAE"])
             return [Twins(self, own, entries[0])] * len(seeds)
         own_seeds = [derive(seed, "VAE") for seed in seeds]
         entries = self._trained(own, pool, memberships, own_seeds, [f"{name} (VAE)" for name in names])
         return [Twins(self, own, one) for one in entries]
 
     def _recipe(self, recipe: Recipe, records: Any) -> Recipe:
-        private = DPSGD(self.vae_epsilon, None, self.vae_delta, self.vae_clip)
-        code = (private,) if self.train_on == "private_dpsgd" else ()
+        code = (self._dp_sgd,) if self.train_on == "private_dpsgd" else ()
         classes = len(records.classes) if self.label_mode == "conditional" else 0
         return self.vae.recipe(recipe, records, classes, code)
+
+    @property
+    def _dp_sgd(self) -> DPSGD:
+        return DPSGD(self.vae_epsilon, None, self.vae_delta, self.vae_clip)
 
     def _trained(
         self, own: Recipe, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
@@ -128,11 +141,12 @@ class VaeMetricPrivacy(Defense):
         classes = range(len(pool.classes))
         tables = [row & (pool.labels == label) for row in memberships for label in classes]
         asked = [place for place, table in enumerate(tables) if table.any()]
-        all_seeds = [derive(seed, "class", label) for seed in seeds for label in classes]
-        all_names = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
-        chosen = [[all_[place] for place in asked] for all_ in (tables, all_seeds, all_names)]
+        chosen = [derive(seed, "class", label) for seed in seeds for label in classes]
+        called = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
+        rows = np.stack([tables[place] for place in asked])
+        trained = own.train_many(pool, rows, [chosen[place] for place in asked], [called[place] for place in asked])
         found: list[str | None] = [None] * len(tables)
-        for place, one in zip(asked, own.train_many(pool, np.stack(chosen[0]), *chosen[1:]), strict=True):
+        for place, one in zip(asked, trained, strict=True):
             found[place] = one.entry
         return [tuple(found[start : start + len(classes)]) for start in range(0, len(found), len(classes))]
 
@@ -141,5 +155,10 @@ class VaeMetricPrivacy(Defense):
         raise TypeError("twins are made by what of_models returns")
 
     def guarantee(self, trained: Trained) -> dict[str, Any] | None:
-        """State what the options prove."""
-        return None
+        """State what is proven, or that nothing is; an autoencoder trained by DP-SGD counts with what it has spent."""
+        ledgers = [source["ledger"] for source in trained.sources if source]
+        spent = [
+            epsilon_of(one["sigma"], one["rate"], one["steps"], self.vae_delta, self._dp_sgd.accountant)
+            for one in ledgers
+        ]
+        return statement.guarantee(self.synthesis(trained.classes, max(spent, default=None)))

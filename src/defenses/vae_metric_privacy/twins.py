@@ -58,48 +58,75 @@ class Twins(Defense):
 
     def records(self, records: Any, seed: int) -> Records:
         """Make the twins, as many copies of each record as the options say."""
-        ordered = records.take(np.argsort(records.fingerprints(), kind="stable"))
-        codes = self.codes(ordered)
-        made = [self._decoded(ordered, codes, derive(seed, "copy", copy)) for copy in range(self.options.copies)]
+        ordered, networks = records.take(np.argsort(records.fingerprints(), kind="stable")), self.networks()
+        codes = networks.codes(ordered)
+        made = [self._copy(networks, ordered, codes, derive(seed, "copy", copy)) for copy in range(self.options.copies)]
         inputs, labels = (np.concatenate(column) for column in zip(*made, strict=True))
         return rebuilt(ordered, inputs, labels)
 
-    def codes(self, records: Any) -> np.ndarray:
-        """Return the mean code of each record, not clipped: (records, n) float32."""
-        codes = np.empty((len(records), self.options.vae.latent_dim), np.float32)
-        inputs, labels = _inputs(records), torch.from_numpy(records.labels)
-        with torch.no_grad():
-            for objective, rows in self._by_autoencoder(records.labels):
-                codes[rows] = objective.model.encode(inputs[rows], labels[rows])[0].numpy()
-        return codes
+    def examples(self, records: Any, seed: int, number: int) -> dict[str, Any]:
+        """Return the first records, what the autoencoder makes of them without any noise, and their twins."""
+        ordered, networks = records.take(np.argsort(records.fingerprints(), kind="stable")), self.networks()
+        codes, few = networks.codes(ordered), ordered.take(np.arange(min(number, len(ordered))))
+        twins = self._copy(networks, ordered, codes, derive(seed, "copy", 0))[0]
+        plain = networks.means(few, codes[: len(few)], few.labels)
+        return {
+            "original": few,
+            "reconstruction": rebuilt(few, plain, few.labels),
+            "twin": rebuilt(few, twins[: len(few)], few.labels),
+        }
 
-    def decoded(self, records: Any, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Return the mean of p(x|z), in [0, 1]: codes (records, n), labels (records,) -> (records, *shape) float32."""
-        out = np.empty((len(codes), *records.shape), np.float32)
-        wanted = torch.from_numpy(labels)
-        with torch.no_grad():
-            for objective, rows in self._by_autoencoder(labels):
-                logits = objective.model.decode(torch.from_numpy(codes[rows]), wanted[rows])
-                out[rows] = objective.means(logits).numpy()
-        return out
+    def networks(self) -> Networks:
+        """Load the autoencoders from the store."""
+        loaded = [None if entry is None else self._loaded(entry) for entry in self.entries]
+        return Networks(tuple(loaded), self.options.vae.latent_dim)
 
-    def _decoded(self, records: Any, codes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def _copy(self, networks: Networks, records: Any, codes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         options = self.options
         labels = options.labels.perturb(records.labels, len(records.classes), seed)
-        means = self.decoded(records, options.mechanism.perturb(codes, seed), labels)
+        means = networks.means(records, options.mechanism.perturb(codes, seed), labels)
         return discretised(means, self.recipe.objective["likelihoods"], options.decode, seed), labels
 
-    def _by_autoencoder(self, labels: np.ndarray) -> list[tuple[Variational, np.ndarray]]:
-        """Pair each autoencoder with the rows that it encodes or decodes."""
-        if len(self.entries) == 1:
-            return [(self._loaded(self.entries[0]), np.arange(len(labels)))]
-        present = [(entry, np.flatnonzero(labels == label)) for label, entry in enumerate(self.entries)]
-        spare = next(entry for entry in self.entries if entry is not None)
-        return [(self._loaded(entry or spare), rows) for entry, rows in present if len(rows)]
-
-    def _loaded(self, entry: str | None) -> Variational:
-        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / str(entry), 0)
+    def _loaded(self, entry: str) -> Variational:
+        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / entry, 0)
         return loaded.eval()
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Autoencoders with their weights: one, or one a class, None where no record was of it."""
+
+    members: tuple[Variational | None, ...]
+    latent_dim: int
+
+    @torch.no_grad()
+    def codes(self, records: Any) -> np.ndarray:
+        """Return the mean code of each record, not clipped: (records, n) float32."""
+        codes = np.empty((len(records), self.latent_dim), np.float32)
+        inputs, labels = make_batch(records.arrays(), np.arange(len(records))), torch.from_numpy(records.labels)
+        for network, rows in self._shared_out(records.labels):
+            codes[rows] = network.model.encode(inputs[rows], labels[rows])[0].numpy()
+        return codes
+
+    @torch.no_grad()
+    def means(self, records: Any, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return the mean of p(x|z), in [0, 1]: codes (records, n), labels (records,) -> (records, *shape) float32.
+
+        records: says the shape; a decoder that knows labels is told these.
+        """
+        out = np.empty((len(codes), *records.shape), np.float32)
+        given, told = torch.from_numpy(codes), torch.from_numpy(labels)
+        for network, rows in self._shared_out(labels):
+            out[rows] = network.means(network.model.decode(given[rows], told[rows])).numpy()
+        return out
+
+    def _shared_out(self, labels: np.ndarray) -> list[tuple[Variational, np.ndarray]]:
+        """Pair each autoencoder with the rows that it encodes or decodes; a class without one takes another's."""
+        known = [network for network in self.members if network is not None]
+        if len(self.members) == 1:
+            return [(known[0], np.arange(len(labels)))]
+        owners = [(network or known[0], np.flatnonzero(labels == label)) for label, network in enumerate(self.members)]
+        return [(network, rows) for network, rows in owners if len(rows)]
 
 
 def discretised(means: np.ndarray, likelihoods: Sequence[Any], decode: str, seed: int) -> np.ndarray:
@@ -120,11 +147,6 @@ def discretised(means: np.ndarray, likelihoods: Sequence[Any], decode: str, seed
             level = part.argmax(1) if decode == "round" else (totals < drawn * totals[:, -1:]).sum(1)
             flat[:, start:stop] = np.arange(stop - start) == level[:, None]
     return flat.reshape(means.shape)
-
-
-def _inputs(records: Any) -> torch.Tensor:
-    inputs: torch.Tensor = make_batch(records.arrays(), np.arange(len(records)))
-    return inputs
 
 
 @singledispatch
