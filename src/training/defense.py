@@ -38,12 +38,13 @@ class Defense:
     data: records the model is trained on; training: the loss it descends and its options; finish: the trained
     weights, changed with the training records at hand; model: the released network; answer: what a query returns.
     needs_records: `begin` looks at the records before training, so models are trained one by one; publishes: the owner
-    hands out the records that the data stage makes.
+    hands out the records that the data stage makes; keeps_order: the data stage gives them an order, which stays.
     """
 
     stage: ClassVar[Stage] = "none"
     needs_records: ClassVar[bool] = False
     publishes: ClassVar[bool] = False
+    keeps_order: ClassVar[bool] = False
     separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
 
     @property

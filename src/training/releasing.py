@@ -1,4 +1,4 @@
-"""From an entry of the store to what the world gets: a network behind its calls, and records where any are published."""
+"""From an entry of the store to what the world gets: a network behind its calls, and records that are published."""
 
 from __future__ import annotations
 

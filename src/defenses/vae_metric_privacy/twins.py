@@ -30,11 +30,12 @@ class Twins(Defense):
     """The defence as it is for one model: `entries` are its trained autoencoders, one, or one a class (None = none).
 
     recipe: that they were trained by. One record's noise derives from the model's seed and its place among the model's
-    records, sorted by digest; the rows go out sorted by the twins' own digests, which forget that place.
+    records, sorted by digest; the rows go out shuffled by that seed.
     """
 
     stage: ClassVar[Stage] = "data"
     publishes: ClassVar[bool] = True
+    keeps_order: ClassVar[bool] = True
     options: VaeMetricPrivacy
     recipe: Recipe
     entries: tuple[str | None, ...]
@@ -62,7 +63,8 @@ class Twins(Defense):
         codes = networks.codes(ordered)
         made = [self._copy(networks, ordered, codes, derive(seed, "copy", copy)) for copy in range(self.options.copies)]
         inputs, labels = (np.concatenate(column) for column in zip(*made, strict=True))
-        return rebuilt(ordered, inputs, labels)
+        order = generator(seed, "order of the rows").permutation(len(labels))
+        return rebuilt(ordered, inputs[order], labels[order])
 
     def examples(self, records: Any, seed: int, number: int) -> dict[str, Any]:
         """Return the first records, what the autoencoder makes of them without any noise, and their twins."""
