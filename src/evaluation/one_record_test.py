@@ -19,15 +19,16 @@ from src.defenses.vae_metric_privacy.mechanism import Mechanism
 from src.defenses.vae_metric_privacy.norm import Norm
 from src.defenses.vae_metric_privacy.synthesis import Synthesis
 from src.defenses.vae_metric_privacy.trade_off import NOTHING, Law, joined, total_variation
-from src.evaluation.statistics import clopper_pearson
+from src.evaluation.statistics import CONFIDENCE, clopper_pearson
 
 STEPS = 4000  # of a numerical integral
+Judge = Callable[[np.ndarray], np.ndarray]  # codes (records, n) -> log p(row | one) - log p(row | other)
 COORDINATE_STEPS = 200  # of one coordinate's
 
 
 @dataclass(frozen=True)
 class Measured:
-    """How often the test was right, which is its balanced accuracy, with the exact 95 % interval."""
+    """How often the test was right, which is its balanced accuracy, with the exact binomial interval."""
 
     trials: int
     accuracy: float
@@ -36,14 +37,15 @@ class Measured:
 
 
 def one_record_test(
-    synthesis: Synthesis, trials: int, seed: int, seen: Callable[[np.ndarray], np.ndarray] | None = None
+    synthesis: Synthesis, trials: int, seed: int, judge: Judge | None = None, confidence: float = CONFIDENCE
 ) -> Measured:
     """Release one of two farthest records, guess which, and count; ties are guessed by a coin.
 
-    seen: what the attacker works out of a released code, (trials, n) -> (trials, n), e.g. a decoder and its inverse;
-    None = the code as it is.
+    judge: the attacker's log-likelihood ratio of released codes, from what becomes of them (`learned_judge`); None =
+    from the codes themselves, by their densities.
     """
     one, other = synthesis.mechanism.farthest(synthesis.width)
+    judge = judge or (lambda codes: synthesis.mechanism.log_ratio(codes, one, other))
     labels = (0, 1) if synthesis.labels.covered else (0, 0)
     rng = generator(seed, "one-record test")
     coins = rng.random(trials) < 0.5
@@ -51,13 +53,12 @@ def one_record_test(
     ratios = np.zeros(trials)
     for copy in range(synthesis.copies):
         own = derive(seed, "copy", copy)
-        released = synthesis.mechanism.perturb(codes, own)
-        released = released if seen is None else seen(released)
-        ratios += synthesis.mechanism.log_ratio(released, one, other)
-        ratios += synthesis.labels.log_ratio(synthesis.labels.perturb(true, synthesis.classes, own), *labels)
-    guesses = np.where(ratios == 0, rng.random(trials) < 0.5, ratios > 0)
+        released = synthesis.labels.perturb(true, synthesis.classes, own)
+        ratios += judge(synthesis.mechanism.perturb(codes, own)) + synthesis.labels.log_ratio(released, *labels)
+    # sums that are equal but for rounding are ties
+    guesses = np.where(np.abs(ratios) < 1e-9, rng.random(trials) < 0.5, ratios > 0)
     right = int((guesses == coins).sum())
-    return Measured(trials, right / trials, *clopper_pearson(right, trials))
+    return Measured(trials, right / trials, *clopper_pearson(right, trials, confidence))
 
 
 def best_balanced_accuracy(synthesis: Synthesis) -> float:
