@@ -54,10 +54,10 @@ class Mechanism:
         self.check(width)
         if math.isinf(self.epsilon):
             return codes
-        clipped, out = clip(codes, self.radius(width)), np.empty_like(codes)
+        out = np.empty_like(codes)
         for block, inside, rows in blocks(first, len(codes)):
             noise = self.draw(generator(seed, "latent noise", block), BLOCK, width, codes.dtype)
-            out[rows] = self.place(clipped[rows], noise[inside])
+            out[rows] = self.place(clip(codes[rows], self.radius(width)), noise[inside])
         return out
 
     def check(self, width: int) -> None:
