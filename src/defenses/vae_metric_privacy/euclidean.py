@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from src.defenses.vae_metric_privacy.gaussian_trade_off import epsilon_for, sigma_for
 from src.defenses.vae_metric_privacy.mechanism import Mechanism
+from src.defenses.vae_metric_privacy.trade_off import epsilon_for, sigma_for
 from src.errors import InputError
 
 

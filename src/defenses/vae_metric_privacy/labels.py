@@ -9,6 +9,7 @@ import numpy as np
 
 from src.data.seeds import generator
 from src.defenses.vae_metric_privacy.mechanism import BLOCK, blocks
+from src.defenses.vae_metric_privacy.trade_off import NOTHING, Law
 from src.errors import InputError
 
 MODES = ("copy", "randomized_response")
@@ -67,17 +68,13 @@ class Labels:
         difference = (released == label).astype(float) - (released == other)
         return np.where(difference == 0, 0.0, difference * self.worst_case)
 
-    def ratios(self, classes: int, copies: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Say how the copies of two different labels compare; of equal ones where labels are not covered.
-
-        Returns values of the log-likelihood ratio, and the probability of each under the one and the other label.
-        """
+    def law(self, classes: int, copies: int = 1) -> Law:
+        """Return the law of the log-likelihood ratio of two different labels; of equal ones where not covered."""
         if not self.covered or classes < 2:
-            return np.zeros(1), np.ones(1), np.ones(1)
+            return NOTHING
         kept = self.kept(classes)
         changed = (1 - kept) / (classes - 1)
-        one = np.array([changed, 1 - kept - changed, kept])  # of the ratios -ε, 0, ε
-        first = other = np.ones(1)
+        probabilities = np.ones(1)
         for _ in range(copies):
-            first, other = np.convolve(first, one), np.convolve(other, one[::-1])
-        return self.worst_case * np.arange(-copies, copies + 1), first, other
+            probabilities = np.convolve(probabilities, [changed, 1 - kept - changed, kept])
+        return self.worst_case * np.arange(-copies, copies + 1), probabilities

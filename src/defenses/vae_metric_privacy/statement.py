@@ -15,7 +15,8 @@ def guarantee(synthesis: Synthesis) -> dict[str, Any]:
 
     epsilon, unit, metric: of the noise on a code. worst_case: e of everything released about a record, no outcome is
     more than e^e times as likely for one record as for another; where nothing holds, what the noise alone would be
-    worth. The bounds, of any attack's balanced accuracy and TPR - FPR, are None then.
+    worth. The bounds, of any attack's balanced accuracy and TPR - FPR, are None then; bound_by_e_alone is the plain
+    (e^e + δ) / (1 + e^e), which knows nothing of the parts that e is the sum of.
     """
     mechanism, holds = synthesis.mechanism, synthesis.holds
     e, delta = synthesis.total if holds else synthesis.of_row
@@ -34,7 +35,7 @@ def guarantee(synthesis: Synthesis) -> dict[str, Any]:
         "delta": delta,
         "balanced_accuracy_bound": bound,
         "tpr_minus_fpr_bound": None if bound is None else 2 * bound - 1,
-        "bound_by_epsilon_delta": balanced_accuracy_bound(e, delta) if holds else None,
+        "bound_by_e_alone": balanced_accuracy_bound(e, delta) if holds else None,
         "labels": synthesis.labels.mode,
         "label_epsilon": synthesis.labels.epsilon,
         "copies": synthesis.copies,
@@ -71,7 +72,7 @@ def arithmetic(synthesis: Synthesis) -> str:
     terms = [f"{synthesis.of_codes[0]:.4g} (code: {times}{synthesis.mechanism.arithmetic(synthesis.width)})"]
     if synthesis.labels.covered:
         terms.append(f"{synthesis.of_labels:.4g} (label: {times}ε_y = {synthesis.labels.epsilon:.4g})")
-    if holds and synthesis.vae is not None:
+    if holds and synthesis.train_on == "private_dpsgd":
         terms.append(f"{synthesis.of_networks[0]:.4g} (encoder and decoder: DP-SGD's ε twice, one record replaced)")
     return f"e = {e:.4g} = {' + '.join(terms)}" if len(terms) > 1 else f"e = {terms[0]}"
 
