@@ -17,6 +17,7 @@ import numpy as np
 
 from src.evaluation.statistics import Estimate
 from src.reporting.figures import save_png
+from src.reporting.grid_view import markdown
 from src.reporting.reconstruction_figures import CELL, accuracy_against_error
 
 DEFAULT = Path("outputs/papers/quantized_encoding/small/digits")
@@ -89,12 +90,6 @@ def estimates(found: Seeds) -> dict[str, dict[str, Estimate]]:
         name: {metric: Estimate(float(values.mean()), values, len(values)) for metric, values in one.items()}
         for name, one in found.items()
     }
-
-
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose first row is its head."""
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(one: Mapping[str, np.ndarray] | None) -> str:

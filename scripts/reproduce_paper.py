@@ -24,11 +24,13 @@ from src.errors import InputError
 from src.evaluation.claims import Claim, Results, judge
 from src.evaluation.curve import Curve, points
 from src.evaluation.grid import Grid, cells
+from src.evaluation.table import Table, lines
 from src.progress import track
 from src.reporting.claims_table import print_claims, write_claims
 from src.reporting.curve_view import write_curves
 from src.reporting.grid_view import print_grid, write_grids
 from src.reporting.metrics_file import write_json
+from src.reporting.table_view import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grids = [(grid, cells(grid, results)) for grid in map(Grid.of, paper.get("grids", []))]
     for grid, found in grids:
         print_grid(grid, found)
-    made = [(job.experiment, job.seed, job.overrides) for job in jobs]
-    files = list(write_claims(title, tested, folder, made))
+    files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs])
+    tables = [(table, lines(table, results)) for table in map(Table.of, paper.get("tables", []))]
+    written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
     curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
-    files += [*(write_grids(grids, folder) if grids else []), *write_curves(curves, folder)]
-    for path in files:
+    for path in [*files, *written, *write_curves(curves, folder)]:
         print(path)
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)

@@ -33,9 +33,8 @@ def write_grids(grids: Sequence[tuple[Grid, Found]], folder: Path) -> list[Path]
     folder.mkdir(parents=True, exist_ok=True)
     parts, files = [], [folder / "grids.md"]
     for grid, found in grids:
-        head = ["", *grid.columns.values()]
-        lines = [_line(head), _line(["---"] * len(head)), *map(_line, _texts(grid, found))]
-        parts.append("\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", *lines]))
+        written = markdown([["", *grid.columns.values()], *_texts(grid, found)])
+        parts.append("\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written]))
         if found:
             file = folder / f"{re.sub(r'[^a-z0-9]+', '_', grid.title.lower()).strip('_')}.png"
             series = {
@@ -49,16 +48,22 @@ def write_grids(grids: Sequence[tuple[Grid, Found]], folder: Path) -> list[Path]
     return files
 
 
-def _texts(grid: Grid, found: Found) -> list[list[str]]:
-    return [[label, *(_text(found.get((row, column))) for column in grid.columns)] for row, label in grid.rows.items()]
-
-
-def _text(cell: Cell | None) -> str:
+def cell_text(cell: Cell | None) -> str:
+    """Write a value with its interval, "–" where nothing was measured."""
     if cell is None:
         return "–"
     value, low, high = cell
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(low) else f"{value:.3f}"
+    places = 3 if abs(value) < 10 else 1
+    return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]" if np.isfinite(low) else f"{value:.{places}f}"
 
 
-def _line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose first row is its head."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _texts(grid: Grid, found: Found) -> list[list[str]]:
+    return [
+        [label, *(cell_text(found.get((row, column))) for column in grid.columns)] for row, label in grid.rows.items()
+    ]

@@ -23,32 +23,48 @@ Metrics = Mapping[str, Mapping[str, Estimate]]
 def picture_grid(hidden: np.ndarray, rows: Mapping[str, np.ndarray], metrics: Metrics) -> Figure:
     """Show hidden pictures over what each release gives back: (payload, c, h, w) each, of the same pictures.
 
-    A row's label has its accuracy and MAPE where they are known.
+    Compressed variants share a row for each quantizer and bit-width, in which each mode shows the first few of the
+    pictures. Above a strip stand its accuracy and MAPE where they are known.
     """
     chosen = np.unique(np.linspace(0, len(hidden) - 1, min(SHOWN, len(hidden))).astype(int))
-    strips = {"hidden": _strip(hidden[chosen])}
-    strips |= {_labelled(name, metrics.get(name, {})): _strip(one[chosen]) for name, one in rows.items()}
-    return _sheet(strips, "Hidden pictures and what is decoded")
+    cells = {name: cell for name in rows if (cell := CELL.fullmatch(name))}
+    modes = list(dict.fromkeys(cell["mode"] for cell in cells.values()))
+    few = chosen[:: max(1, len(modes))][: max(1, len(chosen) // max(1, len(modes)))]
+    strips = [("hidden", 0, _strip(hidden[chosen]), "")]
+    strips += [
+        (name, 0, _strip(one[chosen]), _told(metrics.get(name, {}))) for name, one in rows.items() if name not in cells
+    ]
+    for name, cell in cells.items():
+        told = f"{cell['mode']}: {_told(metrics.get(name, {}))}"
+        strips.append(
+            (f"{cell['quantizer']} {cell['bits']} bit", modes.index(cell["mode"]), _strip(rows[name][few]), told)
+        )
+    return _sheet(strips, columns=max(1, len(modes)))
 
 
 def picture_rows(rows: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Show pictures under each other: (pictures, c, h, w) each, of equal sizes, by the name of their row."""
-    return _sheet({name: _strip(_unit(one[:SHOWN])) for name, one in rows.items()}, title)
+    """Show pictures under each other: (pictures, c, h, w) each, uint8 or in [0, 1], by the name of their row."""
+    units = {name: one / np.float32(255) if one.dtype == np.uint8 else one for name, one in rows.items()}
+    return _sheet([(name, 0, _strip(one[:SHOWN]), "") for name, one in units.items()], 1, title)
 
 
-def _unit(pixels: np.ndarray) -> np.ndarray:
-    return pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
-
-
-def _sheet(strips: Mapping[str, np.ndarray], title: str) -> Figure:
-    height = 0.55 * len(strips) + 0.6
-    figure, axes = new_figure(title, "", "", height=height)
-    figure.set_figwidth(6.4 + 2.6)
-    gap = np.ones((2, next(iter(strips.values())).shape[1], 3))
-    sheet = np.concatenate([part for strip in strips.values() for part in (strip, gap)][:-1])
+def _sheet(
+    strips: Sequence[tuple[str, int, np.ndarray, str]], columns: int, title: str = "Hidden pictures and what is decoded"
+) -> Figure:
+    """Lay strips out: (row's label, column, picture, text above) each."""
+    labels = list(dict.fromkeys(label for label, *_ in strips))
+    tall = strips[0][2].shape[0]
+    gap = max(2, round(0.4 * tall))
+    wide = max(column * (strip.shape[1] + gap) + strip.shape[1] for _, column, strip, _ in strips)
+    sheet = np.ones((len(labels) * (tall + gap), wide, 3))
+    figure, axes = new_figure(title, "", "", height=9.0 * len(sheet) / wide + 0.8)
+    figure.set_figwidth(9.0 + 1.8)
+    for label, column, strip, text in strips:
+        top, left = labels.index(label) * (tall + gap) + gap, column * (strip.shape[1] + gap)
+        sheet[top : top + tall, left : left + strip.shape[1]] = strip
+        axes.text(left, top - 0.12 * tall, text, fontsize=6.5, color=MISS)
     axes.imshow(sheet, interpolation="nearest", aspect="equal")
-    tall = next(iter(strips.values())).shape[0]
-    axes.set_yticks([place * (tall + 2) + tall / 2 for place in range(len(strips))], list(strips), fontsize=8)
+    axes.set_yticks([place * (tall + gap) + gap + tall / 2 for place in range(len(labels))], labels, fontsize=8)
     axes.set_xticks([])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -120,7 +136,7 @@ def _strip(pictures: np.ndarray) -> np.ndarray:
     return np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)
 
 
-def _labelled(name: str, found: Mapping[str, Estimate]) -> str:
+def _told(found: Mapping[str, Estimate]) -> str:
     parts = [f"{100 * found['accuracy'].value:.1f} %"] if "accuracy" in found else []
     parts += [f"error {found['mape'].value:.1f}"] if "mape" in found else []
-    return f"{name}  ({', '.join(parts)})" if parts else name
+    return ", ".join(parts)

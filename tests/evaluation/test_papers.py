@@ -11,6 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
 from src.command_line import SCALES, register_resolvers
 from src.evaluation.claims import Claim, judge
+from src.evaluation.grid import Grid
+from src.evaluation.table import Table
 
 PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
 
@@ -23,6 +25,15 @@ def test_every_claim_is_read_and_names_experiments_that_exist(name: str) -> None
             named = {*claim.quantity.experiments, *claim.quantity.minus_experiments}
             assert named <= set(paper["experiments"])
             assert (claim.above, claim.below) != (None, None) or claim.cannot_tell, claim.text
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_grid_and_table_names_experiments_that_exist(name: str) -> None:
+    """Catches a column that stays empty because its experiment is misspelt."""
+    paper = read_paper(name, "small")
+    named = {column for grid in map(Grid.of, paper.get("grids", [])) for column in grid.columns}
+    named |= {place[0] for table in map(Table.of, paper.get("tables", [])) for place in table.rows.values()}
+    assert named <= set(paper["experiments"])
 
 
 @pytest.mark.parametrize("name", PAPERS)

@@ -56,9 +56,7 @@ def test_likelihoods_are_sums_over_features_and_one_cross_entropy_a_block() -> N
     half = float(np.log(2))
     torch.testing.assert_close(Likelihood("binary", 0, 2).losses(logits, records), torch.full((2,), 2 * half))
     torch.testing.assert_close(Likelihood("numeric", 2, 3).losses(logits, records), torch.zeros(2))
-    torch.testing.assert_close(
-        Likelihood("categorical", 3, 6).losses(logits, records), torch.full((2,), 3.0).log()
-    )
+    torch.testing.assert_close(Likelihood("categorical", 3, 6).losses(logits, records), torch.full((2,), 3.0).log())
 
 
 def test_noise_of_keys_is_normal_and_the_same_under_vmap() -> None:

@@ -32,12 +32,14 @@ def outcome() -> Outcome:
     return Outcome(evidence, Scored(METRICS, {}), ("benign",), (), None, {}, {}, variants=NAMES[2:], payload=(HIDDEN,))
 
 
-def test_a_row_of_the_grid_stands_for_each_release_with_its_accuracy_and_error() -> None:
-    """Catches rows under the label of another release."""
-    shown = dict.fromkeys(NAMES, HIDDEN.pixels)
-    labels = [text.get_text() for text in picture_grid(HIDDEN.pixels, shown, METRICS).axes[0].get_yticklabels()]
-    assert labels[0] == "hidden" and len(labels) == 1 + len(NAMES)
-    assert labels[4] == "kmeans 4 bit, owner  (90.0 %, error 13.0)"
+def test_a_strip_of_the_grid_stands_for_each_release_with_its_accuracy_and_error() -> None:
+    """Catches strips under the label of another release, and modes of a quantizer that hide each other."""
+    axes = picture_grid(HIDDEN.pixels, dict.fromkeys(NAMES, HIDDEN.pixels), METRICS).axes[0]
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["hidden", "target", "benign", "float", "kmeans 4 bit", "kmeans 2 bit", "affine 4 bit"]
+    texts = {text.get_text(): text.get_position() for text in axes.texts}
+    owner, attacker = texts["owner: 90.0 %, error 13.0"], texts["attacker: 90.0 %, error 15.0"]
+    assert owner[0] < attacker[0] and owner[1] < attacker[1]
 
 
 def test_each_mode_has_a_panel_and_each_quantizer_a_line() -> None:
