@@ -128,7 +128,8 @@ def read_results(jobs: Sequence[Job]) -> Results:
 
 def _owners(job: Job) -> dict[str, np.ndarray]:
     """Return the owners' own success, which has no replicates, as "owner/accuracy" and the like."""
-    measured = json.loads((job.folder / "metrics.json").read_text()).get("target", {})
+    file = job.folder / "metrics.json"
+    measured = json.loads(file.read_text()).get("target", {}) if file.exists() else {}
     return {f"owner/{name}": np.array([value], float) for name, value in measured.items()}
 
 
