@@ -37,9 +37,9 @@ class VAE(Backbone):
     ) -> None:
         super().__init__(shape)
         if architecture not in ARCHITECTURES:
-            raise InputError("vae.architecture", architecture, f"one of {', '.join(ARCHITECTURES)}")
+            raise InputError("defense.vae.architecture", architecture, f"one of {', '.join(ARCHITECTURES)}")
         for field, value in (("latent_dim", latent_dim), ("width", width), ("channels", channels)):
-            whole(f"vae.{field}", value)
+            whole(f"defense.vae.{field}", value)
         self.latent_dim, self.classes, self.output_width = latent_dim, classes, latent_dim
         parts = _convolutional if architecture == "conv" else _dense
         self.encoder, self.decoder = parts(self.shape, latent_dim, width, channels, classes)
@@ -86,7 +86,9 @@ def _convolutional(
 ) -> tuple[nn.Sequential, nn.Sequential]:
     colours, sides = picture_channels(shape), [(shape[1], shape[2])]
     if min(sides[0]) < LEAST_SIDE:
-        raise InputError("vae.architecture", "conv", f"mlp: pictures of {sides[0]} pixels are below {LEAST_SIDE}")
+        raise InputError(
+            "defense.vae.architecture", "conv", f"mlp: pictures of {sides[0]} pixels are below {LEAST_SIDE}"
+        )
     while min(sides[-1]) > 4:
         sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
     depths = [colours, *(channels * 2**step for step in range(len(sides) - 1))]

@@ -78,7 +78,7 @@ class Variational(Objective):
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
         for field, value in (("beta", beta), ("deviation", deviation)):
             if not value > 0:
-                raise InputError(f"vae.{field}", value, "above 0")
+                raise InputError(f"defense.vae.{field}", value, "above 0")
         self.beta = beta
         self.likelihoods = [Likelihood(kind, start, stop, deviation) for kind, start, stop in likelihoods]
 

@@ -38,7 +38,7 @@ def test_a_conditional_network_hears_the_label_in_both_halves() -> None:
 
 def test_small_pictures_have_no_strided_network() -> None:
     """Catches a crash inside torch where a line would do."""
-    with pytest.raises(InputError, match=r"^vae.architecture=conv: mlp"):
+    with pytest.raises(InputError, match=r"^defense.vae.architecture=conv: mlp"):
         VAE("conv", 4, shape=(1, 8, 8))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from src.data.images.records import ImageRecords
 from src.data.tables.records import TableRecords
 from src.errors import InputError
-from src.models.backbone import flat_width
+from src.models.backbone import flat_width, whole
 from src.models.variational import ARCHITECTURES, LEAST_SIDE
 from src.training.defense import Defense
 from src.training.recipe import Recipe
@@ -23,7 +23,7 @@ class Autoencoder:
 
     architecture: auto = conv for pictures of 16 pixels and more, else mlp; latent_dim: n; likelihood: auto = pixels by
     a Bernoulli's cross-entropy and tables by their columns' kinds, bernoulli or gaussian = one for all features.
-    Raises InputError for a word that there is not; the rest is checked where it is used.
+    Raises InputError for a word that there is not, and for a number out of range.
     """
 
     architecture: str = "auto"
@@ -41,6 +41,10 @@ class Autoencoder:
         for field, options in (("architecture", ("auto", *ARCHITECTURES)), ("likelihood", LIKELIHOODS)):
             if getattr(self, field) not in options:
                 raise InputError(f"defense.vae.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        for field in ("latent_dim", "width", "channels", "epochs", "batch_size"):
+            whole(f"defense.vae.{field}", getattr(self, field))
+        if not self.learning_rate > 0:
+            raise InputError("defense.vae.learning_rate", self.learning_rate, "above 0")
 
     def recipe(self, owner: Recipe, records: Any, classes: int, code: tuple[Defense, ...] = ()) -> Recipe:
         """Return the recipe that trains it on such records, with the owner's machines and store.
