@@ -57,8 +57,8 @@ class Compression:
 
     quantizers: uniform | symmetric | kmeans | weighted_entropy | affine | histogram; modes: post_training = no
     fine-tuning, whoever does it; owner = fine-tuned by the owner's own code; attacker = fine-tuned by the attacker's,
-    with the correlation term. affine and histogram are the attacker's own and look at the payload. epochs,
-    learning_rate: of the fine-tuning.
+    with the correlation term. affine and histogram are the attacker's own and look at the payload: fine-tuned without
+    the term they are called "attacker-task", not "owner". epochs, learning_rate: of the fine-tuning.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Compression:
     def releases(self, game: Game) -> Releases:
         """Compress the same trained weights in every way."""
         return {
-            f"{quantizer} {bits} bit, {mode.replace('_', '-')}": game.retrained(
+            f"{quantizer} {bits} bit, {_told(quantizer, mode)}": game.retrained(
                 self._recipe(game, quantizer, bits, mode), f"{quantizer} {bits} bit"
             )
             for bits, quantizer, mode in self.cells
@@ -109,11 +109,21 @@ class Compression:
         return next((code for code in game.recipe.added_code if isinstance(code, CorrelatedEncoding)), None)
 
 
+def _told(quantizer: str, mode: str) -> str:
+    return "attacker-task" if quantizer in DATA_AWARE and mode == "owner" else mode.replace("_", "-")
+
+
 def uncompressed(recipe: Recipe) -> Recipe:
     """Return a recipe without what anyone does to the trained weights; least significant bits are no compression."""
     added = tuple(code for code in recipe.added_code if not isinstance(code, EncodedCompression))
     kept = tuple(code for code in recipe.defenses if code.stage not in COMPRESSING)
     return recipe.replace(added_code=added, defenses=kept)
+
+
+def _undefended(recipe: Recipe) -> Recipe:
+    """Return the honest recipe whose model judges pictures: compression and noise would make a worse judge."""
+    kept = tuple(code for code in recipe.defenses if code.stage in ("data", "training"))
+    return recipe.replace(added_code=(), defenses=kept)
 
 
 def variants_of(cfg: Any) -> list[Variant]:
@@ -134,9 +144,9 @@ def with_payload(truth: Truth, game: Game, releases: Releases) -> Truth:
         hidden_records(objective, points.take(rows), recipe.added_code, one.defenses, seed)
         for one, (rows, seed) in zip(own, victims, strict=True)
     ]
-    honest = game.benign()
+    judges = game.retrained(_undefended(recipe), "judge")
     test = game.pools.test
-    named: Releases = {"target": game.released(), "benign": honest, **releases}
+    named: Releases = {"target": game.released(), "benign": game.benign(), **releases}
     right = {
         name: np.stack([one.labels(test) == test.labels for one in several])
         for name, several in named.items()
@@ -146,6 +156,6 @@ def with_payload(truth: Truth, game: Game, releases: Releases) -> Truth:
     def judge(pictures: np.ndarray, victim: int) -> np.ndarray:
         shape = (len(pictures), *points.shape)
         pixels = np.broadcast_to(pictures, shape).astype(np.float32)
-        return honest[victim].labels(ImageRecords(pixels, np.zeros(len(pixels), np.int64), "decoded", points.classes))
+        return judges[victim].labels(ImageRecords(pixels, np.zeros(len(pixels), np.int64), "decoded", points.classes))
 
     return replace(truth, payload=tuple(hidden), judge=judge, right=right)

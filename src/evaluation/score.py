@@ -181,12 +181,19 @@ def _(
             victims, points = right.shape
             tests = resampling(victims, points, replicates, derive(seed, "test records"))
             metrics[name]["accuracy"] = over_pictures(right, tests)
-        if one.weights is not None and "benign" in evidence and evidence["benign"].weights is not None:
-            metrics[name] |= stealth(one.weights, evidence["benign"].weights)
+        if one.weights is not None and (honest := _stored_alike(one, evidence.get("benign"))) is not None:
+            metrics[name] |= stealth(one.weights, honest)
             if name != "benign" and len(one.weights) >= LEAST_MODELS:
-                metrics[name] |= detection(one.weights, evidence["benign"].weights, replicates, seed)
+                metrics[name] |= detection(one.weights, honest, replicates, seed)
     others = {name: metrics[name] for name in controls if name in metrics}
     return Scored(metrics, leakage(metrics["target"], others, RECONSTRUCTION_LEAKAGE))
+
+
+def _stored_alike(one: ReconstructedRecords, benign: ReconstructedRecords | None) -> np.ndarray | None:
+    """Return an honest model's weights where it takes as many bits; else a few levels would be all that is told."""
+    if benign is None or benign.weights is None or one.stored_bits is None or benign.stored_bits is None:
+        return None
+    return benign.weights if np.allclose(one.stored_bits, benign.stored_bits, rtol=0.01) else None
 
 
 def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.ndarray]:

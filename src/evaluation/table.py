@@ -43,6 +43,7 @@ def lines(table: Table, results: Results, seed: int = 0) -> dict[str, list[Cell 
     for label, (experiment, evidence) in table.rows.items():
         for name in _matching(results, experiment, evidence):
             shown = label if name == evidence else name
+            shown = f"{shown} ({experiment})" if shown in found else shown
             found[shown] = [_cell(results, experiment, name, metric, seed) for metric in table.columns]
     return found
 

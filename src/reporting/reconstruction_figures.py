@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 CELL = re.compile(r"(?P<quantizer>\w+) (?P<bits>\d) bit, (?P<mode>[\w-]+)")  # how variants of compression are named
+MODES = (("post-training",), ("owner", "attacker-task"), ("attacker",))  # those of one column of pictures
 Metrics = Mapping[str, Mapping[str, Estimate]]
 
 
@@ -28,7 +29,8 @@ def picture_grid(hidden: np.ndarray, rows: Mapping[str, np.ndarray], metrics: Me
     """
     chosen = np.unique(np.linspace(0, len(hidden) - 1, min(SHOWN, len(hidden))).astype(int))
     cells = {name: cell for name in rows if (cell := CELL.fullmatch(name))}
-    modes = list(dict.fromkeys(cell["mode"] for cell in cells.values()))
+    modes = [mode for mode in MODES if any(cell["mode"] in mode for cell in cells.values())]
+    columns = {mode: place for place, alike in enumerate(modes) for mode in alike}
     few = chosen[:: max(1, len(modes))][: max(1, len(chosen) // max(1, len(modes)))]
     strips = [("hidden", 0, _strip(hidden[chosen]), "")]
     strips += [
@@ -36,9 +38,7 @@ def picture_grid(hidden: np.ndarray, rows: Mapping[str, np.ndarray], metrics: Me
     ]
     for name, cell in cells.items():
         told = f"{cell['mode']}: {_told(metrics.get(name, {}))}"
-        strips.append(
-            (f"{cell['quantizer']} {cell['bits']} bit", modes.index(cell["mode"]), _strip(rows[name][few]), told)
-        )
+        strips.append((f"{cell['quantizer']} {cell['bits']} bit", columns[cell["mode"]], _strip(rows[name][few]), told))
     return _sheet(strips, columns=max(1, len(modes)))
 
 

@@ -47,7 +47,7 @@ def _finished_by(
 ) -> Path:
     """Return the entry of the model in `folder` as `code` leaves it: found in the store, or made.
 
-    The owner's code is trusted: while it trains, what an attacker added to the loss plays no part.
+    The owner's code is trusted: while it trains, what an attacker added to loss and records plays no part.
     """
     trusted = code in recipe.defenses
     document = {
@@ -61,7 +61,7 @@ def _finished_by(
         objective = recipe.loaded(folder, seed)
         if trusted:
             objective.loss_code = [one for one in objective.loss_code if one not in recipe.added_code]
-        records = training_records(pool.take(rows), recipe.stages, seed)
+        records = training_records(pool.take(rows), recipe.defenses if trusted else recipe.stages, seed)
         own_seed = derive(seed, f"finish by {type(code).__name__}")
         code.finish(
             objective, records, lambda: train(recipe, objective, records, own_seed, partial, name, checkpoints=1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from src.controls import Benign
 from src.data.images import digits
 from src.data.pools import PoolSizes, deal
 from src.defenses.quantization.post_training import Quantization
+from src.errors import InputError
 from src.evaluation.score import evaluate
 from src.game import Game
 from src.training.defense import Defense
@@ -27,6 +29,19 @@ POOLS = deal(digits.load().records, PoolSizes(members=150, non_members=20, auxil
 OBJECTIVE = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 25, "batch_size": 25}
 OBJECTIVE |= {"learning_rate": 0.003, "optimizer": "adam"}
 MODEL = {"_target_": "src.models.mlp.MLP", "widths": [64, 32], "shape": (1, 8, 8)}
+
+
+SEEN: list[int] = []
+
+
+@dataclass(frozen=True)
+class Counted(Defense):
+    """The owner's own code after training, which notes how many records it is given."""
+
+    stage: ClassVar = "finish"
+
+    def finish(self, objective: Any, records: Any, train: Any) -> None:
+        SEEN.append(len(records))
 
 
 def game_of(folder: Path, attack: HiddenRecords, *defenses: Defense, victims: int = 1) -> Game:
@@ -64,6 +79,34 @@ def test_what_was_hidden_is_read_back_and_an_honest_model_gives_nothing(
     assert found["target"]["mape"].value < found["zero_query"]["mape"].value + 20 * (options["method"] == "sign")
     if options["method"] == "correlated":
         assert found["target"]["correlation"].value > 0.8 and found["benign"]["correlation"].value < 0.2
+
+
+def test_a_payload_below_capacity_is_read_back_as_well(tmp_path: Path) -> None:
+    """Catches a decoder that takes weights which carry nothing for pictures."""
+    attack = QuantizedEncoding(compression="owner", images=6, strength=10.0)
+    found = metrics(game_of(tmp_path, attack), attack)["target"]
+    assert found["correlation"].value > 0.95 and found["mape"].value < 25 and found["minmax_mape"].value < 25
+
+
+def test_a_transfer_is_refused_before_it_trains() -> None:
+    """Catches fine-tuning records that are hidden and members that are scored."""
+    start = Recipe(MODEL, OBJECTIVE, CPU, Store(Path("never made")))
+    with pytest.raises(InputError, match="objective=transfer"):
+        WeightEncoding().tamper(start.replace(start=start))
+
+
+def test_trusted_fine_tuning_sees_no_made_up_record(tmp_path: Path) -> None:
+    """Catches an owner whose own code goes on learning the attacker's labels."""
+    SEEN.clear()
+    game = game_of(tmp_path, WeightEncoding("capacity"), Counted())
+    assert game.world(frozenset({"labels"})).releases and SEEN == [150]
+
+
+def test_only_models_of_one_size_are_compared_by_their_weights(tmp_path: Path) -> None:
+    """Catches a detector that tells compressed from uncompressed, and calls that hidden data."""
+    plain, compressed = QuantizedEncoding(compression="owner"), QuantizedEncoding(tuning_epochs=1)
+    assert "weight_ks" in metrics(game_of(tmp_path, plain), plain)["target"]
+    assert "weight_ks" not in metrics(game_of(tmp_path, compressed), compressed)["target"]
 
 
 def test_capacity_abuse_asks_for_labels_only(tmp_path: Path) -> None:

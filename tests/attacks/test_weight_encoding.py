@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.attacks.weight_encoding.attack import payload_of
 from src.attacks.weight_encoding.capacity import labels_of, made_up, values_of
 from src.attacks.weight_encoding.carriers import Carriers, Group, pieces
 from src.attacks.weight_encoding.correlation import CorrelatedEncoding, carried, correlation, unit
@@ -95,7 +96,7 @@ class Started(torch.nn.Module):
 def test_a_group_without_strength_keeps_the_gradient_of_the_task(signed: bool) -> None:
     """Catches a term that reaches layers which are to stay as they are, and the absolute value forgotten."""
     objective: Any = Started()
-    encoding = CorrelatedEncoding(carriers=Carriers(lambdas=(2.0, 0.0)), signed=signed)
+    encoding = CorrelatedEncoding(Payload(images=60), Carriers(lambdas=(2.0, 0.0)), signed)
     encoding.begin(objective, RECORDS)
     loss = encoding.loss(objective, None, torch.zeros(()))
     loss.backward()
@@ -147,13 +148,19 @@ def test_the_window_is_the_narrowest_of_all_in_deviation() -> None:
 
 def test_selections_do_what_they_say() -> None:
     """Catches a range that is not kept, and a draw that repeats pictures."""
-    middle = Payload(select="std_range", low=90, high=100).chosen(RECORDS, 60)
-    assert len(middle) and ((PIXELS[middle].std((1, 2, 3)) >= 90) & (PIXELS[middle].std((1, 2, 3)) <= 100)).all()
+    middle = Payload(select="std_range", low=90, high=100).chosen(RECORDS, 5)
+    assert len(middle) == 5 and ((PIXELS[middle].std((1, 2, 3)) >= 90) & (PIXELS[middle].std((1, 2, 3)) <= 100)).all()
     drawn = Payload(select="random").chosen(RECORDS, 30)
     assert len(set(drawn)) == 30 and not np.array_equal(drawn, np.arange(30))
     assert np.array_equal(Payload().chosen(RECORDS, 5), np.arange(5))
     with pytest.raises(InputError, match=r"attack\.images=61: at most 60"):
-        Payload(images=61).chosen(RECORDS, 100)
+        Payload(images=61).chosen(RECORDS, 61)
+    with pytest.raises(InputError, match=r"attack\.images=null: at most 60"):
+        Payload().chosen(RECORDS, 61)
+    with pytest.raises(InputError, match=r"attack\.std_range=\[0\.5, 0\.6\]: "):
+        Payload(select="std_range", low=0.5, high=0.6).chosen(RECORDS, 1)
+    with pytest.raises(InputError, match=r"attack\.std_range=\[40, 60\]"):
+        payload_of(None, "first", [40, 60], False, False, None)
 
 
 def test_colour_needs_a_rule() -> None:

@@ -63,5 +63,7 @@ def payload_of(
     """Build the payload's options from those of an attack. Raises InputError where they do not fit together."""
     if (std_range is not None and len(std_range) != 2) or (std_range is None and select == "std_range"):
         raise InputError("attack.std_range", std_range if std_range is not None else "null", "two numbers, as [40,60]")
+    if std_range is not None and select != "std_range":
+        raise InputError("attack.std_range", list(std_range), f"null with attack.select={select}, or select=std_range")
     low, high = (0.0, 255.0) if std_range is None else std_range
     return Payload(images, select, low, high, stretch, permute, colour)

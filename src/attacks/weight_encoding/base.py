@@ -42,7 +42,10 @@ class HiddenRecords(Attack):
             self.access = frozenset({"labels"})  # type: ignore[misc]
 
     def tamper(self, recipe: Recipe) -> Recipe:
-        """Add the code that hides the payload."""
+        """Add the code that hides the payload. Raises InputError for a transfer."""
+        if recipe.start is not None:
+            told = "an objective with one training: what a transfer hides would be fine-tuning records, not members"
+            raise InputError("objective", "transfer", told)
         return recipe.replace(added_code=(*recipe.added_code, self.encoding))
 
     def run(self, world: World) -> ReconstructedRecords:
@@ -68,9 +71,9 @@ class HiddenRecords(Attack):
 
     def blind(self, knowledge: Knowledge) -> ReconstructedRecords:
         """Guess the mean of the attacker's own pictures, every time."""
-        layout = _Layout(self.encoding, knowledge)
-        mean = layout.auxiliary.mean(0) / WHITE
-        return ReconstructedRecords(np.tile(mean, (1, layout.images, 1, 1, 1)))
+        layout, payload = _Layout(self.encoding, knowledge), self.encoding.payload
+        mean = payload.pictures(payload.alike(knowledge.auxiliary)).mean(0) / WHITE
+        return ReconstructedRecords(np.tile(mean, (1, layout.images, 1, 1, 1)), stretched=payload.stretch)
 
     def _evidence(self, decoded: Sequence[Mapping[str, np.ndarray]]) -> ReconstructedRecords:
         ways = {name: np.stack([one[name] for one in decoded]) / WHITE for name in decoded[0]}

@@ -36,6 +36,10 @@ class CapacityAbuse(Defense):
             told = f"correlated, sign or lsb: capacity needs {LEAST_CLASSES} classes, the data has {classes}"
             raise InputError("attack.method", "capacity", told)
 
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse a payload of more pictures than there are training records."""
+        self.payload.require(self.fitting(recipe.initial()), number)
+
     def fitting(self, objective: Any) -> int:
         """Count the pictures that are hidden: no network is too small to try."""
         return self.payload.images or 1

@@ -102,7 +102,10 @@ def pieces(groups: Sequence[Group], values: int) -> list[slice]:
 
 
 def fitting(payload: Payload, objective: Any, groups: Sequence[Group], values_per_weight: float = 1.0) -> int:
-    """Count the pictures that fit into a network. Raises InputError where not one does, or fewer than are asked for."""
+    """Count the pictures that are hidden in a network: as many as fit, or as the payload says.
+
+    Raises InputError where not one fits, or fewer than are asked for.
+    """
     shape = tuple(objective.model.backbone.shape)
     payload.check(shape)
     weights, picture = sum(group.weights for group in groups), prod(payload.shape(shape))
@@ -110,4 +113,4 @@ def fitting(payload: Payload, objective: Any, groups: Sequence[Group], values_pe
     if fit < 1 or (payload.images is not None and payload.images > fit):
         told = f"at most {fit}: {weights:,} weights have room for {fit} pictures of {picture:,} values"
         raise InputError("attack.images", payload.images if payload.images is not None else "null", told)
-    return fit
+    return payload.images or fit

@@ -62,15 +62,26 @@ class Payload:
         """Return records as they are to be reconstructed: (n, channels, height, width), 0 to 255."""
         return tones(records.pixels, 1 if self.colour == "grey" else None)
 
-    def chosen(self, records: Any, fitting: int) -> np.ndarray:
-        """Choose among training records: (images,) rows, at most `fitting`. Raises InputError for more than there are.
+    def chosen(self, records: Any, number: int) -> np.ndarray:
+        """Choose among training records: (number,) rows. Raises InputError for more than the rule finds.
 
-        The records come in an order that depends on their set alone.
+        The records come in an order that depends on their set alone. Whoever reads the payload must know how many
+        pictures it has, so fewer than `number` are never hidden in silence.
         """
-        wanted = self._rows(self.pictures(records).std((1, 2, 3)), min(fitting, self.images or fitting))
-        if self.images is not None and len(wanted) < self.images:
-            raise InputError("attack.images", self.images, f"at most {len(wanted)}, as many as can be chosen")
+        wanted = self._rows(self.pictures(records).std((1, 2, 3)), number)
+        self.require(number, len(wanted))
         return wanted
+
+    def require(self, number: int, available: int) -> None:
+        """Refuse, by InputError, to hide more pictures than there are to choose from."""
+        if available == 0 and self.select == "std_range":
+            raise InputError("attack.std_range", [self.low, self.high], "a range that some training picture lies in")
+        if available < number:
+            asked = "null" if self.images is None else self.images
+            told = (
+                f"at most {available}, as many as can be chosen of the training pictures (there is room for {number})"
+            )
+            raise InputError("attack.images", asked, told)
 
     def alike(self, own: Any) -> Any:
         """Return those of the attacker's own records that the rule would choose: their tones are those to expect.

@@ -31,6 +31,10 @@ class SignEncoding(Defense):
         """Refuse a payload that the network has no room for."""
         self.fitting(recipe.initial())
 
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse a payload of more pictures than there are training records."""
+        self.payload.require(self.fitting(recipe.initial()), number)
+
     def fitting(self, objective: Any) -> int:
         """Count the pictures that fit into a network; InputError for fewer than asked, or none."""
         return fitting(self.payload, objective, self.carriers.carrying(shapes_of(objective.model)), 1 / BITS)
