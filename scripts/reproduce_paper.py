@@ -22,10 +22,12 @@ import yaml
 from src.command_line import SCALES
 from src.errors import InputError
 from src.evaluation.claims import Claim, Results, judge
+from src.evaluation.curve import Curve, points
 from src.evaluation.grid import Grid, cells
 from src.evaluation.table import Table, lines
 from src.progress import track
 from src.reporting.claims_table import print_claims, write_claims
+from src.reporting.curve_view import write_curves
 from src.reporting.grid_view import print_grid, write_grids
 from src.reporting.metrics_file import write_json
 from src.reporting.table_view import write_tables
@@ -71,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs])
     tables = [(table, lines(table, results)) for table in map(Table.of, paper.get("tables", []))]
     written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
-    for path in [*files, *written]:
+    curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
+    for path in [*files, *written, *write_curves(curves, folder)]:
         print(path)
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)
@@ -113,14 +116,21 @@ def run_all(jobs: Sequence[Job], at_once: int, fresh: bool) -> list[Job]:
 
 
 def read_results(jobs: Sequence[Job]) -> Results:
-    """Read the bootstrap replicates of every finished run."""
+    """Read the bootstrap replicates of every finished run, and its owners' success."""
     found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
     for job in jobs:
         file = job.folder / "replicates.npz"
         if file.exists():
             with np.load(file, allow_pickle=False) as arrays:
-                found[job.experiment, job.seed] = {name: arrays[name] for name in arrays.files}
+                found[job.experiment, job.seed] = {name: arrays[name] for name in arrays.files} | _owners(job)
     return found
+
+
+def _owners(job: Job) -> dict[str, np.ndarray]:
+    """Return the owners' own success, which has no replicates, as "owner/accuracy" and the like."""
+    file = job.folder / "metrics.json"
+    measured = json.loads(file.read_text()).get("target", {}) if file.exists() else {}
+    return {f"owner/{name}": np.array([value], float) for name, value in measured.items()}
 
 
 def _is_done(job: Job, code: str) -> bool:

@@ -32,6 +32,11 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         raise InputError(
             field, name, "meets the pre-trained models of a transfer; there is none, try objective=transfer"
         )
+    if "published_records" in attack.access and not recipe.publishes:
+        expected = (
+            "looks at the records that an owner publishes, and this one keeps them; try defense=vae_metric_privacy"
+        )
+        raise InputError(field, name, expected)
     met = recipe.start if attack.before_transfer and recipe.start else recipe
     if attack.uses_true_labels and met.start is not None:
         expected = "reads the answer at a record's own class, but this release answers with downstream classes"

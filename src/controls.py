@@ -34,7 +34,9 @@ class Untrained:
         """Nothing can be missing."""
 
     def world(self, game: Game, attack: Attack) -> World:
-        """Replace every victim by an untrained model."""
+        """Replace every victim by an untrained model. InputError where the attack looks at published records."""
+        if "published_records" in attack.access:
+            raise InputError("controls", "untrained", "comes without published records; try controls=published")
         seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
         names = [f"untrained control {victim}" for victim in range(game.victims)]
         return _world_of(game.recipe.untrained_many(game.pools.auxiliary, seeds, names), game, attack)

@@ -46,7 +46,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         recipe = attack.tamper(recipe_of(cfg, job, records, transfer)).protect(defense)  # the owner has the last word
         require_compatible(attack, recipe, records, transfer)
         pools = attack.plant(pools_of(cfg, records, transfer), derive(seed, "canaries"))
-        recipe = recipe.replace(finetune=pools.finetune) if transfer else recipe
+        recipe = recipe.replace(finetune=pools.finetune if transfer else None, public=pools.known)
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
         require_records(game.recipe, pools.members + pools.canaries // 2)
@@ -91,6 +91,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             truth.membership,
             tuple(others),
             truth.payload,
+            game.examples(),
         )
         recipe.store.end()
         return report(job, outcome, pools)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -14,6 +14,7 @@ from src.data.pools import Pools
 from src.data.seeds import derive, generator
 from src.defenses.quantization.network import stored_bits
 from src.errors import InputError
+from src.training.preparation import examples_of
 from src.training.recipe import Recipe
 from src.training.release import Release
 from src.truth import Truth
@@ -154,6 +155,12 @@ class Game:
     def benign(self) -> list[Release]:
         """Have them trained by the owner's recipe as it was before anyone added code to it."""
         return self.retrained(self.recipe.replace(added_code=()), "benign")
+
+    def examples(self, number: int = 8) -> Mapping[str, Any]:
+        """Return some of the first victim's records and what a data stage made of them: for the report."""
+        (rows, seed), pool = self.victims_of_owner()[0], self.pools.challenge
+        own = self.recipe.of_models(pool, self._members[:1], [seed], ["target"])[0]
+        return examples_of(pool.take(rows), own.stages, seed, number)
 
     def released(self) -> list[Release]:
         """Return the victims' releases with all their calls: for the evaluation, not for an attack."""

@@ -19,7 +19,7 @@ from src.defenses.quantization.network import QUANTIZERS, require_bits, require_
 from src.defenses.quantization.post_training import Quantization
 from src.errors import InputError
 from src.game import Game
-from src.training.preparation import hidden_records
+from src.training.preparation import hidden_records, membership_of
 from src.training.recipe import Recipe
 from src.training.release import Release
 from src.truth import Truth
@@ -137,9 +137,12 @@ def with_payload(truth: Truth, game: Game, releases: Releases) -> Truth:
     if not recipe.added_code:
         return truth
     objective, points = recipe.initial(), game.pools.challenge
+    victims = game.victims_of_owner()
+    tables = np.concatenate([membership_of(rows, len(points)) for rows, _ in victims])
+    own = recipe.of_models(points, tables, [seed for _, seed in victims], [f"target {k}" for k in range(len(victims))])
     hidden = [
-        hidden_records(objective, points.take(rows), recipe.added_code, recipe.defenses, seed)
-        for rows, seed in game.victims_of_owner()
+        hidden_records(objective, points.take(rows), recipe.added_code, one.defenses, seed)
+        for one, (rows, seed) in zip(own, victims, strict=True)
     ]
     judges = game.retrained(_undefended(recipe), "judge")
     test = game.pools.test

@@ -16,6 +16,7 @@ from scripts.bench import (
     command,
     featurisation,
     fleets,
+    mechanisms,
     metaclassifiers,
     private,
     purchases,
@@ -172,6 +173,35 @@ def quantization() -> str:
     return f"## Quantizers\n\n{large['weights']:,} weights at {large['bits']} bits: {said}.\n\n{table}\n"
 
 
+def noise_on_codes() -> str:
+    """Time the mechanisms on latent codes, and compare von Mises-Fisher with SciPy's."""
+    many = _told("mechanisms on latent codes", mechanisms.draws)
+    pair = _told("von Mises-Fisher noise against SciPy's", mechanisms.against_scipy)
+    said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in many["seconds"].items())
+    rows = [
+        [
+            name,
+            f"{way['microseconds']:.2f} µs",
+            f"{way['ratio']:.0f}",
+            f"{way['mean']:.4f} ± {way['error']:.4f}",
+            f"{way['deviation']:.4f}",
+        ]
+        for name, way in pair["ways"].items()
+    ]
+    head = [
+        f"vMF, n = {pair['width']}, κ = {pair['kappa']:g}",
+        "time a record",
+        "times ours",
+        "mean cosine",
+        "deviation",
+    ]
+    return (
+        f"## Noise on latent codes\n\n{many['records']:,} draws in {many['width']} dimensions, clipping included, one "
+        f"thread: {said}.\n\n{_table(head, rows)}\n\nOurs on {pair['records']:,} records at once, SciPy's loop on "
+        f"{pair['looped']:,}. The exact mean cosine is {pair['exact']:.4f}.\n"
+    )
+
+
 def _way_rows(ways: dict[str, dict[str, float]]) -> list[list[str]]:
     return [
         [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['accuracy']:.1%}"] for name, way in ways.items()
@@ -220,6 +250,7 @@ SECTIONS = {
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,
     "quantizers": quantization,
+    "mechanisms": noise_on_codes,
     "command": commands,
 }
 

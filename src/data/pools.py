@@ -68,6 +68,11 @@ class Pools(Generic[R]):
     canaries: int = 0
 
     @property
+    def known(self) -> R:
+        """Return records that are nobody's to protect: the public ones, else the attacker's own."""
+        return self.public if len(self.public) else self.auxiliary
+
+    @property
     def kind(self) -> str:
         """Name the kind of data."""
         return self.challenge.kind

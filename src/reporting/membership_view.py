@@ -13,6 +13,7 @@ from src.reporting import figures
 from src.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
 from src.reporting.outcome import Outcome
 from src.reporting.page import MoleculeCard, PageFigure
+from src.reporting.reconstruction_figures import picture_rows
 
 RESAMPLED = "points"
 
@@ -63,6 +64,12 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
         made["scores"] = (
             figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
             "Scores of the target over all its models; the outermost bins hold the 2.5 % beyond either end.",
+        )
+    pictures = {name: one.pixels for name, one in outcome.examples.items() if one.kind == "images"}
+    if pictures:
+        made["twins"] = (
+            picture_rows(pictures, "Records and what the model was trained on instead"),
+            "Some of the first victim's records, what is decoded without noise, and the twins that stood in for them.",
         )
     return [
         PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))

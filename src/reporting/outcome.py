@@ -30,7 +30,8 @@ class Outcome:
 
     costs: by name of evidence; challenge: Records of the challenge points, in the order of the score columns, or
     None; membership: (victims, points) bool, or None; variants: names of other releases that were attacked; payload:
-    of malicious training code, the records it hid in each victim.
+    of malicious training code, the records it hid in each victim; examples: some training records and what a data
+    stage made of them, by name, in equal order.
     """
 
     evidence: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Outcome:
     membership: np.ndarray | None = None
     variants: tuple[str, ...] = ()
     payload: tuple[Any, ...] = ()
+    examples: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def roles(self) -> dict[str, str]:

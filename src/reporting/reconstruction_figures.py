@@ -42,14 +42,22 @@ def picture_grid(hidden: np.ndarray, rows: Mapping[str, np.ndarray], metrics: Me
     return _sheet(strips, columns=max(1, len(modes)))
 
 
-def _sheet(strips: Sequence[tuple[str, int, np.ndarray, str]], columns: int) -> Figure:
+def picture_rows(rows: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Show pictures under each other: (pictures, c, h, w) each, uint8 or in [0, 1], by the name of their row."""
+    units = {name: one / np.float32(255) if one.dtype == np.uint8 else one for name, one in rows.items()}
+    return _sheet([(name, 0, _strip(one[:SHOWN]), "") for name, one in units.items()], 1, title)
+
+
+def _sheet(
+    strips: Sequence[tuple[str, int, np.ndarray, str]], columns: int, title: str = "Hidden pictures and what is decoded"
+) -> Figure:
     """Lay strips out: (row's label, column, picture, text above) each."""
     labels = list(dict.fromkeys(label for label, *_ in strips))
     tall = strips[0][2].shape[0]
     gap = max(2, round(0.4 * tall))
     wide = max(column * (strip.shape[1] + gap) + strip.shape[1] for _, column, strip, _ in strips)
     sheet = np.ones((len(labels) * (tall + gap), wide, 3))
-    figure, axes = new_figure("Hidden pictures and what is decoded", "", "", height=9.0 * len(sheet) / wide + 0.8)
+    figure, axes = new_figure(title, "", "", height=9.0 * len(sheet) / wide + 0.8)
     figure.set_figwidth(9.0 + 1.8)
     for label, column, strip, text in strips:
         top, left = labels.index(label) * (tall + gap) + gap, column * (strip.shape[1] + gap)

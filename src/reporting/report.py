@@ -178,13 +178,31 @@ def _page(
         "title": what,
         "subtitle": data,
         "summary": _summary(outcome, headlines, notes),
-        "tables": [PageTable("Target, controls and rivals, with 95 % intervals", titles, compared, emphasis=[0])],
+        "tables": [
+            PageTable("Target, controls and rivals, with 95 % intervals", titles, compared, emphasis=[0]),
+            *_guarantee_table(outcome.guarantee),
+        ],
         "footer": {"seed": str(run.cfg.seed), "queries": queries},
         "configuration": OmegaConf.to_yaml(run.cfg),
         "appendix": [
             PageTable("All metrics of the target", ["metric", "value [95 % interval]", "n", "note"], everything)
         ],
     }
+
+
+def _guarantee_table(guarantee: Mapping[str, Any] | None) -> list[PageTable]:
+    if guarantee is None:
+        return []
+    rows = [[name.replace("_", " "), _in_words(value)] for name, value in guarantee.items() if value is not None]
+    return [PageTable("What is guaranteed, and on what grounds", ["", ""], rows)]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("inf", "∞")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(value) if isinstance(value, list | tuple) else str(value)
 
 
 def _log(run: RunFolder, outcome: Outcome, drawn: list[PageFigure]) -> None:

@@ -69,7 +69,9 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
     bounds = [f"{metrics[name].value:.2f} ({title})" for name, title in titles.items() if name in metrics]
     if not bounds:
         return ""
-    epsilon = (guarantee or {}).get("epsilon")
+    epsilon = None
+    if guarantee and guarantee.get("holds", True):  # of noise by distance, what it is worth for any two records
+        epsilon = guarantee.get("worst_case", guarantee.get("epsilon"))
     promised = "no accountant speaks for it"
     if guarantee and epsilon is not None:
         promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"

@@ -8,6 +8,7 @@ is splitmix64 (Steele, Lea & Flood 2014).
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 import torch
@@ -41,6 +42,12 @@ def uniform(keys: Tensor, role: str, counters: Tensor | int = 0) -> Tensor:
     """Draw one number in [0, 1) for each key: int64 (n,) -> float32 (n,)."""
     bits = _mix(_mix(keys ^ _constant(role)) + counters)
     return _shift(bits, 40).to(torch.float32) / float(1 << 24)
+
+
+def normal(keys: Tensor, role: str, counters: Tensor | int = 0) -> Tensor:
+    """Draw from N(0, 1) for each key and counter, broadcast (Box & Muller 1958): int64 -> float32."""
+    radius = (-2 * torch.log1p(-uniform(keys, f"{role}, radius", counters))).sqrt()
+    return radius * torch.cos(2 * math.pi * uniform(keys, f"{role}, angle", counters))
 
 
 def _mix(values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -19,13 +19,16 @@ class Trained:
     """What was done to the records that a defence protects.
 
     kind: of the records; records: how many; ledger: what private training spent (src.training.private.ledger), None
-    where it was not private; transferred: whether the recipe has a start.
+    where it was not private; transferred: whether the recipe has a start; sources: the accounts of what its records
+    were made with, None for what was not private; classes: of the owner's task, 0 = none.
     """
 
     kind: str
     records: int
     ledger: Mapping[str, Any] | None
     transferred: bool
+    sources: tuple[Mapping[str, Any] | None, ...] = ()
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,20 @@ class Defense:
 
     data: records the model is trained on; training: the loss it descends and its options; finish: the trained
     weights, changed with the training records at hand; model: the released network; answer: what a query returns.
-    needs_records: `begin` looks at the records before training, so models are trained one by one.
+    needs_records: `begin` looks at the records before training, so models are trained one by one; publishes: the owner
+    hands out the records that the data stage makes; keeps_order: the data stage gives them an order, which stays.
     """
 
     stage: ClassVar[Stage] = "none"
     needs_records: ClassVar[bool] = False
+    publishes: ClassVar[bool] = False
+    keeps_order: ClassVar[bool] = False
     separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Name the entries of the store that it has trained for one model, from which that model's records come."""
+        return ()
 
     def check(self, recipe: Any) -> None:
         """Refuse, by InputError and before anything is trained, a recipe that the code cannot work on."""
@@ -51,9 +62,26 @@ class Defense:
     def check_records(self, recipe: Any, number: int) -> None:
         """Refuse, by InputError, what cannot be for so many training records, before anything is trained."""
 
+    def of_models(
+        self, recipe: Any, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+    ) -> Sequence[Defense]:
+        """Data stage: return the code as it is for each of many models, with all that it has trained for them.
+
+        recipe: what it protects; memberships: (models, records of the pool) bool, the rest as in `Recipe.train_many`.
+        """
+        return [self] * len(seeds)
+
+    def detached(self) -> Defense:
+        """Return the same for another process."""
+        return self
+
     def records(self, records: Records, seed: int) -> Records:
         """Data stage: return the records to train on instead."""
         return records
+
+    def examples(self, records: Any, seed: int, number: int) -> Mapping[str, Any]:
+        """Data stage: return some records and what became of them, in equal order, by name; none by default."""
+        return {}
 
     def prepare(self, objective: Any) -> None:
         """Training stage: change the objective's options (weight decay, epochs, …) before training."""

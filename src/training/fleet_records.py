@@ -1,4 +1,4 @@
-"""The records of a fleet: a pool that all its models share, or features that each model's own backbone makes of it."""
+"""The records of a fleet: a pool that all its models share, or what a backbone or a data stage makes of it for each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from src.progress import track
 from src.training.batches import make_batch
 from src.training.fleet import FleetData
+from src.training.preparation import training_records
 from src.training.private.sampling import padded
 
 if TYPE_CHECKING:
@@ -37,14 +39,41 @@ class Features(NamedTuple):
         """Return the data of a fleet, every model with records of its own; the store keeps a parent's features."""
         parents = [order.parent for order in orders if order.parent is not None]
         features = [one.embeddings(self.pool)[order.rows] for one, order in zip(parents, orders, strict=True)]
-        rows = np.concatenate([order.rows for order in orders])
-        return FleetData(
-            torch.from_numpy(np.concatenate(features)),
-            torch.from_numpy(np.ascontiguousarray(self.pool.labels[rows])),
-            self.pool.fingerprints()[rows],
-            padded(np.split(np.arange(len(rows)), np.cumsum([len(order.rows) for order in orders])[:-1])),
-            tuple(order.seed for order in orders),
-        )
+        labels, fingerprints = self.pool.labels, self.pool.fingerprints()
+        own = [
+            Tensors(torch.from_numpy(values), torch.from_numpy(labels[order.rows]), fingerprints[order.rows])
+            for values, order in zip(features, orders, strict=True)
+        ]
+        return side_by_side(own, orders)
+
+
+class Made(NamedTuple):
+    """A pool of which each model's own data stages make other records."""
+
+    pool: Any
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet, every model with records of its own: those of a single run, in their order."""
+        own = [
+            tensors_of(training_records(self.pool.take(np.sort(order.rows)), order.stages, order.seed))
+            for order in track(orders, "making records")
+        ]
+        return side_by_side(own, orders)
+
+
+FleetRecords = Tensors | Features | Made
+
+
+def side_by_side(own: Sequence[Tensors], orders: Sequence[Order]) -> FleetData:
+    """Return the data of a fleet of which every model has records of its own."""
+    lengths = [len(one.labels) for one in own]
+    return FleetData(
+        torch.cat([one.inputs for one in own]),
+        torch.cat([one.labels for one in own]),
+        np.concatenate([one.fingerprints for one in own]),
+        padded(np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])),
+        tuple(order.seed for order in orders),
+    )
 
 
 def tensors_of(pool: Any) -> Tensors:

@@ -26,6 +26,8 @@ def guarantee_of(recipe: Recipe, releases: Sequence[Release], kind: str) -> dict
         parts = [(recipe, account)] if recipe.start is None else [(recipe.start, before), (recipe, account)]
         for part, own in parts:
             tuned = kind if part.finetune is None else part.finetune.kind
-            trained = Trained(tuned, own.get("records", 0), own.get("ledger"), recipe.start is not None)
+            made = tuple(read_account(recipe.store.root / "release" / entry) for entry in release.sources)
+            classes = part.objective.get("classes") or 0
+            trained = Trained(tuned, own.get("records", 0), own.get("ledger"), recipe.start is not None, made, classes)
             proofs += [proof for defense in part.defenses if (proof := defense.guarantee(trained))]
-    return max(proofs, key=lambda proof: proof.get("epsilon", float("inf")), default=None)
+    return max(proofs, key=lambda proof: proof.get("worst_case", proof.get("epsilon", float("inf"))), default=None)

@@ -53,7 +53,7 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict
         "sources": source_digest(
             (
                 *(part["_target_"] for part in named),
-                *(("src.training.fleet_records.Features",) if recipe.stackable else ()),
+                *(("src.training.fleet_records.Made",) if recipe.stackable else ()),
             )
         ),
     }

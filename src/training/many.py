@@ -20,9 +20,10 @@ from src.data.seeds import derive
 from src.errors import InputError
 from src.training.batches import LabelledBatch
 from src.training.chunks import chunk_size, probe
+from src.training.defense import Defense
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
-from src.training.fleet_records import Features, Tensors, tensors_of
+from src.training.fleet_records import Features, FleetRecords, Made, tensors_of
 from src.training.identity import method_of
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
@@ -39,13 +40,18 @@ log = logging.getLogger("telltale")
 
 @dataclass(frozen=True)
 class Order:
-    """One model to be trained; rows: its records in the pool, in the order of training; parent: what it starts from."""
+    """One model to be trained.
+
+    rows: its records in the pool, in the order of training; parent: what it starts from; stages: its code, of which
+    data stages make other records of these.
+    """
 
     name: str
     seed: int
     rows: np.ndarray
     document: Mapping[str, Any]
     parent: Release | None = None
+    stages: tuple[Defense, ...] = ()
 
 
 def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
@@ -57,7 +63,7 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     if not missing:
         return keys
     log.info(recipe.store.explain_miss("release", missing[0].document))
-    shared = Features(pool) if recipe.features_are_fixed else tensors_of(pool)
+    shared = _records_of(recipe, pool)
     jobs = []
     lacking = {order.name for order in missing}
     length = _length_in_common(recipe, orders)
@@ -74,6 +80,12 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     return keys
 
 
+def _records_of(recipe: Recipe, pool: Records) -> FleetRecords:
+    if any(code.stage == "data" for code in recipe.stages):
+        return Made(pool)
+    return Features(pool) if recipe.features_are_fixed else tensors_of(pool)
+
+
 def train_singly(recipe: Recipe, pool: Records, jobs: Sequence[Single]) -> list[str]:
     """Train what the store lacks, one model a fit; returns their keys."""
     return recipe.executor.run(jobs, pool)
@@ -88,10 +100,17 @@ class Chunk:
 
     def detached(self) -> Self:
         """Return the same for another process; a parent is found there in the store."""
-        orders = [replace(order, parent=self.recipe.parent_elsewhere(order.parent)) for order in self.orders]
+        orders = [
+            replace(
+                order,
+                parent=self.recipe.parent_elsewhere(order.parent),
+                stages=tuple(code.detached() for code in order.stages),
+            )
+            for order in self.orders
+        ]
         return replace(self, recipe=self.recipe.detached(), orders=orders)
 
-    def __call__(self, shared: Tensors | Features) -> str:
+    def __call__(self, shared: FleetRecords) -> str:
         """Train them, or go on where an interrupted run stopped, and put each into the store."""
         self._require_same_device()
         key, store = key_of({"fleet": [key_of(order.document) for order in self.orders]}), self.recipe.store
@@ -102,7 +121,7 @@ class Chunk:
         gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
         return key
 
-    def _train(self, shared: Tensors | Features, partial: Path) -> None:
+    def _train(self, shared: FleetRecords, partial: Path) -> None:
         recipe = self.recipe
         whole, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
         trained = _trained_parts(whole)
@@ -170,7 +189,7 @@ def _trained_parts(objectives: Sequence[Any]) -> list[Any]:
     return [one.on_features() if one.features_are_fixed else one for one in objectives]
 
 
-def _size(recipe: Recipe, shared: Tensors | Features, orders: Sequence[Order]) -> int:
+def _size(recipe: Recipe, shared: FleetRecords, orders: Sequence[Order]) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
     (trained,), data = _trained_parts([recipe.objective_for(first[0])]), shared.tables(first)

@@ -28,10 +28,22 @@ def initial_objective(
 
 
 def training_records(records: Records, stages: Sequence[Defense], seed: int) -> Records:
-    """Pass records through all data stages; a set has no order: sorted by digest, equal sets are trained alike."""
+    """Pass records through all data stages; a set has no order: sorted by digest, equal sets are trained alike.
+
+    Digests of computed records change with the last bit, so a stage that computes them may give them an order itself.
+    """
     for code in stages:
         records = code.records(records, derive(seed, "data stage"))
+    if any(code.keeps_order for code in stages):
+        return records
     return records.take(np.argsort(records.fingerprints(), kind="stable"))
+
+
+def membership_of(rows: np.ndarray, records: int) -> np.ndarray:
+    """Return rows of a pool as a table for one model: (1, records) bool."""
+    table = np.zeros((1, records), bool)
+    table[0, rows] = True
+    return table
 
 
 def hidden_records(
@@ -43,6 +55,14 @@ def hidden_records(
         if (rows := code.hides(objective, trained)) is not None:
             return trained.take(rows)
     return None
+
+
+def examples_of(records: Records, stages: Sequence[Defense], seed: int, number: int) -> Mapping[str, Any]:
+    """Return some of a model's records and what the first data stage that shows any made of them, by name."""
+    for code in stages:
+        if shown := code.examples(records, derive(seed, "data stage"), number):
+            return shown
+    return {}
 
 
 @contextmanager

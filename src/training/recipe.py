@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +19,14 @@ from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
 from src.training.finishing import finished, require_finishable, train
 from src.training.fit import Curve
-from src.training.identity import document_of, key_of_release
+from src.training.identity import document_of
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
-from src.training.preparation import initial_objective, training_records
+from src.training.preparation import initial_objective, membership_of, training_records
 from src.training.private.account import write_account
 from src.training.private.ledger import ledger_in
 from src.training.release import Release
+from src.training.releasing import release_of
 from src.training.store import Store
 from src.training.success import success_of
 from src.training.trainer import TrainerOptions
@@ -39,7 +40,8 @@ class Recipe:
     model, objective: resolved configurations with `_target_`; start: pre-train with that recipe first, on the
     rows given, then go on here on a `finetune_share` of `finetune`, drawn by each model's seed; initial_seed: of the
     initial weights of all models, None = each has its own; added_code: malicious training code (Attack.tamper),
-    which runs before any defence; defenses: the owner's, in order.
+    which runs before any defence; defenses: the owner's, in order; public: records known to all, from which a data
+    stage may learn.
     """
 
     model: Mapping[str, Any]
@@ -54,6 +56,7 @@ class Recipe:
     initial_seed: int | None = None
     added_code: tuple[Defense, ...] = ()
     defenses: tuple[Defense, ...] = ()
+    public: Records | None = field(default=None, compare=False)
 
     def replace(self, **changes: Any) -> Self:
         """Return a recipe that differs in the named fields."""
@@ -81,16 +84,16 @@ class Recipe:
         parent = self.start.train(pool, rows, seed, f"{name} (pre-training)") if self.start else None
         if parent is not None:
             pool, rows = self._finetuning_records(), np.flatnonzero(self.finetuning_row(seed))
-        folder = finished(self, self.trained_entry(pool, rows, seed, name, parent), pool, rows, seed, name)
-        return self._released_from(folder, seed, name)
+        own = self.of_models(pool, membership_of(rows, len(pool)), [seed], [name])[0]
+        folder = finished(own, own.trained_entry(pool, rows, seed, name, parent), pool, rows, seed, name)
+        return release_of(own, folder, seed, name, (pool, rows))
 
     def train_many(
         self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
     ) -> list[Release]:
         """Train one model for each row of the boolean matrix `memberships` (models, records).
 
-        As a fleet where the objective can be stacked and models are trained on the pool's own records; else, and
-        under DDP, one by one.
+        As a fleet where the objective can be stacked; else, and under DDP, one by one.
         """
         names = names or [f"model {place + 1} of {len(seeds)}" for place in range(len(seeds))]
         if self.start:
@@ -121,29 +124,43 @@ class Recipe:
         names: Sequence[str],
         parents: Sequence[Release | None],
     ) -> list[Release]:
-        runs = list(zip(memberships, seeds, names, parents, strict=True))
+        recipes = self.of_models(pool, memberships, seeds, names)
+        runs = list(zip(recipes, memberships, seeds, names, parents, strict=True))
         if len(runs) > 1 and self._can_be_stacked():
             fingerprints = pool.fingerprints()
-            keys = train_fleets(self, pool, [self._order(pool, fingerprints, *run) for run in runs])
+            keys = train_fleets(self, pool, [own._order(fingerprints, *run) for own, *run in runs])
         else:
-            jobs = [Single(self, np.flatnonzero(row), seed, name, parent) for row, seed, name, parent in runs]
+            jobs = [Single(own, np.flatnonzero(row), seed, name, parent) for own, row, seed, name, parent in runs]
             keys = train_singly(self, pool, jobs)
-        folders = [self.store.root / "release" / key for key in keys]
-        finishing = track(zip(folders, runs, strict=True), "finishing models", len(folders))
-        folders = [finished(self, folder, pool, np.flatnonzero(run[0]), *run[1:3]) for folder, run in finishing]
-        return [self._released_from(*one) for one in zip(folders, seeds, names, strict=True)]
+        released = []
+        for key, (own, row, seed, name, _) in track(zip(keys, runs, strict=True), "finishing models", len(keys)):
+            rows, folder = np.flatnonzero(row), self.store.root / "release" / key
+            folder = finished(own, folder, pool, rows, seed, name)
+            released.append(release_of(own, folder, seed, name, (pool, rows)))
+        return released
+
+    def of_models(
+        self, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+    ) -> list[Self]:
+        """Return the recipe as it is for each of many models: with what its data stages have trained for them."""
+        if not any(code.stage == "data" for code in self.defenses):
+            return [self] * len(seeds)
+        columns = [code.of_models(self, pool, memberships, seeds, names) for code in self.defenses]
+        return [replace(self, defenses=own) for own in zip(*columns, strict=True)]
 
     def detached(self) -> Self:
         """Return the recipe for another process: no live logger, no records, absolute paths."""
         start = self.start.detached() if self.start else None
-        return replace(self, on_epoch=None, store=Store(self.store.root.resolve()), start=start, finetune=None)
+        store = Store(self.store.root.resolve())
+        defenses = tuple(code.detached() for code in self.defenses)
+        return replace(self, on_epoch=None, store=store, start=start, finetune=None, public=None, defenses=defenses)
 
     def parent_elsewhere(self, parent: Release | None) -> Release | None:
         """Return a release of `start` as another process finds it in the store."""
         if parent is None or self.start is None:
             return None
         folder = self.store.root.resolve() / "release" / parent.entry
-        return self.start.detached()._released_from(folder, 0, parent.name)
+        return release_of(self.start.detached(), folder, 0, parent.name)
 
     def untrained_many(self, records: Records, seeds: Sequence[int], names: Sequence[str]) -> list[Release]:
         """Release models without what membership is asked of: never trained, or fine-tuned from an untrained start."""
@@ -161,7 +178,7 @@ class Recipe:
             estimate_statistics(objective.model, records, objective.batch_size, seed)
             self.write(entry, objective.state_dict(), "", len(records), None)
 
-        return self._released_from(self.store.find_or_make("release", document, make)[0], seed, "untrained")
+        return release_of(self, self.store.find_or_make("release", document, make)[0], seed, "untrained")
 
     def success(self, release: Release, records: Records) -> dict[str, float]:
         """Measure the owner's own task on records: the released model with the trained heads of the store."""
@@ -199,11 +216,11 @@ class Recipe:
 
     def trained_entry(self, pool: Records, rows: np.ndarray, seed: int, name: str, parent: Release | None) -> Path:
         """Train one model, or find it: its folder in the store."""
-        records = training_records(pool.take(rows), self.stages, seed)
-        document = document_of(self, records.fingerprints(), seed, parent)
+        source = pool.take(rows)
+        document = document_of(self, training_records(source, (), seed).fingerprints(), seed, parent)
 
         def make(entry: Path, partial: Path) -> None:
-            objective = self._objective(seed, parent)
+            objective, records = self._objective(seed, parent), training_records(source, self.stages, seed)
             train(self, objective, records, seed, partial, name)
             curve = (partial / "curve.csv").read_text()
             self.write(entry, objective.state_dict(), curve, len(records), parent)
@@ -216,7 +233,6 @@ class Recipe:
 
     def _order(
         self,
-        pool: Records,
         fingerprints: np.ndarray,
         row: np.ndarray,
         seed: int,
@@ -225,10 +241,10 @@ class Recipe:
     ) -> Order:
         rows = np.flatnonzero(row)
         rows = rows[np.argsort(fingerprints[rows], kind="stable")]
-        return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent)
+        return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent, self.stages)
 
     def _can_be_stacked(self) -> bool:
-        if self.trainer.devices > 1 or any(code.stage == "data" or code.needs_records for code in self.stages):
+        if self.trainer.devices > 1 or any(code.needs_records for code in self.stages):
             return False
         return self.stackable
 
@@ -261,31 +277,16 @@ class Recipe:
         assert self.finetune is not None, "a recipe with a start needs records to go on with"
         return self.finetune
 
-    def _released_from(self, folder: Path, seed: int, name: str) -> Release:
-        return self._released(lambda: self.loaded(folder, seed).model, folder.name, folder.name, name)
+    @property
+    def publishes(self) -> bool:
+        """Say whether the owner hands out the records that models are trained on."""
+        return any(code.publishes for code in self.defenses)
 
     def loaded(self, folder: Path, seed: int) -> Objective:
         """Return the trained objective of an entry of the store."""
         objective = self._objective(seed, None)
         objective.load_state_dict(load_file(self.store.weights(folder.name)))
         return objective
-
-    def _released(self, model: Callable[[], torch.nn.Module], key: str, entry: str, name: str) -> Release:
-        return Release(
-            lambda: self.as_released(model()),
-            key_of_release(self, key),
-            entry=entry,
-            device=self.trainer.device_type,
-            answers=[defense for defense in self.defenses if defense.stage == "answer"],
-            store=self.store,
-            name=name,
-        )
-
-    def as_released(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Return the network as the model stage leaves it."""
-        for code in self.stages:
-            model = code.model(model)
-        return model
 
 
 def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

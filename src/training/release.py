@@ -22,7 +22,7 @@ from src.training.defense import Defense
 from src.training.store import Store
 
 ANSWER_CALLS = ("embeddings", "probabilities", "labels", "predictions", "captions", "token_log_probs")
-CALLS = frozenset((*ANSWER_CALLS, "weights"))
+CALLS = frozenset((*ANSWER_CALLS, "weights", "published_records"))
 FILE = "answer.npy"
 
 
@@ -31,7 +31,8 @@ class Release:
 
     model: builds the network; it is kept in memory only while it answers. key: of everything that decides an
     answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
-    queries: call -> records asked for; budget: at most so many in all, None = unlimited.
+    queries: call -> records asked for; budget: at most so many in all, None = unlimited; published: the records that
+    the owner hands out beside the model; sources: entries of the store that these come from.
     """
 
     def __init__(
@@ -48,7 +49,10 @@ class Release:
         budget: int | None = None,
         memory: dict[str, np.ndarray] | None = None,
         name: str = "",
+        published: Callable[[], Records] | None = None,
+        sources: tuple[str, ...] = (),
     ) -> None:
+        self.sources, self._published = sources, published
         self.key, self.access, self.budget, self.queries = key, access, budget, Counter[str]()
         self.name = name or key
         self._model, self.entry, self._store = model, entry, store
@@ -70,6 +74,8 @@ class Release:
             budget=min(budgets, default=None),
             memory=self._memory,
             name=self.name,
+            published=self._published,
+            sources=self.sources,
         )
 
     def embeddings(self, records: Records) -> np.ndarray:
@@ -88,6 +94,13 @@ class Release:
         """Hand over all parameters and buffers by name."""
         self._count("weights", 1)
         return {name: tensor.cpu().numpy().copy() for name, tensor in self._model().state_dict().items()}
+
+    def published_records(self) -> Records:
+        """Hand over the records that the owner publishes in place of its own; AccessDeniedError where it does not."""
+        if self._published is None:
+            raise AccessDeniedError(f"published_records: {self.name} comes without records")
+        self._count("published_records", 1)
+        return self._published()
 
     def _answer(
         self, call: str, records: Records, output: str, transform: Callable[[np.ndarray], np.ndarray]

@@ -22,7 +22,7 @@ FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") 
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
 SIMPLE += ("quantization", "fine_tuned_quantization")
 METHODS = {
-    "data": {"records"},
+    "data": {"records", "of_models", "examples"},
     "training": {"prepare", "begin", "loss"},
     "finish": {"finish"},
     "model": {"model"},

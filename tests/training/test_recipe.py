@@ -146,13 +146,14 @@ def test_no_defence_is_the_recipe_itself(plain: Recipe) -> None:
     assert plain.protect(NoDefense()) == plain
 
 
-def test_the_malicious_code_runs_before_the_defence(plain: Recipe) -> None:
-    """Catches an attacker who has the last word."""
+def test_the_malicious_code_runs_before_the_defence(plain: Recipe, tmp_path: Path) -> None:
+    """Catches an attacker who has the last word; the key names the owner's records, and all code that changes them."""
     tampered = plain.replace(added_code=(FewerRecords(0.5),)).protect(FewerRecords(0.25))
-    two = training_records(RECORDS.take(np.arange(2)), (), 0)
-    document = document_of(tampered, two.fingerprints(), 0, None)
+    document = document_of(tampered, training_records(RECORDS, (), 0).fingerprints(), 0, None)
     assert [code["share"] for code in document["code"]] == [0.5, 0.25]
     assert train(tampered).key == tampered.store.folder("release", document).name
+    two = RECORDS.take(np.arange(2))
+    assert not differ(train(tampered).weights(), recipe_in(tmp_path / "two").train(two, rows(two), 0).weights())
 
 
 def test_untrained_keeps_initial_weights_and_sees_the_statistics_of_the_records(plain: Recipe) -> None:
