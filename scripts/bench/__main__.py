@@ -196,8 +196,8 @@ def noise_on_codes() -> str:
         "deviation",
     ]
     return (
-        f"## Noise on latent codes\n\n{many['records']:,} draws in {many['width']} dimensions, clipping included, one "
-        f"thread: {said}.\n\n{_table(head, rows)}\n\nOurs on {pair['records']:,} records at once, SciPy's loop on "
+        f"## Noise on latent codes\n\n{many['records']:,} draws in {many['width']} dimensions, clipping included: "
+        f"{said}.\n\n{_table(head, rows)}\n\nOurs on {pair['records']:,} records at once, SciPy's loop on "
         f"{pair['looped']:,}. The exact mean cosine is {pair['exact']:.4f}.\n"
     )
 

@@ -18,7 +18,7 @@ EPSILON = 64.0
 
 
 def draws(records: int = 1_000_000, repeats: int = 3) -> dict[str, Any]:
-    """Time every mechanism on many single-precision codes, clipping included: median seconds, one thread."""
+    """Time every mechanism on many single-precision codes, clipping included: median seconds."""
     codes = np.random.default_rng(0).standard_normal((records, WIDTH), dtype=np.float32)
     seconds = {}
     for kind in (LaplaceL2, LaplaceL1, Gaussian, VonMisesFisher, Purkayastha):

@@ -11,7 +11,9 @@ that a reader of the results may know: good for research, not for a release.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -56,9 +58,14 @@ class Mechanism:
         if math.isinf(self.epsilon):
             return codes
         out = np.empty_like(codes)
-        for block, inside, rows in blocks(first, len(codes)):
+
+        def fill(part: tuple[int, slice, slice]) -> None:
+            block, inside, rows = part
             noise = self.draw(generator(seed, "latent noise", block), BLOCK, width, codes.dtype)
             out[rows] = self.place(clip(codes[rows], self.radius(width)), noise[inside])
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy draws and computes outside the lock
+            list(threads.map(fill, blocks(first, len(codes))))
         return out
 
     def check(self, width: int) -> None:
