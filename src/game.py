@@ -100,7 +100,7 @@ class Game:
             recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
         self.models = victims + shadow_models
-        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries
+        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries and not pools.assigned
         self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
         self.unsealed = False
@@ -254,10 +254,15 @@ def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.nda
 
 
 def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
-    """Draw one model's records: (challenge pool,) bool; as many as `members`, or all of them and a coin a canary."""
+    """Draw one model's records: (challenge pool,) bool; as many as `members`, or all of them and a coin a canary.
+
+    Where they are assigned, the first ones.
+    """
     row = np.zeros(len(pools.challenge), bool)
     if pools.canaries:
         row[: pools.members], row[pools.members :] = True, rng.random(pools.canaries) < 0.5
+    elif pools.assigned:
+        row[: pools.members] = True
     else:
         row[rng.choice(len(row), pools.members, replace=False)] = True
     return row

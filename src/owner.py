@@ -10,6 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from src.data.captions.pools import deal_by_concept
+from src.data.captions.records import CaptionedImages
 from src.data.downstream import Downstream, TransferData
 from src.data.pools import Pools, PoolSizes, deal
 from src.data.records import Records
@@ -45,6 +47,8 @@ def transfer_of(cfg: DictConfig, records: Records) -> TransferData | None:
 def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:
     """Deal the records out, those of the downstream task too."""
     sizes, seed = PoolSizes(**cfg.pools), derive(cfg.seed, "pools")
+    if isinstance(records, CaptionedImages):
+        return deal_by_concept(records, sizes, seed)
     if transfer is None:
         return deal(records, sizes, seed)
     if sizes.finetune < 2:
