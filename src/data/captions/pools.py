@@ -61,8 +61,8 @@ def _one_a_concept(records: CaptionedImages, seed: int) -> np.ndarray:
     Sources that show the same thing, by its name, give that one.
     """
     rng = np.random.default_rng(seed)
-    _, name = np.unique(np.array(records.names, dtype=str), return_inverse=True)
-    order = np.argsort(rng.permutation(len(name))[name], kind="stable")  # by a number drawn for each name
+    names, name = np.unique(np.array(records.names, dtype=str), return_inverse=True)
+    order = np.argsort(rng.permutation(len(names))[name], kind="stable")  # by a number drawn for each name
     chosen = []
     for source in range(len(records.source_names)):
         own = order[records.sources[order] == source]
