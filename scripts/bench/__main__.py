@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from scripts.bench import (
+    caption_metrics,
     command,
     featurisation,
     fleets,
@@ -172,6 +173,19 @@ def quantization() -> str:
     return f"## Quantizers\n\n{large['weights']:,} weights at {large['bits']} bits: {said}.\n\n{table}\n"
 
 
+def captions() -> str:
+    """Compare BLEU and ROUGE of all captions at once with loops over them."""
+    measured = _told("caption metrics", caption_metrics.measure)
+    pairs = measured.pop("pairs")
+    rows = [
+        [what, name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['difference']:.0e}"]
+        for what, ways in measured.items()
+        for name, way in ways.items()
+    ]
+    head = [f"{pairs:,} pairs of captions", "", "time", "times ours", "largest difference"]
+    return f"## Caption metrics\n\n{_table(head, rows)}\n"
+
+
 def _way_rows(ways: dict[str, dict[str, float]]) -> list[list[str]]:
     return [
         [name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['accuracy']:.1%}"] for name, way in ways.items()
@@ -220,6 +234,7 @@ SECTIONS = {
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,
     "quantizers": quantization,
+    "captions": captions,
     "command": commands,
 }
 
