@@ -14,8 +14,9 @@ def deal_by_concept(records: CaptionedImages, sizes: PoolSizes, seed: int) -> Po
 
     All pools are of the first source, but two: `population` is the second source's pictures of the auxiliary
     concepts, and with records.nonmember_source="other_dataset" the non-members are the second source's; those
-    challenge records are then the last ones, and no model may learn from them (Pools.assigned). Where there are two
-    sources, only concepts that both show are dealt. Raises InputError, naming the pools, where there are too few.
+    challenge records are then the last ones, and no model may learn from them (Pools.assigned). Where two sources
+    show the same things, only concepts that both show are dealt; where they have none in common, `population` is
+    other things than the auxiliary's. Raises InputError, naming the pools, where there are too few.
     """
     by_source = _one_a_concept(records, seed)
     confounded = records.nonmember_source == "other_dataset"
@@ -56,9 +57,10 @@ def require_second_source(records: CaptionedImages, field: str, value: object) -
 
 
 def _one_a_concept(records: CaptionedImages, seed: int) -> np.ndarray:
-    """Draw one picture of each concept that all sources show: (sources, concepts) rows, concepts shuffled.
+    """Draw one picture of each concept: (sources, concepts) rows of `records`, concepts shuffled.
 
-    Sources that show the same thing, by its name, give that one.
+    Sources that show the same concepts stand side by side, what they name alike preferred; those that have none in
+    common are shuffled each by itself, and only as many are kept as the smallest has.
     """
     rng = np.random.default_rng(seed)
     names, name = np.unique(np.array(records.names, dtype=str), return_inverse=True)
@@ -69,6 +71,9 @@ def _one_a_concept(records: CaptionedImages, seed: int) -> np.ndarray:
         concepts, first = np.unique(records.concepts[own], return_index=True)
         chosen.append(dict(zip(concepts.tolist(), own[first].tolist(), strict=True)))
     shared = sorted(set.intersection(*(set(one) for one in chosen)))
+    if not shared:
+        least = min(map(len, chosen))
+        return np.stack([rng.permutation(list(one.values()))[:least] for one in chosen]).astype(np.int64)
     shuffled = [shared[place] for place in rng.permutation(len(shared)).tolist()]
     return np.array([[one[concept] for concept in shuffled] for one in chosen], np.int64)
 
