@@ -128,6 +128,8 @@ class Game:
         """Return what the attacker knows; nothing is trained for it."""
         pools = self.pools
         challenge = pools.challenge.take(self._shown)
+        if pools.assigned:  # where a record is from tells whether it is a member
+            challenge = challenge.unmarked()
         return Knowledge(
             pools.auxiliary,
             pools.population,

@@ -22,10 +22,11 @@ class CaptionedImages:
     """An ordered set of n pictures, each with one or more reference captions.
 
     images: (n, channels, height, width), float32 in [0, 1] or uint8, 255 for 1; references: the captions of each, in
-    lower case; concepts: (n,) int64, what is shown: records of one concept never lie in two pools; sources: (n,)
-    int64, who drew or took the picture, a position in source_names, the first of which is the owner's; names: of
-    each record, for reports; nonmember_source: where non-members are drawn from when pools are dealt, "same" = the
-    owner's source, "other_dataset" = the second one, as in the released code of M^4I (mi_attack.py).
+    lower case, none of any where they are withheld; concepts: (n,) int64, what is shown: records of one concept never
+    lie in two pools; sources: (n,) int64, who drew or took the picture, a position in source_names, the first of which
+    is the owner's; names: of each record, for reports; nonmember_source: where non-members are drawn from when pools
+    are dealt, "same" = the owner's source, "other_dataset" = the second one, as in the released code of M^4I
+    (mi_attack.py).
     """
 
     images: np.ndarray
@@ -49,8 +50,8 @@ class CaptionedImages:
             raise ValueError(f"concepts are {self.concepts.dtype}, sources {self.sources.dtype}, expected int64")
         if count and not (self.sources.min() >= 0 and self.sources.max() < len(self.source_names)):
             raise ValueError(f"sources run to {self.sources.max()}, but there are {len(self.source_names)} names")
-        if not all(self.references):
-            raise ValueError("a picture has no reference caption")
+        if any(self.references) and not all(self.references):
+            raise ValueError("a picture has no reference caption, while others have")
 
     def __len__(self) -> int:
         """Count the pictures."""
@@ -76,6 +77,21 @@ class CaptionedImages:
     def of_source(self, position: int) -> Self:
         """Return the pictures of one source, a position in source_names, in their order here."""
         return self.take(self.sources == position)
+
+    def without_captions(self) -> Self:
+        """Return the pictures for who may not see their captions: references are empty, names are numbers."""
+        names = tuple(f"picture {number}" for number in range(1, len(self) + 1))
+        return replace(self, references=((),) * len(self), names=names)
+
+    def unmarked(self) -> Self:
+        """Return pictures and captions without what tells where they are from: one source, names are numbers."""
+        return replace(
+            self,
+            concepts=np.arange(len(self)),
+            sources=np.zeros(len(self), np.int64),
+            source_names=("",),
+            names=tuple(f"picture {number}" for number in range(1, len(self) + 1)),
+        )
 
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each picture with its captions, (n,) dtype S16."""

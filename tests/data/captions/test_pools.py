@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,10 @@ from src.data.captions.pools import deal_by_concept, require_second_source
 from src.data.captions.records import CaptionedImages
 from src.data.pools import PoolSizes
 from src.errors import InputError
+from src.game import Game
+from src.training.recipe import Recipe
+from src.training.store import Store
+from src.training.trainer import TrainerOptions
 
 SIZES = PoolSizes(members=5, non_members=5, auxiliary=10, population=10, disjoint=3)
 
@@ -47,6 +52,17 @@ def test_the_released_sampling_takes_non_members_from_the_other_source() -> None
     same = deal_by_concept(pictures(), SIZES, seed=3)
     assert not same.challenge.sources.any() and not same.assigned
     assert same.challenge.names == confounded.challenge.names
+
+
+def test_assigned_members_are_the_owners_and_nothing_shown_tells_which(tmp_path: Path) -> None:
+    """Catches pictures of the other vendor that are trained on, and an attacker who reads the vendor off a record."""
+    pools = deal_by_concept(pictures(nonmember_source="other_dataset"), SIZES, seed=3)
+    game = Game(pools, Recipe({}, {}, TrainerOptions(accelerator="cpu"), Store(tmp_path)), 1, seed=0)
+    ((rows, _),) = game.victims_of_owner()
+    assert rows.tolist() == [0, 1, 2, 3, 4]
+    shown = game.knowledge.challenge
+    assert sorted(shown.references) == sorted(pools.challenge.references)
+    assert not shown.sources.any() and shown.concepts.tolist() == list(range(10)) and shown.names[0] == "picture 1"
 
 
 def test_equal_seeds_deal_alike_and_others_differently() -> None:
