@@ -1,4 +1,8 @@
-"""The words of a caption: lower case, punctuation and contractions apart, as NLTK's Treebank tokeniser parts them."""
+"""The words of a caption: lower case, punctuation and contractions apart, as NLTK's Treebank tokeniser parts them.
+
+Unlike there, a full stop ends a word inside a caption too, a curly apostrophe is a straight one, and quotation marks
+stay as they are.
+"""
 
 from __future__ import annotations
 
