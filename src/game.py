@@ -247,7 +247,12 @@ def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.nda
         return {}
     few = releases[: len(rows)]
     if not recipe.supervised:
-        return _mean([recipe.success(release, test) for release in few])
+        tested = _mean([recipe.success(release, test) for release in few])
+        if not recipe.answers:
+            return tested
+        pairs = zip(few, rows, strict=True)
+        own = _mean([recipe.success(release, pool.take(row)) for release, row in pairs])
+        return tested | {f"train_{name}": value for name, value in own.items()}
     open_ones = [release.restricted(ANSWERS) for release in few]
     tested = _mean([classified(release.probabilities(test), test.labels) for release in open_ones])
     pairs = zip(open_ones, rows, strict=True)

@@ -47,7 +47,7 @@ class Features(NamedTuple):
         )
 
 
-def tensors_of(pool: Any) -> Tensors:
-    """Return the records of a pool as tensors."""
+def tensors_of(pool: Any, targets: np.ndarray) -> Tensors:
+    """Return the records of a pool as tensors; targets: (records, …), what each is to be answered with."""
     inputs = make_batch(pool.arrays(), np.arange(len(pool)))
-    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(pool.labels)), pool.fingerprints())
+    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(targets)), pool.fingerprints())

@@ -57,7 +57,7 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     if not missing:
         return keys
     log.info(recipe.store.explain_miss("release", missing[0].document))
-    shared = Features(pool) if recipe.features_are_fixed else tensors_of(pool)
+    shared = Features(pool) if recipe.features_are_fixed else tensors_of(pool, recipe.initial().targets(pool))
     jobs = []
     lacking = {order.name for order in missing}
     length = _length_in_common(recipe, orders)
