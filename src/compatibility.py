@@ -9,6 +9,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from src.attacks.base import Attack
+from src.data.captions.withheld import REFERENCES
 from src.data.downstream import TransferData
 from src.data.records import Records
 from src.defenses.augmentation import Augmentation
@@ -25,7 +26,7 @@ def check_rival(name: str, rival: Attack, game: Game) -> None:
     """Refuse, by InputError, a rival that cannot meet this game; the line names it."""
     try:
         require_answers("rivals", name, rival, game.recipe)
-        rival.check(game.knowledge)
+        rival.check(game.knowledge_of(rival.access))
     except InputError as error:
         expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
         raise InputError(error.field, error.value, expected) from None
@@ -41,7 +42,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
     if attack.uses_true_labels and met.start is not None:
         expected = "reads the answer at a record's own class, but this release answers with downstream classes"
         raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
-    if missing := attack.access - EVERY_RELEASE - met.answers:
+    if missing := attack.access - EVERY_RELEASE - {REFERENCES} - met.answers:
         asked = " or ".join(sorted(missing))
         other = "captioning" if missing & Captioning.answers else "classification"
         raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from src.data.captions.withheld import granted
 from src.data.pools import Pools
 from src.data.seeds import derive, generator
 from src.defenses.quantization.network import stored_bits
@@ -17,8 +18,7 @@ from src.errors import InputError
 from src.training.recipe import Recipe
 from src.training.release import Release
 from src.truth import Truth
-
-ANSWERS = frozenset({"probabilities"})
+from src.usefulness import mean_of, success
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,13 @@ class World:
     """All that an attack ever sees: one release per victim, and its knowledge.
 
     _shadows: for each victim the other models and a copy of their membership rows; with one model there is none, and
-    nothing here tells its members.
+    nothing here tells its members. _mistold: seed of a control, see `as_told`.
     """
 
     releases: tuple[Release, ...]
     knowledge: Knowledge
     _shadows: tuple[tuple[tuple[Release, ...], np.ndarray], ...]
+    _mistold: int | None = None
 
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
         """Return the other models as shadow models of `victim`, with their membership rows, never its own.
@@ -67,6 +68,20 @@ class World:
         query: the attacker trained them.
         """
         return self._shadows[victim]
+
+    def as_told(self, members: np.ndarray) -> np.ndarray:
+        """Return what the attacker believes of shadows it trained on records of its own: (shadows, points) bool.
+
+        The truth, but in the control `shuffled_shadows`: there each says of its points in another order.
+        """
+        if self._mistold is None:
+            return members
+        rng = generator(self._mistold, "told")
+        return np.stack([rng.permutation(row) for row in members])
+
+    def with_mistold_shadows(self, seed: int) -> Self:
+        """Return a world in which the attacker is wrong about shadows of its own: for a control."""
+        return replace(self, _mistold=seed)
 
     @property
     def queries(self) -> Counter[str]:
@@ -142,6 +157,10 @@ class Game:
             fewest=self._fewest(),
         )
 
+    def knowledge_of(self, access: frozenset[str]) -> Knowledge:
+        """Return what the attacker knows under a threat model: captions of the points to be judged only if named."""
+        return replace(self.knowledge, challenge=granted(self.knowledge.challenge, access))
+
     def _fewest(self) -> tuple[int, int]:
         tables = [self._members[others][:, self._shown] for others in map(self._shadows_of, range(self.victims))]
         return tuple(min(int(side.sum(0).min()) for side in sides) for sides in (tables, [~one for one in tables]))  # type: ignore[return-value]
@@ -193,7 +212,7 @@ class Game:
         models, budget = self._pretrained if before_transfer else self._releases, self.knowledge.query_budget
         releases = tuple(release.restricted(access, budget) for release in models[: self.victims])
         shadows = tuple(self._shadows(victim, access, models) for victim in range(self.victims))
-        return World(releases, self.knowledge, shadows)
+        return World(releases, self.knowledge_of(access), shadows)
 
     def _shadows_of(self, victim: int) -> list[int]:
         telling = {victim, victim ^ 1} if self._paired else {victim}
@@ -212,7 +231,8 @@ class Game:
         self.unsealed = True
         attacked = self._members[: self.victims]
         members = tuple(self.pools.challenge.take(np.flatnonzero(row)) for row in attacked)
-        return Truth(attacked[:, self._shown], members, self.pools.disjoint)
+        references = getattr(self.knowledge.challenge, "references", ())
+        return Truth(attacked[:, self._shown], members, self.pools.disjoint, references)
 
     def utility(self) -> dict[str, float]:
         """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own.
@@ -236,28 +256,9 @@ class Game:
             return {}
         weights = [one.restricted(frozenset({"weights"})).weights() for one in self.released()]
         sizes = [{"stored_bits": float(stored_bits(one))} for one in weights]
-        return _mean(sizes) | {
-            "bits_per_weight": _mean(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
+        return mean_of(sizes) | {
+            "bits_per_weight": mean_of(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
         }
-
-
-def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.ndarray, test: Any) -> dict[str, float]:
-    """Average over models how well a recipe's task is learned: rows (models, records) say what each learned from."""
-    if not len(test):
-        return {}
-    few = releases[: len(rows)]
-    if not recipe.supervised:
-        tested = _mean([recipe.success(release, test) for release in few])
-        if not recipe.answers:
-            return tested
-        pairs = zip(few, rows, strict=True)
-        own = _mean([recipe.success(release, pool.take(row)) for release, row in pairs])
-        return tested | {f"train_{name}": value for name, value in own.items()}
-    open_ones = [release.restricted(ANSWERS) for release in few]
-    tested = _mean([classified(release.probabilities(test), test.labels) for release in open_ones])
-    pairs = zip(open_ones, rows, strict=True)
-    own = _mean([classified(release.probabilities(pool)[row], pool.labels[row]) for release, row in pairs])
-    return tested | {f"train_{name}": value for name, value in own.items()}
 
 
 def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
@@ -273,14 +274,3 @@ def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
     else:
         row[rng.choice(len(row), pools.members, replace=False)] = True
     return row
-
-
-def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Measure what users of a classifier get, all defences included: accuracy and mean cross-entropy."""
-    own = np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
-    loss = -np.log(np.maximum(own, 1e-30)).mean()
-    return {"accuracy": float((probabilities.argmax(1) == labels).mean()), "loss": float(loss)}
-
-
-def _mean(measured: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
