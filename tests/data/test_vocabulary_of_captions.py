@@ -18,6 +18,12 @@ def test_words_below_the_count_are_unknown() -> None:
     assert found.row(captions[0]) == [START, 4, UNKNOWN, 5, END, START, 4, 5, END]
 
 
+def test_the_same_captions_by_another_vendor_change_no_word() -> None:
+    """Catches a model that depends on whether a second vendor's pictures were read too."""
+    captions = (("a red cat", "a cat"), ("a dog",))
+    assert vocabulary_of(captions * 2, 2) == vocabulary_of(captions, 2)
+
+
 def test_rows_are_written_as_the_captions_they_are() -> None:
     """Catches an end that is written out, and text beyond it."""
     known = Vocabulary("cat red the")

@@ -73,9 +73,10 @@ def vocabulary_of(captions: Iterable[Sequence[str]], least_count: int) -> Vocabu
     """Return the words that occur at least so often in all captions of all records, in the order of the alphabet.
 
     It is made of a whole data set, members or not, and both sources: a public list of words, which tells nothing of
-    who is in a model by its length or content. Raises InputError for a count out of range.
+    who is in a model by its length or content. What two sources say alike of a thing counts once, so that a second
+    vendor's pictures leave the list as it is. Raises InputError for a count out of range.
     """
     if isinstance(least_count, bool) or not isinstance(least_count, int) or least_count < 1:
         raise InputError("model.least_count", least_count, "a whole number from 1")
-    counts = Counter(word for texts in captions for text in texts for word in words(text))
+    counts = Counter(word for texts in dict.fromkeys(map(tuple, captions)) for text in texts for word in words(text))
     return Vocabulary(" ".join(sorted(word for word, count in counts.items() if count >= least_count)))
