@@ -18,6 +18,7 @@ from src.evaluation.membership import score_membership
 from src.evaluation.statistics import Resampling
 from src.evidence import MembershipScores
 from src.game import Game
+from src.word_for_word import WordForWord
 from tests.attacks.caption_worlds import Forgetting, game
 
 SMALL: dict[str, Any] = {"width": 16, "epochs": 15, "batch_size": 32, "channels": (8, 16)}
@@ -94,6 +95,17 @@ def test_two_groups_of_non_members_are_not_told_apart(tmp_path: Path) -> None:
     """Catches a null that finds something: the target's members, in front of a model that was trained on others."""
     attack, played = MetricM4I(), game(tmp_path)
     assert abs(success(attack, played, attack.run(Disjoint().world(played, attack))) - 0.5) < 0.16
+
+
+def test_captions_repeated_word_for_word_are_what_an_attack_can_find_at_most(tmp_path: Path) -> None:
+    """Catches a ceiling that says members' captions of others, and one that the attack does not meet as a release."""
+    attack, played = MetricM4I(), game(tmp_path, Forgetting)
+    releases = WordForWord().releases(played)["word_for_word"]
+    world = played.world_of(releases, attack.access)
+    told, points = world.releases[0].captions(played.knowledge.challenge), played.knowledge.challenge
+    own = np.array([text == texts[0] for text, texts in zip(told, points.references, strict=True)])
+    members = played.unseal().membership[0]
+    assert own[members].all() and own[~members].mean() < 0.3
 
 
 def test_shadows_that_are_told_apart_at_random_teach_nothing(tmp_path: Path) -> None:
