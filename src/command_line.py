@@ -26,8 +26,11 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 def register_resolvers() -> None:
-    """Register `${by_scale:smoke,small,paper}`: the value for the scale in force."""
+    """Register `${by_scale:smoke,small,paper}`, the value for the scale in force, and `${if_given:option,value}`, which
+    is 0 where the option is null.
+    """
     OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
+    OmegaConf.register_new_resolver("if_given", lambda option, value: 0 if option is None else value, replace=True)
 
 
 def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:

@@ -9,18 +9,24 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from src.attacks.base import Attack
+from src.data.captions.withheld import REFERENCES
 from src.data.downstream import TransferData
 from src.data.records import Records
+from src.defenses.augmentation import Augmentation
 from src.errors import InputError
 from src.game import Game
+from src.training.captioning import Captioning
 from src.training.recipe import Recipe
+
+PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
+EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
 
 
 def check_rival(name: str, rival: Attack, game: Game) -> None:
     """Refuse, by InputError, a rival that cannot meet this game; the line names it."""
     try:
         require_answers("rivals", name, rival, game.recipe)
-        rival.check(game.knowledge)
+        rival.check(game.knowledge_of(rival.access))
     except InputError as error:
         expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
         raise InputError(error.field, error.value, expected) from None
@@ -41,11 +47,10 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
     if attack.uses_true_labels and met.start is not None:
         expected = "reads the answer at a record's own class, but this release answers with downstream classes"
         raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
-    if attack.access & {"probabilities", "labels"} and not met.supervised:
-        asked = " or ".join(sorted(attack.access))
-        raise InputError(
-            field, name, f"asks for {asked}, which this recipe does not release; try objective=classification"
-        )
+    if missing := attack.access - EVERY_RELEASE - {REFERENCES} - met.answers:
+        asked = " or ".join(sorted(missing))
+        other = "captioning" if missing & Captioning.answers else "classification"
+        raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")
 
 
 def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
@@ -111,6 +116,15 @@ def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
         expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
         chose = "dataset" if recipe.start is None else "downstream"
         raise InputError(chose, choices[chose], expected)
-    augmentation = recipe.objective.get("augmentation", "none")
-    if augmentation != "none" and kind != "images":
-        raise InputError(f"{group}.augmentation", augmentation, f"none: {records.source} holds {kind}, not pictures")
+    if kind not in PICTURES:
+        _require_no_augmentation(recipe, records, group)
+
+
+def _require_no_augmentation(recipe: Recipe, records: Records, group: str) -> None:
+    """Refuse changes of pictures, the objective's own or a defence's, where records are none."""
+    holds = f"{records.source} holds {records.kind}, not pictures"
+    if (own := recipe.objective.get("augmentation", "none")) != "none":
+        raise InputError(f"{group}.augmentation", own, f"none: {holds}")
+    for defense in recipe.defenses:
+        if isinstance(defense, Augmentation):
+            raise InputError("defense", "augmentation", f"changes pictures, but {holds}")

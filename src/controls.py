@@ -106,6 +106,20 @@ class Shuffled:
         return world.with_rows([rows[:, order] for _, rows in map(world.shadows, range(game.victims))])
 
 
+class ShuffledShadows:
+    """The target's own models, but the shadows an attacker trained on its own records are told apart at random.
+
+    As `Shuffled`, where shadow models are no models of the game.
+    """
+
+    def check(self, game: Game) -> None:
+        """Nothing can be missing."""
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Permute members and non-members of each shadow."""
+        return game.world(attack.access).with_mistold_shadows(derive(game.seed, "control/shuffled shadows"))
+
+
 class Benign:
     """The same recipe without the code that an attacker added: what is decoded where nothing was hidden."""
 

@@ -38,6 +38,16 @@ class MembershipScores:
 
 
 @dataclass(frozen=True)
+class CaptionMembership(MembershipScores):
+    """Membership scores of captioned pictures, with what each victim wrote of them.
+
+    captions: (victims) tuples of (points) texts; empty where the attack did not ask for captions.
+    """
+
+    captions: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class CanaryScores(MembershipScores):
     """Membership scores of canaries, each in each victim by an independent fair coin.
 

@@ -57,7 +57,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         for variant in variants:
             variant.check(game)
         rivals = rivals_of(cfg, attack, records, recipe)
-        job.timed("preparation", lambda: attack.check(game.knowledge))
+        job.timed("preparation", lambda: attack.check(game.knowledge_of(attack.access)))
         for name, rival in rivals.items():
             check_rival(name, rival, game)
 
@@ -85,7 +85,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             guarantee_of(recipe, target.releases, records.kind),
             job.timed("evaluation", game.utility),
             dict(target.queries),
-            _notes(cfg),
+            (*_notes(cfg), *attack.notes(game.knowledge_of(attack.access))),
             costs,
             game.knowledge.challenge,
             truth.membership,

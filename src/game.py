@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from src.data.captions.withheld import granted
 from src.data.pools import Pools
 from src.data.seeds import derive, generator
 from src.defenses.quantization.network import stored_bits
@@ -18,8 +19,7 @@ from src.training.preparation import examples_of
 from src.training.recipe import Recipe
 from src.training.release import Release
 from src.truth import Truth
-
-ANSWERS = frozenset({"probabilities"})
+from src.usefulness import mean_of, success
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ class World:
     """All that an attack ever sees: one release per victim, and its knowledge.
 
     _shadows: for each victim the other models and a copy of their membership rows; with one model there is none, and
-    nothing here tells its members.
+    nothing here tells its members. _mistold: seed of a control, see `as_told`.
     """
 
     releases: tuple[Release, ...]
     knowledge: Knowledge
     _shadows: tuple[tuple[tuple[Release, ...], np.ndarray], ...]
+    _mistold: int | None = None
 
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
         """Return the other models as shadow models of `victim`, with their membership rows, never its own.
@@ -68,6 +69,20 @@ class World:
         query: the attacker trained them.
         """
         return self._shadows[victim]
+
+    def as_told(self, members: np.ndarray) -> np.ndarray:
+        """Return what the attacker believes of shadows it trained on records of its own: (shadows, points) bool.
+
+        The truth, but in the control `shuffled_shadows`: there each says of its points in another order.
+        """
+        if self._mistold is None:
+            return members
+        rng = generator(self._mistold, "told")
+        return np.stack([rng.permutation(row) for row in members])
+
+    def with_mistold_shadows(self, seed: int) -> Self:
+        """Return a world in which the attacker is wrong about shadows of its own: for a control."""
+        return replace(self, _mistold=seed)
 
     @property
     def queries(self) -> Counter[str]:
@@ -101,7 +116,7 @@ class Game:
             recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
         self.models = victims + shadow_models
-        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries
+        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries and not pools.assigned
         self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
         self.unsealed = False
@@ -129,6 +144,8 @@ class Game:
         """Return what the attacker knows; nothing is trained for it."""
         pools = self.pools
         challenge = pools.challenge.take(self._shown)
+        if pools.assigned:  # where a record is from tells whether it is a member
+            challenge = challenge.unmarked()
         return Knowledge(
             pools.auxiliary,
             pools.population,
@@ -140,6 +157,10 @@ class Game:
             self.models - self.victims,
             fewest=self._fewest(),
         )
+
+    def knowledge_of(self, access: frozenset[str]) -> Knowledge:
+        """Return what the attacker knows under a threat model: captions of the points to be judged only if named."""
+        return replace(self.knowledge, challenge=granted(self.knowledge.challenge, access))
 
     def _fewest(self) -> tuple[int, int]:
         tables = [self._members[others][:, self._shown] for others in map(self._shadows_of, range(self.victims))]
@@ -198,7 +219,7 @@ class Game:
         models, budget = self._pretrained if before_transfer else self._releases, self.knowledge.query_budget
         releases = tuple(release.restricted(access, budget) for release in models[: self.victims])
         shadows = tuple(self._shadows(victim, access, models) for victim in range(self.victims))
-        return World(releases, self.knowledge, shadows)
+        return World(releases, self.knowledge_of(access), shadows)
 
     def _shadows_of(self, victim: int) -> list[int]:
         telling = {victim, victim ^ 1} if self._paired else {victim}
@@ -217,7 +238,8 @@ class Game:
         self.unsealed = True
         attacked = self._members[: self.victims]
         members = tuple(self.pools.challenge.take(np.flatnonzero(row)) for row in attacked)
-        return Truth(attacked[:, self._shown], members, self.pools.disjoint)
+        references = getattr(self.knowledge.challenge, "references", ())
+        return Truth(attacked[:, self._shown], members, self.pools.disjoint, references)
 
     def utility(self) -> dict[str, float]:
         """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own.
@@ -241,41 +263,21 @@ class Game:
             return {}
         weights = [one.restricted(frozenset({"weights"})).weights() for one in self.released()]
         sizes = [{"stored_bits": float(stored_bits(one))} for one in weights]
-        return _mean(sizes) | {
-            "bits_per_weight": _mean(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
+        return mean_of(sizes) | {
+            "bits_per_weight": mean_of(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
         }
 
 
-def success(recipe: Recipe, releases: Sequence[Release], pool: Any, rows: np.ndarray, test: Any) -> dict[str, float]:
-    """Average over models how well a recipe's task is learned: rows (models, records) say what each learned from."""
-    if not len(test):
-        return {}
-    few = releases[: len(rows)]
-    if not recipe.supervised:
-        return _mean([recipe.success(release, test) for release in few])
-    open_ones = [release.restricted(ANSWERS) for release in few]
-    tested = _mean([classified(release.probabilities(test), test.labels) for release in open_ones])
-    pairs = zip(open_ones, rows, strict=True)
-    own = _mean([classified(release.probabilities(pool)[row], pool.labels[row]) for release, row in pairs])
-    return tested | {f"train_{name}": value for name, value in own.items()}
-
-
 def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
-    """Draw one model's records: (challenge pool,) bool; as many as `members`, or all of them and a coin a canary."""
+    """Draw one model's records: (challenge pool,) bool; as many as `members`, or all of them and a coin a canary.
+
+    Where they are assigned, the first ones.
+    """
     row = np.zeros(len(pools.challenge), bool)
     if pools.canaries:
         row[: pools.members], row[pools.members :] = True, rng.random(pools.canaries) < 0.5
+    elif pools.assigned:
+        row[: pools.members] = True
     else:
         row[rng.choice(len(row), pools.members, replace=False)] = True
     return row
-
-
-def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Measure what users of a classifier get, all defences included: accuracy and mean cross-entropy."""
-    own = np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
-    loss = -np.log(np.maximum(own, 1e-30)).mean()
-    return {"accuracy": float((probabilities.argmax(1) == labels).mean()), "loss": float(loss)}
-
-
-def _mean(measured: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}

@@ -10,6 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from src.data.captions.pools import deal_by_concept
+from src.data.captions.records import CaptionedImages
+from src.data.captions.vocabulary import vocabulary_of
 from src.data.downstream import Downstream, TransferData
 from src.data.pools import Pools, PoolSizes, deal
 from src.data.records import Records
@@ -45,6 +48,8 @@ def transfer_of(cfg: DictConfig, records: Records) -> TransferData | None:
 def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:
     """Deal the records out, those of the downstream task too."""
     sizes, seed = PoolSizes(**cfg.pools), derive(cfg.seed, "pools")
+    if isinstance(records, CaptionedImages):
+        return deal_by_concept(records, sizes, seed)
     if transfer is None:
         return deal(records, sizes, seed)
     if sizes.finetune < 2:
@@ -61,6 +66,8 @@ def recipe_of(cfg: DictConfig, job: RunFolder, records: Records, transfer: Trans
     objective: Any = OmegaConf.to_container(cfg.objective)
     pretraining = objective.pop("pretraining", None)
     _fill_in("model", model, "shape", getattr(records, "shape", None), records)
+    if isinstance(records, CaptionedImages) and "vocabulary" in model:
+        _fill_in("model", model, "vocabulary", vocabulary_of(records.references, model["least_count"]).known, records)
     trainer = instantiate(cfg.trainer, **_debugging(cfg))
     if not isinstance(cfg.paths.keep_weights, bool):
         raise InputError("paths.keep_weights", cfg.paths.keep_weights, "true or false")

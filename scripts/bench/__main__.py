@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from scripts.bench import (
+    caption_metrics,
     command,
     featurisation,
     fleets,
@@ -173,6 +174,19 @@ def quantization() -> str:
     return f"## Quantizers\n\n{large['weights']:,} weights at {large['bits']} bits: {said}.\n\n{table}\n"
 
 
+def captions() -> str:
+    """Compare BLEU and ROUGE of all captions at once with loops over them."""
+    measured = _told("caption metrics", caption_metrics.measure)
+    pairs = measured.pop("pairs")
+    rows = [
+        [what, name, f"{way['seconds']:.3f} s", f"{way['ratio']:.1f}", f"{way['difference']:.0e}"]
+        for what, ways in measured.items()
+        for name, way in ways.items()
+    ]
+    head = [f"{pairs:,} pairs of captions", "", "time", "times ours", "largest difference"]
+    return f"## Caption metrics\n\n{_table(head, rows)}\n"
+
+
 def noise_on_codes() -> str:
     """Time the mechanisms on latent codes, and compare von Mises-Fisher with SciPy's."""
     many = _told("mechanisms on latent codes", mechanisms.draws)
@@ -250,6 +264,7 @@ SECTIONS = {
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,
     "quantizers": quantization,
+    "captions": captions,
     "mechanisms": noise_on_codes,
     "command": commands,
 }

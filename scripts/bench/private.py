@@ -29,7 +29,7 @@ CLIP, SIGMA = 1.0, 1.0
 def steps(network: str, batch_size: int = 64, repeats: int = 60) -> dict[str, Any]:
     """Time a whole step (sums, noise, optimiser) all ways: for each its seconds and its ratio to ours."""
     records = fashion_mnist.load().records
-    batch = RecordDataset(records, 0, labelled=True)[0, np.arange(batch_size)]
+    batch = RecordDataset(records, 0, records.labels)[0, np.arange(batch_size)]
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:

@@ -44,6 +44,10 @@ class Attack:
         """Return the best guess without a single query, on the same auxiliary data and tuning budget."""
         return None
 
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say in what the attacker's own shadows differ from the owner's models: each a line of the report."""
+        return ()
+
     def rivals(self) -> Mapping[str, Attack]:
         """Return simpler scores that face the same world."""
         return {}

@@ -15,6 +15,27 @@ from src.data.clients import FetchError
 AR_HEAD, AR_ENTRY = b"!<arch>\n", 60  # bytes of the head of each file in an ar archive
 
 
+def extract_below(archive: Path, folder: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
+    """Return path below `folder` → content of all regular files there with one of the suffixes.
+
+    Raises FetchError where the archive, a tar file or a Debian package, has none or cannot be read.
+    """
+    found = {}
+    try:
+        data = archive.read_bytes()
+        with tarfile.open(fileobj=io.BytesIO(_data_of_deb(data) if data.startswith(AR_HEAD) else data)) as tar:
+            for entry in tar:
+                name = entry.name.removeprefix("./")
+                inside = name.startswith(f"{folder}/") and ".." not in name.split("/")
+                if inside and entry.isfile() and name.endswith(suffixes) and (stream := tar.extractfile(entry)):
+                    found[name.removeprefix(f"{folder}/")] = stream.read()
+    except (OSError, EOFError, KeyError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        raise FetchError(f"{archive.name} cannot be unpacked ({error})") from None
+    if not found:
+        raise FetchError(f"{archive.name} lacks {folder}")
+    return found
+
+
 def extract(archive: Path, members: Iterable[str]) -> dict[str, bytes]:
     """Return path → content of the named members; nothing is written to disk, no path of the archive is followed.
 

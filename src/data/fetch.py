@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,14 +11,18 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
-from src.data.archives import extract
+from src.data.archives import extract, extract_below
 from src.data.artefacts import ARTEFACTS, Artefact
 from src.data.clients import CLIENTS, FetchError
 from src.errors import InputError
 
+UNPACKED = ".unpacked"  # the SHA-256 of the archive whose folder lies beside it, whole
+
 
 def fetch(name: str, folder: Path, field: str = "dataset.full", value: object = True) -> Path:
     """Return `folder`/`name` with all members of the artefact, downloaded unless they are there already.
+
+    The files of its folder lie in the folder of that name, e.g. stamps/stamps.
 
     field, value: the option named in errors. Raises InputError where it cannot be had or is not what it was.
     """
@@ -36,6 +41,10 @@ def fetch(name: str, folder: Path, field: str = "dataset.full", value: object = 
 
 def _complete(artefact: Artefact, target: Path) -> bool:
     files = [(target / member.name, member.sha256) for member in artefact.members]
+    if artefact.folder:
+        mark = target / UNPACKED  # written last
+        if not mark.is_file() or mark.read_text(encoding="ascii") != artefact.sha256:
+            return False
     return all(file.is_file() and _sha256(file) == expected for file, expected in files)
 
 
@@ -54,6 +63,19 @@ def _download(artefact: Artefact, target: Path) -> None:
             unpacked = Path(temporary) / "member"
             unpacked.write_bytes(content)
             unpacked.replace(target / member.name)
+        if artefact.folder:
+            _unpack_folder(artefact, archive, Path(temporary) / "folder", target)
+
+
+def _unpack_folder(artefact: Artefact, archive: Path, temporary: Path, target: Path) -> None:
+    for name, content in extract_below(archive, artefact.folder, artefact.suffixes).items():
+        file = temporary / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    place = target / Path(artefact.folder).name
+    shutil.rmtree(place, ignore_errors=True)
+    temporary.replace(place)
+    (target / UNPACKED).write_text(artefact.sha256, encoding="ascii")
 
 
 def _sha256(file: Path) -> str:

@@ -49,9 +49,10 @@ class Pools(Generic[R]):
 
     challenge: from which each victim's members are drawn, the rest are its non-members; canaries: where there are
     any, so many of the last challenge records, each in a model by a coin of its own, while all before them are in
-    every model; auxiliary: the attacker's own; disjoint: what the `disjoint` control is trained on; test: the
-    owner's held-out records; population: for shadows and reference points; finetune, finetune_test: the downstream
-    task's, to train on and to test on; public: known to all.
+    every model; assigned: the first `members` challenge records are the members of every model, because the others
+    are not of the owner's data set; auxiliary: the attacker's own; disjoint: what the `disjoint` control is trained
+    on; test: the owner's held-out records; population: for shadows and reference points; finetune, finetune_test: the
+    downstream task's, to train on and to test on; public: known to all.
     """
 
     challenge: R
@@ -66,6 +67,7 @@ class Pools(Generic[R]):
     source: str
     available: int
     canaries: int = 0
+    assigned: bool = False
 
     @property
     def known(self) -> R:
@@ -87,7 +89,14 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     sides = {"challenge": sizes.members + sizes.non_members + sizes.canaries}
     others = {name: size for name, size in vars(sizes).items() if name not in CHALLENGE}
     dealt = split(records, sides | others, seed, asked=vars(sizes))
-    return Pools(**dealt, members=sizes.members, canaries=sizes.canaries, source=records.source, available=len(records))
+    return Pools(
+        **dealt,
+        members=sizes.members,
+        canaries=sizes.canaries,
+        assigned=False,
+        source=records.source,
+        available=len(records),
+    )
 
 
 def split(

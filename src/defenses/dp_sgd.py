@@ -17,7 +17,10 @@ from src.training.private.privacy import DELTA, Privacy, doubt_of_delta
 from src.training.private.training import PrivateTraining
 from src.training.transfer import Transfer
 
-UNITS = {"molecules": "one graph added or removed"}
+UNITS = {
+    "molecules": "one graph added or removed",
+    "captions": "one picture with all its captions added or removed",
+}
 
 
 @dataclass(frozen=True)

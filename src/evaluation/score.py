@@ -15,6 +15,7 @@ from src.data.molecules.substructure import SubstructureIndex, contained_exactly
 from src.data.seeds import derive
 from src.errors import InputError
 from src.evaluation.canary_audit import empirical_epsilon
+from src.evaluation.captions import repeated
 from src.evaluation.comparison import Tests, versus_rivals
 from src.evaluation.detector import LEAST_MODELS, detection
 from src.evaluation.exposure import Exposure, exposure
@@ -23,7 +24,7 @@ from src.evaluation.frechet import frechet_chemnet_distance
 from src.evaluation.membership import score_membership, score_with_roc
 from src.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from src.evaluation.statistics import Band, Estimate, Resampling
-from src.evidence import ExtractedMolecules, MembershipScores, ReconstructedRecords
+from src.evidence import CaptionMembership, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from src.progress import track
 from src.truth import Truth
 
@@ -128,7 +129,7 @@ def _(
 
 
 @_evaluate.register
-def _(
+def _membership_scored(
     target: MembershipScores,
     evidence: Mapping[str, MembershipScores],
     truth: Truth,
@@ -158,6 +159,23 @@ def _(
         ),
         exposure=exposure(target.for_victims(victims).scores, truth.membership),
     )
+
+
+@_evaluate.register
+def _(
+    target: CaptionMembership,
+    evidence: Mapping[str, CaptionMembership],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> ScoredMembership:
+    scored = _membership_scored(target, evidence, truth, controls, replicates, seed)
+    victims, points = truth.membership.shape
+    plan = resampling(victims, points, replicates, seed)
+    releases = [name for name in ("target", *controls) if name in evidence and evidence[name].captions]
+    told = {name: repeated(evidence[name].captions, truth, plan) for name in releases}
+    return replace(scored, metrics={name: one | told.get(name, {}) for name, one in scored.metrics.items()})
 
 
 @_evaluate.register

@@ -126,8 +126,13 @@ def _card(challenge: Any, point: int, place: int, facts: Mapping[str, str]) -> R
         label_of(challenge, point),
         {**facts, "point": str(point)},
         smiles=str(challenge.smiles[point]) if kind == "molecules" else None,
-        png=picture(challenge.pixels[point]) if kind == "images" else None,
+        png=picture(_pixels(challenge)[point]) if kind in ("images", "captions") else None,
     )
+
+
+def _pixels(pictures: Any) -> np.ndarray:
+    pixels: np.ndarray = pictures.images if pictures.kind == "captions" else pictures.pixels
+    return pixels
 
 
 def _hexadecimal(fingerprints: np.ndarray) -> list[str]:

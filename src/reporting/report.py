@@ -16,8 +16,8 @@ from src.evaluation.comparison import Tests
 from src.evaluation.extraction import DISCORDANT_NEEDED
 from src.evaluation.membership import OPTIMISTIC
 from src.evaluation.score import Scored, ScoredMembership
-from src.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
-from src.reporting import extraction_view, membership_view, reconstruction_view
+from src.evidence import CanaryScores, CaptionMembership, ExtractedMolecules, MembershipScores, ReconstructedRecords
+from src.reporting import caption_view, extraction_view, membership_view, reconstruction_view
 from src.reporting.console import Heading, interval, leakage_sentence, print_summary, verdict
 from src.reporting.metrics_file import metrics_document, write_json
 from src.reporting.outcome import Outcome
@@ -30,6 +30,7 @@ VIEWS: dict[type, ModuleType] = {
     ExtractedMolecules: extraction_view,
     MembershipScores: membership_view,
     CanaryScores: membership_view,
+    CaptionMembership: caption_view,
     ReconstructedRecords: reconstruction_view,
 }
 

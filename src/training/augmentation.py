@@ -9,14 +9,16 @@ from torch.nn.functional import pad
 from src.errors import InputError
 from src.training.counter_random import uniform
 
-AUGMENTATIONS = ("none", "flip", "shift", "shift_flip")
+AUGMENTATIONS = ("none", "flip", "shift", "shift_flip", "noise", "shift_flip_noise")
+NOISE = 0.1  # standard deviation, where a picture's values run from 0 to 1
 SHIFT = 8  # a picture moves by up to 1/8 of its side, 4 pixels of 32 as usual for CIFAR
 
 
 def augment(pictures: Tensor, keys: Tensor, kind: str) -> Tensor:
     """Flip and shift (records, channels, height, width) at random by `keys` (records,); "none" changes nothing.
 
-    flip: left-right with probability 1/2; shift: by up to 1/8 of the side each way, zeros come in.
+    flip: left-right with probability 1/2; shift: by up to 1/8 of the side each way, zeros come in; noise: Gaussian,
+    of its own at each pixel.
     """
     if kind == "none":
         return pictures
@@ -28,6 +30,10 @@ def augment(pictures: Tensor, keys: Tensor, kind: str) -> Tensor:
     if "flip" in kind:
         flipped = uniform(keys, "flip") < 0.5
         pictures = torch.where(flipped[:, None, None, None], pictures.flip(3), pictures)
+    if "noise" in kind:
+        places = torch.arange(pictures[0].numel(), device=pictures.device)
+        draws = uniform(keys[:, None], "pixel noise", places).view(pictures.shape)
+        pictures = pictures + NOISE * torch.special.ndtri(draws.clamp(1e-6, 1 - 1e-6))
     return pictures
 
 

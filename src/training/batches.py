@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from src.data.captions.records import CaptionedImages
+from src.data.captions.vocabulary import PAD
 from src.data.images.records import ImageRecords
 from src.data.molecules.batch import MoleculeBatch, to_batch
 from src.data.molecules.graphs import MoleculeGraphs
@@ -35,8 +37,17 @@ def _(arrays: MoleculeGraphs, rows: np.ndarray, keys: np.ndarray | None = None) 
 
 @make_batch.register
 def _(arrays: ImageRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
-    pixels = torch.from_numpy(np.ascontiguousarray(arrays.pixels[rows]))
-    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+    return _pictures(arrays.pixels[rows])
+
+
+@make_batch.register
+def _(arrays: CaptionedImages, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return _pictures(arrays.images[rows])
+
+
+def _pictures(pixels: np.ndarray) -> Tensor:
+    pictures = torch.from_numpy(np.ascontiguousarray(pixels))
+    return pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures.float()
 
 
 @make_batch.register
@@ -48,8 +59,8 @@ def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) ->
 class LabelledBatch:
     """What a supervised objective is fed.
 
-    inputs: what the model takes; labels: (records,) int64; keys: (records,) int64, one number a record and epoch,
-    from which all its random augmentations derive.
+    inputs: what the model takes; labels: (records,) int64, or (records, length) numbers of words; keys:
+    (records,) int64, one number a record and epoch, from which all its random augmentations derive.
     """
 
     inputs: Any
@@ -67,9 +78,9 @@ class LabelledBatch:
 class RecordDataset(Dataset):
     """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record)."""
 
-    def __init__(self, records: Any, seed: int, labelled: bool = False) -> None:
+    def __init__(self, records: Any, seed: int, targets: np.ndarray | None = None) -> None:
         self.arrays, self.fingerprints, self.seed = records.arrays(), records.fingerprints(), seed
-        self.labels = records.labels if labelled else None
+        self.labels = targets
 
     def __getitem__(self, item: tuple[int, np.ndarray]) -> Any:
         epoch, rows = item
@@ -77,7 +88,18 @@ class RecordDataset(Dataset):
         inputs = make_batch(self.arrays, rows, keys)
         if self.labels is None:
             return inputs
-        return LabelledBatch(inputs, torch.from_numpy(self.labels[rows]), torch.from_numpy(keys))
+        return LabelledBatch(inputs, trimmed(torch.from_numpy(self.labels[rows])), torch.from_numpy(keys))
+
+
+def trimmed(targets: Tensor, leading: int = 1) -> Tensor:
+    """Cut the last columns in which no record has a word: (…, length); classes, without a length, stay.
+
+    leading: axes that count records.
+    """
+    if targets.ndim == leading:
+        return targets
+    used = (targets != PAD).flatten(0, -2).any(0).nonzero()
+    return targets[..., : int(used.max()) + 1 if len(used) else 1]
 
 
 class GlobalBatches(Sampler):
@@ -101,14 +123,16 @@ class GlobalBatches(Sampler):
             yield self.epoch, np.array_split(batch, world_size())[rank]
 
 
-def training_loader(records: Records, batch_size: int, seed: int, labelled: bool = False) -> DataLoader:
-    """Return the loader of one fit; labelled: with the records' labels, as LabelledBatch."""
+def training_loader(records: Records, batch_size: int, seed: int, targets: np.ndarray | None = None) -> DataLoader:
+    """Return the loader of one fit; targets: (records, …), what each is to be answered with, for LabelledBatch."""
     sampler = GlobalBatches(len(records), batch_size, seed)
-    return DataLoader(RecordDataset(records, seed, labelled), sampler=sampler, batch_size=None)
+    return DataLoader(RecordDataset(records, seed, targets), sampler=sampler, batch_size=None)
 
 
-def evaluation_batches(records: Records, batch_size: int, seed: int = 0, labelled: bool = False) -> Iterator[Any]:
+def evaluation_batches(
+    records: Records, batch_size: int, seed: int = 0, targets: np.ndarray | None = None
+) -> Iterator[Any]:
     """Yield all records in order, corruptions fixed by `seed`."""
-    dataset = RecordDataset(records, seed, labelled)
+    dataset = RecordDataset(records, seed, targets)
     for start in range(0, len(records), batch_size):
         yield dataset[0, np.arange(start, min(start + batch_size, len(records)))]

@@ -28,6 +28,7 @@ class Classification(Objective):
 
     accepts = frozenset({"images", "table", "molecules"})
     supervised = True
+    answers = frozenset({"probabilities", "labels"})
     model: Classifier
 
     def __init__(

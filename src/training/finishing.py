@@ -29,7 +29,7 @@ def train(
     """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
     for code in objective.loss_code:
         code.begin(objective, records)
-    loader = training_loader(records, objective.batch_size, seed, objective.supervised)
+    loader = training_loader(records, objective.batch_size, seed, objective.targets(records))
     if objective.private:
         settle(objective, loader.dataset, recipe.store, method_of(recipe), recipe.trainer.device_type)
     fit(objective, loader, seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from src.training.batches import LabelledBatch
+from src.training.batches import LabelledBatch, trimmed
 from src.training.counter_random import keys_from, padded_words, salt_of
 from src.training.objective import Objective, optimizer_and_schedule
 from src.training.validation import as_measured, portions, validation_split
@@ -32,9 +32,9 @@ WAYS = ("stacked", "one by one")
 class FleetData:
     """Records of all models of a fleet.
 
-    inputs: (records, *shape) float32 and labels: (records,), shared by the models; fingerprints: (records,) S16;
-    tables: (models, n) index of each model's records, in the order a single run would give them, filled up with -1
-    where a private model has fewer than another; seeds: one a model.
+    inputs: (records, *shape) float32 and labels: (records,), or (records, length) words, shared by the models;
+    fingerprints: (records,) S16; tables: (models, n) index of each model's records, in the order a single run would
+    give them, filled up with -1 where a private model has fewer than another; seeds: one a model.
     """
 
     inputs: Tensor
@@ -117,11 +117,11 @@ class Fleet(LightningModule):
         return (*batch, places >= 0) if self.private else batch
 
     def gathered(self, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Look the records up: inputs (models, batch, *shape), labels (models, batch), and keys."""
+        """Look the records up: inputs (models, batch, *shape), labels (models, batch, …), and keys."""
         shape = (*rows.shape, *self.inputs.shape[1:])
         inputs = self.inputs.index_select(0, rows.flatten()).view(shape)
-        labels = self.labels.index_select(0, rows.flatten()).view(rows.shape)
-        return inputs, labels, keys
+        labels = self.labels.index_select(0, rows.flatten()).view(*rows.shape, *self.labels.shape[1:])
+        return inputs, trimmed(labels, rows.ndim), keys
 
     def hold_out(self, loader: DataLoader) -> DataLoader:
         """Keep a share of each model's own records for `validation_losses`; return a loader of the others.

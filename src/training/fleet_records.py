@@ -54,10 +54,10 @@ class Made(NamedTuple):
 
     def tables(self, orders: Sequence[Order]) -> FleetData:
         """Return the data of a fleet, every model with records of its own: those of a single run, in their order."""
-        own = [
-            tensors_of(training_records(self.pool.take(np.sort(order.rows)), order.stages, order.seed))
-            for order in track(orders, "making records")
-        ]
+        own = []
+        for order in track(orders, "making records"):
+            records: Any = training_records(self.pool.take(np.sort(order.rows)), order.stages, order.seed)
+            own.append(tensors_of(records, records.labels))
         return side_by_side(own, orders)
 
 
@@ -76,7 +76,7 @@ def side_by_side(own: Sequence[Tensors], orders: Sequence[Order]) -> FleetData:
     )
 
 
-def tensors_of(pool: Any) -> Tensors:
-    """Return the records of a pool as tensors."""
+def tensors_of(pool: Any, targets: np.ndarray) -> Tensors:
+    """Return the records of a pool as tensors; targets: (records, …), what each is to be answered with."""
     inputs = make_batch(pool.arrays(), np.arange(len(pool)))
-    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(pool.labels)), pool.fingerprints())
+    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(targets)), pool.fingerprints())

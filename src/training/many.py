@@ -83,7 +83,7 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
 def _records_of(recipe: Recipe, pool: Records) -> FleetRecords:
     if any(code.stage == "data" for code in recipe.stages):
         return Made(pool)
-    return Features(pool) if recipe.features_are_fixed else tensors_of(pool)
+    return Features(pool) if recipe.features_are_fixed else tensors_of(pool, recipe.initial().targets(pool))
 
 
 def train_singly(recipe: Recipe, pool: Records, jobs: Sequence[Single]) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from src.errors import InputError
+from src.training.batches import evaluation_batches
 from src.training.processes import total_over_processes, world_size
 from src.training.validation import Part, as_measured, loader_of, portions, validation_split
 
@@ -46,13 +47,15 @@ class Objective(LightningModule):
     A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned). Raises
     InputError for an option out of range.
 
-    accepts: kinds of data; supervised: batches are LabelledBatch; stackable: forward is made of tensor operations
+    accepts: kinds of data; supervised: learns the records' classes; answers: the calls, beside embeddings and
+    weights, that what is released understands; stackable: forward is made of tensor operations
     that torch.func.vmap can run for many models at once, on records that are plain tensors; features_are_fixed: all
     that is trained takes a record's features, which no training changes (src.training.transfer).
     """
 
     accepts: str | frozenset[str] = "molecules"
     supervised: ClassVar[bool] = False
+    answers: ClassVar[frozenset[str]] = frozenset()
     stackable: ClassVar[bool] = False
     features_are_fixed: ClassVar[bool] = False
 
@@ -73,6 +76,10 @@ class Objective(LightningModule):
         self.private: Any = None  # what makes gradients private (src.training.private), set by a defence
         self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
 
+    def targets(self, records: Any) -> Any:
+        """Return what each record is to be answered with, (records, …): with it batches are LabelledBatch."""
+        return records.labels if self.supervised else None
+
     def terms(self, batch: Any) -> list[LossTerm]:
         """Return the loss on this process's share of the batch, as terms that are averaged and added."""
         raise NotImplementedError
@@ -89,6 +96,11 @@ class Objective(LightningModule):
     def success(self, batches: Iterable[Any]) -> dict[str, float]:
         """Measure the owner's task on held-out batches, next to the rate a trivial guess reaches."""
         raise NotImplementedError
+
+    def success_on(self, records: Any) -> dict[str, float]:
+        """Measure the owner's task on held-out records, in batches on the own device."""
+        batches = evaluation_batches(records, max(self.batch_size, 256), targets=self.targets(records))
+        return self.success(batch.to(self.device) for batch in batches)
 
     def adopt(self, start: Mapping[str, np.ndarray]) -> None:
         """Start from a trained model's weights, where the own model has them.

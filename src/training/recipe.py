@@ -202,6 +202,11 @@ class Recipe:
         """Say whether the recipe learns from labels."""
         return self.initial().supervised
 
+    @property
+    def answers(self) -> frozenset[str]:
+        """Name the calls that the released model understands, beside embeddings and weights."""
+        return self.initial().answers
+
     def objective_for(self, order: Order) -> Objective:
         """Build an order's objective with its initial weights."""
         return self._objective(order.seed, order.parent)

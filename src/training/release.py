@@ -17,11 +17,20 @@ from src.data.records import Records, input_digests
 from src.data.seeds import derive
 from src.errors import AccessDeniedError, InputError, NumericalError
 from src.training.batches import make_batch
+from src.training.caption_calls import Asked, without_rest, word_distributions, word_log_probs
 from src.training.counter_random import record_keys
 from src.training.defense import Defense
 from src.training.store import Store
 
-ANSWER_CALLS = ("embeddings", "probabilities", "labels", "predictions", "captions", "token_log_probs")
+ANSWER_CALLS = (
+    "embeddings",
+    "probabilities",
+    "labels",
+    "predictions",
+    "captions",
+    "token_log_probs",
+    "word_probabilities",
+)
 CALLS = frozenset((*ANSWER_CALLS, "weights", "published_records"))
 FILE = "answer.npy"
 
@@ -80,15 +89,37 @@ class Release:
 
     def embeddings(self, records: Records) -> np.ndarray:
         """Embed records: (records, width) float32; of a classifier, the features before its head."""
-        return self._answer("embeddings", records, "embeddings", lambda values: values)
+        return self._answer("embeddings", records, "embeddings", _embedded)
 
     def probabilities(self, records: Records) -> np.ndarray:
         """Classify records: class probabilities (records, classes) float64, each exact in its own magnitude."""
-        return self._answer("probabilities", records, "logits", softmax)
+        return self._answer("probabilities", records, "logits", _logits, softmax)
 
     def labels(self, records: Records) -> np.ndarray:
         """Classify records: the most probable class after all defences, (records,) int64; counts as `labels`."""
-        return self._answer("labels", records, "logits", softmax).argmax(axis=-1)
+        return self._answer("labels", records, "logits", _logits, softmax).argmax(axis=-1)
+
+    def captions(self, records: Records, beam_width: int = 1) -> list[str]:
+        """Tell what is on each picture, in at most 20 words; beam_width: 1 = greedy."""
+
+        def told(model: Any, pictures: Any, _: np.ndarray) -> np.ndarray:
+            written: np.ndarray = model.captions(pictures, beam_width)
+            return written
+
+        return self._answer("captions", records, f"captions by {beam_width} beams", told).tolist()
+
+    def token_log_probs(self, records: Records, texts: Sequence[str]) -> np.ndarray:
+        """Judge one text a picture: log p of its words and its end, then NaN: (records, most words + 1) float64."""
+        output = f"token_log_probs of {_digest_of(records, texts)}"
+        return self._answer("token_log_probs", records, output, word_log_probs(texts), without_rest)
+
+    def word_probabilities(self, records: Records, texts: Sequence[str]) -> np.ndarray:
+        """Show what may come at each place of one text a picture: (records, most words + 1, words), 0 after its end.
+
+        Too large to be kept: computed whenever it is asked for.
+        """
+        output = f"word_probabilities of {_digest_of(records, texts)}"
+        return self._answer("word_probabilities", records, output, word_distributions(texts), keep=False)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Hand over all parameters and buffers by name."""
@@ -103,42 +134,52 @@ class Release:
         return self._published()
 
     def _answer(
-        self, call: str, records: Records, output: str, transform: Callable[[np.ndarray], np.ndarray]
+        self,
+        call: str,
+        records: Records,
+        output: str,
+        asked: Asked,
+        transform: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+        keep: bool = True,
     ) -> np.ndarray:
         self._count(call, len(records))
         fingerprints = records.fingerprints()
         digest = hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest()
-        if (remembered := f"{call}/{digest}") not in self._memory:
-            values = transform(self._output(output, records, digest))
+        if (remembered := f"{call}/{output}/{digest}") not in self._memory:
+            found = self._output(output, records, digest, asked) if keep else self._forward(records, output, asked)
+            values = transform(found)
             # of inputs alone: noise must not change with the labels that the caller claims
             keys = record_keys(input_digests(records), derive(0, f"answers of {self.key} to {call}"), epoch=0)
             for defense in self._answers:
                 values = defense.answer(call, values, keys)
+            if not keep:
+                return values
             self._memory[remembered] = values
         return self._memory[remembered].copy()  # what a caller writes into its answer changes nobody else's
 
-    def _output(self, output: str, records: Records, digest: str) -> np.ndarray:
+    def _output(self, output: str, records: Records, digest: str, asked: Asked) -> np.ndarray:
         """Return the network's output on records, found in the store where it was computed before."""
         if self._store is None:
-            return self._forward(records, output)
+            return self._forward(records, output, asked)
         document = {"release": self.key, "output": output, "records": digest, "number_of_records": len(records)}
         folder = self._store.folder("answers", document)
         if not (folder / "entry.json").exists():
-            values = self._forward(records, output)
+            values = self._forward(records, output, asked)
             self._store.add("answers", document, lambda entry: np.save(entry / FILE, values, allow_pickle=False))
             return values
         require_same(folder, document)
         return np.load(folder / FILE, allow_pickle=False)
 
     @torch.no_grad()
-    def _forward(self, records: Records, output: str) -> np.ndarray:
+    def _forward(self, records: Records, output: str, asked: Asked) -> np.ndarray:
         model: Any = self._model().eval().to(self._device)
-        forward = model.embed if output == "embeddings" and hasattr(model, "embed") else model
         arrays, parts = records.arrays(), []
         for start in range(0, len(records), self._batch_size):
             rows = np.arange(start, min(start + self._batch_size, len(records)))
-            parts.append(forward(make_batch(arrays, rows).to(self._device)).float().cpu().numpy())
+            parts.append(asked(model, make_batch(arrays, rows).to(self._device), rows))
         values = np.concatenate(parts)
+        if values.dtype.kind == "U":  # text
+            return values
         bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
         if len(bad):
             raise NumericalError(
@@ -154,6 +195,22 @@ class Release:
         if self.budget is not None and self.queries.total() + number > self.budget:
             raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
         self.queries[call] += number
+
+
+def _embedded(model: Any, inputs: Any, _: np.ndarray) -> np.ndarray:
+    return _logits(getattr(model, "embed", model), inputs, _)
+
+
+def _logits(model: Any, inputs: Any, _: np.ndarray) -> np.ndarray:
+    values: np.ndarray = model(inputs).float().cpu().numpy()
+    return values
+
+
+def _digest_of(records: Records, texts: Sequence[str]) -> str:
+    """Name texts in the key of an answer. Raises InputError unless there is one a record."""
+    if len(texts) != len(records):
+        raise InputError("texts", len(texts), f"one text for each of {len(records)} records")
+    return hashlib.blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

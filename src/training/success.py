@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING
 
 from src.data.records import Records
-from src.training.batches import evaluation_batches
 from src.training.release import Release
 from src.training.releasing import as_released
 from src.training.store import write_text
@@ -31,6 +30,4 @@ def success_of(recipe: Recipe, release: Release, records: Records) -> dict[str, 
 def _measured(recipe: Recipe, release: Release, records: Records) -> dict[str, float]:
     objective = recipe.loaded(recipe.store.root / "release" / release.entry, 0)
     objective.model = as_released(objective.model, recipe.stages)
-    device = recipe.trainer.device_type
-    batches = evaluation_batches(records, max(objective.batch_size, 256), labelled=objective.supervised)
-    return objective.eval().to(device).success(batch.to(device) for batch in batches)
+    return objective.eval().to(recipe.trainer.device_type).success_on(records)

@@ -179,6 +179,25 @@ def test_a_set_is_fetched_once_and_its_content_checked(
         fetch.fetch("one", tmp_path / "got")
 
 
+def test_a_folder_of_a_set_is_unpacked_whole_or_fetched_again(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches files left out, a path that leads outside, and a folder half written that passes for whole."""
+    packed = deb({"./usr/s/a.png": b"A", "./usr/s/deep/b.txt": b"B", "./usr/s/c.ogg": b"", "./usr/s/../d.png": b"D"})
+    (tmp_path / "shop.deb").write_bytes(packed)
+    program(programs, "apt-get", f'cp "{tmp_path}/shop.deb" one.deb')
+    digest = hashlib.sha256(packed).hexdigest()
+    one = Artefact("one", "apt", "one=1", 1, digest, (), "do without", "usr/s", (".png", ".txt"))
+    monkeypatch.setitem(ARTEFACTS, "one", one)
+    folder = fetch.fetch("one", tmp_path / "got") / "s"
+    assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")) == ["a.png", "deep/b.txt"]
+    program(programs, "apt-get", "exit 1")
+    assert fetch.fetch("one", tmp_path / "got") / "s" == folder
+    (tmp_path / "got" / "one" / fetch.UNPACKED).unlink()
+    with pytest.raises(InputError, match="do without"):
+        fetch.fetch("one", tmp_path / "got")
+
+
 def test_the_script_lists_every_set_with_its_client(capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch_data.main(["--list"]) == 0
     told = capsys.readouterr().out

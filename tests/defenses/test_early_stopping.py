@@ -38,7 +38,7 @@ def objective(folder: Path, **options: Any) -> Objective:
     DEFENSE.prepare(made)
     folder.mkdir(parents=True, exist_ok=True)
     records = training_records(RECORDS.take(np.flatnonzero(ROWS[0])), (), 0)
-    fit(made, training_loader(records, made.batch_size, 0, True), 0, CPU, folder, "a test")
+    fit(made, training_loader(records, made.batch_size, 0, records.labels), 0, CPU, folder, "a test")
     return made
 
 
@@ -74,7 +74,7 @@ def test_the_records_held_back_are_never_trained_on(tmp_path: Path) -> None:
     made = initial_objective(recipe.model, recipe.objective, 0)
     DEFENSE.prepare(made)
     records = training_records(RECORDS.take(np.flatnonzero(ROWS[0])), (), 0)
-    loader = made.hold_out(training_loader(records, 30, 0, True))
+    loader = made.hold_out(training_loader(records, 30, 0, records.labels))
     served = torch.cat([batch.inputs for batch in loader]).flatten(1)
     held = made.held_out[0, np.arange(18)].inputs.flatten(1)
     assert (len(loader), len(served), len(held)) == (2, 72, 18)
@@ -196,7 +196,7 @@ def test_validation_measures_the_plain_loss_and_leaves_the_training_as_it_was(tm
     made.loss_code = [RelaxLoss(5.0)]
     DEFENSE.prepare(made)
     records = training_records(RECORDS.take(np.flatnonzero(ROWS[0])), (), 0)
-    made.hold_out(training_loader(records, 7, 0, True))
+    made.hold_out(training_loader(records, 7, 0, records.labels))
     held = made.held_out[0, np.arange(18)]
     expected = cross_entropy(copy.deepcopy(made).eval().model(held.inputs), held.labels)
     torch.testing.assert_close(made.validation_losses()[0], expected)

@@ -20,7 +20,7 @@ from tests.experiment.commands import QUICK, ROOT, command, read
 
 FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") if file.stem != "none")
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
-SIMPLE += ("quantization", "fine_tuned_quantization")
+SIMPLE += ("quantization", "fine_tuned_quantization", "augmentation")
 METHODS = {
     "data": {"records", "of_models", "examples"},
     "training": {"prepare", "begin", "loss"},
@@ -30,6 +30,7 @@ METHODS = {
     "none": set(),
 }
 MISTAKES = {
+    "augmentation": ["kind=none", "kind=blur"],
     "early_stopping": ["share=0", "share=1", "share=-0.1"],
     "label_smoothing": ["alpha=1", "alpha=-0.1"],
     "weight_decay": ["weight_decay=-1"],

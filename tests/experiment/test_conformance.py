@@ -32,6 +32,7 @@ INJECTED = {
     "logger": {"folder", "name", "settings"},
     "trainer": {"fast_dev_run", "profiler"},
     "downstream": {"dataset"},  # an OtherSource's, named in its defaults
+    "dataset": {"own", "other"},  # the two sets of two_caption_sets, named in its defaults
 }
 BESIDE = {"defaults"}
 

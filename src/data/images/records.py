@@ -91,12 +91,16 @@ class ImageRecords:
 
 @input_digests.register
 def _(records: ImageRecords) -> np.ndarray:
-    """Digest the pixels as a network sees them: a level k of uint8 is the same as k / 255."""
-    if records.pixels.dtype == np.uint8:
-        return digests_of(records.pixels)
-    levels = np.rint(records.pixels * 255).clip(0, 255).astype(np.uint8)
-    whole = (levels / np.float32(255) == records.pixels).all(axis=(1, 2, 3))
-    return np.where(whole, digests_of(levels), digests_of(records.pixels))
+    return pixel_digests(records.pixels)
+
+
+def pixel_digests(pixels: np.ndarray) -> np.ndarray:
+    """Digest pictures as a network sees them, (n,) dtype S16: a level k of uint8 is the same as k / 255."""
+    if pixels.dtype == np.uint8:
+        return digests_of(pixels)
+    levels = np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
+    whole = (levels / np.float32(255) == pixels).all(axis=(1, 2, 3))
+    return np.where(whole, digests_of(levels), digests_of(pixels))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def objective_of(model: str, seed: int = 0, **options: Any) -> Any:
 
 
 def batch_of(model: str, number: int = 12) -> LabelledBatch:
-    batch: LabelledBatch = RecordDataset(records_for(model), 0, labelled=True)[0, np.arange(number)]
+    batch: LabelledBatch = RecordDataset(records_for(model), 0, records_for(model).labels)[0, np.arange(number)]
     return batch
 
 

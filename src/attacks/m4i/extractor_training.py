@@ -1,0 +1,172 @@
+"""Train M^4I's feature extractor on pairs of picture and caption: the authors' squared distance, or a contrast.
+
+    mse:     L = mean (f_image − f_text)²             one pass moves the image side, the next the text side
+    infonce: L = −½ Σ_i [log softmax_j(s_ij / τ)_i + log softmax_j(s_ji / τ)_i],  s = cosine, both sides at once
+
+Nothing in the first keeps two pictures apart but the two output BatchNorms (MFE_train.py); the second is ours
+(van den Oord et al. 2018; Radford et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss, normalize
+
+from src.attacks.m4i.extractor import BagOfWords, Extractor, ImageSide, TextSide
+from src.data.captions.records import CaptionedImages
+from src.data.seeds import derive, generator
+from src.errors import InputError
+from src.models.captioner import ENCODERS
+from src.progress import track
+from src.training.augmentation import augment
+from src.training.batches import make_batch
+from src.training.objective import require_whole
+from src.training.preparation import seeded
+from src.training.sources import source_digest
+from src.training.store import Store
+
+LOSSES = ("mse", "infonce")
+TEMPERATURE = 0.1  # τ
+LEARNING_RATE = 1e-3  # Adam, as released
+
+
+@dataclass(frozen=True)
+class ExtractorOptions:
+    """loss: mse | infonce; width: of the common space; epochs: passes over the pairs; channels: of the convolutions
+    that are trained on the image side; marks: the released mismatch, see `BagOfWords`; batch_size: pairs.
+    Raises InputError out of range.
+    """
+
+    loss: str = "mse"
+    width: int = 256
+    epochs: int = 20
+    batch_size: int = 128
+    channels: tuple[int, ...] = (16, 32, 64)
+    marks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise InputError("attack.loss", self.loss, f"one of {', '.join(LOSSES)}")
+        for field in ("width", "epochs", "batch_size"):
+            require_whole(f"attack.{field}", getattr(self, field))
+        if self.batch_size < 2:
+            raise InputError("attack.batch_size", self.batch_size, "at least 2: BatchNorm compares pairs")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An extractor with the words it knows."""
+
+    extractor: Extractor
+    bag: BagOfWords
+    device: str
+
+    def distance(self, records: Any, captions: Sequence[str]) -> np.ndarray:
+        """Compare pictures with captions, which need not be their own: (records, width)."""
+        pictures = make_batch(records.arrays(), np.arange(len(records))).to(self.device)
+        return self.extractor.distance(pictures, self.bag.counts(captions).to(self.device))
+
+
+def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, store: Store, device: str) -> Trained:
+    """Train an extractor on pairs, or find it in the store: it depends on no captioner."""
+    bag = BagOfWords.of((text for texts in pairs.references for text in texts), options.marks)
+    document = {
+        "extractor": {**asdict(options), "channels": list(options.channels)},
+        "records": blake2b(pairs.fingerprints().tobytes() + pairs.concepts.tobytes(), digest_size=16).hexdigest(),
+        "seed": seed,
+        "device": device,
+        "sources": source_digest([f"{__name__}.fit"]),
+    }
+
+    def make(entry: Any, _: Any) -> None:
+        trained = fit(_initial(pairs, bag, options, seed), pairs, bag, options, seed, device)
+        save_file(trained.state_dict(), entry / "weights.safetensors")
+
+    folder = store.find_or_make("extractor", document, make)[0]
+    extractor = _initial(pairs, bag, options, seed)
+    extractor.load_state_dict(load_file(folder / "weights.safetensors"))
+    return Trained(extractor.to(device), bag, device)
+
+
+def fit(
+    extractor: Extractor, pairs: CaptionedImages, bag: BagOfWords, options: ExtractorOptions, seed: int, device: str
+) -> Extractor:
+    """Go over all pictures `epochs` times, each time with one of its captions, drawn anew."""
+    extractor.to(device).train()
+    sides: dict[str, nn.Module] = {"image": extractor.image, "text": extractor.text}
+    optimizers = {name: torch.optim.Adam(side.parameters(), LEARNING_RATE) for name, side in sides.items()}
+    data, rng = _Pairs.of(pairs, bag, device), generator(seed, "extractor batches")
+    passes: list[tuple[str, ...]] = [("image",), ("text",)] if options.loss == "mse" else [("image", "text")]
+    for _ in track(range(options.epochs), f"feature extractor ({options.loss}): epochs"):
+        for moved in passes:
+            for name, side in sides.items():
+                side.requires_grad_(name in moved)
+            for rows in _batches(len(pairs), options.batch_size, rng):
+                pictures, counts, concepts = data.drawn(rows, rng)
+                extractor.zero_grad()
+                LOSS[options.loss](extractor.image(pictures), extractor.text(counts), concepts).backward()
+                for name in moved:
+                    optimizers[name].step()
+    return extractor.eval().cpu()
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """All records on a device; the captions of a record are counts[first] … counts[first + number − 1]."""
+
+    pictures: Tensor
+    concepts: Tensor
+    counts: Tensor
+    first: np.ndarray
+    number: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: CaptionedImages, bag: BagOfWords, device: str) -> _Pairs:
+        number = np.array([len(texts) for texts in pairs.references])
+        counts = bag.counts([text for texts in pairs.references for text in texts], training=True)
+        pictures = make_batch(pairs.arrays(), np.arange(len(pairs)))
+        concepts = torch.from_numpy(pairs.concepts).to(device)
+        return cls(pictures.to(device), concepts, counts.to(device), np.cumsum(number) - number, number)
+
+    def drawn(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return pictures, changed at random, a caption of each, and concepts."""
+        chosen = self.first[rows] + rng.integers(self.number[rows])
+        place, keys = torch.from_numpy(rows), torch.from_numpy(rng.integers(2**62, size=len(rows)))
+        pictures = augment(self.pictures[place], keys.to(self.pictures.device), "shift_flip")
+        return pictures, self.counts[torch.from_numpy(chosen)], self.concepts[place]
+
+
+def squared_distance(images: Tensor, texts: Tensor, concepts: Tensor) -> Tensor:
+    """Mean of (f_image − f_text)² over pairs and coordinates."""
+    return mse_loss(images, texts)
+
+
+def contrast(images: Tensor, texts: Tensor, concepts: Tensor) -> Tensor:
+    """InfoNCE over a batch: (pairs, width) each; pairs of one concept are no negatives of each other."""
+    similar = normalize(images) @ normalize(texts).T / TEMPERATURE
+    same = (concepts[:, None] == concepts) & ~torch.eye(len(images), dtype=torch.bool, device=images.device)
+    similar = similar.masked_fill(same, -torch.inf)
+    own = torch.arange(len(images), device=images.device)
+    return (cross_entropy(similar, own) + cross_entropy(similar.T, own)) / 2
+
+
+LOSS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"mse": squared_distance, "infonce": contrast}
+
+
+def _initial(pairs: CaptionedImages, bag: BagOfWords, options: ExtractorOptions, seed: int) -> Extractor:
+    with seeded(derive(seed, "extractor weights")):
+        trunk = ENCODERS["residual"](list(options.channels), "batch", pairs.shape)
+        image = ImageSide(trunk, trunk.output_width, options.width)
+        return Extractor(image, TextSide(bag.width, options.width))
+
+
+def _batches(records: int, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    return np.array_split(rng.permutation(records), max(1, round(records / size)))

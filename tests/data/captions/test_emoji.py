@@ -1,0 +1,86 @@
+"""The captioned emoji that come along, and those of a planted second vendor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.make_embedded_emoji import groups
+from src.data.captions import emoji
+from src.data.captions.emoji import load, read_table
+from src.data.captions.pools import deal_by_concept
+from src.data.images.emoji import Emoji
+from src.data.images.records import pixel_digests
+from src.data.pools import PoolSizes
+from src.errors import InputError
+
+QUARTERS = PoolSizes(members=353, non_members=353, auxiliary=706)
+
+
+@pytest.fixture
+def twitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for the fetched vendor: noise for pictures, in another order than the table's."""
+    table = read_table()[::-1]
+    noise = np.random.default_rng(0).integers(0, 255, (len(table), 3, 64, 64), np.uint8)
+    known = tuple(Emoji(entry["code_points"], "", (), "", "") for entry in table)
+    monkeypatch.setattr(emoji, "fetch", lambda *_, **__: Path())
+    monkeypatch.setattr(emoji, "read_sheet", lambda _: (noise, known))
+
+
+def test_equal_pictures_and_genders_of_one_thing_are_one_concept() -> None:
+    """Catches a non-member whose twin the model was trained on."""
+    records = load().records
+    concepts = defaultdict(set)
+    for digest, concept in zip(pixel_digests(records.images).tolist(), records.concepts.tolist(), strict=True):
+        concepts[digest].add(concept)
+    assert all(len(one) == 1 for one in concepts.values())
+    of = dict(zip(records.names, records.concepts.tolist(), strict=True))
+    assert of["woman running"] == of["man running"] == of["person running: facing right"] != of["woman walking"]
+    assert of["mermaid"] == of["merman"] and of["prince"] == of["princess"] and of["mango"] != of["man"]
+
+
+def test_every_emoji_has_three_or_four_lower_case_captions_and_none_is_a_flag() -> None:
+    """Catches a package of names that has changed, and flags, several of which are one picture."""
+    records = load().records
+    assert len(records) == 1636 and len(set(records.concepts.tolist())) == 1415
+    assert {len(captions) for captions in records.references} == {3, 4}
+    assert all(caption == caption.lower() for captions in records.references for caption in captions)
+    assert not [name for name in records.names if name.startswith("flag:") or "skin tone" in name]
+
+
+def test_the_second_vendor_leaves_the_first_ones_quarters_as_they_are(twitter: None) -> None:
+    """Catches two runs, with and without a second vendor, whose members are not the same."""
+    one, two = load().records, load(second="twitter", downloads="somewhere").records
+    assert len(two) == 2 * len(one) and two.names[: len(one)] == two.names[len(one) :] == one.names
+    pools = [deal_by_concept(records, QUARTERS, seed=4) for records in (one, two)]
+    assert (pools[0].challenge.fingerprints() == pools[1].challenge.fingerprints()).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"vendor": "apple"}, "dataset.vendor"),
+        ({"second": "google"}, "dataset.second"),
+        ({"second": "twitter"}, "dataset.downloads"),
+        ({"size": 64}, "dataset.size"),
+        ({"nonmember_source": "both"}, "dataset.nonmember_source"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(options: dict, field: str) -> None:
+    """Catches a traceback where one line would do."""
+    with pytest.raises(InputError, match=f"^{field}="):
+        load(**options)
+
+
+def test_more_than_the_concepts_there_are_cannot_be_dealt() -> None:
+    """Catches quarters filled up with twins."""
+    with pytest.raises(InputError, match="has 1415; ask for fewer"):
+        deal_by_concept(load().records, PoolSizes(members=500, non_members=500, auxiliary=500), seed=0)
+
+
+def test_things_are_grouped_through_others() -> None:
+    """Catches groups that depend on the order of their members."""
+    assert groups([["a"], ["b"], ["c"], ["b", "a"], ["d", "c"]]) == [0, 0, 1, 0, 1]

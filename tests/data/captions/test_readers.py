@@ -1,0 +1,179 @@
+"""Readers of captioned pictures on small planted folders, good and bad."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from src.data.captions import flickr8k, iapr_tc12, image_reports, mscoco, stamps, two_sets
+from src.data.captions.pools import deal_by_concept
+from src.data.pools import PoolSizes
+from src.errors import InputError
+
+TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30)
+NAME = st.from_regex(r"[a-z0-9_]{1,12}\.jpg", fullmatch=True)
+CAPTIONS = st.lists(st.tuples(NAME, TEXT), max_size=6)
+
+
+def picture(file: Path, colour: int = 0) -> Path:
+    """Write a small picture that no other colour gives; returns its file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((9, 7, 3), colour * 10, np.uint8)).save(file)
+    return file
+
+
+def reasons(read: object) -> dict[str, str]:
+    return {bad.file.name: bad.reason for bad in read.invalid}
+
+
+@given(CAPTIONS)
+def test_captions_with_commas_are_kept_whole(pairs: list[tuple[str, str]]) -> None:
+    """Catches the released code's mistake: a caption cut off at its first comma."""
+    plain = [(name, caption.strip()) for name, caption in pairs if '"' not in caption and "\t" not in caption]
+    captions, bad = flickr8k.parse_captions("".join(f"{name},{caption}\n" for name, caption in plain))
+    assert [(name, told) for name in captions for told in captions[name]] == sorted(
+        plain, key=lambda pair: list(captions).index(pair[0])
+    )
+    assert not bad
+
+
+@given(CAPTIONS)
+def test_quoted_lines_and_tabbed_lines_say_the_same(pairs: list[tuple[str, str]]) -> None:
+    """Catches doubled quotation marks, and the number of a caption taken for the image's name."""
+    told = [(name, f"a, {caption.strip()} b") for name, caption in pairs]
+    table = io.StringIO()
+    csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(told)
+    quoted = table.getvalue().replace('.jpg"', ".jpg").replace('\n"', "\n").removeprefix('"')
+    tabbed = "\n".join(f"{name}#{number}\t{caption}" for number, (name, caption) in enumerate(told))
+    assert flickr8k.parse_captions("image,caption\n" + quoted) == flickr8k.parse_captions(tabbed)
+
+
+@given(st.text())
+def test_no_text_breaks_the_parsers(text: str) -> None:
+    """Catches a traceback on a file of something else."""
+    captions, bad = flickr8k.parse_captions(text)
+    assert all(captions.values()) and all(number >= 1 for number in bad)
+    assert all(caption.strip() for caption in iapr_tc12.parse_note(text))
+
+
+def test_flickr8k_skips_and_lists_what_it_cannot_use(tmp_path: Path) -> None:
+    """Catches a folder with one bad picture that cannot be read at all, and bad pictures dropped in silence."""
+    for number, name in enumerate(("a.jpg", "b.jpg", "empty.jpg", "half.jpg")):
+        picture(tmp_path / "Images" / name, number)
+    picture(tmp_path / "Images" / "twin.jpg", 1)
+    (tmp_path / "Images" / "damaged.jpg").write_bytes(b"no picture")
+    lines = [
+        "image,caption", "a.jpg,A Dog , which runs .", "a.jpg,Two  dogs",
+        "b.jpg,A cat", "empty.jpg, ", "twin.jpg,a cat",
+        "half.jpg,A man", "half.jpg,", "gone.jpg,A ship", "damaged.jpg,A hill", "no caption here",
+    ]  # fmt: skip
+    (tmp_path / "captions.txt").write_text("\n".join(lines), encoding="utf-8")
+    read = flickr8k.load(str(tmp_path), size=4)
+    assert read.records.references == (("a dog , which runs .", "two dogs"), ("a cat",), ("a man",))
+    assert read.records.shape == (3, 4, 4) and read.duplicates == 1 and read.lines == 7
+    told = reasons(read)
+    assert set(told) == {"captions.txt", "empty.jpg", "gone.jpg", "half.jpg", "damaged.jpg"}
+    assert told["captions.txt"].startswith("line 11 ") and told["half.jpg"] == "1 of 2 captions are empty"
+    read.write_invalid(tmp_path / "invalid.csv")
+    assert len((tmp_path / "invalid.csv").read_text().splitlines()) == 6
+
+
+def test_mscoco_joins_captions_to_pictures_by_number(tmp_path: Path) -> None:
+    """Catches captions that go to the picture of the same position."""
+    for number in (1, 2):
+        picture(tmp_path / "val2017" / f"{number}.jpg", number)
+    notes = [(2, "A red bus, parked"), (1, "A cat"), (2, "The bus"), (9, "Nobody"), (1, None)]
+    document = {
+        "images": [{"id": number, "file_name": f"{number}.jpg"} for number in (1, 2, 3)],
+        "annotations": [{"image_id": number, "caption": caption} for number, caption in notes],
+    }
+    file = tmp_path / "annotations" / "captions_val2017.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(document))
+    read = mscoco.load(str(tmp_path), size=4)
+    assert read.records.references == (("a cat",), ("a red bus, parked", "the bus"))
+    assert len(read.invalid) == 3 and reasons(read)["3.jpg"].startswith("has no caption")
+    file.write_text('{"images": []}')
+    with pytest.raises(InputError, match="no file of captions"):
+        mscoco.load(str(tmp_path))
+
+
+def test_iapr_reads_description_and_title_out_of_the_tags(tmp_path: Path) -> None:
+    """Catches semicolons kept and tags taken for words."""
+    picture(tmp_path / "images" / "05" / "5012.jpg")
+    note = tmp_path / "annotations_complete_eng" / "05" / "5012.eng"
+    note.parent.mkdir(parents=True)
+    text = "<DOC>\n<TITLE>The café</TITLE>\n<DESCRIPTION>a red roof; two &amp; more people;</DESCRIPTION></DOC>"
+    note.write_text(text, encoding="iso-8859-1")
+    assert iapr_tc12.load(str(tmp_path), size=4).records.references == (("a red roof, two & more people", "the café"),)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_reports_of_one_patient_are_one_concept(tmp_path: Path, suffix: str) -> None:
+    """Catches a patient among members and non-members, and a report cut at a comma or a line's end."""
+    rows = [
+        {"image": "x/1.png", "report": "No effusion,\nheart normal.", "patient": "p1"},
+        {"image": "x/2.png", "report": "Clear.", "patient": "p2"},
+        {"image": "x/3.png", "report": "Unchanged.", "patient": "p1"},
+        {"image": "x/4.png", "report": " ", "patient": "p3"},
+        {"image": "../5.png", "report": "Elsewhere.", "patient": "p3"},
+    ]
+    for number in range(1, 4):
+        picture(tmp_path / "x" / f"{number}.png", number)
+    file = tmp_path / f"reports.{suffix}"
+    with file.open("w", newline="") as stream:
+        if suffix == "json":
+            json.dump({"train": rows[:2], "test": rows[2:]}, stream)
+        else:
+            (writer := csv.DictWriter(stream, rows[0])).writeheader()
+            writer.writerows(rows)
+    read = image_reports.load(str(tmp_path), file.name, group="patient", size=4)
+    assert read.records.references[0] == ("no effusion, heart normal.",)
+    assert read.records.concepts[0] == read.records.concepts[2] != read.records.concepts[1]
+    assert reasons(read) == {file.name: "row 4 has no image or no report", "5.png": "lies outside dataset.root"}
+    with pytest.raises(InputError, match=r"dataset.report=findings: no row of .* there are image, patient, report"):
+        image_reports.load(str(tmp_path), file.name, report="findings")
+
+
+def test_stamps_of_one_sentence_are_one_concept_and_translations_no_caption(tmp_path: Path) -> None:
+    """Catches a sentence in Acholi, and a mirrored stamp that counts as a second picture."""
+    for number, (name, text) in enumerate(
+        {"a": "A frog.\nde.utf8=Ein Frosch.", "b": "A Frog.", "c": "de.utf8=Boot"}.items()
+    ):
+        picture(tmp_path / "animals" / f"{name}.png", number).with_suffix(".txt").write_text(text)
+    picture(tmp_path / "animals" / "a_mirror.png", 7)
+    read = stamps.load(str(tmp_path), size=4)
+    assert read.records.references == (("a frog.",),) * 2 and read.records.concepts.tolist() == [0, 0]
+    assert list(reasons(read)) == ["c.png"] and read.lines == 3
+
+
+@pytest.mark.parametrize("reader", [flickr8k, mscoco, iapr_tc12, image_reports, stamps])
+def test_a_folder_of_something_else_is_answered_by_what_is_expected(tmp_path: Path, reader: object) -> None:
+    """Catches a traceback, and a message that does not say what to have in the folder."""
+    with pytest.raises(InputError, match="expected a folder"):
+        reader.load(root=str(tmp_path))
+    with pytest.raises(InputError, match="expected a folder"):
+        reader.load()
+
+
+def test_two_sets_are_two_sources_without_a_concept_in_common(tmp_path: Path) -> None:
+    """Catches concepts of two sets that share a number, and pools dealt by what both show where nothing is."""
+    for place, count in (("one", 6), ("two", 5)):
+        for number in range(count):
+            picture(tmp_path / place / f"{number}.png", number).with_suffix(".txt").write_text(f"{place} {number}")
+    one, two = (stamps.load(str(tmp_path / place), size=4) for place in ("one", "two"))
+    records = two_sets.load(one, two, "other_dataset").records
+    assert len(set(records.concepts.tolist())) == 11
+    pools = deal_by_concept(records, PoolSizes(members=2, non_members=1, auxiliary=2, population=2), seed=0)
+    assert pools.challenge.sources.tolist() == [0, 0, 1] and pools.population.sources.tolist() == [1, 1]
+    assert pools.available == 5
+    with pytest.raises(InputError, match=r"dataset\.other"):
+        two_sets.load(one, stamps.load(str(tmp_path / "two"), size=5))

@@ -1,0 +1,97 @@
+"""Captioners in the game: targets, shadows and controls are trained by one recipe and asked for captions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from src.attacks.base import Attack
+from src.command_line import register_resolvers
+from src.compatibility import require_answers
+from src.controls import Disjoint, Untrained
+from src.data.captions.emoji import load
+from src.data.captions.pools import deal_by_concept
+from src.data.pools import PoolSizes
+from src.errors import InputError
+from src.game import Game
+from src.owner import recipe_of
+from src.training.recipe import Recipe
+from tests.experiment.commands import ROOT
+
+WORDS = ("scale=smoke", "dataset=emoji_captions", "model=captioner", "objective=captioning", "trainer=cpu")
+
+
+class Asking(Attack):
+    """What the controls need to know of an attack."""
+
+    access: ClassVar = frozenset({"captions"})
+
+
+def composed(folder: Path, *words: str) -> tuple[Any, Recipe]:
+    GlobalHydra.instance().clear()
+    register_resolvers()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("config", [*WORDS, f"paths.store={folder}", *words])
+    OmegaConf.resolve(cfg)
+    records = load().records
+    job: Any = SimpleNamespace(logger=SimpleNamespace(log_scalars=None))
+    return records, recipe_of(cfg, job, records)
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Game:
+    records, recipe = composed(tmp_path_factory.mktemp("store"), "objective.epochs=12")
+    pools = deal_by_concept(records, PoolSizes(members=24, non_members=24, auxiliary=24, disjoint=24, test=12), 0)
+    return Game(pools, recipe, victims=1, seed=0, shadow_models=2)
+
+
+def test_victims_shadows_and_controls_write_captions(game: Game) -> None:
+    """Catches a recipe of captioners that some part of the game cannot train or ask."""
+    world, asked = game.world(Asking.access), game.knowledge.challenge
+    (victim,), (shadows, rows) = world.releases, world.shadows(0)
+    others = [control.world(game, Asking()).releases[0] for control in (Untrained(), Disjoint())]  # type: ignore[abstract]
+    told = [one.captions(asked) for one in (victim, *shadows, *others)]
+    assert all(len(one) == len(asked) for one in told) and rows.shape == (len(shadows), len(asked))
+    assert len({tuple(one) for one in told}) == len(told)
+    assert world.queries == {"captions": len(asked)}
+
+
+def test_the_utility_is_told_of_test_records_and_of_members(game: Game) -> None:
+    """Catches a utility that leaves out how much better own pictures are captioned."""
+    found = game.utility()
+    assert set(found) == {"rouge_l", "cross_entropy", "train_rouge_l", "train_cross_entropy"}
+    assert found["train_cross_entropy"] < found["cross_entropy"]
+
+
+def test_the_words_a_captioner_knows_tell_nothing_of_its_members(game: Game) -> None:
+    """Catches a vocabulary made of members' captions: its length would tell models apart without a query."""
+    shapes = [{name: one.shape for name, one in release.weights().items()} for release in game._releases]
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert len(game.recipe.model["vocabulary"].split()) + 4 == shapes[0]["decoder.output.weight"][0]
+
+
+def test_another_encoder_is_one_word_of_the_recipe(game: Game) -> None:
+    """Catches a shadow of another encoder that is found in the store as the target."""
+    other = game.recipe.replace(model={**game.recipe.model, "encoder": "vgg"})
+    rows = np.arange(24)
+    one, two = (recipe.train(game.pools.auxiliary, rows, 0) for recipe in (game.recipe, other))
+    assert one.key != two.key and one.weights().keys() != two.weights().keys()
+
+
+@pytest.mark.parametrize(("access", "other"), [("probabilities", "classification"), ("captions", None)])
+def test_a_captioner_answers_with_captions_only(game: Game, access: str, other: str | None) -> None:
+    """Catches features of a picture that are taken for class probabilities."""
+    asking: Any = SimpleNamespace(access=frozenset({access}), before_transfer=False, uses_true_labels=False)
+    if other is None:
+        return require_answers("attack", "a test", asking, game.recipe)
+    with pytest.raises(
+        InputError, match=f"asks for {access}, which this recipe does not release; try objective={other}"
+    ):
+        require_answers("attack", "a test", asking, game.recipe)

@@ -1,0 +1,51 @@
+"""M^4I as a command: what it leaves behind, and bad input told in one line before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.experiment.commands import command
+
+WORDS = ("scale=smoke", "logger=none", "evaluation.replicates=100", "controls=none")
+LINES = {
+    "attack=m4i_metric attack.scenario=constrained": ("attack.scenario=constrained", "fetch_data emoji_twitter"),
+    "attack=m4i_feature dataset.nonmember_source=other_dataset": ("nonmember_source=other_dataset", "second source"),
+    "attack=m4i_metric attack.scenario=open": ("attack.scenario=open", "unrestricted, data_only"),
+    "attack=m4i_metric attack.shadows=0": ("attack.shadows=0", "from 1"),
+    "attack=m4i_metric pools.auxiliary=2": ("pools.auxiliary=2", "at least 4"),
+    "attack=m4i_metric pools.members=900": ("pools=", "concepts asked for"),
+    "attack=m4i_metric dataset=fashion_mnist": ("model=captioner", "holds images"),
+    "attack=m4i_metric model=cnn": ("model=cnn", "takes images"),
+    "attack=lira dataset=emoji_captions model=captioner objective=captioning": ("attack=lira", "holds captions"),
+    "attack=m4i_feature attack.loss=triplet": ("attack.loss=triplet", "mse, infonce"),
+    "attack=m4i_metric rivals=lira": ("rivals=lira", "rivals=none"),
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_bad_input_is_told_in_one_line_and_trains_nothing(line: str, tmp_path: Path) -> None:
+    """Catches a traceback, a field that is not named, and a mistake found only after all training."""
+    ended = command(*WORDS, f"paths.outputs={tmp_path}", "paths.cache=outputs/cache", *line.split())
+    told = [text for text in ended.err.splitlines() if text.startswith("error:")]
+    assert ended.code == 2 and len(told) == 1 and all(part in told[0] for part in LINES[line]), ended.err
+    assert not list(tmp_path.glob("store/release/*"))
+
+
+@pytest.mark.slow
+def test_a_run_leaves_captions_scores_and_differences_behind(tmp_path: Path) -> None:
+    """Catches an attack that is not scored, and a scenario that is not told."""
+    words = ("attack=m4i_feature", "attack.scenario=data_only", "scale=smoke", "logger=none", "rivals=max_renyi")
+    ended = command(*words, "objective.epochs=1", f"paths.outputs={tmp_path}", f"hydra.run.dir={tmp_path}/run")
+    assert ended.code == 0, ended.err
+    assert "vgg instead of the target's residual" in " ".join(ended.out.split())
+    document = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {"disjoint", "untrained", "zero_query", "shuffled_shadows"} <= set(document["controls"])
+    assert {"balanced_accuracy", "auc", "tpr_at_fpr_0.01", "rouge_l_gap"} <= set(document["metrics"])
+    with np.load(tmp_path / "run" / "evidence.npz", allow_pickle=False) as evidence:
+        assert evidence["target"].shape == (1, 80)
+    assert len((tmp_path / "run" / "captions.csv").read_text().splitlines()) == 81
+    assert "member, most exposed #1" in (tmp_path / "run" / "report.html").read_text()

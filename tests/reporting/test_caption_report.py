@@ -1,0 +1,56 @@
+"""What a person sees of an attack on a captioner: pictures with true and generated captions, and the same as a file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.evaluation.captions import repeated
+from src.evaluation.statistics import Resampling
+from src.evidence import CaptionMembership
+from src.reporting import caption_view
+from src.reporting.outcome import Outcome
+from src.truth import Truth
+from tests.attacks.caption_worlds import flags
+from tests.reporting.outcomes import outcome as made_up
+
+POINTS = 20
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    records = flags(POINTS, sources=1)
+    members = np.arange(POINTS)[None] < POINTS // 2
+    told = tuple(texts[0] if place < 10 else "" for place, texts in enumerate(records.references))
+    target = CaptionMembership(np.arange(POINTS, 0, -1.0)[None], 0.5, (told,))
+    return made_up(1, POINTS, evidence={"target": target}, challenge=records, membership=members)
+
+
+def test_the_page_shows_most_and_least_exposed_of_both_kinds(outcome: Outcome) -> None:
+    """Catches captions beside the wrong picture, and members among the non-members."""
+    shown = caption_view.gallery(outcome.evidence["target"], outcome)
+    assert shown is not None and len(shown.cards) == 4 * caption_view.SHOWN
+    first, last = shown.cards[0], shown.cards[-1]
+    assert first.title == "member, most exposed #1" and first.facts["point"] == "0" and first.png
+    assert first.facts["generated"] == outcome.challenge.references[0][0] in first.facts["true"]
+    assert last.facts["generated"] == "(nothing)" and int(last.facts["point"]) >= 10
+
+
+def test_captions_are_kept_with_scores_and_the_truth(outcome: Outcome, tmp_path: Path) -> None:
+    """Catches a file that cannot be joined with the scores."""
+    caption_view.write(outcome.evidence["target"], outcome, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "captions.csv").open(encoding="utf-8")))
+    assert [row["member"] for row in rows] == ["1"] * 10 + ["0"] * 10
+    assert rows[3]["true"] == rows[3]["generated"] and rows[15]["generated"] == "" and rows[0]["score"] == "20"
+
+
+def test_members_that_are_repeated_word_by_word_open_a_gap(outcome: Outcome) -> None:
+    """Catches members and non-members exchanged, and an empty caption that counts as right."""
+    target = outcome.evidence["target"]
+    truth = Truth(outcome.membership, (), None, outcome.challenge.references)  # type: ignore[arg-type]
+    found = repeated(target.captions, truth, Resampling.over(POINTS, 50, seed=0))
+    assert found["rouge_l_non_members"].value == 0 < 0.7 < found["rouge_l_members"].value
+    assert found["rouge_l_gap"].value == found["rouge_l_members"].value

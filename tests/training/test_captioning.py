@@ -1,0 +1,158 @@
+"""Captioners learn their captions, alone as in a fleet, and answer what their probabilities say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from src.data.captions.vocabulary import END
+from src.errors import AccessDeniedError, InputError
+from src.training.batches import training_loader
+from src.training.captioning import Captioning
+from src.training.fit import fit
+from src.training.release import Release
+from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
+from tests.training.small import CPU
+
+ROWS = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 10 for k in range(3)])
+SEEDS = [5, 6, 7]
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    recipe = recipe_of(tmp_path_factory.mktemp("store"))
+    return recipe.train(RECORDS, np.arange(12), 0)
+
+
+def test_a_captioner_that_overfits_repeats_its_captions() -> None:
+    """Catches a decoder that is trained on other inputs than those it writes from."""
+    few = RECORDS.take(np.arange(8))
+    one_each = replace(few, references=tuple(own[:1] for own in few.references))
+    trained = built(model_of(channels=[8, 16], width=16, hidden=32), batch_size=8, learning_rate=0.03)
+    batch, optimizer = batch_of(trained, one_each), trained.optimizer_over(trained.parameters())
+    for _ in range(150):
+        optimizer.zero_grad()
+        trained(batch).backward()
+        optimizer.step()
+    told = trained.eval().model.captions(batch.inputs).tolist()
+    assert told == [own[0] for own in one_each.references]
+
+
+def test_padding_changes_no_loss() -> None:
+    """Catches <pad> that is learned, and longer rows that weigh a loss otherwise."""
+    objective, batch = built(model_of(norm="group")), batch_of(built())
+    longer = replace(batch, labels=torch.nn.functional.pad(batch.labels, (0, 5)))
+    assert torch.allclose(objective.record_losses(batch), objective.record_losses(longer), atol=1e-6)
+    assert objective(batch).item() == pytest.approx(objective.record_losses(batch).mean().item(), rel=1e-5)
+
+
+def test_log_probabilities_of_words_add_up_to_the_loss(release: Release) -> None:
+    """Catches an end that is not counted, and text judged with another picture."""
+    asked = RECORDS.take(np.arange(12, 20))
+    own = replace(asked, references=tuple(one[:1] for one in asked.references))
+    told = release.token_log_probs(own, [one[0] for one in own.references])
+    objective = built()
+    objective.model.load_state_dict({name: torch.from_numpy(one) for name, one in release.weights().items()})
+    losses = objective.eval().record_losses(batch_of(objective, own))
+    assert np.allclose(-np.nanmean(told, 1), losses.detach().numpy(), atol=1e-5)
+
+
+def test_distributions_of_words_hold_the_probabilities_of_the_text(release: Release) -> None:
+    """Catches distributions shifted by a word, and rows beyond the end that look like one."""
+    texts = [one[0] for one in RECORDS.references[:5]]
+    asked = RECORDS.take(np.arange(5))
+    shown, told = release.word_probabilities(asked, texts), release.token_log_probs(asked, texts)
+    assert shown.shape[:2] == told.shape and np.allclose(shown.sum(2), np.isfinite(told), atol=1e-5)
+    ends = np.isfinite(told).sum(1) - 1
+    assert np.allclose(np.log(shown[np.arange(5), ends, END]), told[np.arange(5), ends], atol=1e-4)
+
+
+def test_answers_are_counted_kept_and_refused(release: Release) -> None:
+    """Catches captions that cost no query, are written twice, or are given to who may not ask."""
+    allowed = release.restricted(frozenset({"captions"}))
+    first = allowed.captions(RECORDS)
+    assert allowed.captions(RECORDS) == first and all(isinstance(one, str) for one in first)
+    assert allowed.queries == {"captions": 2 * len(RECORDS)}
+    with pytest.raises(AccessDeniedError, match="captions"):
+        allowed.token_log_probs(RECORDS, first)
+    with pytest.raises(InputError, match=r"texts=3: one text for each of 24"):
+        release.token_log_probs(RECORDS, first[:3])
+
+
+def test_kept_captions_are_those_of_their_beams(release: Release) -> None:
+    """Catches greedy captions served for beams out of the store, which is asked first."""
+    wide = release.captions(RECORDS, beam_width=4)
+    model = release._model().eval()
+    assert wide == model.captions(batch_of(built()).inputs, 4).tolist()
+    assert release.captions(RECORDS) == model.captions(batch_of(built()).inputs, 1).tolist()
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_a_fleet_gives_the_captioners_of_single_runs(norm: str, tmp_path: Path) -> None:
+    """Catches pictures or captions of one model in another's batch, and rows trimmed to one model's length."""
+    together = recipe_of(tmp_path / "fleet", model_of(norm=norm)).train_many(RECORDS, ROWS, SEEDS)
+    alone = recipe_of(tmp_path / "alone", model_of(norm=norm))
+    for one, row, seed in zip(together, ROWS, SEEDS, strict=True):
+        single = alone.train(RECORDS, np.flatnonzero(row), seed)
+        assert single.key == one.key and close(single.weights(), one.weights(), 1e-4)
+
+
+def test_a_fit_that_goes_on_gives_the_same_captioner(tmp_path: Path) -> None:
+    """Catches a first phase that starts again after an interruption, and other draws of augmentation."""
+    options = {"epochs": 4, "contrastive_epochs": 2, "augmentation": "shift_flip_noise"}
+    whole, part = built(**options), built(**options)
+    for objective, stops in ((whole, [4]), (part, [3, 4])):
+        folder = tmp_path / str(len(stops))
+        folder.mkdir()
+        for stop in stops:
+            objective.epochs = stop
+            fit(objective, training_loader(RECORDS, 4, 0, objective.targets(RECORDS)), 0, CPU, folder, "a test")
+    assert all(torch.equal(one, part.state_dict()[name]) for name, one in whole.state_dict().items())
+
+
+def test_the_first_phase_trains_the_encoder_alone() -> None:
+    """Catches captions learned, or pictures pulled together, while pictures are to be kept apart."""
+    objective = built(model_of(norm="group"), epochs=2, contrastive_epochs=1)
+    batch = batch_of(objective)
+    objective(batch).backward()
+    reached = {name for name, one in objective.model.named_parameters() if one.grad is not None}
+    assert reached and not any(name.startswith("decoder") for name in reached) and not objective.separable
+    before = objective.terms(batch)[0].total
+    with torch.no_grad():
+        for one in objective.parameters():
+            if one.grad is not None:
+                one -= 0.01 * one.grad
+    assert objective.terms(batch)[0].total < before
+    assert objective.eval().terms(batch)[0].total.item() == pytest.approx(objective.record_losses(batch).sum().item())
+
+
+def test_success_tells_learned_captions_from_others(tmp_path: Path) -> None:
+    """Catches captions compared with other pictures' references, and a loss measured on the wrong side."""
+    recipe = recipe_of(tmp_path, epochs=30)
+    release, own = recipe.train(RECORDS, np.arange(12), 0), RECORDS.take(np.arange(12))
+    others = RECORDS.take(np.arange(12, 24))
+    mine, theirs = recipe.success(release, own), recipe.success(release, others)
+    assert mine["rouge_l"] > theirs["rouge_l"] and mine["cross_entropy"] < theirs["cross_entropy"]
+
+
+def test_an_untrained_captioner_has_statistics_of_other_pictures(tmp_path: Path) -> None:
+    """Catches a control whose BatchNorm was left as it was built, or that trains words."""
+    recipe = recipe_of(tmp_path)
+    weights = recipe.untrained(RECORDS, 3).weights()
+    initial = recipe.initial().model.state_dict()
+    assert not np.allclose(weights["head_norm.running_mean"], 0)
+    assert weights["decoder.output.weight"].shape == tuple(initial["decoder.output.weight"].shape)
+    assert len(recipe.untrained(RECORDS, 3).captions(RECORDS)) == len(RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("optimizer", "adamw"), ("augmentation", "blur"), ("contrastive_epochs", 2), ("epochs", 0)]
+)
+def test_an_option_out_of_range_names_its_field(option: str, value: object) -> None:
+    """Catches a mistake that ends in a traceback."""
+    with pytest.raises(InputError, match=rf"^objective\.{option}="):
+        Captioning(built().model, **{"epochs": 2, "batch_size": 4, "learning_rate": 0.01, option: value})  # type: ignore[arg-type]
