@@ -69,11 +69,11 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
     bounds = [f"{metrics[name].value:.2f} ({title})" for name, title in titles.items() if name in metrics]
     if not bounds:
         return ""
-    epsilon = None
-    if guarantee and guarantee.get("holds", True):  # of noise by distance, what it is worth for any two records
-        epsilon = guarantee.get("worst_case", guarantee.get("epsilon"))
+    epsilon = guarantee.get("epsilon") if guarantee else None
     promised = "no accountant speaks for it"
-    if guarantee and epsilon is not None:
+    if guarantee and "worst_case" in guarantee:  # noise by distance, for one record replaced
+        promised = f"nothing to compare with: canaries are added or left out, guaranteed is {guarantee['protects']}"
+    elif guarantee and epsilon is not None:
         promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
         if any(metrics[name].value > epsilon for name in titles if name in metrics):
             promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs"

@@ -287,10 +287,10 @@ class Recipe:
         """Say whether the owner hands out the records that models are trained on."""
         return any(code.publishes for code in self.defenses)
 
-    def loaded(self, folder: Path, seed: int) -> Objective:
-        """Return the trained objective of an entry of the store."""
+    def loaded(self, folder: Path, seed: int, again: bool = False) -> Objective:
+        """Return the trained objective of an entry of the store; again: as in Store.weights."""
         objective = self._objective(seed, None)
-        objective.load_state_dict(load_file(self.store.weights(folder.name)))
+        objective.load_state_dict(load_file(self.store.weights(folder.name, again)))
         return objective
 
 

@@ -47,13 +47,17 @@ class Store:
         """Return where the entry for `document` lies or would lie."""
         return self.root / kind / key_of(document)
 
-    def weights(self, entry: str) -> Path:
-        """Return the file of a model's weights; InputError where they were not kept."""
+    def weights(self, entry: str, again: bool = False) -> Path:
+        """Return the file of a model's weights; InputError where they were not kept.
+
+        again: models that are not trained yet will need them, so `end` leaves them.
+        """
         file = self.root / "release" / entry / "weights.safetensors"
         if not file.exists():
             why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
             raise InputError("paths.keep_weights", self.keep_weights, why)
-        self._used.add(file)
+        if not again:
+            self._used.add(file)
         return file
 
     def end(self) -> None:

@@ -184,6 +184,19 @@ def test_private_networks_are_counted_for_a_record_that_is_replaced() -> None:
     assert said["delta"] == pytest.approx((1 + math.exp(0.5)) * 1e-6) and "DP-SGD" in said["worst_case_is"]
 
 
+def test_a_delta_of_one_promises_nothing() -> None:
+    """Catches a bound above 1, and an exponential beyond the floats, at an epsilon that nobody should choose."""
+    for epsilon in (12.0, 800.0):
+        said = guarantee(synthesis(train_on="private_dpsgd", vae=(epsilon, 1e-5)))
+        assert not said["holds"] and said["balanced_accuracy_bound"] is None and "δ" in said["statement"]
+
+
+def test_private_networks_leave_no_protection_by_distance() -> None:
+    """Catches neighbours called safe whose difference encoder and decoder may tell."""
+    said = guarantee(synthesis(train_on="private_dpsgd", vae=(6.0, 1e-9)))
+    assert "however near" in said["doubt"] and "near each other" not in said["doubt"]
+
+
 def test_copied_labels_are_said_not_to_be_covered() -> None:
     """Catches a bound that speaks of any two records."""
     said = guarantee(synthesis(labels=COPIED))
@@ -202,9 +215,11 @@ def test_an_empty_bound_is_called_one() -> None:
     ("make", "message"),
     [
         (lambda: require_within(3.0, synthesis(copies=2)), "copies=2.*spend 3.6, one 1.8"),
+        (lambda: require_within(float("nan"), synthesis()), "budget=nan"),
+        (lambda: require_within(9.0, synthesis(train_on="private")), "budget=9.0"),
         (lambda: synthesis(copies=0), "copies=0"),
         (lambda: synthesis(train_on="both"), "train_on=both"),
-        (lambda: synthesis(mechanism=VonMisesFisher(1.0), width=1), "latent_width=1"),
+        (lambda: synthesis(mechanism=VonMisesFisher(1.0), width=1), "vae.latent_dim=1"),
         (lambda: Labels("flip"), "labels.mode=flip"),
         (lambda: Labels("copy", 1.0), "labels.epsilon=1.0"),
         (lambda: Labels("randomized_response"), "labels.epsilon=None"),

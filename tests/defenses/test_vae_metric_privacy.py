@@ -24,6 +24,7 @@ from src.training.batches import make_batch
 from src.training.defense import Defense, Trained
 from src.training.preparation import training_records
 from src.training.recipe import Recipe
+from src.training.store import Store
 from tests.defenses.recipes import RECORDS, ROWS, SEEDS, alone, fleet, logits, recipe_of, same_weights
 
 SMALL = Autoencoder(latent_dim=4, width=16, epochs=2, batch_size=30)
@@ -175,6 +176,25 @@ def test_tables_have_twins_too(tmp_path: Path) -> None:
     assert made.features.shape == (60, 5) and (made.features[:, 2:].sum(1) == 1).all()
 
 
+def test_autoencoders_outlive_a_run_that_keeps_no_weights(tmp_path: Path) -> None:
+    """Catches a sweep over ε whose second run finds the autoencoder's entry without its weights."""
+    store = Store(tmp_path, keep_weights=False)
+    for epsilon in (5.0, 1.0):
+        recipe = defended(tmp_path, train_on="private", epsilon=epsilon).replace(store=store)
+        logits(alone(recipe))
+        store.end()
+    assert len(list(tmp_path.glob("release/*/weights.safetensors"))) == 1
+
+
+def test_private_autoencoders_can_count_with_a_public_number() -> None:
+    """Catches an audit whose coins decide how strongly the autoencoder is perturbed."""
+    private = VaeMetricPrivacy(mechanism_of("laplace_l2", 5.0), train_on="private_dpsgd", vae=SMALL)
+    known = private.with_public_records(77)
+    assert known._dp_sgd.public_records == 77 and private.document() != known.document()
+    with pytest.raises(InputError, match=r"^defense.label_mode=per_class"):
+        replace(private, label_mode="per_class").with_public_records(77)
+
+
 def test_nothing_is_guaranteed_with_a_vae_of_the_protected_records() -> None:
     """Catches ε printed as a promise where the decoder knows the records."""
     told = [
@@ -206,6 +226,11 @@ def test_dp_sgd_of_the_vae_counts_with_what_it_spent(tmp_path: Path) -> None:
         ({"decode": "hard"}, r"^defense.decode=hard: one of"),
         ({"copies": 0}, r"^defense.copies=0: a whole number"),
         ({"copies": 3, "budget": 50.0}, r"^defense.copies=3: within defense.budget=50"),
+        ({"train_on": "private_dpsgd", "vae_epsilon": -1.0}, r"^defense.vae_epsilon=-1.0: above 0"),
+        (
+            {"train_on": "private_dpsgd", "label_mode": "per_class", "labels": Labels("randomized_response", 1.0)},
+            r"^defense.label_mode=per_class: none or conditional",
+        ),
     ],
 )
 def test_an_option_out_of_range_is_refused_in_one_line(options: dict[str, Any], told: str) -> None:
@@ -220,6 +245,8 @@ def test_an_option_out_of_range_is_refused_in_one_line(options: dict[str, Any], 
         (("laplace",), r"^defense.mechanism.name=laplace: one of"),
         (("laplace_l2", 0.0), r"^defense.mechanism.epsilon=0.0: above 0"),
         (("laplace_l2", 1.0, 0.0), r"^defense.mechanism.clip_radius=0.0: above 0"),
+        (("none", -1.0), r"^defense.mechanism.epsilon=-1.0: above 0"),
+        (("none", 1.0, 2.0), r"^defense.mechanism.clip_radius=2.0: null"),
         (("laplace_l2", 1.0, None, 1e-5), r"^defense.mechanism.delta=1e-05: null"),
         (("laplace_l2", 1.0, None, None, Norm("release", 1.0)), r"^defense.mechanism.norm.rule=release: drop"),
     ],

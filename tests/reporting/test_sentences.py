@@ -64,4 +64,6 @@ def test_a_lower_bound_on_epsilon_stands_beside_what_the_accountant_says() -> No
     assert "lower bound 1.50 (one model) and 0.00 (one canary, retrained models) at 95 % each" in said
     assert said.endswith("the accountant's ε is 8.00 at δ = 1e-05")
     assert "exceeded" in privacy_sentence(found, {"epsilon": 1.0, "delta": 1e-5})
+    replaced = {"epsilon": 0.1, "worst_case": 0.8, "delta": 0.0, "protects": "one record replaced by another"}
+    assert "nothing to compare with" in privacy_sentence(found, replaced)
     assert "no accountant" in privacy_sentence(found, None) and privacy_sentence({}, None) == ""

@@ -112,7 +112,7 @@ class Purkayastha(Mechanism):
 def require_directions(width: int, norm: Norm, radius: float) -> None:
     """Refuse, by InputError, a latent space of one dimension and norms whose range is empty."""
     if width < 2:
-        raise InputError("defense.latent_width", width, "at least 2 for an angular mechanism: a line has no angles")
+        raise InputError("defense.vae.latent_dim", width, "at least 2 for an angular mechanism: a line has no angles")
     if not norm.lowest < radius:
         raise InputError("defense.mechanism.norm.lowest", norm.lowest, f"below the clip radius {radius:.4g}")
 

@@ -42,6 +42,10 @@ def mechanism_of(
     if given != Norm() and not kind.angular:
         raise InputError("defense.mechanism.norm.rule", given.rule, f"drop: {name} perturbs codes, not directions")
     if kind is NoNoise:
+        if clip_radius is not None:
+            raise InputError("defense.mechanism.clip_radius", clip_radius, "null: without noise no code is clipped")
+        if not epsilon > 0:
+            raise InputError("defense.mechanism.epsilon", epsilon, "above 0; .inf for no noise")
         return NoNoise()
     if issubclass(kind, VonMisesFisher | Purkayastha):
         return kind(epsilon, clip_radius, given)

@@ -9,7 +9,7 @@ and where nothing is, `guarantee` says. The paper's own choices are not known to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,11 +37,12 @@ class VaeMetricPrivacy(Defense):
 
     train_on: public = one autoencoder of the public records (pools.public, else auxiliary) for all models; private =
     one of each model's own records, as the abstract reads; private_dpsgd = the same by DP-SGD (vae_epsilon, vae_delta,
-    vae_clip). label_mode: none = the autoencoder knows no label; conditional = encoder and decoder are told it;
-    per_class = one autoencoder a class. labels: how they are released; copies: twins of each record; decode: soft |
-    round | sample, how binary and one-hot features are read off; budget: the most that everything released about one
-    record may spend (`Synthesis.total`), None = any.
-    Raises InputError for a word that there is not, and for copies that pass the budget.
+    vae_clip; public_records as in DPSGD). label_mode: none = the autoencoder knows no label; conditional = encoder and
+    decoder are told it; per_class = one autoencoder a class. labels: how they are released; copies: twins of each
+    record; decode: soft | round | sample, how binary and one-hot features are read off; budget: the most that
+    everything released about one record may spend (`Synthesis.total`), None = any.
+    Raises InputError for a word that there is not, for copies that pass the budget, and for options that would void
+    the guarantee they ask for.
     """
 
     stage: ClassVar[Stage] = "data"
@@ -55,6 +56,7 @@ class VaeMetricPrivacy(Defense):
     vae_epsilon: float = 8.0
     vae_delta: float = 1e-5
     vae_clip: float = 1.0
+    public_records: int | None = None
     vae: Autoencoder = field(default_factory=Autoencoder)
     labels: Labels = field(default_factory=Labels)
 
@@ -62,18 +64,40 @@ class VaeMetricPrivacy(Defense):
         for name, options in (("train_on", TRAIN_ON), ("label_mode", LABEL_MODES), ("decode", DECODINGS)):
             if getattr(self, name) not in options:
                 raise InputError(f"defense.{name}", getattr(self, name), f"one of {', '.join(options)}")
+        if self.train_on == "private_dpsgd":
+            self._check_private()
         require_within(self.budget, self.synthesis())
+
+    def _check_private(self) -> None:
+        ranges = {"epsilon": self.vae_epsilon > 0, "delta": 0 < self.vae_delta < 1, "clip": self.vae_clip > 0}
+        for name, right in ranges.items():
+            if not right:
+                told = "between 0 and 1" if name == "delta" else "above 0"
+                raise InputError(f"defense.vae_{name}", getattr(self, f"vae_{name}"), told)
+        if self.label_mode == "per_class" and self.labels.covered:
+            told = "none or conditional: which autoencoders there are, and how long they trained, tells the labels"
+            raise InputError("defense.label_mode", self.label_mode, told)
+
+    def with_public_records(self, number: int) -> VaeMetricPrivacy:
+        """Return the defence whose private training counts with this number. Raises InputError for one VAE a class."""
+        if self.train_on != "private_dpsgd" or self.public_records:
+            return self
+        if self.label_mode == "per_class":
+            told = "none or conditional: each class has a number of records of its own, which is no public one"
+            raise InputError("defense.label_mode", self.label_mode, told)
+        return replace(self, public_records=number)
 
     def synthesis(self, classes: int = 0, spent: float | None = None) -> Synthesis:
         """Return what the guarantee rests on; spent: ε of the autoencoder's DP-SGD, None = what it may spend."""
         private = self.train_on == "private_dpsgd"
         vae = (self.vae_epsilon if spent is None else spent, self.vae_delta) if private else None
         width = self.vae.latent_dim
-        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae)
+        own = private and self.label_mode == "per_class"
+        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae, own)
 
     def document(self) -> dict[str, Any]:
         """Describe all that changes the twins; what is not used changes none."""
-        unused = () if self.train_on == "private_dpsgd" else ("vae_epsilon", "vae_delta", "vae_clip")
+        unused = () if self.train_on == "private_dpsgd" else ("vae_epsilon", "vae_delta", "vae_clip", "public_records")
         options = {name: value for name, value in asdict(self).items() if name not in (*unused, "budget")}
         options["mechanism"]["_target_"] = f"{type(self.mechanism).__module__}.{type(self.mechanism).__qualname__}"
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **options}
@@ -130,7 +154,8 @@ class VaeMetricPrivacy(Defense):
 
     @property
     def _dp_sgd(self) -> DPSGD:
-        return DPSGD(self.vae_epsilon, None, self.vae_delta, self.vae_clip)
+        private = DPSGD(self.vae_epsilon, None, self.vae_delta, self.vae_clip)
+        return private if self.public_records is None else replace(private, public_records=self.public_records)
 
     def _trained(
         self, own: Recipe, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]

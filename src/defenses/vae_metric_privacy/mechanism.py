@@ -30,7 +30,7 @@ class Mechanism:
     """Base of all mechanisms; a subclass names its metric, draws noise and states what it is worth.
 
     epsilon: ε per unit of the metric; infinite = no mechanism at all, codes stay as they are, unclipped;
-    clip_radius: R, None = √n. It must not come from the protected records (`radius_of_public`).
+    clip_radius: R, None = √n. It must not come from the protected records.
     Raises InputError for ε or R that are not above 0.
     """
 
@@ -71,7 +71,7 @@ class Mechanism:
     def check(self, width: int) -> None:
         """Refuse, by InputError, a latent dimension that the mechanism cannot work in."""
         if width < 1:
-            raise InputError("defense.latent_width", width, "at least 1")
+            raise InputError("defense.vae.latent_dim", width, "at least 1")
 
     def radius(self, width: int) -> float:
         """Return R."""
@@ -131,18 +131,6 @@ def clip(codes: np.ndarray, radius: float) -> np.ndarray:
     norms = np.linalg.norm(codes, axis=1, keepdims=True)
     inwards = radius * (1 - 4 * np.finfo(codes.dtype).eps)
     return np.where(norms > radius, codes * (inwards / np.maximum(norms, inwards)), codes)
-
-
-def clipped_share(codes: np.ndarray, radius: float) -> float:
-    """Return the share of codes that clipping to R moves. Of private records it is no part of any release."""
-    return float((np.linalg.norm(codes, axis=1) > radius).mean())
-
-
-def radius_of_public(codes: np.ndarray, quantile: float) -> float:
-    """Return a quantile of the norms of public records' codes, as R. Raises InputError where it is none."""
-    if not 0 < quantile <= 1:
-        raise InputError("defense.clip_quantile", quantile, "above 0, up to 1")
-    return float(np.quantile(np.linalg.norm(codes, axis=1), quantile))
 
 
 def blocks(first: int, records: int) -> Iterator[tuple[int, slice, slice]]:

@@ -52,6 +52,8 @@ def sentence(synthesis: Synthesis) -> str:
     if math.isinf(synthesis.mechanism.epsilon):
         return "nothing is guaranteed: codes are decoded without noise (ε = ∞)"
     noise = f"ε = {synthesis.mechanism.epsilon:.4g} {synthesis.mechanism.unit}"
+    if not synthesis.holds and synthesis.train_on == "private_dpsgd":
+        return f"nothing is guaranteed: δ = {synthesis.total[1]:.3g} allows everything; lower vae_epsilon or a delta"
     if not synthesis.holds:
         return (
             "nothing is guaranteed: encoder and decoder were trained on the protected records. Were they fixed "
@@ -86,10 +88,11 @@ def doubt(synthesis: Synthesis) -> str:
     """Say that a bound is empty; nothing where it is not."""
     if not synthesis.holds or synthesis.bound < VACUOUS:
         return ""
-    return (
-        f"the worst case e = {synthesis.total[0]:.4g} stops no attack (balanced accuracy up to {synthesis.bound:.4g}): "
-        "what is left is protection among records whose codes are near each other"
-    )
+    e, networks = synthesis.total[0], synthesis.of_networks[0]
+    said = f"the worst case e = {e:.4g} stops no attack (balanced accuracy up to {synthesis.bound:.4g})"
+    if networks:
+        return f"{said}: encoder and decoder alone may spend {networks:.4g} of it, however near two codes are"
+    return f"{said}: what is left is protection among records of the same label whose codes are near each other"
 
 
 def assumptions(synthesis: Synthesis) -> tuple[str, ...]:
@@ -104,10 +107,9 @@ def assumptions(synthesis: Synthesis) -> tuple[str, ...]:
         "codes are means of the encoder, clipped to a radius that was not computed from the protected records, and "
         "distances are the encoder's: two different records may share a code",
         "a decoder that is told a label is told the released one",
-        "the number of records and of copies is public; rows are shuffled and none is chosen or dropped by looking at "
-        "the protected records",
+        f"the number of records{' of each class' if synthesis.counts_public else ''} and of copies is public; rows are "
+        "shuffled and none is chosen or dropped by looking at the protected records",
         "the seed, from which noise is drawn, stays secret and its generator is taken for random; real numbers: "
         "rounding is not accounted for. Good for research, not for a release",
-        "only what is made of the synthetic rows is seen, not the clipped share, test figures or other runs on the "
-        "same records",
+        "only what is made of the synthetic rows is seen, not test figures or other runs on the same records",
     )

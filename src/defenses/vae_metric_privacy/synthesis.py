@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from src.defenses.vae_metric_privacy.euclidean import Gaussian
 from src.defenses.vae_metric_privacy.labels import Labels
@@ -16,6 +16,7 @@ from src.defenses.vae_metric_privacy.trade_off import (
 )
 from src.errors import InputError
 
+LARGEST = 700.0  # whose exponential is still a float
 TRAIN_ON = ("public", "private", "private_dpsgd")
 
 
@@ -25,7 +26,8 @@ class Synthesis:
 
     width: n, the latent dimension; classes: K; copies: synthetic rows per record; train_on: the records that encoder
     and decoder were trained on, `public` (disjoint from the protected ones), `private` (the protected ones) or
-    `private_dpsgd` (those, by DP-SGD that spent `vae` = (ε, δ) for one record added or removed).
+    `private_dpsgd` (those, by DP-SGD that spent `vae` = (ε, δ) for one record added or removed); counts_public: the
+    number of records of each class is taken for public.
     """
 
     mechanism: Mechanism
@@ -35,6 +37,7 @@ class Synthesis:
     copies: int = 1
     train_on: str = "public"
     vae: tuple[float, float] | None = None
+    counts_public: bool = False
 
     def __post_init__(self) -> None:
         if self.train_on not in TRAIN_ON:
@@ -61,7 +64,7 @@ class Synthesis:
         if self.train_on == "private" or self.vae is None:
             return math.inf, 1.0
         epsilon, delta = self.vae
-        return 2 * epsilon, (1 + math.exp(epsilon)) * delta
+        return 2 * epsilon, (1 + math.exp(min(epsilon, LARGEST))) * delta
 
     @property
     def of_row(self) -> tuple[float, float]:
@@ -77,8 +80,8 @@ class Synthesis:
 
     @property
     def holds(self) -> bool:
-        """Whether anything is guaranteed."""
-        return math.isfinite(self.total[0])
+        """Whether anything is guaranteed: a δ of 1 allows everything."""
+        return math.isfinite(self.total[0]) and self.total[1] < 1
 
     @property
     def bound(self) -> float:
@@ -105,8 +108,11 @@ def require_within(budget: float | None, synthesis: Synthesis) -> None:
     """Refuse, by InputError, copies that together spend more than `budget`, the most e allowed a record."""
     if budget is None:
         return
-    e = synthesis.total[0]
+    if not budget > 0:
+        raise InputError("defense.budget", budget, "above 0, or null for any")
+    if not synthesis.holds:
+        raise InputError("defense.budget", budget, "null: with these options nothing is guaranteed, so none is kept to")
+    e, one = synthesis.total[0], replace(synthesis, copies=1).total[0]
     if e > budget:
-        one = Synthesis(synthesis.mechanism, synthesis.labels, synthesis.width, synthesis.classes).total[0]
         expected = f"within defense.budget={budget:g}: {synthesis.copies} copies spend {e:.4g}, one {one:.4g}"
         raise InputError("defense.copies", synthesis.copies, expected)

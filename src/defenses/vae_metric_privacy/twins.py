@@ -90,7 +90,7 @@ class Twins(Defense):
         return discretised(means, self.recipe.objective["likelihoods"], options.decode, seed), labels
 
     def _loaded(self, entry: str) -> Variational:
-        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / entry, 0)
+        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / entry, 0, again=True)
         return loaded.eval()
 
 
