@@ -128,7 +128,8 @@ def test_a_killed_process_is_gone_on_from(number: signal.Signals, uninterrupted:
             job.stdin.flush()
     os.kill(job.pid, number)
     _, errors = job.communicate(timeout=60)
-    assert job.returncode == (-signal.SIGKILL if number == signal.SIGKILL else -signal.SIGINT), errors
+    # whether Python dies of the interrupt or ends with 1 depends on what torch has imported
+    assert job.returncode in ({-signal.SIGKILL} if number == signal.SIGKILL else {-signal.SIGINT, 1}), errors
     assert not (tmp_path / "release").exists()
     seen: list[int] = []
     assert equal(trained(tmp_path, lambda values, now: seen.append(now)), uninterrupted)
