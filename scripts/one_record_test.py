@@ -27,9 +27,9 @@ from src.defenses.vae_metric_privacy.mechanism import Mechanism
 from src.defenses.vae_metric_privacy.norm import Norm
 from src.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound
 from src.defenses.vae_metric_privacy.trade_off import total_variation
-from src.evaluation.learned_judge import learned_judge
-from src.evaluation.one_record_test import Measured, best_balanced_accuracy, one_record_test
 from src.evaluation.statistics import CONFIDENCE
+from src.learned_judge import learned_judge
+from src.one_record_test import Measured, best_balanced_accuracy, one_record_test
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "one_record_test.md"
 HEAD = (

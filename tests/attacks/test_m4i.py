@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from src.attacks.m4i.caption_attack import CaptionAttack
+from src.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
 from src.attacks.m4i.feature import FeatureM4I
 from src.attacks.m4i.metric import MetricM4I, caption_features
 from src.attacks.m4i.scenarios import SCENARIOS, Scenario
@@ -18,8 +20,10 @@ from src.evaluation.membership import score_membership
 from src.evaluation.statistics import Resampling
 from src.evidence import MembershipScores
 from src.game import Game
+from src.training.batches import make_batch
+from src.training.store import Store
 from src.word_for_word import WordForWord
-from tests.attacks.caption_worlds import Forgetting, game
+from tests.attacks.caption_worlds import Forgetting, flags, game
 
 SMALL: dict[str, Any] = {"width": 16, "epochs": 15, "batch_size": 32, "channels": (8, 16)}
 
@@ -41,6 +45,18 @@ def test_metrics_find_captions_that_are_repeated(tmp_path: Path, features: str, 
 def test_features_find_captions_that_fit_the_picture(tmp_path: Path, loss: str) -> None:
     """Catches an extractor that does not learn, and pairs of a picture with another's caption."""
     assert success(FeatureM4I(loss=loss, **SMALL), game(tmp_path)) > 0.75
+
+
+@pytest.mark.parametrize("loss", ["mse", "infonce"])
+def test_features_are_normalised_by_the_extractor_as_it_is_in_the_end(tmp_path: Path, loss: str) -> None:
+    """Catches output norms that remember the start of a short training: all features would be far off."""
+    options = ExtractorOptions(loss, width=16, epochs=2, channels=(8, 16))
+    pairs = flags(90)
+    extractor = extractor_of(pairs, options, 0, Store(tmp_path), "cpu").extractor
+    with torch.no_grad():
+        features = extractor.image(make_batch(pairs.arrays(), np.arange(len(pairs)))).numpy()
+    np.testing.assert_allclose(features.mean(0), 0, atol=0.02)
+    np.testing.assert_allclose(features.std(0), 1, atol=0.05)
 
 
 @pytest.mark.parametrize("attack", [MetricM4I(), FeatureM4I(**SMALL)], ids=["metric", "feature"])

@@ -78,7 +78,7 @@ def test_only_attacks_that_use_true_labels_are_refused_on_a_fine_tuned_model(nam
     """Catches an index that is out of range, or worse, in range."""
 
     class FineTuning:
-        supervised, start = True, "a recipe"
+        supervised, start, answers = True, "a recipe", frozenset({"probabilities", "labels"})
 
     if name in TRANSFER:
         require_answers("rivals", name, attack, FineTuning())  # type: ignore[arg-type]

@@ -168,7 +168,8 @@ def test_config_mirrors_the_arguments_of_load(name: str) -> None:
     config = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     module, function = config.pop("_target_").rsplit(".", 1)
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
-    assert set(config) == set(parameters)
+    nested = {word.partition("@")[2] for entry in config.pop("defaults", []) for word in entry}
+    assert {*config, *nested} == set(parameters)
     defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
     resolved = {key: value for key, value in config.items() if key in defaults and "${" not in str(value)}
     assert resolved == {key: defaults[key] for key in resolved}

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
-from src.attacks.m4i.extractor import BagOfWords, Extractor, ImageSide, TextSide
+from src.attacks.m4i.extractor import CHUNK, BagOfWords, Extractor, ImageSide, TextSide
 from src.data.captions.records import CaptionedImages
 from src.data.seeds import derive, generator
 from src.errors import InputError
@@ -35,6 +35,7 @@ from src.training.store import Store
 
 LOSSES = ("mse", "infonce")
 TEMPERATURE = 0.1  # τ
+MOST_LAYERS = 4  # each halves a picture of 32 pixels
 LEARNING_RATE = 1e-3  # Adam, as released
 
 
@@ -55,6 +56,8 @@ class ExtractorOptions:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise InputError("attack.loss", self.loss, f"one of {', '.join(LOSSES)}")
+        if not 1 <= len(self.channels) <= MOST_LAYERS or min(self.channels) < 1:
+            raise InputError("attack.channels", list(self.channels), f"1 to {MOST_LAYERS} whole numbers from 1")
         for field in ("width", "epochs", "batch_size"):
             require_whole(f"attack.{field}", getattr(self, field))
         if self.batch_size < 2:
@@ -115,7 +118,26 @@ def fit(
                 LOSS[options.loss](extractor.image(pictures), extractor.text(counts), concepts).backward()
                 for name in moved:
                     optimizers[name].step()
-    return extractor.eval().cpu()
+    settle(extractor, data)
+    return extractor.cpu()
+
+
+@torch.no_grad()
+def settle(extractor: Extractor, data: _Pairs) -> None:
+    """Take mean and variance of both output norms anew, over all pairs, for an extractor that learns no more.
+
+    The released momentum of 0.01 forgets too slowly for so few steps as here: what was kept would be of the start.
+    """
+    extractor.eval()
+    for norm in (extractor.image.norm, extractor.text.norm):
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average over batches
+        norm.train()
+    for pictures in data.pictures.split(CHUNK):
+        extractor.image(pictures)
+    for counts in data.counts.split(CHUNK):
+        extractor.text(counts)
+    extractor.eval()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from src.data.seeds import derive, generator
 from src.defenses.vae_metric_privacy.synthesis import Synthesis
-from src.evaluation.one_record_test import Judge
+from src.one_record_test import Judge
 
 WIDTH, EPOCHS, BATCH, RATE = 64, 15, 256, 3e-3
 

@@ -7,8 +7,8 @@ import numpy as np
 from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL2
 from src.defenses.vae_metric_privacy.labels import Labels
 from src.defenses.vae_metric_privacy.synthesis import Synthesis
-from src.evaluation.learned_judge import learned_judge
-from src.evaluation.one_record_test import best_balanced_accuracy, one_record_test
+from src.learned_judge import learned_judge
+from src.one_record_test import best_balanced_accuracy, one_record_test
 
 
 def mixed(codes: np.ndarray) -> np.ndarray:

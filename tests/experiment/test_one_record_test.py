@@ -14,7 +14,7 @@ from src.defenses.vae_metric_privacy.labels import Labels
 from src.defenses.vae_metric_privacy.mechanism import Mechanism
 from src.defenses.vae_metric_privacy.norm import Norm
 from src.defenses.vae_metric_privacy.synthesis import Synthesis
-from src.evaluation.one_record_test import best_balanced_accuracy, law_of_code, one_record_test
+from src.one_record_test import best_balanced_accuracy, law_of_code, one_record_test
 
 COPIED, COVERED = Labels(), Labels("randomized_response", 0.5)
 MECHANISMS = [
