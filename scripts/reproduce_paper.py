@@ -21,7 +21,7 @@ import yaml
 
 from src.command_line import SCALES
 from src.errors import InputError
-from src.evaluation.claims import Claim, Results, judge
+from src.evaluation.claims import Claim, Results, judge_all
 from src.evaluation.curve import Curve, points
 from src.evaluation.grid import Grid, cells
 from src.evaluation.table import Table, lines
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = run_all(jobs, max(1, options.jobs), options.fresh)
     claims = [Claim.of(entry) for entry in paper["claims"]]
     results = read_results(jobs)
-    tested = [judge(claim, results) for claim in claims]
+    tested = judge_all(claims, results)
     title = f"{paper['paper']}, scale {options.scale}"
     print_claims(title, tested)
     grids = [(grid, cells(grid, results)) for grid in map(Grid.of, paper.get("grids", []))]

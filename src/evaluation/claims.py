@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
 from typing import Any
@@ -30,8 +30,8 @@ class Quantity:
     """Mean over `experiments` and `metrics` of `of`'s metric, minus that of `minus` where it is given.
 
     metrics: names, or patterns such as precision_at_*; of, minus: target, a rival or a control; minus_experiments:
-    subtract the same metric there instead; relative: divide the difference by what is subtracted. All pairs come
-    from the same run and the same bootstrap replicate.
+    subtract the same metric there instead; relative: divide the difference by what is subtracted; less: another
+    quantity, subtracted from all this. All pairs come from the same run and the same bootstrap replicate.
     """
 
     metrics: Sequence[str]
@@ -40,6 +40,13 @@ class Quantity:
     minus: str | None = None
     minus_experiments: Sequence[str] = ()
     relative: bool = False
+    less: Quantity | None = None
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Quantity:
+        """Read a quantity, and what is subtracted from it, from its YAML entry. Raises TypeError as a call does."""
+        less = cls.read(entry["less"]) if entry.get("less") else None
+        return cls(**{**entry, "less": less})
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Claim:
 
     above, below: the bound that the whole interval must pass for the claim to hold, on the other side of it the
     claim fails; controls: names that `quantity` must exceed as well, each by a paired difference above 0;
-    cannot_tell: why no verdict is possible here, if so.
+    cannot_tell: why no verdict is possible here, if so; name: by which other claims require this one; requires:
+    names of claims that must hold, or this one cannot be told.
     """
 
     text: str
@@ -59,12 +67,14 @@ class Claim:
     below: float | None = None
     controls: Sequence[str] = ()
     cannot_tell: str | None = None
+    name: str | None = None
+    requires: Sequence[str] = ()
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Claim:
         """Read a claim from its YAML entry. Raises InputError where fields are missing or unknown."""
         try:
-            quantity = Quantity(**entry["quantity"]) if entry.get("quantity") else None
+            quantity = Quantity.read(entry["quantity"]) if entry.get("quantity") else None
             claim = cls(**{**entry, "quantity": quantity})
         except TypeError as error:
             raise InputError("claims", entry.get("text", "?"), str(error)) from error
@@ -87,8 +97,19 @@ class Tested:
     rows: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
+def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
+    """Test each claim, then hold back the verdicts whose requirements do not hold. InputError for an unknown one."""
+    tested = [judge(claim, results) for claim in claims]
+    named = {one.claim.name: one for one in tested if one.claim.name}
+    for claim in claims:
+        for name in claim.requires:
+            if name not in named:
+                raise InputError("claims.requires", name, f"one of the claims' names: {', '.join(sorted(named))}")
+    return [_held_back(one, [named[name] for name in one.claim.requires]) for one in tested]
+
+
 def judge(claim: Claim, results: Results, seed: int = 0) -> Tested:
-    """Test one claim; results that are missing give "cannot tell"."""
+    """Test one claim by itself; results that are missing give "cannot tell"."""
     if claim.quantity is None:
         return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, claim.cannot_tell or "")
     seeds = sorted({number for _, number in results}) or [0]
@@ -108,6 +129,14 @@ def judge(claim: Claim, results: Results, seed: int = 0) -> Tested:
     return Tested(claim, value, low, high, verdict, reason, len(seeds), rows)
 
 
+def _held_back(tested: Tested, required: Sequence[Tested]) -> Tested:
+    missing = [one for one in required if one.verdict is not Verdict.HOLDS]
+    if not missing or tested.verdict is Verdict.UNKNOWN:
+        return tested
+    told = "; ".join(f"{one.claim.name} ({one.verdict})" for one in missing)
+    return replace(tested, verdict=Verdict.UNKNOWN, reason=f"it would be {tested.verdict}, but requires {told}")
+
+
 def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
     """Return one seed's value and replicates, (1 + replicates,); KeyError names what is missing."""
 
@@ -123,6 +152,8 @@ def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
         return np.mean([part[:shortest] if len(part) > 1 else part for part in parts], axis=0)
 
     value = mean(quantity.experiments, quantity.of)
+    if quantity.less is not None:
+        return per_seed(replace(quantity, less=None), results, seed) - per_seed(quantity.less, results, seed)
     if quantity.minus is None and not quantity.minus_experiments:
         return value
     other = mean(quantity.minus_experiments or quantity.experiments, quantity.minus or quantity.of)

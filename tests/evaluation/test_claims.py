@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.errors import InputError
-from src.evaluation.claims import Claim, Quantity, Verdict, interval, judge, over_seeds, per_seed
+from src.evaluation.claims import Claim, Quantity, Verdict, interval, judge, judge_all, over_seeds, per_seed
 
 RNG = np.random.default_rng(0)
 
@@ -105,3 +105,33 @@ def test_a_claim_without_quantity_needs_a_reason() -> None:
 def test_an_unknown_field_of_a_claim_is_refused() -> None:
     with pytest.raises(InputError, match="unexpected"):
         Claim.of({"text": "x", "source": "y", "cannot_tell": "z", "abov": 1})
+
+
+@pytest.mark.parametrize(("ceiling", "verdict"), [(0.9, Verdict.FAILS), (0.5, Verdict.UNKNOWN), (0.1, Verdict.UNKNOWN)])
+def test_a_verdict_is_held_back_where_what_it_requires_does_not_hold(ceiling: float, verdict: Verdict) -> None:
+    """Catches an attack that is said to find nothing where it could not find anything."""
+    found = results(0.4, mlp=ceiling)
+    can_see = Claim(
+        "it can see", "ours", quantity=Quantity(["precision_at_10"], ["gin"], of="mlp"), above=0.5, name="can see"
+    )
+    succeeds = Claim("it does", "1", quantity=Quantity(["precision_at_10"], ["gin"]), above=0.5, requires=["can see"])
+    tested = judge_all([succeeds, can_see], found)
+    assert tested[0].verdict is verdict and tested[0].value == pytest.approx(0.4, abs=0.01)
+    assert ("requires can see" in tested[0].reason) == (verdict is Verdict.UNKNOWN)
+
+
+def test_a_requirement_that_no_claim_has_the_name_of_is_refused() -> None:
+    with pytest.raises(InputError, match="requires=can fly"):
+        judge_all([claim(requires=["can fly"])], results(0.9))
+
+
+def test_a_difference_of_differences_is_paired_as_well() -> None:
+    """Catches a lead that is said to shrink because one of two attacks has another value."""
+    noise = RNG.normal(0, 0.2, 1001)
+    found = {
+        ("gin", 0): {"target/auc": 0.9 + noise, "mlp/auc": 0.5 + noise},
+        ("gat", 0): {"target/auc": 0.6 + noise, "mlp/auc": 0.5 + noise},
+    }
+    quantity = {"metrics": ["auc"], "minus": "mlp"}
+    lead = Quantity.read({**quantity, "experiments": ["gin"], "less": {**quantity, "experiments": ["gat"]}})
+    assert np.allclose(per_seed(lead, found, 0), 0.3)

@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
 from src.command_line import SCALES, register_resolvers
-from src.evaluation.claims import Claim, judge
+from src.evaluation.claims import Claim, judge, judge_all
 from src.evaluation.grid import Grid
 from src.evaluation.table import Table
 
@@ -20,10 +20,13 @@ PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_claim_is_read_and_names_experiments_that_exist(name: str) -> None:
     paper = read_paper(name, "small")
-    for claim in map(Claim.of, paper["claims"]):
-        if claim.quantity:
-            named = {*claim.quantity.experiments, *claim.quantity.minus_experiments}
+    claims = [Claim.of(entry) for entry in paper["claims"]]
+    assert len(judge_all(claims, {})) == len(claims)  # what a claim requires is there
+    for claim in claims:
+        for quantity in (claim.quantity, claim.quantity and claim.quantity.less):
+            named = {*quantity.experiments, *quantity.minus_experiments} if quantity else set()
             assert named <= set(paper["experiments"])
+        if claim.quantity:
             assert (claim.above, claim.below) != (None, None) or claim.cannot_tell, claim.text
 
 
