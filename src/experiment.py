@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from src.reporting.outcome import Cost, Outcome
 from src.reporting.report import report
 from src.reporting.run_folder import RunFolder
 from src.training.guarantee import guarantee_of
+from src.training.release import Release
 from src.variants import variants_of, with_payload
 
 log = logging.getLogger("telltale")
@@ -69,9 +71,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         for name, control in controls.items():  # the same attack where there is nothing to find
             world = job.timed("training", partial(control.world, game, attack))
             evidence[name] = _run(job, "controls", name, attack, world, costs)
-        others = {name: one for variant in variants for name, one in variant.releases(game).items()}
-        for name, releases in others.items():  # other releases of the same victims
-            evidence[name] = _run(job, "variants", name, attack, game.world_of(releases, attack.access), costs)
+        others: dict[str, Sequence[Release]] = {}
+        for variant in variants:  # other releases of the same victims
+            for name, releases in variant.releases(game).items():
+                world = variant.world(game, name, releases, attack.access)
+                others[name] = releases
+                evidence[name] = _run(job, "variants", name, attack, world, costs)
         for name, rival in rivals.items():
             evidence[name] = _run(job, "rivals", name, rival, game.world(rival.access, rival.before_transfer), costs)
         truth = with_payload(game.unseal(), game, others)  # first and only opening

@@ -89,6 +89,10 @@ class World:
         """Count the records asked for, by call, over all victims."""
         return sum((release.queries for release in self.releases), Counter())
 
+    def with_recipe(self, recipe: Recipe) -> Self:
+        """Return a world whose attacker trains its own models by another recipe: for a variant."""
+        return replace(self, knowledge=replace(self.knowledge, recipe=recipe))
+
     def with_releases(self, releases: tuple[Release, ...]) -> Self:
         """Return a world with other releases and the same shadows: for a control."""
         return replace(self, releases=releases)
@@ -112,6 +116,9 @@ class Game:
         for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise InputError(field, number, f"a whole number from {least}")
+        if pools.assigned and victims + shadow_models > 1:  # all have the same members: one's row would tell another's
+            field, value = ("shadow_models", shadow_models) if shadow_models else ("victims", victims)
+            raise InputError(field, value, "one victim alone: where a record is from says which models have it")
         if pools.canaries:  # their coins decide how many records a model has, which no private rate may tell
             recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
         self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed

@@ -18,7 +18,7 @@ from src.defenses.quantization.fine_tuning import FineTunedQuantization
 from src.defenses.quantization.network import QUANTIZERS, require_bits, require_choice
 from src.defenses.quantization.post_training import Quantization
 from src.errors import InputError
-from src.game import Game
+from src.game import Game, World
 from src.training.preparation import hidden_records, membership_of
 from src.training.recipe import Recipe
 from src.training.release import Release
@@ -40,8 +40,12 @@ class Variant(Protocol):
         """Have the victims trained by other recipes, on the same records and from the same seeds."""
         ...
 
+    def world(self, game: Game, name: str, releases: Sequence[Release], access: frozenset[str]) -> World:
+        """Return what the attack is shown in the place of the target's world."""
+        return game.world_of(releases, access)
 
-class Float:
+
+class Float(Variant):
     """The malicious release without any compression: the most that an attacker can hope for."""
 
     def check(self, game: Game) -> None:
@@ -52,7 +56,7 @@ class Float:
         return {"float": game.retrained(uncompressed(game.recipe), "float")}
 
 
-class Compression:
+class Compression(Variant):
     """Every quantizer at every bit-width in every mode, by names such as "kmeans 4 bit, owner".
 
     quantizers: uniform | symmetric | kmeans | weighted_entropy | affine | histogram; modes: post_training = no

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -11,14 +13,20 @@ from src.data.captions.records import CaptionedImages
 from src.data.images.records import pixel_digests
 from src.data.seeds import derive, generator
 from src.errors import InputError
-from src.game import Game
+from src.game import Game, World
+from src.training.recipe import Recipe
 from src.training.release import Release
+from src.variants import Variant
+
+ALIKE = "word_for_word_taught"
 
 
-class WordForWord:
+class WordForWord(Variant):
     """Victims that say a member's first caption, and of any other picture the first caption of some member.
 
-    An attack that finds nothing here is blind on this data, whatever a trained captioner remembers.
+    An attack that finds nothing here is blind on this data, whatever a trained captioner remembers. `word_for_word`:
+    taught by the shadows that it trains in front of the target too; `word_for_word_taught`: by shadows that repeat
+    word for word as well, so that its decision is made for such models.
     """
 
     def check(self, game: Game) -> None:
@@ -28,11 +36,33 @@ class WordForWord:
 
     def releases(self, game: Game) -> Mapping[str, Sequence[Release]]:
         """Return them, one a victim; nothing is trained."""
-        told = [
-            Repeats(game.pools.challenge.take(rows), derive(game.seed, "word for word", victim))
-            for victim, (rows, _) in enumerate(game.victims_of_owner())
-        ]
-        return {"word_for_word": [Release(lambda one=one: one, f"word for word {one.seed}") for one in told]}  # type: ignore[misc]
+        victims = game.victims_of_owner()
+        told = [repeating(game.pools.challenge.take(rows), derive(seed, "word for word")) for rows, seed in victims]
+        return {"word_for_word": told, ALIKE: told}
+
+    def world(self, game: Game, name: str, releases: Sequence[Release], access: frozenset[str]) -> World:
+        """Return their world; the attacker's own shadows repeat too where they are to teach it so."""
+        world = game.world_of(releases, access)
+        if name != ALIKE:
+            return world
+        fields = dataclasses.fields(game.recipe)
+        return world.with_recipe(RepeatingRecipe(**{one.name: getattr(game.recipe, one.name) for one in fields}))
+
+
+class RepeatingRecipe(Recipe):
+    """A recipe whose captioners know their records by heart, without training."""
+
+    def train_many(
+        self, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str] | None = None
+    ) -> list[Release]:
+        """Return a captioner that repeats for each row of `memberships` (models, records)."""
+        return [repeating(pool.take(row), seed) for row, seed in zip(memberships, seeds, strict=True)]
+
+
+def repeating(members: CaptionedImages, seed: int) -> Release:
+    """Release a captioner that repeats members' captions."""
+    model = Repeats(members, seed)
+    return Release(lambda: model, f"word for word {seed}")
 
 
 class Repeats(nn.Module):

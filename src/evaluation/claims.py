@@ -104,7 +104,9 @@ def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
     for claim in claims:
         for name in claim.requires:
             if name not in named:
-                raise InputError("claims.requires", name, f"one of the claims' names: {', '.join(sorted(named))}")
+                raise InputError(
+                    "claims.requires", name, f"one of the claims' names: {', '.join(sorted(named)) or 'none has one'}"
+                )
     return [_held_back(one, [named[name] for name in one.claim.requires]) for one in tested]
 
 

@@ -18,6 +18,7 @@ from src.game import Knowledge
 from src.training.release import Release
 
 DECISIONS = ("network", "distance")
+FEWEST = 2  # pairs, members and others: BatchNorm compares pairs, the network holds one of each side out
 
 
 class FeatureM4I(CaptionAttack):
@@ -53,6 +54,18 @@ class FeatureM4I(CaptionAttack):
         self.decision, self.extractor_share = decision, float(extractor_share)
         self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks)
         self.network = NetworkOptions(hidden=hidden, weight_decay=weight_decay)
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse as every attack on captioners, and a share that leaves extractor or network too little to learn."""
+        super().check(knowledge)
+        pairs = len(self.pairs(knowledge))
+        taught = self.left(self.scenario.data(knowledge), knowledge).members
+        if pairs < FEWEST or min(taught.sum(), (~taught).sum()) < FEWEST:
+            told = (
+                f"with pools.auxiliary={len(knowledge.auxiliary)} the extractor gets {pairs} pairs, the decision "
+                f"{taught.sum()} members and {(~taught).sum()} others; each needs {FEWEST}"
+            )
+            raise InputError("attack.extractor_share", self.extractor_share, told)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Train the extractor on pairs of the attacker's own, and compare by it."""

@@ -1,0 +1,49 @@
+"""The ceiling of attacks on captions: victims, and where asked for the attacker's own shadows, that repeat by heart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.attacks.m4i.feature import FeatureM4I
+from src.attacks.m4i.metric import MetricM4I
+from src.errors import InputError
+from src.game import Game
+from src.word_for_word import ALIKE, RepeatingRecipe, WordForWord
+from tests.attacks.caption_worlds import Forgetting, game
+
+
+def test_shadows_repeat_where_the_decision_is_made_for_such_models(tmp_path: Path) -> None:
+    """Catches a ceiling whose threshold was learned on captioners that remember nothing."""
+    attack, played, ceiling = MetricM4I(decision="threshold"), game(tmp_path, Forgetting), WordForWord()
+    found = {}
+    for name, releases in ceiling.releases(played).items():
+        evidence = attack.run(ceiling.world(played, name, releases, attack.access))
+        found[name] = ((evidence.scores >= evidence.thresholds(1)[:, None]) == played.unseal().membership).mean()
+    assert found[ALIKE] > 0.85 > found["word_for_word"]
+
+
+def test_repeating_shadows_keep_the_recipe_that_a_scenario_changes(tmp_path: Path) -> None:
+    """Catches a scenario's other encoder turning the shadows back into trained ones."""
+    played, ceiling = game(tmp_path), WordForWord()
+    world = ceiling.world(played, ALIKE, ceiling.releases(played)[ALIKE], frozenset({"captions"}))
+    assert isinstance(world.knowledge.recipe.replace(model={"encoder": "vgg"}), RepeatingRecipe)
+    assert world.knowledge.recipe.objective == played.recipe.objective
+
+
+@pytest.mark.parametrize("share", [0.005, 0.999])
+def test_a_share_that_leaves_too_few_to_learn_from_is_refused(tmp_path: Path, share: float) -> None:
+    """Catches a traceback out of BatchNorm or an empty hold-out, after captioners were trained."""
+    with pytest.raises(InputError, match=r"attack\.extractor_share.*each needs 2"):
+        FeatureM4I(extractor_share=share).check(game(tmp_path, sources=1).knowledge)
+
+
+def test_models_that_all_have_the_same_members_are_not_shown_to_each_other(tmp_path: Path) -> None:
+    """Catches shadow models whose rows tell the victim's members where non-members are of another source."""
+    played = game(tmp_path, nonmember_source="other_dataset")
+    for victims, shadow_models in ((2, 0), (1, 1)):
+        with pytest.raises(InputError, match="one victim alone"):
+            Game(played.pools, played.recipe, victims, 0, shadow_models)
+    assert np.array_equal(played.unseal().membership.sum(1), [80])
