@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,18 @@ def require_root(root: str | Path | None, expected: str) -> Path:
     if not path.exists():
         raise InputError("dataset.root", root, f"no such file or folder; expected {expected}")
     return path
+
+
+def why_no_file(path: Path) -> str | None:
+    """Say why there is no file at `path`, None where there is one; a name may be one that no file can have."""
+    try:
+        return None if stat.S_ISREG(path.stat().st_mode) else "no such file"
+    except (FileNotFoundError, NotADirectoryError):
+        return "no such file"
+    except OSError as error:  # e.g. a name that is too long
+        return f"no such file ({error.strerror})"
+    except ValueError as error:  # a NUL, or half of a surrogate pair
+        return f"no such file ({str(error).split(':')[0]})"
 
 
 def first_found(folders: Iterable[Path], patterns: Iterable[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from src.data.captions.listed import Listed, first_folder, read_listed
@@ -12,6 +13,7 @@ from src.errors import InputError
 
 FOLDERS = ("Images", "images", "Flicker8k_Dataset", "Flickr8k_Dataset")  # the archive does spell it so
 FILES = ("captions.txt", "Flickr8k.token.txt", "*captions*.txt")
+TABBED = re.compile(r"[^,\t]*#\d+\t")
 EXPECTED = (
     "a folder with Images/*.jpg and captions.txt (image,caption) or Flickr8k.token.txt (image#number, tab, caption)"
 )
@@ -28,7 +30,7 @@ def load(root: str | None = None, size: int = 32, cache: str | None = None) -> R
     files = first_found([folder, folder / "Flickr8k_text"], FILES)
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
-    captions, bad = parse_captions(files[0].read_text(encoding="utf-8", errors="replace"))
+    captions, bad = parse_captions(files[0].read_text(encoding="utf-8-sig", errors="replace"))
     listed = [Listed(images / name, tuple(told)) for name, told in captions.items()]
     unread = [InvalidImage(files[0], f"line {line} is not an image and its caption") for line in bad]
     return read_listed(folder, listed, size, "Flickr8k", cache, unread)
@@ -37,16 +39,18 @@ def load(root: str | None = None, size: int = 32, cache: str | None = None) -> R
 def parse_captions(text: str) -> tuple[dict[str, list[str]], list[int]]:
     """Return image → captions, and the numbers of the lines that are neither; a line is an image and one caption.
 
-    What parts the two is a tab (then #number after the image is dropped) or the first comma: all others belong to
-    the caption. A caption in quotation marks, as in CSV, is unquoted. A first line "image,caption" is a heading.
+    What parts the two is the first tab, in a file whose first line is image#number, tab, caption (the number is
+    dropped), else the first comma: all others belong to the caption. A caption in quotation marks, as in CSV, is
+    unquoted. A first line "image,caption" is a heading. Blank lines count as lines alone.
     """
     captions: defaultdict[str, list[str]] = defaultdict(list)
     bad = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-        mark = "\t" if "\t" in line else ","
-        name, parted, caption = line.partition(mark)
-        if not line.strip() or (number == 1 and line.strip().lower() == "image,caption"):
+    lines = [(number, line) for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1) if line.strip()]
+    mark = "\t" if lines and TABBED.match(lines[0][1]) else ","
+    for place, (number, line) in enumerate(lines):
+        if place == 0 and line.strip().lower() == "image,caption":
             continue
+        name, parted, caption = line.partition(mark)
         name = name.rpartition("#")[0] or name if mark == "\t" else name
         if not parted or not name.strip():
             bad.append(number)

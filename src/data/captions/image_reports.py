@@ -10,7 +10,7 @@ from typing import Any
 
 from src.data.captions.listed import Listed, read_listed
 from src.data.captions.read import ReadCaptions
-from src.data.folders import require_root
+from src.data.folders import require_root, why_no_file
 from src.data.images.records import InvalidImage
 from src.errors import InputError
 
@@ -34,7 +34,7 @@ def load(
     """
     folder = require_root(root, EXPECTED)
     path = folder / file
-    if not path.is_file() or path.suffix.lower() not in (".csv", ".json"):
+    if why_no_file(path) or path.suffix.lower() not in (".csv", ".json"):
         raise InputError("dataset.file", file, f"no such .csv or .json file in {folder}; expected {EXPECTED}")
     rows = list(_rows(path))
     for field, key in (("image", image), ("report", report), ("group", group)):
@@ -80,7 +80,7 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
         return
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("dataset.file", path.name, f"is no JSON file ({error})") from None
     lists = list(document.values()) if isinstance(document, dict) else [document]
     if not all(isinstance(one, list) and all(isinstance(row, dict) for row in one) for one in lists):

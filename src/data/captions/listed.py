@@ -11,6 +11,7 @@ import numpy as np
 from src.data.captions.read import ReadCaptions
 from src.data.captions.records import CaptionedImages
 from src.data.digests import first_of_each
+from src.data.folders import why_no_file
 from src.data.images.pictures import read_pictures, require_size
 from src.data.images.records import InvalidImage, pixel_digests
 from src.errors import InputError
@@ -81,7 +82,8 @@ def first_folder(root: Path, names: Iterable[str], expected: str) -> Path:
 
 
 def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
-    tidied = (" ".join(caption.lower().split()) for caption in captions)
+    written = (caption.encode("utf-8", "replace").decode("utf-8") for caption in captions)  # no half surrogate pairs
+    tidied = (" ".join(caption.lower().split()) for caption in written)
     return tuple(dict.fromkeys(caption for caption in tidied if caption))
 
 
@@ -91,4 +93,5 @@ def _fault(root: Path, one: Listed, captions: tuple[str, ...]) -> InvalidImage |
         return InvalidImage(one.file, "lies outside dataset.root")
     if not captions:
         return InvalidImage(one.file, "has no caption, or only empty ones")
-    return None if one.file.is_file() else InvalidImage(one.file, "no such file")
+    reason = why_no_file(one.file)
+    return None if reason is None else InvalidImage(one.file, reason)

@@ -21,7 +21,7 @@ class ReadCaptions:
 
     def write_invalid(self, path: Path) -> None:
         """Write what could not be used to a CSV file with the columns file, reason."""
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
+        with Path(path).open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
             writer = csv.writer(stream)
             writer.writerow(["file", "reason"])
             writer.writerows((bad.file, bad.reason) for bad in self.invalid)

@@ -74,10 +74,6 @@ class CaptionedImages:
             names=tuple(self.names[place] for place in places),
         )
 
-    def of_source(self, position: int) -> Self:
-        """Return the pictures of one source, a position in source_names, in their order here."""
-        return self.take(self.sources == position)
-
     def without_captions(self) -> Self:
         """Return the pictures for who may not see their captions: references are empty, names are numbers."""
         names = tuple(f"picture {number}" for number in range(1, len(self) + 1))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -21,6 +21,13 @@ from src.errors import InputError
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30)
 NAME = st.from_regex(r"[a-z0-9_]{1,12}\.jpg", fullmatch=True)
 CAPTIONS = st.lists(st.tuples(NAME, TEXT), max_size=6)
+LONG = "n" * 300 + ".jpg"  # more than a file's name may have
+ODD = st.sampled_from(["1.jpg", LONG, "a\0b.jpg", "\ud800.jpg", "", "..", "/", 1, True, None, [], 1e999])
+IMAGES, NOTES = (
+    st.lists(st.fixed_dictionaries({}, optional={key: st.just(1) | ODD, field: ODD}) | ODD, max_size=4) | ODD
+    for key, field in (("id", "file_name"), ("image_id", "caption"))
+)
+DOCUMENT = st.fixed_dictionaries({}, optional={"images": IMAGES, "annotations": NOTES}) | ODD
 
 
 def picture(file: Path, colour: int = 0) -> Path:
@@ -56,6 +63,17 @@ def test_quoted_lines_and_tabbed_lines_say_the_same(pairs: list[tuple[str, str]]
     assert flickr8k.parse_captions("image,caption\n" + quoted) == flickr8k.parse_captions(tabbed)
 
 
+def test_a_file_is_parted_by_tabs_or_by_commas_throughout() -> None:
+    """Catches a tab inside a caption that is taken for the end of the image's name, and a mark before the heading."""
+    plain = "\nimage,caption\na.jpg,A dog,\ta cat\nb.jpg,No. #1\tof two, or not\n"
+    assert flickr8k.parse_captions(plain) == (
+        {"a.jpg": ["A dog,\ta cat"], "b.jpg": ["No. #1\tof two, or not"]},
+        [],
+    )
+    tabbed = "\na.jpg#0\tA dog, a cat\na.jpg#1\tA dog\twith a cat\nb.jpg,no tab\n"
+    assert flickr8k.parse_captions(tabbed) == ({"a.jpg": ["A dog, a cat", "A dog\twith a cat"]}, [4])
+
+
 @given(st.text())
 def test_no_text_breaks_the_parsers(text: str) -> None:
     """Catches a traceback on a file of something else."""
@@ -75,7 +93,7 @@ def test_flickr8k_skips_and_lists_what_it_cannot_use(tmp_path: Path) -> None:
         "b.jpg,A cat", "empty.jpg, ", "twin.jpg,a cat",
         "half.jpg,A man", "half.jpg,", "gone.jpg,A ship", "damaged.jpg,A hill", "no caption here",
     ]  # fmt: skip
-    (tmp_path / "captions.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "captions.txt").write_text("\n".join(lines), encoding="utf-8-sig")
     read = flickr8k.load(str(tmp_path), size=4)
     assert read.records.references == (("a dog , which runs .", "two dogs"), ("a cat",), ("a man",))
     assert read.records.shape == (3, 4, 4) and read.duplicates == 1 and read.lines == 7
@@ -97,13 +115,38 @@ def test_mscoco_joins_captions_to_pictures_by_number(tmp_path: Path) -> None:
     }
     file = tmp_path / "annotations" / "captions_val2017.json"
     file.parent.mkdir()
-    file.write_text(json.dumps(document))
+    file.write_text(json.dumps(document), encoding="utf-8-sig")
     read = mscoco.load(str(tmp_path), size=4)
     assert read.records.references == (("a cat",), ("a red bus, parked", "the bus"))
     assert len(read.invalid) == 3 and reasons(read)["3.jpg"].startswith("has no caption")
     file.write_text('{"images": []}')
     with pytest.raises(InputError, match="no file of captions"):
         mscoco.load(str(tmp_path))
+
+
+@given(DOCUMENT)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_document_breaks_the_reader_of_mscoco(tmp_path: Path, document: object) -> None:
+    """Catches a traceback on names that are numbers, missing, too long for a file, or none that a file can have."""
+    picture(tmp_path / "val2017" / "1.jpg")
+    (tmp_path / "annotations").mkdir(exist_ok=True)
+    (tmp_path / "annotations" / "captions_val2017.json").write_text(json.dumps(document))
+    try:
+        read = mscoco.load(str(tmp_path), size=4)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        read.write_invalid(tmp_path / "invalid.csv")
+        assert read.records.names == ("val2017/1.jpg",)
+
+
+def test_an_entry_without_a_name_costs_that_entry_alone() -> None:
+    """Catches a document that is refused as a whole, and an entry that goes missing in silence."""
+    images = [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": 7}, {"id": 3}, {"id": 1, "file_name": "4.jpg"}]
+    annotations = [{"image_id": number, "caption": "a cat"} for number in (1, 2, [1])]
+    captions, bad = mscoco.parse_captions({"images": images, "annotations": annotations})
+    assert captions == {"1.jpg": ["a cat"]}
+    assert [reason.split(":")[0] for reason in bad] == ["image 1", "image 2", "image 3", "annotation 1", "annotation 2"]
 
 
 def test_iapr_reads_description_and_title_out_of_the_tags(tmp_path: Path) -> None:
@@ -114,6 +157,21 @@ def test_iapr_reads_description_and_title_out_of_the_tags(tmp_path: Path) -> Non
     text = "<DOC>\n<TITLE>The café</TITLE>\n<DESCRIPTION>a red roof; two &amp; more people;</DESCRIPTION></DOC>"
     note.write_text(text, encoding="iso-8859-1")
     assert iapr_tc12.load(str(tmp_path), size=4).records.references == (("a red roof, two & more people", "the café"),)
+
+
+@pytest.mark.parametrize("name", [LONG, "a\0b.jpg", "\ud800.jpg"], ids=["long", "NUL", "surrogate"])
+def test_a_name_that_no_file_can_have_is_listed_as_invalid(tmp_path: Path, name: str) -> None:
+    """Catches a traceback where the name of a picture, or of the list itself, is none."""
+    picture(tmp_path / "1.png")
+    rows = [{"image": "1.png", "report": "Clear \ud800."}, {"image": name, "report": "Gone."}]
+    (tmp_path / "reports.json").write_text(json.dumps(rows))
+    read = image_reports.load(str(tmp_path), "reports.json", size=4)
+    read.write_invalid(tmp_path / "invalid.csv")
+    assert read.records.references == (("clear ?.",),) and read.lines == 2
+    (bad,) = read.invalid
+    assert bad.file.name == name and bad.reason.startswith("no such file (")
+    with pytest.raises(InputError, match=r"dataset\.file"):
+        image_reports.load(str(tmp_path), name)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
@@ -129,7 +187,7 @@ def test_reports_of_one_patient_are_one_concept(tmp_path: Path, suffix: str) -> 
     for number in range(1, 4):
         picture(tmp_path / "x" / f"{number}.png", number)
     file = tmp_path / f"reports.{suffix}"
-    with file.open("w", newline="") as stream:
+    with file.open("w", newline="", encoding="utf-8-sig") as stream:
         if suffix == "json":
             json.dump({"train": rows[:2], "test": rows[2:]}, stream)
         else:
@@ -166,8 +224,8 @@ def test_a_folder_of_something_else_is_answered_by_what_is_expected(tmp_path: Pa
 
 def test_two_sets_are_two_sources_without_a_concept_in_common(tmp_path: Path) -> None:
     """Catches concepts of two sets that share a number, and pools dealt by what both show where nothing is."""
-    for place, count in (("one", 6), ("two", 5)):
-        for number in range(count):
+    for place, colours in (("one", range(6)), ("two", range(10, 15))):
+        for number in colours:
             picture(tmp_path / place / f"{number}.png", number).with_suffix(".txt").write_text(f"{place} {number}")
     one, two = (stamps.load(str(tmp_path / place), size=4) for place in ("one", "two"))
     records = two_sets.load(one, two, "other_dataset").records
@@ -177,3 +235,16 @@ def test_two_sets_are_two_sources_without_a_concept_in_common(tmp_path: Path) ->
     assert pools.available == 5
     with pytest.raises(InputError, match=r"dataset\.other"):
         two_sets.load(one, stamps.load(str(tmp_path / "two"), size=5))
+
+
+def test_a_picture_that_both_sets_have_is_the_first_ones(tmp_path: Path) -> None:
+    """Catches a member whose very picture is a non-member under another set's name."""
+    for place, colours in (("one", (0, 1, 2)), ("two", (2, 3, 1)), ("three", (1, 2))):
+        for number, colour in enumerate(colours):
+            picture(tmp_path / place / f"{number}.png", colour).with_suffix(".txt").write_text(f"{place} {number}")
+    one, two, three = (stamps.load(str(tmp_path / place), size=4) for place in ("one", "two", "three"))
+    read = two_sets.load(one, two)
+    assert read.records.references == (("one 0",), ("one 1",), ("one 2",), ("two 1",))
+    assert read.records.sources.tolist() == [0, 0, 0, 1] and read.duplicates == 2 and read.lines == 6
+    with pytest.raises(InputError, match=r"dataset\.other=.*expected pictures that"):
+        two_sets.load(one, three)
