@@ -56,20 +56,30 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
 def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
     """Return the attack's own rivals and those of the configuration, less itself and what needs other data.
 
-    The ceiling is left out where nothing was pre-trained, or what was gives no probabilities.
+    Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
+    or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
     """
-    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
-    others = {name: one for name, one in chosen.items() if (type(one), vars(one)) != (type(attack), vars(attack))}
-    for name, one in others.items():
-        if one.hands_over is not attack.hands_over:
-            what = f"gives {one.hands_over.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
+    for name, options in cfg.rivals.items():
+        handed = get_object(options["_target_"]).hands_over  # first: options may follow those of an attack of its kind
+        if handed is not attack.hands_over:
+            what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
+    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
+    others = {name: one for name, one in chosen.items() if not _alike(one, attack)}
+    own = {
+        name: one for name, one in attack.rivals().items() if not any(_alike(one, other) for other in others.values())
+    }
     no_ceiling = recipe.start is None or not recipe.start.supervised
     return {
         name: one
-        for name, one in {**attack.rivals(), **others}.items()
+        for name, one in {**own, **others}.items()
         if records.kind in one.accepts and not (one.before_transfer and no_ceiling)
     }
+
+
+def _alike(one: Attack, other: Attack) -> bool:
+    """Say whether two attacks are one under two names."""
+    return (type(one), vars(one)) == (type(other), vars(other))
 
 
 def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfer: TransferData | None = None) -> None:
