@@ -83,10 +83,15 @@ class Forgetting(Repeating):
 
 
 def game(
-    folder: Path, kind: type[Recipe] = Repeating, nonmember_source: str = "same", sources: int = 2, seed: int = 0
+    folder: Path,
+    kind: type[Recipe] = Repeating,
+    nonmember_source: str = "same",
+    sources: int = 2,
+    seed: int = 0,
+    victims: int = 1,
 ) -> Game:
-    """Deal flags out and let one captioner be attacked."""
+    """Deal flags out and let one captioner be attacked, or more."""
     sizes = PoolSizes(members=80, non_members=80, auxiliary=160, population=160 * (sources > 1), disjoint=80)
     pools = deal_by_concept(flags(500, sources, nonmember_source), sizes, seed)
     recipe = kind(MODEL, {}, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(pools, recipe, 1, seed)
+    return Game(pools, recipe, victims, seed)
