@@ -17,7 +17,10 @@ LONGEST = 20  # words of a caption that is told, as in the authors' code
 
 
 class Captioner(nn.Module):
-    """feature = norm(W · encoder(picture)), the first input of the decoder.
+    """feature = norm(W · encoder(picture)), the first input of the decoder, in the place of <start>.
+
+    What follows it is a caption's first word. In the released code (model_resnet.py, train.py) <start> follows: it is
+    predicted, fed in and one of the at most 20 words; here it is neither learned nor told.
 
     encoder: residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together with all
     else at the pictures' own size, where the paper freezes ImageNet's; channels: of the encoder's stages, each of

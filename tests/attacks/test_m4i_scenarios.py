@@ -42,6 +42,19 @@ def test_the_released_sampling_takes_non_members_of_the_other_vendor(tmp_path: P
     np.testing.assert_array_equal(data.members[0], ~data.members[1])
 
 
+@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize("nonmember_source", ["same", "other_dataset"])
+def test_a_detector_that_learned_the_reverse_is_explained_where_it_did(
+    tmp_path: Path, name: str, nonmember_source: str
+) -> None:
+    """Catches a success rate of 0.1 without a word, and the word where it is not so."""
+    played, attack = game(tmp_path, nonmember_source=nonmember_source), FeatureM4I(name, nonmember_source)
+    known = played.knowledge_of(attack.access)
+    right = (attack.blind(known).scores[0] >= 0) == played.unseal().membership[0]
+    told = [line for line in attack.notes(known) if "zero_query below 0.5" in line]
+    assert (right.mean() < 0.3) == (len(told) == 1) == (nonmember_source != "same" and VENDORS[name] == 1)
+
+
 def test_a_second_vendor_is_asked_for_where_there_is_none(tmp_path: Path) -> None:
     """Catches a scenario that is played on other data than it says."""
     known = game(tmp_path, sources=1).knowledge

@@ -103,6 +103,8 @@ class Scenario:
             lines += (f"shadow data: other concepts of the target's source, {_source_of(knowledge.auxiliary)}",)
         if self.nonmember_source != "same":
             lines += ("non-members: of another source than members, as in the released code; this confounds both",)
+        if self.nonmember_source != "same" and self.other_data:
+            lines += ("zero_query below 0.5 is no fault: the shadow's members are of the target's non-members' source",)
         return (f"scenario {self.name}", *lines)
 
 
