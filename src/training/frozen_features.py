@@ -116,11 +116,11 @@ def _known(store: Store, document: Mapping[str, Any]) -> dict[bytes, tuple[Path,
 def _gathered(digests: np.ndarray, known: Mapping[bytes, tuple[Path, int]], width: int) -> np.ndarray:
     """Read the features of pictures: (records, width) float32."""
     values = np.empty((len(digests), width), np.float32)
-    places: dict[Path, tuple[list[int], list[int]]] = {}
+    places: dict[Path, list[tuple[int, int]]] = {}
     for place, digest in enumerate(digests.tolist()):
         file, row = known[digest]
-        for kept, one in zip(places.setdefault(file, ([], [])), (place, row), strict=True):
-            kept.append(one)
-    for file, (own, rows) in places.items():
+        places.setdefault(file, []).append((place, row))
+    for file, pairs in places.items():
+        own, rows = np.array(pairs).T
         values[own] = np.load(file, mmap_mode="r", allow_pickle=False)[rows]
     return values

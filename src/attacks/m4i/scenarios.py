@@ -146,6 +146,9 @@ def differences(owner: Recipe, shadow: Recipe) -> tuple[str, ...]:
         one, other = dict(_flat(getattr(owner, part))), dict(_flat(getattr(shadow, part)))
         names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
         lines += [f"shadow {part}.{name}: {other.get(name)} instead of the target's {one.get(name)}" for name in names]
+    own, others = (trunk_of(recipe.model) for recipe in (owner, shadow))
+    if own and others and own != others:
+        lines.append(f"shadow trunk: {others.name}, frozen, instead of the target's {own.name}")
     return tuple(lines)
 
 
