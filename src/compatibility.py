@@ -15,6 +15,7 @@ from src.data.records import Records
 from src.defenses.augmentation import Augmentation
 from src.errors import InputError
 from src.game import Game
+from src.models.pretrained import trunk_of
 from src.training.captioning import Captioning
 from src.training.recipe import Recipe
 
@@ -127,14 +128,17 @@ def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
         chose = "dataset" if recipe.start is None else "downstream"
         raise InputError(chose, choices[chose], expected)
     if kind not in PICTURES:
-        _require_no_augmentation(recipe, records, group)
+        _require_no_augmentation(recipe, group, f"{records.source} holds {kind}, not pictures")
+    elif trunk_of(recipe.model):
+        _require_no_augmentation(
+            recipe, group, "a frozen trunk sees each once; leave model.weights null to change them"
+        )
 
 
-def _require_no_augmentation(recipe: Recipe, records: Records, group: str) -> None:
-    """Refuse changes of pictures, the objective's own or a defence's, where records are none."""
-    holds = f"{records.source} holds {records.kind}, not pictures"
+def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:
+    """Refuse changes of pictures, the objective's own or a defence's, where there are none that could be changed."""
     if (own := recipe.objective.get("augmentation", "none")) != "none":
-        raise InputError(f"{group}.augmentation", own, f"none: {holds}")
+        raise InputError(f"{group}.augmentation", own, f"none: {why}")
     for defense in recipe.defenses:
         if isinstance(defense, Augmentation):
-            raise InputError("defense", "augmentation", f"changes pictures, but {holds}")
+            raise InputError("defense", "augmentation", f"changes pictures, but {why}")

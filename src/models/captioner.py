@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from src.data.captions.vocabulary import Vocabulary
 from src.errors import InputError
 from src.models.backbone import Backbone, norm_layer, picture_channels, whole
 from src.models.caption_decoder import CaptionDecoder
+from src.models.pretrained import trunk_of
 from src.models.resnet import Block
 
 LONGEST = 20  # words of a caption that is told, as in the authors' code
@@ -23,11 +24,12 @@ class Captioner(nn.Module):
     predicted, fed in and one of the at most 20 words; here it is neither learned nor told.
 
     encoder: residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together with all
-    else at the pictures' own size, where the paper freezes ImageNet's; channels: of the encoder's stages, each of
-    which halves the picture; width: of feature and word embedding; hidden: of the LSTM; norm: batch, or group, where
-    no picture sees another; least_count, vocabulary: the experiment makes the list of words of the data set's
-    captions that occur so often, and fills it in, parted by blanks, as it does `shape`. Raises InputError for an
-    option out of range.
+    else at the pictures' own size; channels: of the encoder's stages, each of which halves the picture; weights: file
+    of each encoder's frozen pre-trained trunk, as the paper has it, null = trained; trunk: what each of these files
+    holds; side: see `FrozenTrunk`. Of a frozen trunk the model holds nothing: it is fed features in place of pictures.
+    width: of feature and word embedding; hidden: of the LSTM; norm: batch, or group, where no picture sees another;
+    least_count, vocabulary: the experiment makes the list of words of the data set's captions that occur so often, and
+    fills it in, parted by blanks, as it does `shape`. Raises InputError for an option out of range.
     """
 
     accepts = frozenset({"captions"})
@@ -42,6 +44,9 @@ class Captioner(nn.Module):
         least_count: int = 3,
         vocabulary: str | None = None,
         shape: Sequence[int] | None = None,
+        trunk: Mapping[str, str] | None = None,
+        weights: Mapping[str, str | None] | None = None,
+        side: int = 224,
     ) -> None:
         super().__init__()
         if encoder not in ENCODERS:
@@ -50,14 +55,18 @@ class Captioner(nn.Module):
             expected = "words parted by blanks; leave it null to take the data set's, and model.least_count low enough"
             raise InputError("model.vocabulary", vocabulary, expected)
         self.vocabulary = Vocabulary(vocabulary)
-        self.encoder = ENCODERS[encoder](channels, norm, shape)
-        self.head = nn.Linear(self.encoder.output_width, whole("model.width", width), bias=norm != "batch")
+        frozen = trunk_of({"encoder": encoder, "trunk": trunk, "weights": weights, "side": side})
+        own = ENCODERS[encoder](channels, norm, shape)
+        # a frozen trunk stays outside: what is fed here has gone through it (src.training.frozen_features)
+        self.encoder = nn.Identity() if frozen else own
+        entering = frozen.width if frozen else own.output_width
+        self.head = nn.Linear(entering, whole("model.width", width), bias=norm != "batch")
         self.head_norm = nn.BatchNorm1d(width) if norm == "batch" else nn.LayerNorm(width)
         self.decoder = CaptionDecoder(len(self.vocabulary), width, whole("model.hidden", hidden))
         self.output_width = width
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Compute features: (records, channels, height, width) -> (records, width)."""
+        """Compute features: (records, channels, height, width), or of a trunk (records, wide) -> (records, width)."""
         return self.head_norm(self.head(self.encoder(pictures)))
 
     def word_logits(self, pictures: Tensor, rows: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from src.errors import InputError
 from src.training.batches import training_loader
 from src.training.defense import Defense
 from src.training.fit import fit
+from src.training.frozen_features import fed
 from src.training.identity import method_of
 from src.training.objective import Objective
 from src.training.preparation import training_records
@@ -62,6 +63,7 @@ def _finished_by(
         if trusted:
             objective.loss_code = [one for one in objective.loss_code if one not in recipe.added_code]
         records = training_records(pool.take(rows), recipe.defenses if trusted else recipe.stages, seed)
+        records = fed(recipe, records)
         own_seed = derive(seed, f"finish by {type(code).__name__}")
         code.finish(
             objective, records, lambda: train(recipe, objective, records, own_seed, partial, name, checkpoints=1)

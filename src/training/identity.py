@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from src.models.pretrained import trunk_of
 from src.training.sources import source_digest
 from src.training.store import key_of
 
@@ -40,12 +41,18 @@ def key_of_release(recipe: Recipe, weights: str) -> str:
     return key_of({"weights": weights, "model_stage": changed, "sources": sources}) if changed else weights
 
 
+def model_of(recipe: Recipe) -> dict[str, Any]:
+    """Describe the model; the weights of a frozen trunk by their digest, wherever their file lies."""
+    trunk = trunk_of(recipe.model)
+    return {**recipe.model, **({"weights": trunk.document()} if trunk else {})}
+
+
 def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Describe all that makes the weights but records, seed and start; started: model stages of the start."""
     changing = [code.document() for code in recipe.stages if code.stage in ("data", "training")]
     named = (recipe.model, recipe.objective, *changing, *started)
     return {
-        "model": dict(recipe.model),
+        "model": model_of(recipe),
         "objective": dict(recipe.objective),
         "code": changing,
         "precision": recipe.trainer.precision,
@@ -54,6 +61,7 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = ()) -> dict
             (
                 *(part["_target_"] for part in named),
                 *(("src.training.fleet_records.Made",) if recipe.stackable else ()),
+                *(("src.training.frozen_features.seen",) if trunk_of(recipe.model) else ()),
             )
         ),
     }

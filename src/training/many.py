@@ -24,7 +24,8 @@ from src.training.defense import Defense
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
 from src.training.fleet_records import Features, FleetRecords, Made, tensors_of
-from src.training.identity import method_of
+from src.training.frozen_features import fed
+from src.training.identity import method_of, model_of
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
 from src.training.private.self_test import Start
@@ -83,7 +84,9 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
 def _records_of(recipe: Recipe, pool: Records) -> FleetRecords:
     if any(code.stage == "data" for code in recipe.stages):
         return Made(pool)
-    return Features(pool) if recipe.features_are_fixed else tensors_of(pool, recipe.initial().targets(pool))
+    if recipe.features_are_fixed:
+        return Features(pool)
+    return tensors_of(fed(recipe, pool), recipe.initial().targets(pool))
 
 
 def train_singly(recipe: Recipe, pool: Records, jobs: Sequence[Single]) -> list[str]:
@@ -141,7 +144,7 @@ class Chunk:
     def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
         """Choose stacked or one by one: once a store, so that all chunks, and a fit that goes on, go the same way."""
         recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
-        document = {"model": dict(recipe.model), "objective": dict(recipe.objective), "device": device}
+        document = {"model": model_of(recipe), "objective": dict(recipe.objective), "device": device}
         if first.private:
             document = {"recipe": method_of(recipe)}
 

@@ -19,6 +19,7 @@ from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
 from src.training.finishing import finished, require_finishable, train
 from src.training.fit import Curve
+from src.training.frozen_features import fed
 from src.training.identity import document_of
 from src.training.many import Order, Single, train_fleets, train_singly
 from src.training.objective import Objective
@@ -175,7 +176,7 @@ class Recipe:
 
         def make(entry: Path, _: Path) -> None:
             objective = self._objective(seed, None)
-            estimate_statistics(objective.model, records, objective.batch_size, seed)
+            estimate_statistics(objective.model, fed(self, records), objective.batch_size, seed)
             self.write(entry, objective.state_dict(), "", len(records), None)
 
         return release_of(self, self.store.find_or_make("release", document, make)[0], seed, "untrained")
@@ -226,7 +227,7 @@ class Recipe:
 
         def make(entry: Path, partial: Path) -> None:
             objective, records = self._objective(seed, parent), training_records(source, self.stages, seed)
-            train(self, objective, records, seed, partial, name)
+            train(self, objective, fed(self, records), seed, partial, name)
             curve = (partial / "curve.csv").read_text()
             self.write(entry, objective.state_dict(), curve, len(records), parent)
 

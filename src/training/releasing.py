@@ -12,6 +12,7 @@ from torch import nn
 
 from src.data.records import Records
 from src.training.defense import Defense
+from src.training.frozen_features import fed
 from src.training.identity import key_of_release
 from src.training.preparation import training_records
 from src.training.release import Release
@@ -34,6 +35,7 @@ def release_of(
         store=recipe.store,
         name=name,
         published=shown,
+        fed=partial(fed, recipe),
         sources=tuple(entry for code in recipe.defenses for entry in code.sources),
     )
 

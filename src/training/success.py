@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from src.data.records import Records
+from src.training.frozen_features import fed
 from src.training.release import Release
 from src.training.releasing import as_released
 from src.training.store import write_text
@@ -30,4 +31,4 @@ def success_of(recipe: Recipe, release: Release, records: Records) -> dict[str, 
 def _measured(recipe: Recipe, release: Release, records: Records) -> dict[str, float]:
     objective = recipe.loaded(recipe.store.root / "release" / release.entry, 0)
     objective.model = as_released(objective.model, recipe.stages)
-    return objective.eval().to(recipe.trainer.device_type).success_on(records)
+    return objective.eval().to(recipe.trainer.device_type).success_on(fed(recipe, records))

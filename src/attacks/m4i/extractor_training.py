@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -25,9 +26,11 @@ from src.data.captions.records import CaptionedImages
 from src.data.seeds import derive, generator
 from src.errors import InputError
 from src.models.captioner import ENCODERS
+from src.models.pretrained import FrozenTrunk
 from src.progress import track
 from src.training.augmentation import augment
 from src.training.batches import make_batch
+from src.training.frozen_features import seen
 from src.training.objective import require_whole
 from src.training.preparation import seeded
 from src.training.sources import source_digest
@@ -42,8 +45,9 @@ LEARNING_RATE = 1e-3  # Adam, as released
 @dataclass(frozen=True)
 class ExtractorOptions:
     """loss: mse | infonce; width: of the common space; epochs: passes over the pairs; channels: of the convolutions
-    that are trained on the image side; marks: the released mismatch, see `BagOfWords`; batch_size: pairs.
-    Raises InputError out of range.
+    that are trained on the image side; marks: the released mismatch, see `BagOfWords`; batch_size: pairs; trunk: in the
+    place of these convolutions, as the authors have it; its features are computed once, so that no picture is changed
+    at random in training, as the authors' are and ours without a trunk. Raises InputError out of range.
     """
 
     loss: str = "mse"
@@ -52,6 +56,7 @@ class ExtractorOptions:
     batch_size: int = 128
     channels: tuple[int, ...] = (16, 32, 64)
     marks: bool = False
+    trunk: FrozenTrunk | None = None
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -66,23 +71,26 @@ class ExtractorOptions:
 
 @dataclass(frozen=True)
 class Trained:
-    """An extractor with the words it knows."""
+    """An extractor with the words it knows; seen: what becomes of pictures before they reach it."""
 
     extractor: Extractor
     bag: BagOfWords
     device: str
+    seen: Callable[[Any], Any]
 
     def distance(self, records: Any, captions: Sequence[str]) -> np.ndarray:
         """Compare pictures with captions, which need not be their own: (records, width)."""
-        pictures = make_batch(records.arrays(), np.arange(len(records))).to(self.device)
+        pictures = make_batch(self.seen(records).arrays(), np.arange(len(records))).to(self.device)
         return self.extractor.distance(pictures, self.bag.counts(captions).to(self.device))
 
 
 def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, store: Store, device: str) -> Trained:
     """Train an extractor on pairs, or find it in the store: it depends on no captioner."""
+    trunk = options.trunk
+    shown = partial(seen, trunk=trunk, store=store, device=device)
     bag = BagOfWords.of((text for texts in pairs.references for text in texts), options.marks)
     document = {
-        "extractor": {**asdict(options), "channels": list(options.channels)},
+        "extractor": {**asdict(options), "channels": list(options.channels), "trunk": trunk and trunk.document()},
         "records": blake2b(pairs.fingerprints().tobytes() + pairs.concepts.tobytes(), digest_size=16).hexdigest(),
         "seed": seed,
         "device": device,
@@ -90,13 +98,13 @@ def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, s
     }
 
     def make(entry: Any, _: Any) -> None:
-        trained = fit(_initial(pairs, bag, options, seed), pairs, bag, options, seed, device)
+        trained = fit(_initial(pairs, bag, options, seed), shown(pairs), bag, options, seed, device)
         save_file(trained.state_dict(), entry / "weights.safetensors")
 
     folder = store.find_or_make("extractor", document, make)[0]
     extractor = _initial(pairs, bag, options, seed)
     extractor.load_state_dict(load_file(folder / "weights.safetensors"))
-    return Trained(extractor.to(device), bag, device)
+    return Trained(extractor.to(device), bag, device, shown)
 
 
 def fit(
@@ -149,6 +157,7 @@ class _Pairs:
     counts: Tensor
     first: np.ndarray
     number: np.ndarray
+    changes: str
 
     @classmethod
     def of(cls, pairs: CaptionedImages, bag: BagOfWords, device: str) -> _Pairs:
@@ -156,13 +165,14 @@ class _Pairs:
         counts = bag.counts([text for texts in pairs.references for text in texts], training=True)
         pictures = make_batch(pairs.arrays(), np.arange(len(pairs)))
         concepts = torch.from_numpy(pairs.concepts).to(device)
-        return cls(pictures.to(device), concepts, counts.to(device), np.cumsum(number) - number, number)
+        changes = "shift_flip" if pictures.ndim == 4 else "none"  # features of a frozen trunk are no pictures
+        return cls(pictures.to(device), concepts, counts.to(device), np.cumsum(number) - number, number, changes)
 
     def drawn(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return pictures, changed at random, a caption of each, and concepts."""
         chosen = self.first[rows] + rng.integers(self.number[rows])
         place, keys = torch.from_numpy(rows), torch.from_numpy(rng.integers(2**62, size=len(rows)))
-        pictures = augment(self.pictures[place], keys.to(self.pictures.device), "shift_flip")
+        pictures = augment(self.pictures[place], keys.to(self.pictures.device), self.changes)
         return pictures, self.counts[torch.from_numpy(chosen)], self.concepts[place]
 
 
@@ -185,8 +195,11 @@ LOSS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"mse": squared_di
 
 def _initial(pairs: CaptionedImages, bag: BagOfWords, options: ExtractorOptions, seed: int) -> Extractor:
     with seeded(derive(seed, "extractor weights")):
-        trunk = ENCODERS["residual"](list(options.channels), "batch", pairs.shape)
-        image = ImageSide(trunk, trunk.output_width, options.width)
+        own = ENCODERS["residual"](list(options.channels), "batch", pairs.shape)
+        if options.trunk is None:
+            image = ImageSide(own, own.output_width, options.width)
+        else:  # it stays outside: pictures come in as its features
+            image = ImageSide(nn.Identity(), options.trunk.width, options.width)
         return Extractor(image, TextSide(bag.width, options.width))
 
 

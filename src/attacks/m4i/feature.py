@@ -15,6 +15,7 @@ from src.data.captions.records import CaptionedImages
 from src.data.seeds import derive, generator
 from src.errors import InputError
 from src.game import Knowledge
+from src.models.pretrained import FrozenTrunk
 from src.training.release import Release
 
 DECISIONS = ("network", "distance")
@@ -27,7 +28,8 @@ class FeatureM4I(CaptionAttack):
     It holds the pictures only: their true captions are withheld. loss, width, epochs, batch_size, channels, marks: of
     the extractor, see `ExtractorOptions`; extractor_share: of the attacker's concepts, those that the extractor learns
     from and the network then does not, 1 = both learn from all, as released; decision: network | distance = the
-    length of the difference alone; hidden, weight_decay: of the network.
+    length of the difference alone; hidden, weight_decay: of the network; trunk, weights, side: of a `FrozenTrunk` on
+    the extractor's image side, weights null = the small network of `channels`, trained from scratch.
     """
 
     def __init__(
@@ -45,6 +47,9 @@ class FeatureM4I(CaptionAttack):
         marks: bool = False,
         hidden: int = 64,
         weight_decay: float = 1e-2,
+        trunk: str = "resnet152",
+        weights: str | None = None,
+        side: int = 224,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows)
         if decision not in DECISIONS:
@@ -52,7 +57,8 @@ class FeatureM4I(CaptionAttack):
         if isinstance(extractor_share, bool) or not 0 < extractor_share <= 1:
             raise InputError("attack.extractor_share", extractor_share, "above 0, at most 1")
         self.decision, self.extractor_share = decision, float(extractor_share)
-        self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks)
+        frozen = FrozenTrunk(trunk, weights, side, "attack.weights") if weights is not None else None
+        self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks, frozen)
         self.network = NetworkOptions(hidden=hidden, weight_decay=weight_decay)
 
     def check(self, knowledge: Knowledge) -> None:

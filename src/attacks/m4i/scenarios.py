@@ -21,6 +21,7 @@ from src.data.seeds import generator
 from src.errors import InputError
 from src.game import Knowledge
 from src.models.captioner import ENCODERS
+from src.models.pretrained import trunk_of
 from src.training.objective import require_whole
 from src.training.recipe import Recipe
 
@@ -62,7 +63,11 @@ class Scenario:
             _require_second(knowledge, "attack.nonmember_source", self.nonmember_source)
         if len(knowledge.auxiliary) < 4:
             raise InputError("pools.auxiliary", len(knowledge.auxiliary), "at least 4: each shadow learns from half")
-        self.recipe(knowledge.recipe)
+        try:
+            trunk_of(self.recipe(knowledge.recipe).model)
+        except InputError as error:
+            expected = f"{error.expected} (attack.scenario={self.name} trains shadows with it)"
+            raise InputError(error.field, error.value, expected) from None
 
     def recipe(self, owner: Recipe) -> Recipe:
         """Return what the attacker's shadows are trained by: the owner's recipe, defence included, or its encoder's
@@ -143,6 +148,9 @@ def differences(owner: Recipe, shadow: Recipe) -> tuple[str, ...]:
         one, other = dict(_flat(getattr(owner, part))), dict(_flat(getattr(shadow, part)))
         names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
         lines += [f"shadow {part}.{name}: {other.get(name)} instead of the target's {one.get(name)}" for name in names]
+    own, others = (trunk_of(recipe.model) for recipe in (owner, shadow))
+    if own and others and own != others:
+        lines.append(f"shadow trunk: {others.name}, frozen, instead of the target's {own.name}")
     return tuple(lines)
 
 

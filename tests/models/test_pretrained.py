@@ -1,0 +1,150 @@
+"""Trunks have the shapes of the published weights, see pictures as ImageNet's networks do, and refuse other files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from src.errors import InputError
+from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk, trunk_of
+from tests.training.trunks import frozen, weights_of
+
+# parameters as torchvision publishes them, and those of the layers that no trunk has: fc, or the whole classifier
+PUBLISHED = {
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "vgg11": 132_863_336,
+    "vgg13": 133_047_848,
+    "vgg16": 138_357_544,
+    "vgg19": 143_667_240,
+}
+
+
+def last(name: str, width: int) -> int:
+    sizes = (width, 1000) if name.startswith("resnet") else (width, 4096, 4096, 1000)
+    return sum((before + 1) * after for before, after in pairwise(sizes))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return weights_of("resnet18", tmp_path_factory.mktemp("weights"))
+
+
+def test_every_trunk_has_a_published_count() -> None:
+    """Catches a trunk that is compared with nothing."""
+    assert PUBLISHED.keys() == TRUNKS.keys()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_trunk_has_the_published_number_of_parameters_and_width(name: str) -> None:
+    """Catches a layer too many or too few, biases that should not be, and a projection left out."""
+    with torch.device("meta"):  # shapes alone: nothing is allocated
+        trunk = TRUNKS[name]()
+        features = trunk(torch.empty(2, 3, 64, 64))
+    assert sum(one.numel() for one in trunk.parameters()) + last(name, trunk.width) == PUBLISHED[name]
+    assert features.shape == (2, trunk.width)
+    assert trunk.width == (25_088 if name.startswith("vgg") else 512 if name in ("resnet18", "resnet34") else 2048)
+
+
+def test_names_and_shapes_are_those_of_published_files() -> None:
+    """Catches a rename: a user's file would be refused."""
+    with torch.device("meta"):
+        states = {name: TRUNKS[name]().state_dict() for name in ("resnet152", "resnet18", "vgg16")}
+    assert states["resnet152"]["layer3.35.conv3.weight"].shape == (1024, 256, 1, 1)
+    assert states["resnet152"]["layer1.0.downsample.1.running_var"].shape == (256,)
+    assert "layer1.0.downsample.0.weight" not in states["resnet18"]
+    assert states["vgg16"]["features.28.weight"].shape == (512, 512, 3, 3) and len(states["vgg16"]) == 26
+
+
+def test_a_bottleneck_halves_the_picture_by_its_middle_convolution() -> None:
+    """Catches the stride of the first paper, which no published file was trained with, and which no shape tells."""
+    with torch.device("meta"):
+        block = TRUNKS["resnet50"]().get_submodule("layer2.0")
+    assert [one.stride for one in (block.conv1, block.conv2, block.conv3)] == [(1, 1), (2, 2), (1, 1)]
+
+
+def test_pictures_are_resized_and_put_into_imagenets_units(file: str) -> None:
+    """Catches levels of 0 to 255, mean and deviation exchanged, and a resize that depends on the place."""
+    plain = torch.tensor(MEAN).view(1, 3, 1, 1).expand(1, 3, 8, 12)
+    one_more = plain + torch.tensor(DEVIATION).view(3, 1, 1)
+    seen = FrozenTrunk("resnet18", file, 32).prepared(torch.cat([plain, one_more]))
+    assert seen.shape == (2, 3, 32, 32)
+    assert torch.allclose(seen[0], torch.zeros(()), atol=1e-5) and torch.allclose(seen[1], torch.ones(()), atol=1e-5)
+    assert FrozenTrunk("resnet18", file, 32).prepared(torch.rand(1, 1, 8, 8)).shape == (1, 3, 32, 32)
+
+
+def test_a_loaded_trunk_is_frozen_and_in_eval_mode(file: str) -> None:
+    """Catches BatchNorm that takes its statistics from a batch, so that a picture's feature depends on the others."""
+    network = FrozenTrunk("resnet18", file, 32).network()
+    pictures = torch.rand(4, 3, 32, 32)
+    assert not network.training and not any(one.requires_grad for one in network.parameters())
+    assert torch.allclose(network(pictures)[:1], network(pictures[:1]), atol=1e-5)
+
+
+def test_a_file_without_counters_of_batches_is_taken(tmp_path: Path) -> None:
+    """Catches older published files refused for what no trunk needs."""
+    counters = [name for name in TRUNKS["resnet18"]().state_dict() if name.endswith("num_batches_tracked")]
+    older = weights_of("resnet18", tmp_path, **dict.fromkeys(counters))
+    assert FrozenTrunk("resnet18", older, 32).network()(torch.rand(1, 3, 32, 32)).shape == (1, 512)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"layer4.1.conv2.weight": None}, "layer4.1.conv2.weight is missing"),
+        ({"conv1.weight": torch.zeros(64, 3, 3, 3)}, r"conv1.weight has shape \[64, 3, 3, 3\], not \[64, 3, 7, 7\]"),
+        ({"layer4.2.conv1.weight": torch.zeros(1)}, "layer4.2.conv1.weight is more than resnet18 has"),
+    ],
+)
+def test_other_weights_are_refused_by_the_first_that_differs(tmp_path: Path, change: dict, told: str) -> None:
+    """Catches a deeper network's file of which a part fits, and weights that stay random in silence."""
+    file = weights_of("resnet18", tmp_path, **change)
+    with pytest.raises(
+        InputError, match=rf"^model\.weights={file}: {told}; expected torchvision's weights of resnet18"
+    ):
+        FrozenTrunk("resnet18", file)
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, file: str) -> None:
+    """Catches a pickle that is opened, half a download, and a traceback where a file is missing."""
+    broken = tmp_path / "half.safetensors"
+    broken.write_bytes(Path(file).read_bytes()[:1000])
+    for given, told in (
+        (broken, "is not a safetensors file"),
+        (tmp_path / "none", "is no file"),
+        (tmp_path, "is no f"),
+    ):
+        with pytest.raises(InputError, match=f"^model.weights={given}: {told}"):
+            FrozenTrunk("resnet18", str(given))
+
+
+def test_a_file_that_changed_has_another_digest(tmp_path: Path) -> None:
+    """Catches features of old weights served for new ones under the same path, and a path that counts."""
+    first = FrozenTrunk("resnet18", weights_of("resnet18", tmp_path))
+    before = first.document()
+    moved = Path(first.file).rename(tmp_path / "moved.safetensors")
+    assert FrozenTrunk("resnet18", str(moved)).document() == before
+    Path(weights_of("resnet18", tmp_path, seed=1)).rename(first.file)
+    assert FrozenTrunk("resnet18", first.file).document() != before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"trunk": {"residual": "vgg16"}}, r"model\.trunk\.residual=vgg16: one of resnet18"),
+        ({"side": 16}, r"model\.side=16: a whole number of pixels from 32"),
+        ({"weights": "FILE"}, r"model\.weights=FILE: .*model\.weights\.residual=FILE"),
+        ({"encoder": "vgg", "trunk": {"vgg": "vgg16"}}, r"model\.weights\.vgg=null: weights of vgg16"),
+    ],
+)
+def test_options_that_do_not_fit_name_their_field(file: str, options: dict, told: str) -> None:
+    """Catches an encoder trained from scratch beside a frozen one, and an option that is silently left aside."""
+    with pytest.raises(InputError, match=f"^{told}"):
+        trunk_of(frozen(file) | options)
+    assert trunk_of(frozen(file) | {"weights": {"residual": None, "vgg": None}}) is None
