@@ -18,7 +18,7 @@ from src.data.pools import Pools, PoolSizes, deal
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
-from src.models.pretrained import elsewhere
+from src.models.pretrained import at_hand
 from src.reporting.run_folder import RunFolder
 from src.training.recipe import Recipe
 from src.training.store import Store
@@ -64,7 +64,7 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
 def recipe_of(cfg: DictConfig, job: RunFolder, records: Records, transfer: TransferData | None = None) -> Recipe:
     """Build the owner's recipe: model and objective with what only the data set knows, device, store, executor."""
     model: Any = OmegaConf.to_container(cfg.model)
-    model = elsewhere(model)
+    model = at_hand(model)
     objective: Any = OmegaConf.to_container(cfg.objective)
     pretraining = objective.pop("pretraining", None)
     _fill_in("model", model, "shape", getattr(records, "shape", None), records)

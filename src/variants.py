@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from hydra.utils import instantiate
@@ -29,16 +29,16 @@ MODES = ("post_training", "owner", "attacker")
 Releases = Mapping[str, Sequence[Release]]
 
 
-class Variant(Protocol):
-    """Some other releases of a game's victims, by name."""
+class Variant:
+    """Base of other releases of a game's victims, by name."""
 
     def check(self, game: Game) -> None:
         """Refuse, by InputError, a game that has no such release."""
-        ...
+        raise NotImplementedError
 
     def releases(self, game: Game) -> Releases:
         """Have the victims trained by other recipes, on the same records and from the same seeds."""
-        ...
+        raise NotImplementedError
 
     def world(self, game: Game, name: str, releases: Sequence[Release], access: frozenset[str]) -> World:
         """Return what the attack is shown in the place of the target's world."""

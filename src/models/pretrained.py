@@ -20,9 +20,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from src.errors import InputError
+from src.models import efficientnet_lite
+from src.models.efficientnet_lite import EfficientNetLiteTrunk
+from src.models.fetched_weights import FETCHED, fetched_weights
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, values from 0 to 1
-LEFT_OUT = ("fc.", "classifier.")  # weights that a file may have and no trunk needs
+LEFT_OUT = ("fc.", "classifier.", "_fc.")  # weights that a file may have and no trunk needs
 COUNTER = ".num_batches_tracked"  # of BatchNorm; files of old have none
 LEAST_SIDE = 32  # pixels; both kinds halve a picture five times
 
@@ -106,19 +109,26 @@ class VGGTrunk(nn.Module):
         return self.avgpool(self.features(pictures)).flatten(1)
 
 
-FAMILIES: dict[str, dict[str, Callable[[], ResNetTrunk | VGGTrunk]]] = {  # encoder of a captioner: its trunks
+Trunk = ResNetTrunk | VGGTrunk | EfficientNetLiteTrunk
+LITE: dict[str, Callable[[], Trunk]] = {  # may stand in either's place: their weights can be fetched
+    "efficientnet_lite0": partial(EfficientNetLiteTrunk, 0),
+    "efficientnet_lite2": partial(EfficientNetLiteTrunk, 2),
+}
+FAMILIES: dict[str, dict[str, Callable[[], Trunk]]] = {  # encoder of a captioner: its trunks
     "residual": {
         "resnet18": partial(ResNetTrunk, BasicBlock, (2, 2, 2, 2)),
         "resnet34": partial(ResNetTrunk, BasicBlock, (3, 4, 6, 3)),
         "resnet50": partial(ResNetTrunk, Bottleneck, (3, 4, 6, 3)),
         "resnet101": partial(ResNetTrunk, Bottleneck, (3, 4, 23, 3)),
         "resnet152": partial(ResNetTrunk, Bottleneck, (3, 8, 36, 3)),
+        **LITE,
     },
     "vgg": {
         "vgg11": partial(VGGTrunk, (1, 1, 2, 2, 2)),
         "vgg13": partial(VGGTrunk, (2, 2, 2, 2, 2)),
         "vgg16": partial(VGGTrunk, (2, 2, 3, 3, 3)),
         "vgg19": partial(VGGTrunk, (2, 2, 4, 4, 4)),
+        **LITE,
     },
 }
 TRUNKS = {name: make for family in FAMILIES.values() for name, make in family.items()}
@@ -157,7 +167,8 @@ class FrozenTrunk:
 
     @property
     def _expected(self) -> str:
-        return f"torchvision's weights of {self.name} as safetensors (docs/m4i.md says how to convert them)"
+        source = f"; or {FETCHED}" if self.name in LITE else " (docs/m4i.md says how to convert torchvision's)"
+        return f"weights of {self.name} as safetensors{source}"
 
     @property
     def width(self) -> int:
@@ -183,7 +194,8 @@ class FrozenTrunk:
     def prepared(self, pictures: Tensor) -> Tensor:
         """Return what the network takes of pictures (records, 1 or 3 channels, height, width) from 0 to 1."""
         resized = interpolate(pictures, (self.side, self.side), mode="bilinear", antialias=True)
-        mean, deviation = (torch.tensor(one, device=pictures.device).view(3, 1, 1) for one in (MEAN, DEVIATION))
+        levels = (efficientnet_lite.MEAN, efficientnet_lite.DEVIATION) if self.name in LITE else (MEAN, DEVIATION)
+        mean, deviation = (torch.tensor(one, device=pictures.device).view(3, 1, 1) for one in levels)
         return (resized - mean) / deviation
 
 
@@ -207,11 +219,30 @@ def trunk_of(options: Mapping[str, Any]) -> FrozenTrunk | None:
     return FrozenTrunk(name, file, options.get("side", 224), f"model.weights.{encoder}")
 
 
-def elsewhere(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's options with absolute paths of weights, for a process that may have another working folder."""
+def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's options with absolute paths of weights, for a process that may have another working folder.
+
+    What is to be fetched is fetched, and `downloads`, where it went, is part of no key. InputError where it cannot be.
+    """
     if not isinstance(weights := options.get("weights"), Mapping):
         return dict(options)
-    return {**options, "weights": {one: file and str(Path(file).absolute()) for one, file in weights.items()}}
+    trunks, downloads = options.get("trunk") or {}, options.get("downloads")
+    files = {
+        one: file and str(Path(fetched(file, trunks.get(one), downloads, f"model.weights.{one}")).absolute())
+        for one, file in weights.items()
+    }
+    return {**options, "weights": files, "downloads": None}
+
+
+def fetched(file: str, name: Any, downloads: str | None, option: str) -> str:
+    """Return the file that an option names, downloaded where it says `fetched`. InputError where it cannot be had."""
+    if file != FETCHED:
+        return file
+    if name not in LITE:
+        raise InputError(option, file, f"a safetensors file with weights of {name}; {', '.join(LITE)} can be fetched")
+    if downloads is None:
+        raise InputError(f"{option.partition('.')[0]}.downloads", "null", "a folder for what is fetched")
+    return fetched_weights(name, downloads, option)
 
 
 def _projection(before: int, after: int, stride: int) -> nn.Module:
@@ -222,7 +253,7 @@ def _projection(before: int, after: int, stride: int) -> nn.Module:
 
 
 @cache
-def _on_meta(name: str) -> ResNetTrunk | VGGTrunk:
+def _on_meta(name: str) -> Trunk:
     """Build a trunk that has shapes and no storage."""
     with torch.device("meta"):
         return TRUNKS[name]()

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from src.data.captions.words import words
 
@@ -81,16 +82,24 @@ class TextSide(nn.Module):
 
 
 class Extractor(nn.Module):
-    """Both sides. `distance` is what the attack sees of a picture and a caption."""
+    """Both sides. `distance` is what the attack sees of a picture and a caption.
 
-    def __init__(self, image: ImageSide, text: TextSide) -> None:
+    directions: of features only the direction counts, f / ‖f‖: all that a loss of cosines gives a meaning to.
+    """
+
+    def __init__(self, image: ImageSide, text: TextSide, directions: bool = False) -> None:
         super().__init__()
-        self.image, self.text = image, text
+        self.image, self.text, self.directions = image, text, directions
 
     @torch.no_grad()
     def distance(self, pictures: Tensor, counts: Tensor) -> np.ndarray:
         """Return |f_image − f_text| of each pair, coordinate by coordinate: (records, width) float32."""
         self.eval()
         pairs = zip(pictures.split(CHUNK), counts.split(CHUNK), strict=True)
-        apart = [(self.image(picture) - self.text(count)).abs() for picture, count in pairs]
-        return torch.cat(apart).cpu().numpy()
+        return torch.cat([self._apart(*pair) for pair in pairs]).cpu().numpy()
+
+    def _apart(self, pictures: Tensor, counts: Tensor) -> Tensor:
+        image, text = self.image(pictures), self.text(counts)
+        if self.directions:
+            image, text = normalize(image), normalize(text)
+        return (image - text).abs()

@@ -200,7 +200,7 @@ def _initial(pairs: CaptionedImages, bag: BagOfWords, options: ExtractorOptions,
             image = ImageSide(own, own.output_width, options.width)
         else:  # it stays outside: pictures come in as its features
             image = ImageSide(nn.Identity(), options.trunk.width, options.width)
-        return Extractor(image, TextSide(bag.width, options.width))
+        return Extractor(image, TextSide(bag.width, options.width), options.loss == "infonce")
 
 
 def _batches(records: int, size: int, rng: np.random.Generator) -> list[np.ndarray]:

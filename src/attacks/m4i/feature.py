@@ -15,7 +15,7 @@ from src.data.captions.records import CaptionedImages
 from src.data.seeds import derive, generator
 from src.errors import InputError
 from src.game import Knowledge
-from src.models.pretrained import FrozenTrunk
+from src.models.pretrained import FrozenTrunk, fetched
 from src.training.release import Release
 
 DECISIONS = ("network", "distance")
@@ -28,7 +28,7 @@ class FeatureM4I(CaptionAttack):
     It holds the pictures only: their true captions are withheld. loss, width, epochs, batch_size, channels, marks: of
     the extractor, see `ExtractorOptions`; extractor_share: of the attacker's concepts, those that the extractor learns
     from and the network then does not, 1 = both learn from all, as released; decision: network | distance = the
-    length of the difference alone; hidden, weight_decay: of the network; trunk, weights, side: of a `FrozenTrunk` on
+    length of the difference alone; hidden, weight_decay: of the network; trunk, weights, side, downloads: of a `FrozenTrunk` on
     the extractor's image side, weights null = the small network of `channels`, trained from scratch.
     """
 
@@ -50,6 +50,7 @@ class FeatureM4I(CaptionAttack):
         trunk: str = "resnet152",
         weights: str | None = None,
         side: int = 224,
+        downloads: str | None = None,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows)
         if decision not in DECISIONS:
@@ -57,7 +58,8 @@ class FeatureM4I(CaptionAttack):
         if isinstance(extractor_share, bool) or not 0 < extractor_share <= 1:
             raise InputError("attack.extractor_share", extractor_share, "above 0, at most 1")
         self.decision, self.extractor_share = decision, float(extractor_share)
-        frozen = FrozenTrunk(trunk, weights, side, "attack.weights") if weights is not None else None
+        file = weights and fetched(weights, trunk, downloads, "attack.weights")
+        frozen = FrozenTrunk(trunk, file, side, "attack.weights") if file is not None else None
         self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks, frozen)
         self.network = NetworkOptions(hidden=hidden, weight_decay=weight_decay)
 
