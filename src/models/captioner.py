@@ -26,10 +26,11 @@ class Captioner(nn.Module):
     encoder: residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together with all
     else at the pictures' own size; channels: of the encoder's stages, each of which halves the picture; weights: file
     of each encoder's frozen pre-trained trunk, as the paper has it, null = trained; trunk: what each of these files
-    holds; side: see `FrozenTrunk`; downloads: folder for weights that are `fetched`. Of a frozen trunk the model holds nothing: it is fed features in place of pictures.
-    width: of feature and word embedding; hidden: of the LSTM; norm: batch, or group, where no picture sees another;
-    least_count, vocabulary: the experiment makes the list of words of the data set's captions that occur so often, and
-    fills it in, parted by blanks, as it does `shape`. Raises InputError for an option out of range.
+    holds; side: see `FrozenTrunk`; downloads: folder for weights that are `fetched`. Of a frozen trunk the model holds
+    nothing: it is fed features in place of pictures. width: of feature and word embedding; hidden: of the LSTM; norm:
+    batch, or group, where no picture sees another; least_count, vocabulary: the experiment makes the list of words of
+    the data set's captions that occur so often, and fills it in, parted by blanks, as it does `shape`. Raises
+    InputError for an option out of range.
     """
 
     accepts = frozenset({"captions"})

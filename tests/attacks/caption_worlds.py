@@ -91,7 +91,7 @@ def game(
     victims: int = 1,
 ) -> Game:
     """Deal flags out and let one captioner be attacked, or more."""
-    sizes = PoolSizes(members=80, non_members=80, auxiliary=160, population=160 * (sources > 1), disjoint=80)
-    pools = deal_by_concept(flags(500, sources, nonmember_source), sizes, seed)
+    sizes = PoolSizes(members=80, non_members=80, auxiliary=320, population=320 * (sources > 1), disjoint=80)
+    pools = deal_by_concept(flags(600, sources, nonmember_source), sizes, seed)
     recipe = kind(MODEL, {}, TrainerOptions(accelerator="cpu"), Store(folder))
     return Game(pools, recipe, victims, seed)

@@ -102,9 +102,9 @@ def test_the_extractor_never_sees_a_challenge_point(tmp_path: Path, scenario: st
 def test_the_network_learns_from_concepts_that_the_extractor_does_not_know(tmp_path: Path) -> None:
     """Catches shadow pairs that the extractor knows by heart beside target pairs that it has never seen."""
     attack, known = FeatureM4I(nonmember_source="other_dataset"), game(tmp_path).knowledge
-    data = attack.left(attack.scenario.data(known), known)
+    data = attack.scenario.data(known)
     learned = data.records.take(data.points.ravel()).concepts
-    assert len(learned) == 80 and not set(learned.tolist()) & set(attack.pairs(known).concepts.tolist())
+    assert len(learned) == 160 and not set(learned.tolist()) & set(attack.pairs(known).concepts.tolist())
 
 
 def test_captions_of_the_points_are_withheld_from_the_feature_based_attack(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_model_with_one_encoder_has_no_other(tmp_path: Path) -> None:
         (MetricM4I, {"bleu_orders": 5}),
         (FeatureM4I, {"loss": "triplet"}),
         (FeatureM4I, {"decision": "svm"}),
-        (FeatureM4I, {"extractor_share": 0}),
+        (FeatureM4I, {"shadow_share": 0}),
         (FeatureM4I, {"epochs": 0}),
         (FeatureM4I, {"batch_size": 1}),
         (FeatureM4I, {"hidden": 0}),

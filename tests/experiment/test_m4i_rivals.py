@@ -78,10 +78,10 @@ def test_rivals_differ_from_a_metric_based_target_in_features_or_in_the_decision
 
 def test_feature_based_rivals_take_over_the_targets_options() -> None:
     """Catches rivals that are trained otherwise than the target they are compared with, in silence."""
-    changed = "extractor_share=1 width=64 epochs=5 batch_size=32 channels=[8,16] marks=true hidden=8 weight_decay=0.5"
+    changed = "shadow_share=1 width=64 epochs=5 batch_size=32 channels=[8,16] marks=true hidden=8 weight_decay=0.5"
     _, rivals = met("attack=m4i_feature", *(f"attack.{word}" for word in changed.split()))
     found = [one for one in rivals.values() if isinstance(one, FeatureM4I)]
-    assert len(found) == 3 and all(one.extractor_share == 1 for one in found)
+    assert len(found) == 3 and all(one.scenario.shadow_share == 1 for one in found)
     assert {(one.network.hidden, one.network.weight_decay) for one in found} == {(8, 0.5)}
     extractors = [vars(one.extractor) for one in found]
     expected = {"width": 64, "epochs": 5, "batch_size": 32, "channels": (8, 16), "marks": True}

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from src.errors import InputError
-from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk, trunk_of
+from src.models import fetched_weights, pretrained
+from src.models.efficientnet_lite import in_eights, padded
+from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk, at_hand, trunk_of
 from tests.training.trunks import frozen, weights_of
 
-# parameters as torchvision publishes them, and those of the layers that no trunk has: fc, or the whole classifier
+# parameters as torchvision, and of the last two the files to be fetched, have them, with those of the layers
+# that no trunk has: fc, or the whole classifier
 PUBLISHED = {
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
@@ -23,11 +27,13 @@ PUBLISHED = {
     "vgg13": 133_047_848,
     "vgg16": 138_357_544,
     "vgg19": 143_667_240,
+    "efficientnet_lite0": 4_652_008,
+    "efficientnet_lite2": 6_092_072,
 }
 
 
 def last(name: str, width: int) -> int:
-    sizes = (width, 1000) if name.startswith("resnet") else (width, 4096, 4096, 1000)
+    sizes = (width, 4096, 4096, 1000) if name.startswith("vgg") else (width, 1000)
     return sum((before + 1) * after for before, after in pairwise(sizes))
 
 
@@ -49,7 +55,8 @@ def test_a_trunk_has_the_published_number_of_parameters_and_width(name: str) -> 
         features = trunk(torch.empty(2, 3, 64, 64))
     assert sum(one.numel() for one in trunk.parameters()) + last(name, trunk.width) == PUBLISHED[name]
     assert features.shape == (2, trunk.width)
-    assert trunk.width == (25_088 if name.startswith("vgg") else 512 if name in ("resnet18", "resnet34") else 2048)
+    widths = {"vgg": 25_088, "eff": 1280, "res": 512 if name in ("resnet18", "resnet34") else 2048}
+    assert trunk.width == widths[name[:3]]
 
 
 def test_names_and_shapes_are_those_of_published_files() -> None:
@@ -105,9 +112,7 @@ def test_a_file_without_counters_of_batches_is_taken(tmp_path: Path) -> None:
 def test_other_weights_are_refused_by_the_first_that_differs(tmp_path: Path, change: dict, told: str) -> None:
     """Catches a deeper network's file of which a part fits, and weights that stay random in silence."""
     file = weights_of("resnet18", tmp_path, **change)
-    with pytest.raises(
-        InputError, match=rf"^model\.weights={file}: {told}; expected torchvision's weights of resnet18"
-    ):
+    with pytest.raises(InputError, match=rf"^model\.weights={file}: {told}; expected weights of resnet18"):
         FrozenTrunk("resnet18", file)
 
 
@@ -148,3 +153,40 @@ def test_options_that_do_not_fit_name_their_field(file: str, options: dict, told
     with pytest.raises(InputError, match=f"^{told}"):
         trunk_of(frozen(file) | options)
     assert trunk_of(frozen(file) | {"weights": {"residual": None, "vgg": None}}) is None
+
+
+def test_padding_is_that_of_the_published_weights() -> None:
+    """Catches PyTorch's padding on both sides: features of every picture would be shifted."""
+    assert padded(torch.zeros(1, 1, 224, 224), 3, 2).shape == (1, 1, 225, 225)  # none above and left
+    assert (
+        padded(torch.ones(1, 1, 4, 4), 3, 2)[0, 0, -1].eq(0).all()
+        and padded(torch.ones(1, 1, 4, 4), 3, 2)[0, 0, 0, 0] == 1
+    )
+    assert padded(torch.zeros(1, 1, 7, 10), 5, 2).shape == (1, 1, 11, 13)
+    assert padded(torch.zeros(1, 1, 8, 8), 5, 1).shape == (1, 1, 12, 12)
+
+
+def test_channels_are_rounded_to_eights_and_never_far_down() -> None:
+    """Catches a network whose published weights do not fit."""
+    assert [in_eights(1.1 * one) for one in (16, 24, 40, 80, 112, 192, 320)] == [16, 24, 48, 88, 120, 208, 352]
+
+
+def test_what_can_be_fetched_is_put_in_the_place_of_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches weights that are fetched for networks that nobody offers, and a folder of downloads in a model's key."""
+    monkeypatch.setattr(pretrained, "fetched_weights", lambda name, downloads, field: f"{downloads}/{name}")
+    options = {"trunk": {"residual": "efficientnet_lite0", "vgg": "vgg16"}, "downloads": str(tmp_path)}
+    found = at_hand({**options, "weights": {"residual": "fetched", "vgg": None}})
+    assert found["weights"] == {"residual": str(tmp_path / "efficientnet_lite0"), "vgg": None}
+    assert found["downloads"] is None
+    with pytest.raises(InputError, match=r"model\.weights\.vgg=fetched: a safetensors file.*efficientnet_lite0"):
+        at_hand({**options, "weights": {"residual": None, "vgg": "fetched"}})
+
+
+def test_fetched_weights_are_kept_as_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a file that is read by pickle at each run, and half a file after an interruption."""
+    torch.save({"a": torch.arange(3.0)}, tmp_path / "efficientnet-lite0-57934424.pth")
+    monkeypatch.setattr(fetched_weights, "fetch", lambda name, folder, field, value: folder)
+    file = fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "model.weights.residual")
+    (tmp_path / "efficientnet-lite0-57934424.pth").unlink()
+    assert fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "x") == file
+    assert load_file(file)["a"].tolist() == [0, 1, 2]

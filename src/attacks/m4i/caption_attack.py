@@ -33,16 +33,18 @@ class CaptionAttack(Attack):
     accepts = frozenset({"captions"})
     hands_over: ClassVar[type] = CaptionMembership
 
-    def __init__(self, scenario: str = "unrestricted", nonmember_source: str = "same", shadows: int = 1) -> None:
-        self.scenario = Scenario(scenario, nonmember_source, shadows)
+    def __init__(
+        self,
+        scenario: str = "unrestricted",
+        nonmember_source: str = "same",
+        shadows: int = 1,
+        shadow_share: float = 0.5,
+    ) -> None:
+        self.scenario = Scenario(scenario, nonmember_source, shadows, shadow_share)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Return how a release's answers become features."""
         raise NotImplementedError
-
-    def left(self, data: ShadowData, knowledge: Knowledge) -> ShadowData:
-        """Leave points out of what is learned from."""
-        return data
 
     def decide(self, features: np.ndarray, members: np.ndarray, knowledge: Knowledge) -> Decision:
         """Learn a decision from the shadows' points: features (points, width), members (points,) bool."""
@@ -59,7 +61,7 @@ class CaptionAttack(Attack):
     def run(self, world: World) -> MembershipScores:
         """Train the shadows, learn from them, and judge every victim's points by what it writes."""
         knowledge = world.knowledge
-        data = self.left(self.scenario.data(knowledge), knowledge)
+        data = self.scenario.data(knowledge)
         recipe, look = self.scenario.recipe(knowledge.recipe), self.look(knowledge, data)
         shadows = own_shadows(recipe, data, self.access, knowledge.seed)
         seen = [look(one, data.records.take(points)) for one, points in zip(shadows, data.points, strict=True)]

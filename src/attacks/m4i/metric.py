@@ -45,11 +45,12 @@ class MetricM4I(CaptionAttack):
         scenario: str = "unrestricted",
         nonmember_source: str = "same",
         shadows: int = 1,
+        shadow_share: float = 0.5,
         features: str = "rouge",
         decision: str = "svm_released",
         bleu_orders: int = 3,
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share)
         for field, value, options in (
             ("features", features, FEATURES),
             ("decision", decision, tuple(DECISIONS)),
@@ -73,7 +74,8 @@ class MetricM4I(CaptionAttack):
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the same features decided otherwise, and other features decided alike."""
-        scenario = (self.scenario.name, self.scenario.nonmember_source, self.scenario.shadows)
+        one = self.scenario
+        scenario = (one.name, one.nonmember_source, one.shadows, one.shadow_share)
         return {
             f"{features}_{decision}": type(self)(*scenario, features, decision, self.bleu_orders)
             for features, decision in product(FEATURES, DECISIONS)

@@ -52,10 +52,11 @@ class MaxRenyi(CaptionAttack):
         scenario: str = "unrestricted",
         nonmember_source: str = "same",
         shadows: int = 1,
+        shadow_share: float = 0.5,
         alpha: float = 2.0,
         share: float = 10.0,
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share)
         if not alpha > 0:
             raise InputError("attack.alpha", alpha, "above 0; .inf = the most probable word alone")
         if not 0 < share <= 100:

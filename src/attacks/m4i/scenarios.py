@@ -31,17 +31,24 @@ SCENARIOS = {  # name: (data of another source, another encoder)
     "model_only": (True, False),
     "constrained": (True, True),
 }
+FEWEST = 4  # concepts of shadows: two members and two others
 
 
 @dataclass(frozen=True)
 class Scenario:
     """name: see above; nonmember_source: where shadows' non-members are from: same, or other_dataset as in the
-    released code; shadows: how many models the attacker trains. Raises InputError out of range.
+    released code; shadows: how many models the attacker trains; shadow_share: of its concepts, those that shadows
+    and decision learn from; what else it trains learns from the rest, or, with 1, from all, as in the released code.
+    Raises InputError out of range.
+
+    An extractor that knows the shadow's pairs by heart would meet the target's for the first time; and one that knows
+    half of what shadows say, and nothing of what the target says, taught a decision that erred more often than not.
     """
 
     name: str = "unrestricted"
     nonmember_source: str = "same"
     shadows: int = 1
+    shadow_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.name not in SCENARIOS:
@@ -49,6 +56,8 @@ class Scenario:
         if self.nonmember_source not in NONMEMBER_SOURCES:
             raise InputError("attack.nonmember_source", self.nonmember_source, " or ".join(NONMEMBER_SOURCES))
         require_whole("attack.shadows", self.shadows)
+        if isinstance(self.shadow_share, bool) or not 0 < self.shadow_share <= 1:
+            raise InputError("attack.shadow_share", self.shadow_share, "above 0, at most 1")
 
     @property
     def other_data(self) -> bool:
@@ -61,8 +70,10 @@ class Scenario:
             _require_second(knowledge, "attack.scenario", self.name)
         if self.nonmember_source != "same":
             _require_second(knowledge, "attack.nonmember_source", self.nonmember_source)
-        if len(knowledge.auxiliary) < 4:
-            raise InputError("pools.auxiliary", len(knowledge.auxiliary), "at least 4: each shadow learns from half")
+        dealt = int(self.for_shadows(knowledge).sum())
+        if dealt < FEWEST:
+            told = f"leaves {dealt} of pools.auxiliary={len(knowledge.auxiliary)}; shadows need {FEWEST}, half to learn"
+            raise InputError("attack.shadow_share", self.shadow_share, told)
         try:
             trunk_of(self.recipe(knowledge.recipe).model)
         except InputError as error:
@@ -81,12 +92,24 @@ class Scenario:
             raise InputError("attack.scenario", self.name, "needs a model with another encoder; use model=captioner")
         return owner.replace(model={**owner.model, "encoder": others[0]})
 
+    def for_shadows(self, knowledge: Knowledge) -> np.ndarray:
+        """Say of which places in the attacker's records its shadows are dealt: (places,) bool.
+
+        Both sources have the same concept at the same place, or no concept in common.
+        """
+        places = len(knowledge.auxiliary)
+        chosen = np.zeros(places, bool)
+        order = generator(knowledge.seed, "shadow places").permutation(places)
+        chosen[order[: round(self.shadow_share * places)]] = True
+        return chosen
+
     def data(self, knowledge: Knowledge) -> ShadowData:
         """Deal the attacker's own records out to its shadows: half of the concepts in each, the others not.
 
         Shadows 2i and 2i + 1 are complements.
         """
-        home, away = knowledge.auxiliary, knowledge.population
+        dealt = self.for_shadows(knowledge)
+        home, away = (one.take(dealt[: len(one)]) for one in (knowledge.auxiliary, knowledge.population))
         if self.other_data:
             home, away = away, home
         number, rng = len(home), generator(knowledge.seed, "shadow members")
