@@ -18,7 +18,7 @@ from tests.attacks.caption_worlds import Forgetting, game
 
 @pytest.mark.parametrize("name", [ALIKE, "word_for_word"])
 def test_shadows_repeat_where_the_decision_is_made_for_such_models(tmp_path: Path, name: str) -> None:
-    """Catches a ceiling whose decision was learned on captioners that remember nothing, and one that teaches unasked."""
+    """Catches a ceiling whose decision was learned on captioners that forget, and one that teaches unasked."""
     attack, played, ceiling = MetricM4I(), game(tmp_path, Forgetting), WordForWord()
     known = ceiling.world(played, name, ceiling.releases(played)[name], attack.access).knowledge
     data = attack.scenario.data(known)
