@@ -54,3 +54,5 @@ def test_members_that_are_repeated_word_by_word_open_a_gap(outcome: Outcome) -> 
     found = repeated(target.captions, truth, Resampling.over(POINTS, 50, seed=0))
     assert found["rouge_l_non_members"].value == 0 < 0.7 < found["rouge_l_members"].value
     assert found["rouge_l_gap"].value == found["rouge_l_members"].value
+    expected = (len(set(target.captions[0][:10])) + 1) / POINTS  # nothing, ten times, is one caption
+    assert found["distinct_captions"].value == expected < 0.6
