@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,14 @@ from src.evaluation.statistics import Estimate, Resampling, ratio_or_nan
 from src.evaluation.weights import totals
 from src.truth import Truth
 
+OTHERS = 20  # points whose captions are compared with a point's references by chance
+
 
 def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) -> dict[str, Estimate]:
     """Average ROUGE-L F1 over members, over non-members, and its gap; captions: (victims) of (points) texts.
+
+    rouge_l_of_the_picture: that of non-members less that of other non-members' captions: 0 for a captioner that says
+    of every picture what suits the most, so what it is good for.
 
     distinct_captions: different captions over points, the mean over victims; near 0
     of a captioner that says the same of everything. It is of the points as they are: no replicate changes it.
@@ -26,10 +32,25 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     inside, outside = (
         ratio_or_nan(totals(weights, values * side), totals(weights, side)) for side in (members, ~members)
     )
+    by_chance = np.stack(
+        [_of_others(texts, truth.references, ~row) for texts, row in zip(captions, truth.membership, strict=True)]
+    )
+    chance = ratio_or_nan(totals(weights, by_chance.ravel() * ~members), totals(weights, ~members))
     measured = {"rouge_l_members": inside, "rouge_l_non_members": outside, "rouge_l_gap": inside - outside}
+    measured["rouge_l_of_the_picture"] = outside - chance
     distinct = np.mean([len(set(texts)) / len(texts) for texts in captions])
     measured["distinct_captions"] = np.full_like(inside, distinct)
     return {name: plan.estimate(value, number) for name, value in measured.items()}
+
+
+def _of_others(captions: Sequence[str], references: Any, side: np.ndarray) -> np.ndarray:
+    """Return ROUGE-L of the captions of some other points of `side` (points,) bool, averaged: (points,), else 0."""
+    rows = np.flatnonzero(side)
+    steps = range(1, min(OTHERS, len(rows) - 1) + 1)
+    true, found = [references[row] for row in rows.tolist()], np.zeros(len(side))
+    for step in steps:
+        found[rows] += likeness_of([captions[row] for row in np.roll(rows, step).tolist()], true) / len(steps)
+    return found
 
 
 def likeness_of(captions: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:

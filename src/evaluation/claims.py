@@ -75,6 +75,8 @@ class Claim:
         """Read a claim from its YAML entry. Raises InputError where fields are missing or unknown."""
         try:
             quantity = Quantity.read(entry["quantity"]) if entry.get("quantity") else None
+            if isinstance(entry.get("requires", ()), str):
+                raise InputError("claims.requires", entry["requires"], "a list of claims' names")
             claim = cls(**{**entry, "quantity": quantity})
         except TypeError as error:
             raise InputError("claims", entry.get("text", "?"), str(error)) from error
@@ -99,15 +101,18 @@ class Tested:
 
 def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
     """Test each claim, then hold back the verdicts whose requirements do not hold. InputError for an unknown one."""
+    given = [claim.name for claim in claims if claim.name]
+    for field_, names, expected in (
+        ("name", [one for one in given if given.count(one) > 1], "a name of one claim alone"),
+        ("requires", [one for claim in claims for one in claim.requires if one not in given], f"one of {given}"),
+    ):
+        if names:
+            raise InputError(f"claims.{field_}", names[0], expected)
     tested = [judge(claim, results) for claim in claims]
-    named = {one.claim.name: one for one in tested if one.claim.name}
-    for claim in claims:
-        for name in claim.requires:
-            if name not in named:
-                raise InputError(
-                    "claims.requires", name, f"one of the claims' names: {', '.join(sorted(named)) or 'none has one'}"
-                )
-    return [_held_back(one, [named[name] for name in one.claim.requires]) for one in tested]
+    for _ in claims:  # what is held back holds others back
+        named = {one.claim.name: one for one in tested}
+        tested = [_held_back(one, [named[name] for name in one.claim.requires]) for one in tested]
+    return tested
 
 
 def judge(claim: Claim, results: Results, seed: int = 0) -> Tested:

@@ -135,3 +135,18 @@ def test_a_difference_of_differences_is_paired_as_well() -> None:
     quantity = {"metrics": ["auc"], "minus": "mlp"}
     lead = Quantity.read({**quantity, "experiments": ["gin"], "less": {**quantity, "experiments": ["gat"]}})
     assert np.allclose(per_seed(lead, found, 0), 0.3)
+
+
+def test_what_is_held_back_holds_others_back() -> None:
+    """Catches a verdict two requirements away from one that fails."""
+    quantity = Quantity(["precision_at_10"], ["gin"])
+    chain = [
+        Claim("a", "1", quantity=quantity, above=0.5, requires=["b"]),
+        Claim("b", "1", quantity=quantity, above=0.5, name="b", requires=["c"]),
+        Claim("c", "1", quantity=quantity, above=0.95, name="c"),
+    ]
+    assert [one.verdict for one in judge_all(chain, results(0.8))] == [Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.FAILS]
+    with pytest.raises(InputError, match="one claim alone"):
+        judge_all([chain[2], chain[2]], results(0.8))
+    with pytest.raises(InputError, match="a list"):
+        Claim.of({"text": "x", "source": "y", "cannot_tell": "z", "requires": "c"})

@@ -56,3 +56,13 @@ def test_members_that_are_repeated_word_by_word_open_a_gap(outcome: Outcome) -> 
     assert found["rouge_l_gap"].value == found["rouge_l_members"].value
     expected = (len(set(target.captions[0][:10])) + 1) / POINTS  # nothing, ten times, is one caption
     assert found["distinct_captions"].value == expected < 0.6
+
+
+@pytest.mark.parametrize(("said", "low", "high"), [("own", 0.4, 1.0), ("first", -1e-9, 1e-9)])
+def test_who_says_the_same_of_every_picture_is_of_no_use(said: str, low: float, high: float) -> None:
+    """Catches a defence that leaves a captioner of one caption, called useful because that caption suits many."""
+    records = flags(POINTS, sources=1)
+    told = tuple(texts[0] if said == "own" else records.references[0][0] for texts in records.references)
+    truth = Truth(np.arange(POINTS)[None] < POINTS // 2, (), None, records.references)  # type: ignore[arg-type]
+    found = repeated((told,), truth, Resampling.over(POINTS, 50, seed=0))["rouge_l_of_the_picture"]
+    assert low <= found.value <= high

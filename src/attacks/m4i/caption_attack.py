@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,8 +71,12 @@ class CaptionAttack(Attack):
         return CaptionMembership(scores, decision.threshold, self.written(world))
 
     def blind(self, knowledge: Knowledge) -> MembershipScores:
-        """Guess from the points alone, taught by the first shadow's: what differs is no memory, but a shifted split."""
-        data = self.scenario.data(knowledge)
+        """Guess from the points alone: what differs is no memory, but a shifted split.
+
+        It learns from all of the attacker's records, dealt as to one shadow: as strong as a detector can be that asks
+        nothing.
+        """
+        data = replace(self.scenario, shadow_share=1.0).data(knowledge)
         asked, seed = knowledge.challenge, derive(knowledge.seed, "no model")
         references = asked.references if REFERENCES in self.access else None
         learned = data.records.take(data.points[0])
