@@ -102,7 +102,9 @@ def jobs_of(paper: dict, scale: str, folder: Path) -> list[Job]:
 
 def run_all(jobs: Sequence[Job], at_once: int, fresh: bool) -> list[Job]:
     """Run what is not finished yet, `at_once` at a time; return the jobs that failed."""
-    code = blake2b(b"".join(path.read_bytes() for path in sorted((ROOT / "src").rglob("*.py")))).hexdigest()
+    paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
+    papers = ROOT / "conf" / "paper"  # a claim changes no run, and an experiment is known by its overrides
+    code = blake2b(b"".join(path.read_bytes() for path in sorted(paths) if path.parent != papers)).hexdigest()
     waiting = [job for job in jobs if fresh or not _is_done(job, code)]
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them finished earlier", file=sys.stderr)
     threads = str(max(1, (os.cpu_count() or 1) // at_once))

@@ -15,7 +15,7 @@ from src.data.records import Records
 from src.defenses.augmentation import Augmentation
 from src.errors import InputError
 from src.game import Game
-from src.models.pretrained import trunk_of
+from src.models.trunk_options import trunk_of
 from src.training.captioning import Captioning
 from src.training.recipe import Recipe
 
@@ -130,9 +130,7 @@ def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
     if kind not in PICTURES:
         _require_no_augmentation(recipe, group, f"{records.source} holds {kind}, not pictures")
     elif trunk_of(recipe.model):
-        _require_no_augmentation(
-            recipe, group, "a frozen trunk sees each once; leave model.weights null to change them"
-        )
+        _require_no_augmentation(recipe, group, "a frozen trunk sees each once; use model=captioner to change them")
 
 
 def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:

@@ -18,7 +18,7 @@ from src.data.pools import Pools, PoolSizes, deal
 from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
-from src.models.pretrained import at_hand
+from src.models.trunk_options import at_hand
 from src.reporting.run_folder import RunFolder
 from src.training.recipe import Recipe
 from src.training.store import Store

@@ -11,8 +11,8 @@ from src.data.captions.vocabulary import Vocabulary
 from src.errors import InputError
 from src.models.backbone import Backbone, norm_layer, picture_channels, whole
 from src.models.caption_decoder import CaptionDecoder
-from src.models.pretrained import trunk_of
 from src.models.resnet import Block
+from src.models.trunk_options import trunk_of
 
 LONGEST = 20  # words of a caption that is told, as in the authors' code
 

@@ -1,12 +1,14 @@
-"""Frozen pre-trained trunks: ResNet and VGG whose weights a user brings, named and shaped as torchvision's (ImageNet).
+"""Frozen trunks of ImageNet: ResNet and VGG, named and shaped as torchvision's, whose weights a user brings, and
+EfficientNet-Lite, whose weights can be fetched.
 
-The last layer of a ResNet and the whole classifier of a VGG are left out, as in the released code of M^4I.
+The last layer of a ResNet or an EfficientNet and the whole classifier of a VGG are left out, as in the released code
+of M^4I.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from hashlib import blake2b
@@ -22,12 +24,12 @@ from torch.nn.functional import interpolate
 from src.errors import InputError
 from src.models import efficientnet_lite
 from src.models.efficientnet_lite import EfficientNetLiteTrunk
-from src.models.fetched_weights import FETCHED, fetched_weights
+from src.models.fetched_weights import FETCHED
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, values from 0 to 1
 LEFT_OUT = ("fc.", "classifier.", "_fc.")  # weights that a file may have and no trunk needs
 COUNTER = ".num_batches_tracked"  # of BatchNorm; files of old have none
-LEAST_SIDE = 32  # pixels; both kinds halve a picture five times
+LEAST_SIDE = 32  # pixels; all kinds halve a picture five times
 
 
 class BasicBlock(nn.Module):
@@ -152,15 +154,16 @@ class FrozenTrunk:
     option: str = field(default="model.weights", compare=False)
 
     def __post_init__(self) -> None:
-        if self.name not in TRUNKS:
+        if not isinstance(self.name, str) or self.name not in TRUNKS:
             raise InputError(self.option.replace("weights", "trunk"), self.name, f"one of {', '.join(TRUNKS)}")
         if isinstance(self.side, bool) or not isinstance(self.side, int) or self.side < LEAST_SIDE:
             group = self.option.partition(".")[0]
             raise InputError(f"{group}.side", self.side, f"a whole number of pixels from {LEAST_SIDE}")
         try:
             fault = _fault(self.name, self.file, _version(self.file))
-        except (OSError, SafetensorError) as error:
-            what = "is no file that can be read" if isinstance(error, OSError) else "is not a safetensors file"
+        except (OSError, SafetensorError, ValueError, TypeError) as error:  # of names that no file can have, too
+            broken = isinstance(error, SafetensorError)
+            what = "is not a safetensors file" if broken else "is no file that can be read"
             raise InputError(self.option, self.file, f"{what}; expected {self._expected}") from None
         if fault:
             raise InputError(self.option, self.file, f"{fault}; expected {self._expected}")
@@ -197,52 +200,6 @@ class FrozenTrunk:
         levels = (efficientnet_lite.MEAN, efficientnet_lite.DEVIATION) if self.name in LITE else (MEAN, DEVIATION)
         mean, deviation = (torch.tensor(one, device=pictures.device).view(3, 1, 1) for one in levels)
         return (resized - mean) / deviation
-
-
-def trunk_of(options: Mapping[str, Any]) -> FrozenTrunk | None:
-    """Return the trunk that a captioner's options name for its encoder, None where no weights are given.
-
-    Raises InputError, too, where only another encoder has weights: trained and frozen encoders are not to be compared.
-    """
-    encoder, weights = options.get("encoder"), options.get("weights") or {}
-    if not isinstance(weights, Mapping):
-        raise InputError("model.weights", weights, f"a file for each encoder, as model.weights.{encoder}=FILE")
-    given = [one for one, file in weights.items() if file is not None]
-    if not given or encoder not in FAMILIES:
-        return None
-    name, file, trunks = (options.get("trunk") or {}).get(encoder), weights.get(encoder), FAMILIES[encoder]
-    if name not in trunks:
-        raise InputError(f"model.trunk.{encoder}", name, f"one of {', '.join(trunks)}")
-    if file is None:
-        told = f"weights of {name} as safetensors, as encoder={given[0]} has its own; or null for every encoder"
-        raise InputError(f"model.weights.{encoder}", "null", told)
-    return FrozenTrunk(name, file, options.get("side", 224), f"model.weights.{encoder}")
-
-
-def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's options with absolute paths of weights, for a process that may have another working folder.
-
-    What is to be fetched is fetched, and `downloads`, where it went, is part of no key. InputError where it cannot be.
-    """
-    if not isinstance(weights := options.get("weights"), Mapping):
-        return dict(options)
-    trunks, downloads = options.get("trunk") or {}, options.get("downloads")
-    files = {
-        one: file and str(Path(fetched(file, trunks.get(one), downloads, f"model.weights.{one}")).absolute())
-        for one, file in weights.items()
-    }
-    return {**options, "weights": files, "downloads": None}
-
-
-def fetched(file: str, name: Any, downloads: str | None, option: str) -> str:
-    """Return the file that an option names, downloaded where it says `fetched`. InputError where it cannot be had."""
-    if file != FETCHED:
-        return file
-    if name not in LITE:
-        raise InputError(option, file, f"a safetensors file with weights of {name}; {', '.join(LITE)} can be fetched")
-    if downloads is None:
-        raise InputError(f"{option.partition('.')[0]}.downloads", "null", "a folder for what is fetched")
-    return fetched_weights(name, downloads, option)
 
 
 def _projection(before: int, after: int, stride: int) -> nn.Module:

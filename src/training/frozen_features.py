@@ -22,7 +22,8 @@ from src.data.captions.records import CaptionedImages
 from src.data.digests import first_of_each
 from src.data.records import input_digests
 from src.errors import InputError
-from src.models.pretrained import FrozenTrunk, trunk_of
+from src.models.pretrained import FrozenTrunk
+from src.models.trunk_options import trunk_of
 from src.progress import track
 from src.training.batches import make_batch
 from src.training.sources import source_digest

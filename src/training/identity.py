@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.models.pretrained import trunk_of
+from src.models.trunk_options import trunk_of
 from src.training.sources import source_digest
 from src.training.store import key_of
 

@@ -15,6 +15,7 @@ from src.attacks.m4i.probabilities import MaxRenyi, largest_mean, mean_log_prob,
 from src.attacks.m4i.scenarios import Scenario
 from src.errors import InputError
 from tests.attacks.caption_worlds import game
+from tests.training.trunks import weights_of
 
 VENDORS = {"unrestricted": 0, "data_only": 0, "model_only": 1, "constrained": 1}
 ENCODERS = {"unrestricted": "residual", "data_only": "vgg", "model_only": "residual", "constrained": "vgg"}
@@ -70,6 +71,16 @@ def test_a_model_with_one_encoder_has_no_other(tmp_path: Path) -> None:
     known = game(tmp_path).knowledge
     with pytest.raises(InputError, match="another encoder"):
         Scenario("data_only").check(replace(known, recipe=known.recipe.replace(model={"_target_": "?"})))
+
+
+def test_another_encoder_is_not_the_same_trunk_by_another_name(tmp_path: Path) -> None:
+    """Catches a scenario of another encoder that is played with the target's."""
+    known, name = game(tmp_path).knowledge, "efficientnet_lite0"
+    files = {encoder: weights_of(name, tmp_path) for encoder in ("residual", "vgg")}
+    model = {**known.recipe.model, "trunk": dict.fromkeys(files, name), "weights": files, "side": 32}
+    with pytest.raises(InputError, match=r"model\.trunk\.vgg=efficientnet_lite0: another trunk"):
+        Scenario("data_only").check(replace(known, recipe=known.recipe.replace(model=model)))
+    Scenario("unrestricted").check(replace(known, recipe=known.recipe.replace(model=model)))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ LINES = {
     "attack=m4i_feature dataset.nonmember_source=other_dataset": ("nonmember_source=other_dataset", "second source"),
     "attack=m4i_metric attack.scenario=open": ("attack.scenario=open", "unrestricted, data_only"),
     "attack=m4i_metric attack.shadows=0": ("attack.shadows=0", "from 1"),
-    "attack=m4i_metric pools.auxiliary=2": ("pools.auxiliary=2", "at least 4"),
+    "attack=m4i_metric pools.auxiliary=2": ("pools.auxiliary=2", "at least 8"),
     "attack=m4i_metric pools.members=900": ("pools=", "concepts asked for"),
     "attack=m4i_metric dataset=fashion_mnist": ("model=captioner", "holds images"),
     "attack=m4i_metric model=cnn": ("model=cnn", "takes images"),
@@ -34,8 +34,9 @@ FROZEN_LINES = {
     "attack=m4i_metric model.weights.residual=FILE": ("model.weights.residual=", "not [64, 64, 1, 1]", "resnet152"),
     "attack=m4i_feature attack.weights=README.md": ("attack.weights=README.md", "is not a safetensors file"),
     "attack=m4i_metric FROZEN attack.scenario=data_only": ("model.weights.vgg=null", "vgg16", "scenario=data_only"),
+    "attack=m4i_metric model.trunk=resnet18": ("model.trunk=resnet18", "one for each"),
     "attack=m4i_metric FROZEN model.encoder=vgg": ("model.weights.vgg=null", "vgg16 as safetensors"),
-    "attack=m4i_metric FROZEN objective.augmentation=noise": ("objective.augmentation=noise", "model.weights"),
+    "attack=m4i_metric FROZEN objective.augmentation=noise": ("objective.augmentation=noise", "model=captioner"),
     "attack=m4i_metric FROZEN defense=augmentation": ("defense=augmentation", "a frozen trunk sees each once"),
 }
 

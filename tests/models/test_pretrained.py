@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from src.errors import InputError
-from src.models import fetched_weights, pretrained
+from src.models import fetched_weights, trunk_options
 from src.models.efficientnet_lite import in_eights, padded
-from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk, at_hand, trunk_of
+from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk
+from src.models.trunk_options import at_hand, trunk_of
 from tests.training.trunks import frozen, weights_of
 
 # parameters as torchvision, and of the last two the files to be fetched, have them, with those of the layers
@@ -173,7 +174,7 @@ def test_channels_are_rounded_to_eights_and_never_far_down() -> None:
 
 def test_what_can_be_fetched_is_put_in_the_place_of_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches weights that are fetched for networks that nobody offers, and a folder of downloads in a model's key."""
-    monkeypatch.setattr(pretrained, "fetched_weights", lambda name, downloads, field: f"{downloads}/{name}")
+    monkeypatch.setattr(trunk_options, "fetched_weights", lambda name, downloads, field: f"{downloads}/{name}")
     options = {"trunk": {"residual": "efficientnet_lite0", "vgg": "vgg16"}, "downloads": str(tmp_path)}
     found = at_hand({**options, "weights": {"residual": "fetched", "vgg": None}})
     assert found["weights"] == {"residual": str(tmp_path / "efficientnet_lite0"), "vgg": None}
@@ -183,10 +184,54 @@ def test_what_can_be_fetched_is_put_in_the_place_of_the_word(tmp_path: Path, mon
 
 
 def test_fetched_weights_are_kept_as_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches a file that is read by pickle at each run, and half a file after an interruption."""
-    torch.save({"a": torch.arange(3.0)}, tmp_path / "efficientnet-lite0-57934424.pth")
+    """Catches a file that is read by pickle at each run, and a damaged one that is used in silence."""
+    published = tmp_path / "efficientnet-lite0-57934424.pth"
+    torch.save({"a": torch.arange(3.0)}, published)
     monkeypatch.setattr(fetched_weights, "fetch", lambda name, folder, field, value: folder)
-    file = fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "model.weights.residual")
-    (tmp_path / "efficientnet-lite0-57934424.pth").unlink()
-    assert fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "x") == file
-    assert load_file(file)["a"].tolist() == [0, 1, 2]
+    file = Path(fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "model.weights.residual"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?")
+    assert fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "x") == str(file)
+    published.unlink()  # from here on nothing is left to convert
+    fetched_weights.fetched_weights("efficientnet_lite0", str(tmp_path), "x")
+    assert file.read_bytes() == whole and load_file(file)["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"trunk": "resnet18", "weights": {"residual": "x"}}, r"model\.trunk=resnet18: one for each encoder"),
+        ({"weights": "x"}, r"model\.weights=x: one for each encoder, as model\.weights\.residual=x"),
+        ({"trunk": {"residual": ["a"]}, "weights": {"residual": "x"}}, r"model\.trunk\.residual=\['a'\]"),
+        ({"weights": {"residual": 5}}, r"model\.weights\.residual=5: a safetensors file"),
+        (
+            {"trunk": {"residual": "resnet18"}, "weights": {"residual": "a\0b"}},
+            r"residual=.*a.b: is no file",
+        ),
+        (
+            {"trunk": {"residual": "efficientnet_lite0"}, "weights": {"residual": "fetched"}, "downloads": 5},
+            r"model\.downloads=5",
+        ),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(options: dict, field: str) -> None:
+    """Catches a traceback where one trunk is named for both encoders, the mistake that comes first."""
+    with pytest.raises(InputError, match=field):
+        trunk_of(at_hand({"encoder": "residual", **options}))
+
+
+def test_a_lite_network_sees_its_own_units_and_has_its_own_parts(tmp_path: Path) -> None:
+    """Catches ImageNet's means, PyTorch's epsilon, a shortcut left out, and a head without norm and bound."""
+    file = weights_of("efficientnet_lite0", tmp_path)
+    levels = torch.tensor([127 / 255, 1.0]).view(2, 1, 1, 1).expand(2, 3, 4, 4)
+    seen = FrozenTrunk("efficientnet_lite0", file, 32).prepared(levels)
+    assert torch.allclose(seen[0], torch.zeros(()), atol=1e-6) and torch.allclose(seen[1], torch.ones(()), atol=1e-6)
+    network = FrozenTrunk("efficientnet_lite0", file, 32).network()
+    assert {one.eps for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)} == {1e-3}
+    block, x = network._blocks[2], torch.rand(1, 24, 8, 8)
+    torch.nn.init.zeros_(block._project_conv.weight)
+    torch.nn.init.zeros_(block._bn2.bias)
+    assert torch.equal(block(x), x)  # nothing but the shortcut is left
+    torch.nn.init.zeros_(network._conv_head.weight)
+    torch.nn.init.constant_(network._bn1.bias, 9.0)
+    assert torch.equal(network(seen), torch.full((2, 1280), 6.0))

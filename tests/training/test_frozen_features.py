@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 import src.training.frozen_features as frozen_features
 from src.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
 from src.defenses.dp_sgd import DPSGD
-from src.models.pretrained import FrozenTrunk, trunk_of
+from src.models.pretrained import FrozenTrunk
+from src.models.trunk_options import trunk_of
 from src.training.frozen_features import fed, seen
 from src.training.guarantee import guarantee_of
 from src.training.store import Store

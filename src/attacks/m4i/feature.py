@@ -14,7 +14,8 @@ from src.data.captions.records import CaptionedImages
 from src.data.seeds import derive
 from src.errors import InputError
 from src.game import Knowledge
-from src.models.pretrained import FrozenTrunk, fetched
+from src.models.pretrained import FrozenTrunk
+from src.models.trunk_options import fetched
 from src.training.release import Release
 
 DECISIONS = ("network", "distance")
@@ -54,7 +55,7 @@ class FeatureM4I(CaptionAttack):
         if decision not in DECISIONS:
             raise InputError("attack.decision", decision, f"one of {', '.join(DECISIONS)}")
         self.decision = decision
-        file = weights and fetched(weights, trunk, downloads, "attack.weights")
+        file = None if weights is None else fetched(weights, trunk, downloads, "attack.weights")
         frozen = FrozenTrunk(trunk, file, side, "attack.weights") if file is not None else None
         self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks, frozen)
         self.network = NetworkOptions(hidden=hidden, weight_decay=weight_decay)

@@ -21,7 +21,7 @@ from src.data.seeds import generator
 from src.errors import InputError
 from src.game import Knowledge
 from src.models.captioner import ENCODERS
-from src.models.pretrained import trunk_of
+from src.models.trunk_options import trunk_of
 from src.training.objective import require_whole
 from src.training.recipe import Recipe
 
@@ -72,13 +72,21 @@ class Scenario:
             _require_second(knowledge, "attack.nonmember_source", self.nonmember_source)
         dealt = int(self.for_shadows(knowledge).sum())
         if dealt < FEWEST:
-            told = f"leaves {dealt} of pools.auxiliary={len(knowledge.auxiliary)}; shadows need {FEWEST}, half to learn"
+            number = len(knowledge.auxiliary)
+            if number < 2 * FEWEST:
+                raise InputError(
+                    "pools.auxiliary", number, f"at least {2 * FEWEST}: a share is for shadows (attack.shadow_share)"
+                )
+            told = f"leaves {dealt} of pools.auxiliary={number}; shadows need {FEWEST}, half to learn"
             raise InputError("attack.shadow_share", self.shadow_share, told)
         try:
-            trunk_of(self.recipe(knowledge.recipe).model)
+            own, other = trunk_of(knowledge.recipe.model), trunk_of(self.recipe(knowledge.recipe).model)
         except InputError as error:
             expected = f"{error.expected} (attack.scenario={self.name} trains shadows with it)"
             raise InputError(error.field, error.value, expected) from None
+        if SCENARIOS[self.name][1] and own is not None and own == other:
+            told = f"another trunk than the target's: attack.scenario={self.name} is of another encoder"
+            raise InputError(other.option.replace("weights", "trunk"), own.name, told)
 
     def recipe(self, owner: Recipe) -> Recipe:
         """Return what the attacker's shadows are trained by: the owner's recipe, defence included, or its encoder's
