@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from src.errors import InputError
+from src.evaluation.statistics import ratio_or_nan
 
 # (experiment, seed) -> "name/metric" -> (1 + replicates,): the value, then its bootstrap replicates
 Results = Mapping[tuple[str, int], Mapping[str, np.ndarray]]
@@ -164,7 +165,7 @@ def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
     if quantity.minus is None and not quantity.minus_experiments:
         return value
     other = mean(quantity.minus_experiments or quantity.experiments, quantity.minus or quantity.of)
-    return (value - other) / np.abs(other) if quantity.relative else value - other
+    return ratio_or_nan(value - other, np.abs(other)) if quantity.relative else value - other
 
 
 def over_seeds(values: Sequence[np.ndarray], seed: int) -> np.ndarray:

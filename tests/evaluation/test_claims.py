@@ -150,3 +150,9 @@ def test_what_is_held_back_holds_others_back() -> None:
         judge_all([chain[2], chain[2]], results(0.8))
     with pytest.raises(InputError, match="a list"):
         Claim.of({"text": "x", "source": "y", "cannot_tell": "z", "requires": "c"})
+
+
+def test_a_share_of_nothing_is_no_number() -> None:
+    """Catches a warning and an infinite fall where a captioner never said anything."""
+    found = {("gin", 0): {"target/fcd": np.array([1.0, 2.0]), "mlp/fcd": np.zeros(2)}}
+    assert np.isnan(per_seed(Quantity(["fcd"], ["gin"], minus="mlp", relative=True), found, 0)).all()

@@ -181,7 +181,8 @@ def differences(owner: Recipe, shadow: Recipe) -> tuple[str, ...]:
         lines += [f"shadow {part}.{name}: {other.get(name)} instead of the target's {one.get(name)}" for name in names]
     own, others = (trunk_of(recipe.model) for recipe in (owner, shadow))
     if own and others and own != others:
-        lines.append(f"shadow trunk: {others.name}, frozen, instead of the target's {own.name}")
+        kind = "other weights of " if own.name == others.name else ""
+        lines.append(f"shadow trunk: {kind}{others.name}, frozen, instead of the target's {own.name}")
     return tuple(lines)
 
 
