@@ -21,10 +21,9 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     """Average ROUGE-L F1 over members, over non-members, and its gap; captions: (victims) of (points) texts.
 
     rouge_l_of_the_picture: that of non-members less that of other non-members' captions: 0 for a captioner that says
-    of every picture what suits the most, so what it is good for.
-
-    distinct_captions: different captions over points, the mean over victims; near 0
-    of a captioner that says the same of everything. It is of the points as they are: no replicate changes it.
+    of every picture what suits the most, so what it is good for. distinct_captions: different captions over points,
+    the mean over victims; near 0 of a captioner that says the same of everything. It is of the points as they are: no
+    replicate changes it.
     """
     likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
     weights = plan.pooled(np.arange(likeness.shape[1]))
