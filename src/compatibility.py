@@ -21,6 +21,7 @@ from src.training.recipe import Recipe
 
 PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
 EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
+BESIDE = frozenset({REFERENCES, "published_records"})  # what is granted beside the model's own calls
 
 
 def check_rival(name: str, rival: Attack, game: Game) -> None:
@@ -48,7 +49,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
     if attack.uses_true_labels and met.start is not None:
         expected = "reads the answer at a record's own class, but this release answers with downstream classes"
         raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
-    if missing := attack.access - EVERY_RELEASE - {REFERENCES} - met.answers:
+    if missing := attack.access - EVERY_RELEASE - BESIDE - met.answers:
         asked = " or ".join(sorted(missing))
         other = "captioning" if missing & Captioning.answers else "classification"
         raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")
