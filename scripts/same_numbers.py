@@ -1,0 +1,175 @@
+"""Show that a change which should change no number changed none: play every attack, defence and paper, and compare.
+
+python -m scripts.same_numbers record FOLDER [--only WORD …] [--jobs 2]    before the change
+python -m scripts.same_numbers compare FOLDER    after it: prints what differs; exit code 1 if anything does
+
+Runs are at `scale=smoke`, on one thread of a CPU, from empty stores: one store for the attacks, one for the defences,
+one a paper, and the runs of a store one after the other, so that what a run finds there is always the same. Kept are,
+of each run, digests of its weights, the content of its evidence, and its metrics less all that a clock measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ALWAYS = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "executor.way=auto")
+# what fits what; any other attack and defence needs no word beside its own
+WITH_ATTACK = {
+    "nearest_synthetic": ("defense=vae_metric_privacy",),
+    "canary_audit": ("defense=dp_sgd",),
+}
+WITH_DEFENSE = {
+    "output_noise": ("attack=embedding_membership", "victims=2"),
+    "torchao": ("attack=quantized_encoding",),
+}
+CLOCKS = {"seconds", "costs"}  # of metrics.json
+LEFT_OUT = {"torchao": "the extra `quant` is not installed"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: the group, whose runs share a store, and its words."""
+
+    group: str
+    name: str
+    words: tuple[str, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Record or compare; returns 0 where nothing differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=("record", "compare"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=[], help="groups: attacks, defenses, or names of papers")
+    parser.add_argument("--jobs", type=int, default=2, help="groups at a time")
+    options = parser.parse_args(arguments)
+    jobs = [job for job in all_jobs() if not options.only or job.group in options.only]
+    if options.verb == "record":
+        options.folder.mkdir(parents=True, exist_ok=True)
+        play(jobs, options.folder, options.jobs)
+        return 0
+    with tempfile.TemporaryDirectory() as again:
+        play(jobs, Path(again), options.jobs)
+        return compare(jobs, options.folder, Path(again))
+
+
+def all_jobs() -> list[Job]:
+    """List one run of each attack and defence, and each experiment of each paper."""
+    attacks, defenses = (sorted(file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")) for group in GROUPS)
+    jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in attacks]
+    jobs += [
+        Job("defenses", name, (f"defense={name}", *WITH_DEFENSE.get(name, ("attack=threshold", "rivals=none"))))
+        for name in defenses
+        if name not in LEFT_OUT
+    ]
+    for file in sorted((ROOT / "conf" / "paper").glob("*.yaml")):
+        experiments = yaml.safe_load(file.read_text(encoding="utf-8"))["experiments"]
+        jobs += [Job(file.stem, name, tuple(words)) for name, words in experiments.items()]
+    return jobs
+
+
+GROUPS = ("attack", "defense")
+
+
+def play(jobs: Sequence[Job], folder: Path, at_once: int) -> None:
+    """Run all groups, `at_once` at a time, and write what is kept of each run into `folder`."""
+    groups = {job.group: [other for other in jobs if other.group == job.group] for job in jobs}
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(lambda group: _play_group(group, folder), sorted(groups.values(), key=len, reverse=True)))
+
+
+def _play_group(jobs: Sequence[Job], folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        for job in jobs:
+            kept = _play(job, Path(scratch))
+            file = folder / job.group / f"{job.name}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
+            print(f"{job.group}/{job.name}: {kept['ended']}", file=sys.stderr, flush=True)
+
+
+def _play(job: Job, scratch: Path) -> dict[str, Any]:
+    """Run one job in a process of its own: what is kept of it."""
+    run, release = scratch / "run", scratch / "store" / "release"
+    before = set(release.glob("*/weights.safetensors"))
+    places = [f"paths.store={scratch / 'store'}", f"hydra.run.dir={run}"]
+    command = [sys.executable, "-m", "src.run", *job.words, *ALWAYS, *places]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        return {"ended": f"exit code {ended.returncode}: {ended.stderr.strip().splitlines()[-1][:300]}"}
+    made = sorted(_digest(file) for file in set(release.glob("*/weights.safetensors")) - before)
+    metrics = json.loads((run / "metrics.json").read_text())
+    kept = {
+        "ended": "finished",
+        "weights": made,
+        "evidence": {file.name: _content(file) for file in sorted(run.glob("evidence*.np[yz]"))}
+        | {file.name: _digest(file) for file in sorted(run.glob("*.csv"))}
+        | {"replicates.npz": _content(run / "replicates.npz")},
+        "metrics": {name: value for name, value in metrics.items() if name not in CLOCKS},
+    }
+    shutil.rmtree(run)
+    return kept
+
+
+def _digest(file: Path) -> str:
+    return blake2b(file.read_bytes(), digest_size=8).hexdigest()
+
+
+def _content(file: Path) -> dict[str, str]:
+    """Digest each array of a file: compressed files of equal content may differ."""
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: blake2b(arrays[name].tobytes(), digest_size=8).hexdigest() for name in arrays.files}
+
+
+def compare(jobs: Sequence[Job], before: Path, after: Path) -> int:
+    """Print what differs between two recordings, run by run; 1 where anything does."""
+    unlike = 0
+    for job in jobs:
+        one, other = (_read(folder / job.group / f"{job.name}.json") for folder in (before, after))
+        found = list(differences(one, other))
+        unlike += bool(found)
+        if found:
+            print(f"{job.group}/{job.name} differs in {len(found)} places:")
+            print("".join(f"    {place}\n" for place in found[:12]), end="")
+    print(f"{len(jobs)} runs compared: {len(jobs) - unlike} equal bit for bit, {unlike} differ")
+    return 1 if unlike else 0
+
+
+def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
+    """Name the places in which two documents differ, and their values there."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys()):
+            yield from differences(one.get(name), other.get(name), f"{place}.{name}" if place else name)
+    elif one != other:
+        yield f"{place}: {_short(one)} -> {_short(other)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 90 else f"{text[:90]}…"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"ended": "not there"}
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(main())
