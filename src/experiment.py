@@ -52,6 +52,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
         game = Game(pools, recipe, cfg.victims, seed, cfg.shadow_models)  # alone knows who is in which model
         require_records(game.recipe, pools.members + pools.canaries // 2)
+        job.training = game.recipe.ways(game.models)
         controls: dict[str, Control] = {name: instantiate(control) for name, control in cfg.controls.items()}
         variants = variants_of(cfg.variants)
         for control in controls.values():

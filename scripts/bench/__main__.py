@@ -105,14 +105,14 @@ def fleet() -> str:
     )
     shares = (
         f"The fleet's step runs at {one['share_of_step']:.0%} of the rate at which this machine does its bare matrix "
-        f"products (torch.bmm, same shapes, forward and backward); the whole fit, with reading, Lightning, probe and "
+        f"products (torch.bmm, same shapes, forward and backward); the whole fit, with reading, Lightning and "
         f"store, at {one['share_of_fit']:.0%}."
     )
     cnn = _told("fleets of small convolutional networks", fleets.small_cnns)
     heads = ["", "seconds a model", "times ours", "test accuracy"]
     return (
         f"## Fleets\n\n{text}\n\n{_table(heads, rows)}\n\n{shares}\n\n"
-        f"8 small convolutional networks (`model=cnn`, `scale=small`) on 28 × 28 pictures, the probe choosing the way:"
+        f"8 small convolutional networks (`model=cnn`, `scale=small`) on 28 × 28 pictures, one by one by the rule:"
         f"\n\n{_table(heads, _way_rows(cnn))}\n"
     )
 
@@ -158,7 +158,7 @@ def private_steps() -> str:
     tables = "\n\n".join(parts)
     return (
         "## DP-SGD\n\nA whole step: clipped sums, noise, optimiser; ways take turns, medians of ratios; "
-        f"{fleets.THREADS} threads. Ours is the mode that the probe chose.\n\n{tables}\n"
+        f"{fleets.THREADS} threads. Ours is the mode that `defense.mode=auto` takes.\n\n{tables}\n"
     )
 
 

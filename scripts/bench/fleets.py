@@ -97,7 +97,7 @@ def matrix_share(models: int, steps: int = 40) -> dict[str, float]:
 
 
 def small_cnns(models: int = 8, members: int = 500, epochs: int = 20, repeats: int = 3) -> dict[str, Any]:
-    """Train conf/model/cnn.yaml at scale=small on Fashion-MNIST as a fleet, its probe included, and one by one."""
+    """Train conf/model/cnn.yaml at scale=small on Fashion-MNIST as a fleet, and one by one."""
     records = fashion_mnist.load().records
     pool, test = records.take(np.arange(2 * members)), records.take(np.arange(8_000, 10_000))
     rows = np.stack([np.random.default_rng(k).permutation(2 * members) < members for k in range(models)])

@@ -56,7 +56,7 @@ def measure(device: str, repeats: int) -> list[list[str]]:
             seconds = _in_turn(ways, repeats, device)
             each = {way: 1000 * float(np.median(taken)) / models for way, taken in seconds.items()}
             ratio = {way: float(np.median(taken / seconds["stacked"])) for way, taken in seconds.items()}
-            others = [f"{each[way]:.3f} ({ratio[way]:.1f})" for way in ("one by one", "plain")]
+            others = [f"{each[way]:.3f} ({ratio[way]:.1f})" for way in ("one_by_one", "plain")]
             rows.append([name, str(models), f"{each['stacked']:.3f}", *others])
             print(rows[-1], file=sys.stderr, flush=True)
     return rows

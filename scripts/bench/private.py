@@ -15,7 +15,7 @@ from src.data.images import fashion_mnist
 from src.defenses.dp_sgd import DPSGD
 from src.training.batches import LabelledBatch, RecordDataset
 from src.training.preparation import initial_objective
-from src.training.private.modes import MODES, fastest
+from src.training.private.modes import mode_of
 from src.training.private.privacy import Plan
 
 OPACUS = ("hooks", "ghost", "functorch", "ew")
@@ -33,7 +33,7 @@ def steps(network: str, batch_size: int = 64, repeats: int = 60) -> dict[str, An
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        chosen = next(iter(fastest(_objective(network), batch, CLIP, tuple(MODES))))
+        chosen = mode_of(_private(network))
         ways = {f"ours: {chosen}": _ours(network, batch, chosen)}
         ways |= {f"Opacus: {mode}": step for mode in OPACUS if (step := _opacus(network, batch, mode))}
         ways["no privacy"] = _plain(network, batch)
@@ -53,9 +53,14 @@ def _objective(network: str) -> Any:
     return initial_objective({**NETWORKS[network], "shape": (1, 28, 28)}, options, 0)
 
 
-def _ours(network: str, batch: LabelledBatch, mode: str) -> Callable[[], None]:
+def _private(network: str) -> Any:
     objective = _objective(network)
     DPSGD(epsilon=None, sigma=SIGMA, clip=CLIP).prepare(objective)
+    return objective
+
+
+def _ours(network: str, batch: LabelledBatch, mode: str) -> Callable[[], None]:
+    objective = _private(network)
     objective.private.use(mode)
     objective.private.begin(objective, Plan(0.1, 10, SIGMA, CLIP, float(len(batch))), 0)
     optimizer = objective.optimizer_over(objective.parameters())

@@ -56,7 +56,7 @@ def recipe_in(folder: Path) -> Recipe:
 
 
 def fleet(models: int, pool: TableRecords, test: TableRecords, folder: Path) -> tuple[float, float]:
-    """Train with `train_many`, probe and store included: seconds a model, and mean test accuracy."""
+    """Train with `train_many`, store included: seconds a model, and mean test accuracy."""
     recipe, rows, began = recipe_in(folder), rows_of(models), time.perf_counter()
     releases = recipe.train_many(pool, rows, list(range(models)))
     seconds = (time.perf_counter() - began) / models

@@ -35,6 +35,7 @@ class RunFolder:
     def __init__(self, folder: Path, cfg: DictConfig) -> None:
         self.folder, self.cfg = folder, cfg
         self.seconds: dict[str, float] = {}
+        self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
         self._began = time.time()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,7 @@ class RunFolder:
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),
             "peak_memory_gb": round(_peak_memory() / 2**30, 2),
+            "training": self.training,
             "machine": {
                 "python": platform.python_version(),
                 "system": platform.system(),

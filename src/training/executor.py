@@ -14,6 +14,8 @@ from typing import Any, Protocol, Self
 from src.errors import InputError
 from src.progress import track
 
+CHOICES = ("auto", "stacked", "one_by_one")  # ways of a fleet's step
+
 
 class Job(Protocol):
     """A fit, or a chunk of a fleet."""
@@ -31,13 +33,16 @@ class Job(Protocol):
 class Local:
     """Runs fits in this process, one after the other; each already uses all cores.
 
-    chunk: models of a fleet trained at once, None = as many as are fastest and fit into memory.
+    chunk: models of a fleet trained at once, None = as many as are fastest and fit into memory; way: of a fleet's
+    step, "auto" = by the rule of `src.training.chunks.way_of`. What no fleet can train is trained in turn.
     """
 
     chunk: int | None = None
+    way: str = "auto"
 
     def __post_init__(self) -> None:
         _require_whole("chunk", self.chunk)
+        _require_way(self.way)
 
     @property
     def at_once(self) -> int:
@@ -53,8 +58,8 @@ class Local:
 class Ray:
     """Runs fits as Ray tasks; every machine of the cluster needs this project and the same store folder.
 
-    address: None starts Ray on this machine, else the cluster to join; chunk: as in Local, None = also small enough
-    to keep the whole cluster busy; gpus_per_chunk: 0 or 1; cpus_per_chunk: also the threads a task computes with.
+    address: None starts Ray on this machine, else the cluster to join; way, chunk: as in Local, None = also small
+    enough to keep the whole cluster busy; gpus_per_chunk: 0 or 1; cpus_per_chunk: also the threads of a task.
     A task whose worker dies is run again and goes on from its last checkpoint. Raises InputError where Ray is not
     installed, the cluster does not answer, or has no room for a task.
     """
@@ -63,9 +68,11 @@ class Ray:
     chunk: int | None = None
     gpus_per_chunk: int = 0
     cpus_per_chunk: int = 1
+    way: str = "auto"
 
     def __post_init__(self) -> None:
         _require_whole("chunk", self.chunk)
+        _require_way(self.way)
         _require_whole("cpus_per_chunk", self.cpus_per_chunk, nothing=False)
         if isinstance(self.gpus_per_chunk, bool) or self.gpus_per_chunk not in (0, 1):
             raise InputError("executor.gpus_per_chunk", self.gpus_per_chunk, "0 or 1")
@@ -142,6 +149,11 @@ def _imported() -> Any:
         expected = 'Ray is not installed; pip install "telltale[ray]", or executor=local'
         raise InputError("executor", "ray", expected) from error
     return ray
+
+
+def _require_way(way: Any) -> None:
+    if way not in CHOICES:
+        raise InputError("executor.way", way, f"one of {', '.join(CHOICES)}")
 
 
 def _require_whole(option: str, value: Any, nothing: bool = True) -> None:

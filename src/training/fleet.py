@@ -25,7 +25,7 @@ from src.training.counter_random import keys_from, padded_words, salt_of
 from src.training.objective import Objective, optimizer_and_schedule
 from src.training.validation import as_measured, portions, validation_split
 
-WAYS = ("stacked", "one by one")
+WAYS = ("stacked", "one_by_one")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FleetData:
 class Fleet(LightningModule):
     """Trains all objectives together; afterwards `state_of(k)` is the state of model k alone.
 
-    way: "stacked" runs all models in one vmapped step; "one by one" runs them in turn inside the step, which
+    way: "stacked" runs all models in one vmapped step; "one_by_one" runs them in turn inside the step, which
     some layers (convolutions on CPUs) are faster at. Both give each model the same gradient.
     """
 
@@ -109,7 +109,7 @@ class Fleet(LightningModule):
         return self.losses(*self.gathered(*batch)).sum()
 
     def first_batch(self) -> tuple[Tensor, ...]:
-        """Make ready for training steps without a fit, and return each model's first records: for a probe."""
+        """Make ready for training steps without a fit, and return each model's first records: for a rehearsal."""
         self.open_records()
         places = torch.from_numpy(self.data.tables[:, : self.batch_size]).to(self.device)
         rows = places.clamp_min(0)  # a shorter table is filled up with -1
@@ -178,7 +178,7 @@ class Fleet(LightningModule):
         return optimizer_and_schedule(self._skeleton[0], self.stacked)
 
     def optimizer_alone(self) -> torch.optim.Optimizer:
-        """Build the optimiser without its schedule: for a probe."""
+        """Build the optimiser without its schedule: for a rehearsal."""
         return self._skeleton[0].optimizer_over([one for one in self.stacked if one.requires_grad])
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +18,17 @@ from src.data.records import Records
 from src.data.seeds import derive
 from src.errors import InputError
 from src.training.batches import LabelledBatch
-from src.training.chunks import chunk_size, probe
+from src.training.chunks import chunk_size
 from src.training.defense import Defense
 from src.training.fit import fit
 from src.training.fleet import Fleet, FleetData
 from src.training.fleet_records import Features, FleetRecords, Made, tensors_of
 from src.training.frozen_features import fed
-from src.training.identity import method_of, model_of
+from src.training.identity import method_of
 from src.training.objective import Objective
 from src.training.private.privacy import Plan
 from src.training.private.self_test import Start
-from src.training.private.settle import settle_mode, test_once
+from src.training.private.settle import test_once
 from src.training.store import key_of
 
 if TYPE_CHECKING:
@@ -55,8 +54,11 @@ class Order:
     stages: tuple[Defense, ...] = ()
 
 
-def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list[str]:
-    """Train what the store lacks of `orders`, in chunks that fit into memory; returns the key of each model's entry."""
+def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order], way: str) -> list[str]:
+    """Train what the store lacks of `orders`, in chunks that fit into memory; returns the key of each model's entry.
+
+    way: in which each chunk takes a step, as in Fleet.
+    """
     keys = [key_of(order.document) for order in orders]
     missing = [order for order in orders if not recipe.store.folder("release", order.document).exists()]
     if len(missing) < len(orders):
@@ -70,11 +72,11 @@ def train_fleets(recipe: Recipe, pool: Records, orders: Sequence[Order]) -> list
     length = _length_in_common(recipe, orders)
     for _, group in groupby(sorted(orders, key=length), key=length):
         alike = list(group)
-        size = recipe.executor.chunk or _size(recipe, shared, alike)
+        size = recipe.executor.chunk or _size(recipe, shared, alike, way)
         # cut from all orders, so that what an interrupted run has finished moves no border
         chunks = [alike[start : start + size] for start in range(0, len(alike), size)]
         parts = [[order for order in chunk if order.name in lacking] for chunk in chunks]
-        jobs += [Chunk(recipe, part) for part in parts if part]
+        jobs += [Chunk(recipe, part, way) for part in parts if part]
     if len(jobs) > 1:
         log.info(f"{len(missing)} models are trained in {len(jobs)} chunks of at most {size}")
     recipe.executor.run(jobs, shared)
@@ -100,6 +102,7 @@ class Chunk:
 
     recipe: Recipe
     orders: Sequence[Order]
+    way: str
 
     def detached(self) -> Self:
         """Return the same for another process; a parent is found there in the store."""
@@ -127,9 +130,9 @@ class Chunk:
     def _train(self, shared: FleetRecords, partial: Path) -> None:
         recipe = self.recipe
         whole, data = [recipe.objective_for(order) for order in self.orders], shared.tables(self.orders)
-        trained = _trained_parts(whole)
-        _settle(recipe, trained[0], data)
-        fleet = Fleet(trained, data, self._way(trained, data))
+        trained = [trained_part(one) for one in whole]
+        self._require_private(trained, data)
+        fleet = Fleet(trained, data, self.way)
         name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
         seed = derive(self.orders[0].seed, "fleet")
         fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints=4)
@@ -141,24 +144,18 @@ class Chunk:
             )
             recipe.store.add("release", order.document, write)
 
-    def _way(self, objectives: Sequence[Objective], data: FleetData) -> str:
-        """Choose stacked or one by one: once a store, so that all chunks, and a fit that goes on, go the same way."""
-        recipe, device, first = self.recipe, self.recipe.trainer.device_type, objectives[0]
-        document = {"model": model_of(recipe), "objective": dict(recipe.objective), "device": device}
-        if first.private:
-            document = {"recipe": method_of(recipe)}
-
-        def choose(entry: Path, _: Path) -> None:
-            way, ratio = probe(objectives, data, device)
-            log.info(f"fleet: {way}, {ratio:.1f} times faster than the other way, by a probe")
-            (entry / "way.json").write_text(json.dumps(way))
-
-        folder, _ = recipe.store.find_or_make("way", document, choose)
-        way: str = json.loads((folder / "way.json").read_text())
-        if first.private:
-            plan = first.private.options.plan(data.tables.shape[1], first.batch_size, first.epochs)
-            test_once(recipe.store, {**document, "way": way}, _rehearsal(objectives[:2], data, way, device), plan)
-        return way
+    def _require_private(self, objectives: Sequence[Objective], data: FleetData) -> None:
+        """Hold private training to its tests before it begins: once a recipe, store and way."""
+        first, recipe = objectives[0], self.recipe
+        if first.private is None:
+            return
+        for one in objectives:
+            one.private.use(recipe.gradient_mode(self.way))
+        device = recipe.trainer.device_type
+        plan = first.private.options.plan(data.tables.shape[1], first.batch_size, first.epochs)
+        start = _rehearsal(objectives[:2], data, self.way, device)
+        batch = _example(first, data).to(device)
+        test_once(recipe.store, method_of(recipe, way=self.way), first, batch, start, plan)
 
     def _require_same_device(self) -> None:
         """Refuse, by InputError, a worker without the GPU that the models' keys name, or with one they do not."""
@@ -187,16 +184,17 @@ class Single:
         return self.recipe.trained_entry(pool, self.rows, self.seed, self.name, self.parent).name
 
 
-def _trained_parts(objectives: Sequence[Any]) -> list[Any]:
-    """Return what a fleet trains of the objectives: on fixed features the heads."""
-    return [one.on_features() if one.features_are_fixed else one for one in objectives]
+def trained_part(objective: Any) -> Any:
+    """Return what a fleet trains of an objective: on fixed features the head."""
+    return objective.on_features() if objective.features_are_fixed else objective
 
 
-def _size(recipe: Recipe, shared: FleetRecords, orders: Sequence[Order]) -> int:
+def _size(recipe: Recipe, shared: FleetRecords, orders: Sequence[Order], way: str) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
-    (trained,), data = _trained_parts([recipe.objective_for(first[0])]), shared.tables(first)
-    _settle(recipe, trained, data)
+    trained, data = trained_part(recipe.objective_for(first[0])), shared.tables(first)
+    if trained.private:
+        trained.private.use(recipe.gradient_mode(way))
     fitting = chunk_size(trained, data, recipe.trainer.device_type)
     return min(fitting, -(-len(orders) // recipe.executor.at_once))
 
@@ -207,13 +205,11 @@ def _length_in_common(recipe: Recipe, orders: Sequence[Order]) -> Callable[[Orde
     return (lambda _: 0) if private and private.options.records else (lambda order: len(order.rows))
 
 
-def _settle(recipe: Recipe, objective: Objective, data: FleetData) -> None:
-    """Settle how a private fleet computes its gradients; the first model's records serve as an example."""
-    if objective.private:
-        rows = torch.from_numpy(data.tables[0, : objective.batch_size])
-        rows = rows[rows >= 0]
-        batch = LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
-        settle_mode(objective, batch.to(recipe.trainer.device_type), recipe.store, method_of(recipe), together=True)
+def _example(objective: Objective, data: FleetData) -> LabelledBatch:
+    """Return the first records of the first model as a batch."""
+    rows = torch.from_numpy(data.tables[0, : objective.batch_size])
+    rows = rows[rows >= 0]
+    return LabelledBatch(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
 
 
 def _rehearsal(objectives: Sequence[Objective], data: FleetData, way: str, device: str) -> Start:

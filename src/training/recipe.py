@@ -10,25 +10,27 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from src.data.records import Records
 from src.data.seeds import generator
 from src.progress import track
+from src.training.chunks import way_of
 from src.training.defense import Defense, Stage
 from src.training.executor import Local, Ray
 from src.training.finishing import finished, require_finishable, train
 from src.training.fit import Curve
 from src.training.frozen_features import fed
 from src.training.identity import document_of
-from src.training.many import Order, Single, train_fleets, train_singly
+from src.training.many import Order, Single, train_fleets, train_singly, trained_part
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, membership_of, training_records
 from src.training.private.account import write_account
 from src.training.private.ledger import ledger_in
+from src.training.private.modes import mode_of
 from src.training.release import Release
 from src.training.releasing import release_of
-from src.training.store import Store
+from src.training.store import Store, write_weights
 from src.training.success import success_of
 from src.training.trainer import TrainerOptions
 from src.training.untrained import estimate_statistics
@@ -127,9 +129,10 @@ class Recipe:
     ) -> list[Release]:
         recipes = self.of_models(pool, memberships, seeds, names)
         runs = list(zip(recipes, memberships, seeds, names, parents, strict=True))
-        if len(runs) > 1 and self._can_be_stacked():
+        way = self.way(len(runs))
+        if way != "alone":
             fingerprints = pool.fingerprints()
-            keys = train_fleets(self, pool, [own._order(fingerprints, *run) for own, *run in runs])
+            keys = train_fleets(self, pool, [own._order(way, fingerprints, *run) for own, *run in runs], way)
         else:
             jobs = [Single(own, np.flatnonzero(row), seed, name, parent) for own, row, seed, name, parent in runs]
             keys = train_singly(self, pool, jobs)
@@ -216,7 +219,7 @@ class Recipe:
         self, entry: Path, state: Mapping[str, torch.Tensor], curve: str, records: int, parent: Release | None
     ) -> None:
         """Write a trained objective into an entry of the store; records: how many it was trained on."""
-        save_file(_contiguous(state), entry / "weights.safetensors")
+        write_weights(entry, state)
         (entry / "curve.csv").write_text(curve)
         write_account(entry, ledger_in(state), records, self.store.root / "release" / parent.entry if parent else None)
 
@@ -239,6 +242,7 @@ class Recipe:
 
     def _order(
         self,
+        way: str,
         fingerprints: np.ndarray,
         row: np.ndarray,
         seed: int,
@@ -247,12 +251,34 @@ class Recipe:
     ) -> Order:
         rows = np.flatnonzero(row)
         rows = rows[np.argsort(fingerprints[rows], kind="stable")]
-        return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent), parent, self.stages)
+        return Order(name, seed, rows, document_of(self, fingerprints[rows], seed, parent, way), parent, self.stages)
 
-    def _can_be_stacked(self) -> bool:
-        if self.trainer.devices > 1 or any(code.needs_records for code in self.stages):
-            return False
-        return self.stackable
+    def way(self, models: int) -> str:
+        """Say how so many models are trained: "alone", one fit each, or the way in which a fleet takes a step."""
+        if models == 1 or self.trainer.devices > 1 or any(code.needs_records for code in self.stages):
+            return "alone"
+        return self._way_of_fleets if self.stackable else "alone"
+
+    @cached_property
+    def _way_of_fleets(self) -> str:
+        return way_of(trained_part(self.initial()), self.trainer.device_type, self.executor.way)
+
+    def ways(self, models: int) -> dict[str, Any]:
+        """Say how so many models are trained, for a run's record: the way, its gradient mode, those of the start."""
+        way = self.way(models)
+        start = {"start": self.start.ways(models)} if self.start else {}
+        return {"models": models, "way": way, "gradient_mode": self.gradient_mode(way), **start}
+
+    def gradient_mode(self, way: str) -> str | None:
+        """Name the mode in which models trained in this way compute private gradients; None where they are not."""
+        return self._gradient_modes["alone" if way == "alone" else "fleet"]
+
+    @cached_property
+    def _gradient_modes(self) -> Mapping[str, str | None]:
+        whole = self.initial()
+        if not whole.private:
+            return {"alone": None, "fleet": None}
+        return {"alone": mode_of(whole), "fleet": mode_of(trained_part(whole))}
 
     @cached_property
     def stackable(self) -> bool:
@@ -293,7 +319,3 @@ class Recipe:
         objective = self._objective(seed, None)
         objective.load_state_dict(load_file(self.store.weights(folder.name, again)))
         return objective
-
-
-def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}

@@ -42,7 +42,7 @@ class Release:
     answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
     queries: call -> records asked for; budget: at most so many in all, None = unlimited; published: the records that
     the owner hands out beside the model; sources: entries of the store that these come from; fed: makes of records
-    what the model takes.
+    what the model takes; fingerprint: of the weights, from which random answers derive, None = the key.
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class Release:
         published: Callable[[], Records] | None = None,
         sources: tuple[str, ...] = (),
         fed: Callable[[Records], Records] = lambda records: records,
+        fingerprint: Callable[[], str] | None = None,
     ) -> None:
+        self._fingerprint = fingerprint or (lambda: key)
         self.sources, self._published, self._fed = sources, published, fed
         self.key, self.access, self.budget, self.queries = key, access, budget, Counter[str]()
         self.name = name or key
@@ -88,6 +90,7 @@ class Release:
             published=self._published,
             sources=self.sources,
             fed=self._fed,
+            fingerprint=self._fingerprint,
         )
 
     def embeddings(self, records: Records) -> np.ndarray:
@@ -152,7 +155,8 @@ class Release:
             found = self._output(output, records, digest, asked) if keep else self._forward(records, output, asked)
             values = transform(found)
             # of inputs alone: noise must not change with the labels that the caller claims
-            keys = record_keys(input_digests(records), derive(0, f"answers of {self.key} to {call}"), epoch=0)
+            seed = derive(0, f"answers of {self._fingerprint()} to {call}") if self._answers else 0
+            keys = record_keys(input_digests(records), seed, epoch=0)
             for defense in self._answers:
                 values = defense.answer(call, values, keys)
             if not keep:

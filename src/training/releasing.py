@@ -13,7 +13,7 @@ from torch import nn
 from src.data.records import Records
 from src.training.defense import Defense
 from src.training.frozen_features import fed
-from src.training.identity import key_of_release
+from src.training.identity import fingerprint_of, key_of_release
 from src.training.preparation import training_records
 from src.training.release import Release
 
@@ -36,6 +36,7 @@ def release_of(
         name=name,
         published=shown,
         fed=partial(fed, recipe),
+        fingerprint=partial(fingerprint_of, recipe, folder.name),
         sources=tuple(entry for code in recipe.defenses for entry in code.sources),
     )
 

@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from src.errors import InputError
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger("telltale")
+
+WEIGHTS, DIGEST = "weights.safetensors", "weights.digest"  # files of an entry of kind "release"
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,17 @@ class Store:
 
         again: models that are not trained yet will need them, so `end` leaves them.
         """
-        file = self.root / "release" / entry / "weights.safetensors"
+        file = self.root / "release" / entry / WEIGHTS
         if not file.exists():
             why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
             raise InputError("paths.keep_weights", self.keep_weights, why)
         if not again:
             self._used.add(file)
         return file
+
+    def digest_of_weights(self, entry: str) -> str:
+        """Return the digest of a model's weights, which outlives them."""
+        return (self.root / "release" / entry / DIGEST).read_text()
 
     def end(self) -> None:
         """Delete the weights that were used, unless they are to be kept."""
@@ -152,6 +161,14 @@ def key_of(document: Mapping[str, Any]) -> str:
     """Hash a document of plain values, independent of the order of its keys."""
     text = json.dumps(document, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def write_weights(entry: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write a model's weights into an entry, and their digest."""
+    from safetensors.torch import save_file  # slow, and who only looks for an entry does not need it
+
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, entry / WEIGHTS)
+    (entry / DIGEST).write_text(hashlib.blake2b((entry / WEIGHTS).read_bytes(), digest_size=16).hexdigest())
 
 
 def write_text(file: Path, text: str) -> None:

@@ -78,7 +78,7 @@ def test_private_models_of_different_lengths_are_in_one_fleet_and_equal_their_si
     game, alone = (game_of(tmp_path / name, 8.0, 3, epochs=4) for name in ("fleet", "alone"))
     points = game.pools.auxiliary
     together = [release.probabilities(points) for release in game._releases]
-    assert len(list((tmp_path / "fleet").glob("way/*"))) == 1
+    assert len(list((tmp_path / "fleet").glob("private_self_test/*"))) == 1  # of one fleet
     for model, row in enumerate(game._members):
         release = alone.recipe.train(alone.pools.challenge, np.flatnonzero(row), derive(0, "victim", model))
         np.testing.assert_allclose(release.probabilities(points), together[model], atol=1e-4)

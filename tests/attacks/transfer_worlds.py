@@ -29,6 +29,10 @@ class FineTuned:
     noise: float = 0.3
     queries: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def name(self) -> str:
+        return self.key
+
     def probabilities(self, records: ImageRecords) -> np.ndarray:
         self.queries["probabilities"] += len(records)
         rng = np.random.default_rng([len(self.key), *self.key.encode(), len(records)])

@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 from src.defenses.early_stopping import EarlyStopping
 from src.defenses.relaxloss import RelaxLoss
 from src.errors import InputError
-from src.training import many
 from src.training.batches import training_loader
+from src.training.executor import Local
 from src.training.fit import fit
 from src.training.objective import Objective
 from src.training.preparation import initial_objective, training_records
@@ -89,15 +89,13 @@ def test_the_split_depends_on_the_seed_alone_and_covers_all() -> None:
     assert sorted(np.concatenate(splits[0])) == list(range(100))
 
 
-@pytest.mark.parametrize("way", ["stacked", "one by one"])
-def test_a_fleet_equals_its_single_runs(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["stacked", "one_by_one"])
+def test_a_fleet_equals_its_single_runs(way: str, tmp_path: Path) -> None:
     """Catches one epoch for all models, another split, and the wrong model's weights."""
-    monkeypatch.setattr(many, "probe", lambda *_: (way, 1.0))
-    together = fleet(recipe_of(tmp_path / "fleet", DEFENSE, **OVERFITTED))
+    together = fleet(recipe_of(tmp_path / "fleet", DEFENSE, **OVERFITTED).replace(executor=Local(way=way)))
     single = recipe_of(tmp_path / "single", DEFENSE, **OVERFITTED)
     for model, release in enumerate(together):
         lone = alone(single, model)
-        assert release.key == lone.key
         np.testing.assert_allclose(logits(release), logits(lone), rtol=0, atol=1e-4)
 
 
@@ -111,9 +109,8 @@ def test_models_of_a_fleet_stop_at_epochs_of_their_own(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("epoch", [5, 10, 12])
-def test_an_interrupted_fit_goes_on_bit_for_bit(epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_goes_on_bit_for_bit(epoch: int, tmp_path: Path) -> None:
     """Catches a best epoch that is forgotten by a kill, also by one when no epoch is left to train."""
-    monkeypatch.setattr(many, "probe", lambda *_: ("stacked", 1.0))  # two stores may choose differently, by rounding
     whole = fleet(recipe_of(tmp_path / "whole", DEFENSE, **OVERFITTED))
 
     def stop(values: dict[str, float], now: int) -> None:
@@ -132,7 +129,7 @@ def test_a_kill_after_the_last_epoch_still_ends_with_the_best_one(
     """Catches the last epoch's weights where Lightning finds nothing left to train."""
     whole = alone(recipe_of(tmp_path / "whole", DEFENSE, **OVERFITTED))
     with monkeypatch.context() as patch:
-        patch.setattr("src.training.recipe.save_file", lambda *_: (_ for _ in ()).throw(KilledErrorError))
+        patch.setattr("src.training.recipe.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
         with pytest.raises(KilledErrorError):
             alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED))
     assert same_weights(whole, alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED)))

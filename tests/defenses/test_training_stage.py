@@ -14,9 +14,9 @@ from src.defenses.label_smoothing import LabelSmoothing
 from src.defenses.relaxloss import RelaxLoss, flattening
 from src.defenses.weight_decay import WeightDecay
 from src.errors import InputError
-from src.training import many
 from src.training.batches import LabelledBatch
 from src.training.defense import Defense
+from src.training.executor import Local
 from src.training.fleet import Fleet, FleetData
 from src.training.preparation import initial_objective
 from tests.defenses.recipes import RECORDS, alone, fleet, logits, recipe_of
@@ -64,14 +64,11 @@ def test_flattening_leaves_the_true_class_alone_below_the_cap_and_evens_out_the_
     np.testing.assert_allclose(values.grad[0, 1:], p[0, 1:] - rest, atol=1e-12)
 
 
-@pytest.mark.parametrize("way", ["stacked", "one by one"])
+@pytest.mark.parametrize("way", ["stacked", "one_by_one"])
 @pytest.mark.parametrize("defense", DEFENSES, ids=lambda one: type(one).__name__)
-def test_a_fleet_equals_its_single_runs(
-    defense: Defense, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fleet_equals_its_single_runs(defense: Defense, way: str, tmp_path: Path) -> None:
     """Catches one branch for all models, and a skeleton without the option."""
-    monkeypatch.setattr(many, "probe", lambda *_: (way, 1.0))
-    together = fleet(recipe_of(tmp_path / "fleet", defense, epochs=8))
+    together = fleet(recipe_of(tmp_path / "fleet", defense, epochs=8).replace(executor=Local(way=way)))
     single = recipe_of(tmp_path / "single", defense, epochs=8)
     for model, release in enumerate(together):
         np.testing.assert_allclose(logits(release), logits(alone(single, model)), rtol=0, atol=1e-4)

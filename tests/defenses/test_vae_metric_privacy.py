@@ -54,7 +54,6 @@ def test_a_fleet_on_twins_equals_its_single_runs(train_on: str, label_mode: str,
     assert len({one.sources for one in together}) == (1 if train_on == "public" else 3)
     for model, release in enumerate(together):
         other = alone(single, model)
-        assert release.key == other.key
         np.testing.assert_allclose(logits(release), logits(other), rtol=0, atol=1e-3)
 
 

@@ -82,7 +82,7 @@ def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: st
         return np.stack([release.probabilities(records) for records in asked], 1)
     if isinstance(challenge, ImageRecords):
         once = drawn == "once"
-        seed = derive(knowledge.seed, "queries" if once else f"queries of {release.key}")
+        seed = derive(knowledge.seed, "queries" if once else f"queries of {release.name}")
         challenge = randomly_changed(challenge, number, seed, keep_first=once)
     answers = release.probabilities(challenge)
     return np.ascontiguousarray(answers.reshape(-1, len(knowledge.challenge), answers.shape[1]).swapaxes(0, 1))

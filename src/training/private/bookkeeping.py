@@ -18,7 +18,7 @@ from torch.nn.functional import group_norm, layer_norm, pad
 
 from src.data.molecules.batch import MoleculeBatch
 from src.training.batches import LabelledBatch
-from src.training.private.graph_rules import graph_rules
+from src.training.private.graph_rules import GRAPH_RULES, graph_rules
 from src.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
 
 # for each parameter of a layer: squared norms (records,) and what turns factors (records,) into the clipped sum
@@ -81,6 +81,15 @@ class Bookkeeping:
 
         gradients, (losses, inputs) = grad(total, has_aux=True)(probes)
         return losses, inputs, gradients
+
+
+def knows_layers(objective: Any) -> bool:
+    """Say whether there is a rule for every layer of an objective that is trained."""
+    try:
+        _layers(Problem(objective), GRAPH_RULES if objective.model.accepts == "molecules" else RULES)
+    except CannotError:
+        return False
+    return True
 
 
 def _layers(problem: Problem, rules: Mapping[type, Any]) -> dict[str, nn.Module]:

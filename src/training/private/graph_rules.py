@@ -22,8 +22,7 @@ Part = tuple[Tensor, Callable[[Tensor], Tensor]]
 
 def graph_rules(batch: MoleculeBatch) -> dict[type, Callable[[Any, Tensor, Tensor], dict[str, Part]]]:
     """Return the rules for the layers of molecule encoders on this batch."""
-    kinds = {nn.Linear: _linear, nn.LayerNorm: _layer_norm, nn.Embedding: _embedding, BondEmbedding: _bond_embedding}
-    return {kind: partial(rule, batch) for kind, rule in kinds.items()}
+    return {kind: partial(rule, batch) for kind, rule in GRAPH_RULES.items()}
 
 
 def owners(batch: MoleculeBatch, rows: int) -> Tensor:
@@ -82,3 +81,11 @@ def _looked_up(table: nn.Embedding, places: Tensor, g: Tensor, owner: Tensor, re
         return g.new_zeros(number, g.shape[1]).index_add_(0, where, each * factors[who, None])
 
     return squares, summed
+
+
+GRAPH_RULES: dict[type, Callable[[MoleculeBatch, Any, Tensor, Tensor], dict[str, Part]]] = {
+    nn.Linear: _linear,
+    nn.LayerNorm: _layer_norm,
+    nn.Embedding: _embedding,
+    BondEmbedding: _bond_embedding,
+}

@@ -1,9 +1,8 @@
-"""The gradient modes by name, which of them are exact for a model, and which of those is fastest."""
+"""The gradient modes by name, which of them is used for a model, and whether it is exact there."""
 
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -11,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from src.training.batches import LabelledBatch
-from src.training.private.bookkeeping import Bookkeeping
+from src.training.private.bookkeeping import Bookkeeping, knows_layers
 from src.training.private.one_by_one import between, doubled, each_alone, gradient_of, one_by_one
 from src.training.private.opacus_modes import ghost, hooks
 from src.training.private.problem import CannotError, Clipped, Problem, State
 from src.training.private.vmapped import vmapped
 
 CHECKED = 6  # records whose gradients decide whether a mode is exact
-TURNS = 3  # steps of the probe, after one that warms up
 TOLERANCE = 1e-6  # of exactness, in double precision, relative to the largest entry
 
 
@@ -67,23 +65,16 @@ def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:
     return ""
 
 
-def fastest(
-    objective: Any, batch: LabelledBatch, clip: float, names: tuple[str, ...] = tuple(MODES)
-) -> dict[str, float]:
-    """Time the exact ones among some modes on a batch: seconds a step by name, the fastest first; they take turns."""
-    exact = [name for name in names if not inexactness(name, objective, batch)]
-    problem = Problem(copy.deepcopy(objective).to(batch.labels.device).train())
-    state, seconds = problem.state(), dict.fromkeys(exact, float("inf"))
-    modes = {name: MODES[name]() for name in exact}
-    for turn in range(TURNS + 1):
-        for name, mode in modes.items():
-            began = time.perf_counter()
-            mode(problem, state, batch, clip)
-            if batch.labels.is_cuda:
-                torch.cuda.synchronize()
-            if turn:
-                seconds[name] = min(seconds[name], time.perf_counter() - began)
-    return dict(sorted(seconds.items(), key=lambda one: one[1]))
+def mode_of(objective: Any) -> str:
+    """Choose the gradient mode of a private objective: the one its options name, or by its layers alone.
+
+    `bookkeeping`, which costs the least (docs/benchmarks.md), where it has a rule for every layer that is trained; else
+    `vmap`. That it is exact for this model is tested before anything is trained.
+    """
+    asked: str = objective.private.options.mode
+    if asked != "auto":
+        return asked
+    return "bookkeeping" if knows_layers(objective) else "vmap"
 
 
 def _double(objective: Any, device: torch.device) -> Any:

@@ -1,4 +1,4 @@
-"""What is settled once a recipe and store, before private training begins: the gradient mode, and a self-test."""
+"""What is tested once a recipe and store, before private training begins: exact gradients, and noise that arrives."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import torch
 
 from src.errors import InputError
 from src.training.batches import LabelledBatch
-from src.training.private.modes import MODES, STACKABLE, fastest, inexactness
+from src.training.private.modes import MODES, inexactness
 from src.training.private.privacy import Plan
 from src.training.private.self_test import Start, require_private
-from src.training.private.training import PrivateTraining
 from src.training.store import Store
 
 log = logging.getLogger("telltale")
@@ -36,49 +35,32 @@ def start_of(objective: Any, batch: LabelledBatch) -> Start:
 
 
 def settle(objective: Any, dataset: Any, store: Store, document: Mapping[str, Any], device: str) -> None:
-    """Settle the gradient mode of one model on its own records, and test that its training is private."""
+    """Have one model compute gradients in the mode of its recipe, and test that its training is exact and private."""
     number = min(objective.batch_size, len(dataset.fingerprints))
     batch = dataset[0, np.arange(number)].to(device)
-    settle_mode(objective, batch, store, document)
+    objective.private.use(document["gradient_mode"])
     plan = objective.private.options.plan(len(dataset.fingerprints), objective.batch_size, objective.epochs)
-    test_once(store, {"recipe": document}, start_of(objective, batch), plan)
+    test_once(store, document, objective, batch, start_of(objective, batch), plan)
 
 
-def settle_mode(
-    objective: Any, batch: LabelledBatch, store: Store, document: Mapping[str, Any], together: bool = False
+def test_once(
+    store: Store, document: Mapping[str, Any], objective: Any, batch: LabelledBatch, start: Start, plan: Plan
 ) -> None:
-    """Choose the gradient mode of an objective, by a probe where the recipe says auto; the store keeps the choice.
+    """Hold private training to its tests, once a recipe and store: exact gradients, and noise that reaches the weights.
 
-    document: of the recipe; together: for a fleet. Raises InputError for a mode that is not exact for this model.
+    document: of the recipe, with its gradient mode. Raises InputError for a mode that is not exact for this model, and
+    NotPrivateError.
     """
-    private: PrivateTraining = objective.private
-
-    def choose(entry: Path, _: Path) -> None:
-        (entry / "mode.json").write_text(json.dumps(_chosen(objective, batch, together)))
-
-    folder, _ = store.find_or_make("gradient_mode", {"recipe": document, "together": together}, choose)
-    private.use(json.loads((folder / "mode.json").read_text()))
-
-
-def _chosen(objective: Any, batch: LabelledBatch, together: bool) -> str:
-    options = objective.private.options
-    if options.mode != "auto":
-        if why := inexactness(options.mode, objective, batch):
-            raise InputError("defense.mode", options.mode, f"auto, or another mode: {why}")
-        return str(options.mode)
-    seconds = fastest(objective, batch, options.clip or 1.0, STACKABLE if together else tuple(MODES))
-    best, *others = seconds
-    beaten = ", ".join(f"{seconds[name] / seconds[best]:.1f} times faster than {name}" for name in others)
-    log.info(f"dp_sgd: gradients by {best}, exact for this model{f' and {beaten}' if beaten else ''}, by a probe")
-    return best
-
-
-def test_once(store: Store, document: Mapping[str, Any], start: Start, plan: Plan) -> None:
-    """Hold private training to its self-test, once a recipe and store. Raises NotPrivateError."""
+    mode = document["gradient_mode"]
 
     def test(entry: Path, _: Path) -> None:
+        if why := inexactness(mode, objective, batch):
+            chose = "" if objective.private.options.mode == mode else f" ({mode}, by its layers)"
+            expected = f"another of {', '.join(MODES)}{chose}: {why}"
+            raise InputError("defense.mode", objective.private.options.mode, expected)
+        log.info(f"dp_sgd: gradients by {mode}, exact for this model")
         require_private(start, plan)
         log.info("dp_sgd: self-test passed: clip 0 freezes the weights, noise of the right size reaches the gradient")
         (entry / "passed.json").write_text(json.dumps({"sigma": plan.sigma, "clip": plan.clip}))
 
-    store.find_or_make("private_self_test", document, test)
+    store.find_or_make("private_self_test", {"recipe": document}, test)

@@ -13,7 +13,7 @@ from scipy.stats import binom, kstest
 from src.data.images.records import ImageRecords
 from src.defenses.dp_sgd import DPSGD
 from src.errors import NotPrivateError
-from src.training import many
+from src.training.executor import Local
 from src.training.private import step
 from src.training.private.account import read_account
 from src.training.private.noise import gaussians
@@ -126,19 +126,16 @@ def test_without_noise_and_clipping_it_is_the_plain_gradient() -> None:
     torch.testing.assert_close(gradient_of(Plan(0.1, 10, 0.0, 1e9, 16.0), 16), plain, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("way", ["stacked", "one by one"])
+@pytest.mark.parametrize("way", ["stacked", "one_by_one"])
 @pytest.mark.parametrize(("model", "mode"), [("mlp", "bookkeeping"), ("mlp", "vmap"), ("cnn, group", "bookkeeping")])
-def test_a_fleet_equals_its_single_runs(
-    model: str, mode: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fleet_equals_its_single_runs(model: str, mode: str, way: str, tmp_path: Path) -> None:
     """Catches samples, clip factors, noise or steps of another model, and padding that is trained on."""
-    monkeypatch.setattr(many, "probe", lambda *_: (way, 1.0))
     defense = DPSGD(epsilon=None, sigma=0.5, mode=mode)
     fleet, single = (recipe_of(tmp_path / name, model, defense) for name in ("fleet", "single"))
-    together = fleet.train_many(PICTURES, ROWS, SEEDS)
+    together = fleet.replace(executor=Local(way=way)).train_many(PICTURES, ROWS, SEEDS)
     for release, row, seed in zip(together, ROWS, SEEDS, strict=True):
         alone = single.train(PICTURES, np.flatnonzero(row), seed)
-        assert release.key == alone.key and account(fleet, release) == account(single, alone)
+        assert account(fleet, release) == account(single, alone)
         np.testing.assert_allclose(weights(release), weights(alone), rtol=0, atol=2e-5)
     assert account(fleet, together[0])["ledger"] == {"steps": 12, "sigma": 0.5, "rate": 0.25}
 
@@ -148,11 +145,8 @@ class KilledErrorError(Exception):
 
 
 @pytest.mark.parametrize("models", [1, 3])
-def test_an_interrupted_fit_goes_on_bit_for_bit_and_counts_every_step_once(
-    models: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_fit_goes_on_bit_for_bit_and_counts_every_step_once(models: int, tmp_path: Path) -> None:
     """Catches noise drawn anew, samples of another epoch, and an epsilon of the last part only."""
-    monkeypatch.setattr(many, "probe", lambda *_: ("stacked", 1.0))
     defense = DPSGD(epsilon=None, sigma=0.5, mode="bookkeeping")
     whole = recipe_of(tmp_path / "whole", defense=defense).train_many(PICTURES, ROWS[:models], SEEDS[:models])
 
@@ -193,8 +187,8 @@ def test_noise_of_a_tenth_and_gradients_that_are_not_clipped_are_caught_too(
             recipe_of(tmp_path).train(PICTURES, np.arange(100), 0)
     monkeypatch.setattr("src.training.private.bookkeeping.clip_factors", lambda norms, *_: torch.ones_like(norms))
     defense = DPSGD(epsilon=None, sigma=0.5, mode="auto")
-    recipe = recipe_of(tmp_path / "another store", defense=defense)  # the first knows which mode is the fastest
-    monkeypatch.setattr("src.training.private.settle._chosen", lambda *_: "bookkeeping")
+    recipe = recipe_of(tmp_path / "another store", defense=defense)
+    monkeypatch.setattr("src.training.private.settle.inexactness", lambda *_: "")  # which would find it too
     with pytest.raises(NotPrivateError, match="clip 0"):
         recipe.train(PICTURES, np.arange(100), 0)
 
@@ -210,7 +204,7 @@ def test_the_self_test_runs_once_a_recipe_and_store(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("mode", ["bookkeeping", "vmap", "hooks", "ghost"])
 def test_every_mode_trains_a_model_to_the_same_weights(mode: str, tmp_path: Path) -> None:
-    """Catches a mode that works in the probe and not in a fit, where autograd is off."""
+    """Catches a mode that is exact by itself and not in a fit, where autograd is off."""
     one, other = (
         recipe_of(tmp_path / name, defense=DPSGD(epsilon=None, sigma=0.5, mode=name)) for name in (mode, "one_by_one")
     )

@@ -1,0 +1,78 @@
+"""Which way a fleet goes is decided by layers, device and options, never by a clock, and stands in the key."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from src.errors import InputError
+from src.training.chunks import way_of
+from src.training.executor import Local
+from src.training.identity import document_of
+from tests.training.private.networks import PICTURES, objective_of
+from tests.training.test_fleet import recipe_of
+
+ROOT = Path(__file__).parents[2]
+# what a run may ask a clock for: to tell people, or to wait; no file here hands the time on to training
+CLOCKS = {"progress.py", "experiment.py", "run_folder.py", "fit.py", "console.py", "loggers.py", "sweep.py"}
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "way"),
+    [("mlp", "cpu", "stacked"), ("cnn", "cpu", "one_by_one"), ("cnn", "cuda", "stacked"), ("mlp", "cuda", "stacked")],
+)
+def test_layers_and_device_decide_the_way(model: str, device: str, way: str) -> None:
+    """Catches a rule that forgets that convolutions are slower stacked on a CPU."""
+    assert way_of(objective_of(model), device) == way
+    assert way_of(objective_of(model), device, "stacked") == "stacked"
+
+
+def test_a_head_on_features_is_stacked_whatever_its_backbone_is_made_of() -> None:
+    """Catches a rule that looks at layers which are not trained."""
+    objective = objective_of("cnn")
+    objective.model = nn.Linear(3, 2)
+    assert way_of(objective, "cpu") == "stacked"
+
+
+def test_the_way_is_in_the_key_and_in_what_a_run_says(tmp_path: Path) -> None:
+    """Catches weights of one way that are served for another, whose last digits differ."""
+    recipe, fingerprints = recipe_of(tmp_path), PICTURES.fingerprints()
+    alone, stacked = (document_of(recipe, fingerprints, 0, None, way) for way in ("alone", "stacked"))
+    assert {name for name in alone if alone[name] != stacked[name]} == {"way"}
+    assert recipe.ways(4) == {"models": 4, "way": "stacked", "gradient_mode": None}
+    assert recipe.ways(1)["way"] == "alone"
+    forced = recipe_of(tmp_path, executor=Local(way="one_by_one"))
+    assert forced.ways(4)["way"] == "one_by_one"
+
+
+def test_two_fresh_stores_hold_the_same_bits(tmp_path: Path) -> None:
+    """Catches anything that a stopwatch decides: 29 stores once went 16 one way and 13 the other."""
+    rows = np.stack([np.arange(len(PICTURES)) < 100, np.arange(len(PICTURES)) >= 300])
+    first, second = (
+        recipe_of(tmp_path / name, "cnn", epochs=1).train_many(PICTURES, rows, [0, 1]) for name in ("one", "two")
+    )
+    for one, two in zip(first, second, strict=True):
+        assert one.key == two.key
+        assert all(np.array_equal(value, two.weights()[name]) for name, value in one.weights().items())
+
+
+def test_a_way_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match=r"executor.way=sideways: one of auto, stacked, one_by_one"):
+        Local(way="sideways")
+
+
+def test_nothing_that_trains_looks_at_a_clock() -> None:
+    """Catches the next probe: no file of what makes weights imports `time`, but to tell people."""
+    rooms = [ROOT / "src" / room for room in ("models", "training", "defenses", "attacks", "data")]
+    files = [file for room in rooms for file in room.rglob("*.py") if file.name not in CLOCKS]
+    wrong = [file.name for file in files if "time" in _imported(file)]
+    assert len(files) > 100 and not wrong
+
+
+def _imported(file: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
