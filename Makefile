@@ -27,8 +27,8 @@ test-slow: $(READY)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)  ## ruff and mypy
-	$(BIN)/ruff check src scripts tests
-	$(BIN)/ruff format --check src scripts tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md

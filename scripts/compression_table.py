@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from src.evaluation.statistics import Estimate
-from src.reporting.figures import save_png
-from src.reporting.grid_view import markdown
-from src.reporting.reconstruction_figures import CELL, accuracy_against_error
+from telltale.evaluation.statistics import Estimate
+from telltale.papers.grid_view import markdown
+from telltale.reporting.figures import save_png
+from telltale.reporting.reconstruction_figures import CELL, accuracy_against_error
 
 DEFAULT = Path("outputs/papers/quantized_encoding/small/digits")
 COLUMNS = ("accuracy", "correlation", "mape", "badly_encoded", "minmax_mape", "minmax_badly_encoded", "recognised")

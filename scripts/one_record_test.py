@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.data.seeds import derive
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from src.defenses.vae_metric_privacy.labels import Labels
-from src.defenses.vae_metric_privacy.mechanism import Mechanism
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound
-from src.defenses.vae_metric_privacy.trade_off import total_variation
-from src.evaluation.statistics import CONFIDENCE
-from src.learned_judge import learned_judge
-from src.one_record_test import Measured, best_balanced_accuracy, one_record_test
+from telltale.audits.learned_judge import learned_judge
+from telltale.audits.one_record_test import Measured, best_balanced_accuracy, one_record_test
+from telltale.data.seeds import derive
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound
+from telltale.defenses.vae_metric_privacy.trade_off import total_variation
+from telltale.evaluation.statistics import CONFIDENCE
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "one_record_test.md"
 HEAD = (
@@ -201,8 +201,8 @@ these are made from the row (post-processing). {trials} trials each; intervals b
   in line with the two codes.
 - **on decoded rows**: the same, where the attacker sees only what a decoder makes of the code (n-256-64, ReLU and
   sigmoid, weights drawn at random, single precision), and has learned the test from {rows} rows that it made itself
-  (`src/evaluation/learned_judge.py`). Where it comes near the best possible, decoding hides nothing; in 64 dimensions a
-  decoder of 64 pixels, or so few rows to learn from, cost this attacker something.
+  (`src/telltale/audits/learned_judge.py`). Where it comes near the best possible, decoding hides nothing; in 64
+  dimensions a decoder of 64 pixels, or so few rows to learn from, cost this attacker something.
 
 {machine}.
 

@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from src.command_line import SCALES
-from src.errors import InputError
-from src.evaluation.claims import Claim, Results, judge_all
-from src.evaluation.curve import Curve, points
-from src.evaluation.grid import Grid, cells
-from src.evaluation.table import Table, lines
-from src.progress import track
-from src.reporting.claims_table import print_claims, write_claims
-from src.reporting.curve_view import write_curves
-from src.reporting.grid_view import print_grid, write_grids
-from src.reporting.metrics_file import write_json
-from src.reporting.table_view import write_tables
+from telltale.configuration.command_line import SCALES
+from telltale.errors import InputError
+from telltale.papers.claims import Claim, Results, judge_all
+from telltale.papers.claims_table import print_claims, write_claims
+from telltale.papers.curve import Curve, points
+from telltale.papers.curve_view import write_curves
+from telltale.papers.grid import Grid, cells
+from telltale.papers.grid_view import print_grid, write_grids
+from telltale.papers.table import Table, lines
+from telltale.papers.table_view import write_tables
+from telltale.progress import track
+from telltale.reporting.metrics_file import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 

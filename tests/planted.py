@@ -13,8 +13,8 @@ import torch
 from rdkit import Chem
 from torch import Tensor, nn
 
-from src.data.molecules.batch import MoleculeBatch
-from src.training.objective import LossTerm, Objective
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.training.objective import LossTerm, Objective
 
 ATOMS, BONDS, MOLECULES = 16_000, 40_000, 600
 BOND_TYPES = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from scripts.bench.fleets import in_turn
-from src.data.captions.metrics.bleu import bleu
-from src.data.captions.metrics.rouge import rouge_l, rouge_n
-from src.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.metrics.bleu import bleu
+from telltale.data.captions.metrics.rouge import rouge_l, rouge_n
+from telltale.data.captions.metrics.tokens import CaptionTokens
 
 VOCABULARY, SHORTEST, LONGEST = 2000, 6, 16  # words of a caption, of as many as Flickr8k's have
 

@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from src.data.molecules import moses
-from src.data.molecules.graphs import featurise_cached
+from telltale.data.molecules import moses
+from telltale.data.molecules.graphs import featurise_cached
 
 
 def measure(molecules: int = 20_000, repeats: int = 3) -> dict[str, float]:

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from scripts.bench import purchases
-from src.data.images import fashion_mnist
-from src.training.executor import Local
-from src.training.fleet import Fleet, FleetData
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.images import fashion_mnist
+from telltale.owner.executor import Local
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.fleet.fleet import Fleet, FleetData
+from telltale.training.trainer import TrainerOptions
 
 THREADS = 2
 
@@ -101,8 +101,8 @@ def small_cnns(models: int = 8, members: int = 500, epochs: int = 20, repeats: i
     records = fashion_mnist.load().records
     pool, test = records.take(np.arange(2 * members)), records.take(np.arange(8_000, 10_000))
     rows = np.stack([np.random.default_rng(k).permutation(2 * members) < members for k in range(models)])
-    model = {"_target_": "src.models.cnn.CNN", "channels": [16, 32], "width": 64, "shape": records.shape}
-    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": epochs}
+    model = {"_target_": "telltale.models.cnn.CNN", "channels": [16, 32], "width": 64, "shape": records.shape}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": epochs}
     objective |= {"batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.0005}
     results: dict[str, list[tuple[float, float]]] = {"fleet": [], "one Lightning fit a model": []}
     with _quiet(), threads():

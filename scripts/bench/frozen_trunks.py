@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from src.data.captions import emoji
-from src.data.captions.records import CaptionedImages
-from src.data.captions.vocabulary import vocabulary_of
-from src.models.efficientnet_lite import EfficientNetLiteTrunk
-from src.training.frozen_features import fed
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.captions import emoji
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.captions.vocabulary import vocabulary_of
+from telltale.models.efficientnet_lite import EfficientNetLiteTrunk
+from telltale.owner.frozen_features import fed
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 NAME, SIDE = "efficientnet_lite0", 224
 
@@ -52,7 +52,7 @@ def _recipe(folder: Path, records: CaptionedImages, epochs: int) -> Recipe:
     torch.manual_seed(0)
     save_file(EfficientNetLiteTrunk(0).state_dict(), file)
     model = {
-        "_target_": "src.models.captioner.Captioner",
+        "_target_": "telltale.models.captioner.Captioner",
         "encoder": "residual",
         "channels": [16, 32, 64],
         "width": 128,
@@ -64,7 +64,7 @@ def _recipe(folder: Path, records: CaptionedImages, epochs: int) -> Recipe:
         "side": SIDE,
     }
     objective = {
-        "_target_": "src.training.captioning.Captioning",
+        "_target_": "telltale.objectives.captioning.Captioning",
         "epochs": epochs,
         "batch_size": 16,
         "learning_rate": 0.002,

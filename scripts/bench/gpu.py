@@ -28,7 +28,7 @@ for package, parts in UNUSED.items():  # imported with the fleet, of no use to i
         sys.modules |= {name: MagicMock() for name in (package, *(f"{package}.{part}" for part in parts))}
 
 if TYPE_CHECKING:
-    from src.training.objective import Objective
+    from telltale.training.objective import Objective
 
 FLEETS, BATCH, RECORDS = (8, 32, 128), 64, 4_096
 PICTURE = (1, 28, 28)
@@ -36,9 +36,9 @@ PICTURE = (1, 28, 28)
 
 def networks() -> dict[str, tuple[tuple[int, ...], Callable[[], Any], int]]:
     """Return by name: the shape of a record, what builds a backbone, and the number of classes."""
-    from src.models.cnn import CNN
-    from src.models.mlp import MLP
-    from src.models.resnet import ResNet
+    from telltale.models.cnn import CNN
+    from telltale.models.mlp import MLP
+    from telltale.models.resnet import ResNet
 
     return {
         "MLP 600-128-100": ((600,), lambda: MLP([128], shape=(600,)), 100),
@@ -65,8 +65,8 @@ def measure(device: str, repeats: int) -> list[list[str]]:
 def _ways(
     shape: tuple[int, ...], backbone: Callable[[], Any], classes: int, models: int, device: str
 ) -> dict[str, Callable[[], None]]:
-    from src.training.classification import Classification
-    from src.training.fleet import WAYS, Fleet, FleetData
+    from telltale.objectives.classification import Classification
+    from telltale.training.fleet.fleet import WAYS, Fleet, FleetData
 
     def objective() -> Objective:
         return Classification(backbone(), 1, BATCH, 0.05, 0.0005, classes=classes)

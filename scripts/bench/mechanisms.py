@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import vonmises_fisher
 
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from src.defenses.vae_metric_privacy.mechanism import Mechanism
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
+from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
 
 WIDTH = 64
 EPSILON = 64.0

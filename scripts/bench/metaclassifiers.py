@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scripts.bench.fleets import THREADS, in_turn, threads
-from src.attacks.tmi.metaclassifiers import Metaclassifiers, Training, row_orders, train
+from telltale.attacks.tmi.metaclassifiers import Metaclassifiers, Training, row_orders, train
 
 NETWORKS, ROWS, CLASSES = 1000, 512, 10  # 64 shadows and 8 queries, as the authors have it
 AUTHORS = Training()

@@ -11,17 +11,17 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from scripts.bench.fleets import THREADS, in_turn
-from src.data.images import fashion_mnist
-from src.defenses.dp_sgd import DPSGD
-from src.training.batches import LabelledBatch, RecordDataset
-from src.training.preparation import initial_objective
-from src.training.private.modes import mode_of
-from src.training.private.privacy import Plan
+from telltale.data.images import fashion_mnist
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import LabelledBatch, RecordDataset
+from telltale.training.private.modes import mode_of
+from telltale.training.private.privacy import Plan
 
 OPACUS = ("hooks", "ghost", "functorch", "ew")
 NETWORKS: dict[str, dict[str, Any]] = {
-    "MLP": {"_target_": "src.models.mlp.MLP", "widths": [256, 128]},
-    "CNN": {"_target_": "src.models.cnn.CNN", "channels": [16, 32], "width": 64, "norm": "group"},
+    "MLP": {"_target_": "telltale.models.mlp.MLP", "widths": [256, 128]},
+    "CNN": {"_target_": "telltale.models.cnn.CNN", "channels": [16, 32], "width": 64, "norm": "group"},
 }
 CLIP, SIGMA = 1.0, 1.0
 
@@ -48,7 +48,7 @@ def steps(network: str, batch_size: int = 64, repeats: int = 60) -> dict[str, An
 
 
 def _objective(network: str) -> Any:
-    options = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 1}
+    options = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 1}
     options |= {"batch_size": 64, "learning_rate": 0.05}
     return initial_objective({**NETWORKS[network], "shape": (1, 28, 28)}, options, 0)
 

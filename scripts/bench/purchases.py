@@ -17,12 +17,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
-from src.data.tables.records import Column, TableRecords
-from src.training.executor import Local
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.tables.records import Column, TableRecords
+from telltale.owner.executor import Local
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 PRODUCTS, GROUPS, WIDTH = 600, 100, 128
 MEMBERS, POOL, TEST = 2_000, 4_000, 2_000
@@ -48,8 +48,8 @@ def rows_of(models: int) -> np.ndarray:
 
 def recipe_in(folder: Path) -> Recipe:
     """Return our recipe; the peers below repeat it."""
-    model = {"_target_": "src.models.mlp.MLP", "widths": [WIDTH], "shape": (PRODUCTS,)}
-    objective = {"_target_": "src.training.classification.Classification", "classes": GROUPS, "epochs": EPOCHS}
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [WIDTH], "shape": (PRODUCTS,)}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": GROUPS, "epochs": EPOCHS}
     objective |= {"batch_size": BATCH, "learning_rate": RATE, "momentum": MOMENTUM, "weight_decay": DECAY}
     objective |= {"schedule": "constant"}
     return Recipe(model, objective, TrainerOptions(accelerator="cpu"), Store(folder), Local())

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from scripts.bench.fleets import in_turn
-from src.defenses.quantization.codebook import Codebook, distortion, nearest_level
-from src.defenses.quantization.kmeans import kmeans
-from src.defenses.quantization.weighted_entropy import weighted_entropy
+from telltale.defenses.quantization.codebook import Codebook, distortion, nearest_level
+from telltale.defenses.quantization.kmeans import kmeans
+from telltale.defenses.quantization.weighted_entropy import weighted_entropy
 
 
 def large(weights: int = 10_000_000, bits: int = 4, repeats: int = 3) -> dict[str, Any]:

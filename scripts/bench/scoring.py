@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from scripts.bench.fleets import in_turn
-from src.attacks.membership.gaussians import likelihood_ratio
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Resampling
-from src.evidence import MembershipScores
+from telltale.attacks.membership.gaussians import likelihood_ratio
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
 
 SAME = 1e-9
 

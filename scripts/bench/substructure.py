@@ -20,10 +20,10 @@ from rdkit.Chem import rdSubstructLibrary
 from rich.console import Console
 from rich.table import Table
 
-import src
-from src.data.molecules.substructure import SubstructureIndex
+import telltale
+from telltale.data.molecules.substructure import SubstructureIndex
 
-MOLECULES = Path(src.__file__).parent / "data" / "embedded" / "moses_50k.smi.gz"
+MOLECULES = Path(telltale.__file__).parent / "data" / "embedded" / "moses_50k.smi.gz"
 _HELD_OUT = 4000
 _CUTS = Chem.MolFromSmarts("[!#0;R]-;!@[!#0]")
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from src.data.captions.pools import deal_by_concept
-from src.data.captions.records import CaptionedImages
-from src.data.images.records import pixel_digests
-from src.data.pools import PoolSizes
-from src.game import Game
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.captions.pools import deal_by_concept
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.images.records import pixel_digests
+from telltale.data.pools import PoolSizes
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1), "black": (0, 0, 0)}
 SIDE = 8
-MODEL = {"_target_": "src.models.captioner.Captioner", "encoder": "residual"}
+MODEL = {"_target_": "telltale.models.captioner.Captioner", "encoder": "residual"}
 
 
 def flags(number: int, sources: int = 2, nonmember_source: str = "same", seed: int = 0) -> CaptionedImages:

@@ -10,25 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from src.attacks.membership.lira import LiRA
-from src.attacks.membership.rmia import RMIA
-from src.attacks.membership.shadow_attack import ShadowAttack
-from src.attacks.membership.shadow_classifier import ShadowClassifier
-from src.attacks.membership.threshold import Threshold
-from src.attacks.membership.vector_lira import VectorLiRA
-from src.attacks.tmi.adapted_lira import AdaptedLiRA
-from src.attacks.tmi.attack import TMI
-from src.data.closed_form import canaries, gaussian_mean
-from src.data.pools import PoolSizes, deal
-from src.data.tables.records import TableRecords
-from src.evaluation.closed_form import ScoreLaw
-from src.evaluation.ranking import Ranked, measure
-from src.evaluation.statistics import Estimate, Resampling
-from src.evidence import MembershipScores
-from src.game import Game
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.attacks.membership.lira import LiRA
+from telltale.attacks.membership.rmia import RMIA
+from telltale.attacks.membership.shadow_attack import ShadowAttack
+from telltale.attacks.membership.shadow_classifier import ShadowClassifier
+from telltale.attacks.membership.threshold import Threshold
+from telltale.attacks.membership.vector_lira import VectorLiRA
+from telltale.attacks.tmi.adapted_lira import AdaptedLiRA
+from telltale.attacks.tmi.attack import TMI
+from telltale.data.closed_form import canaries, gaussian_mean
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.tables.records import TableRecords
+from telltale.evaluation.closed_form import ScoreLaw
+from telltale.evaluation.ranking import Ranked, measure
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import MembershipScores
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 MEMBERS = 100
 LEARNING_RATE, HEAD_INIT, SCALE = 0.001, 0.0001, 20.0
@@ -99,8 +99,8 @@ def canary_game(folder: Path, victims: int, seed: int = 0, **objective: Any) -> 
 def game_of(records: TableRecords, folder: Path, victims: int, seed: int = 0, **objective: Any) -> Game:
     """Set up a game with a linear model and one step; nothing is trained yet."""
     steps = {"epochs": 1, "batch_size": 10**6, "learning_rate": LEARNING_RATE, "momentum": 0.0, "schedule": "constant"}
-    learns = {"_target_": "src.training.classification.Classification", "head_init": 0.0, "classes": 2, **steps}
-    model = {"_target_": "src.models.linear.Linear", "shape": records.shape}
+    learns = {"_target_": "telltale.objectives.classification.Classification", "head_init": 0.0, "classes": 2, **steps}
+    model = {"_target_": "telltale.models.linear.Linear", "shape": records.shape}
     recipe = Recipe(model, learns | objective, TrainerOptions(accelerator="cpu"), Store(folder))
     return Game(deal(records, SIZES, seed), recipe, victims, seed)
 

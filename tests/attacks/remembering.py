@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from src.data.molecules.batch import MoleculeBatch, to_batch
-from src.data.pools import PoolSizes, deal
-from src.data.records import Records
-from src.game import Game
-from src.training.counter_random import uniform
-from src.training.random_labels import content_keys
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.molecules.batch import MoleculeBatch, to_batch
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.records import Records
+from telltale.game.game import Game
+from telltale.objectives.random_labels import content_keys
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.counter_random import uniform
+from telltale.training.trainer import TrainerOptions
 from tests.training.small import molecules
 
 WIDTH = 16

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from scripts.empirical_epsilon import silence
-from src.attacks.canary_audit import CanaryAudit
-from src.data.images.fashion_mnist import load
-from src.data.pools import PoolSizes, deal
-from src.data.seeds import derive
-from src.defenses.dp_sgd import DPSGD
-from src.errors import NotPrivateError
-from src.evaluation.canary_audit import empirical_epsilon
-from src.game import Game
-from src.training.guarantee import guarantee_of
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.attacks.canary_audit import CanaryAudit
+from telltale.data.images.fashion_mnist import load
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.seeds import derive
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.errors import NotPrivateError
+from telltale.evaluation.canary_audit import empirical_epsilon
+from telltale.game.game import Game
+from telltale.owner.guarantee import guarantee_of
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 SIZES = PoolSizes(members=200, non_members=0, canaries=400, auxiliary=10)
 
@@ -28,9 +28,20 @@ SIZES = PoolSizes(members=200, non_members=0, canaries=400, auxiliary=10)
 def game_of(folder: Path, epsilon: float, victims: int, epochs: int = 40) -> Game:
     """Set up private training of a small network, nothing is trained yet."""
     pools = CanaryAudit().plant(deal(load().records, SIZES, seed=0), seed=0)
-    steps = {"epochs": epochs, "batch_size": 40, "learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.0}
-    learns = {"_target_": "src.training.classification.Classification", "classes": 10, "schedule": "constant", **steps}
-    model = {"_target_": "src.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
+    steps = {
+        "epochs": epochs,
+        "batch_size": 40,
+        "learning_rate": 0.5,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+    }
+    learns = {
+        "_target_": "telltale.objectives.classification.Classification",
+        "classes": 10,
+        "schedule": "constant",
+        **steps,
+    }
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
     recipe = Recipe(model, learns, TrainerOptions(accelerator="cpu"), Store(folder))
     return Game(pools, recipe.protect(DPSGD(epsilon=epsilon, mode="bookkeeping")), victims, seed=0)
 
@@ -59,8 +70,8 @@ def test_private_training_that_keeps_its_promise_is_not_accused(tmp_path: Path) 
 @pytest.mark.slow
 def test_noise_that_is_counted_and_left_out_is_caught_by_the_bound(tmp_path: Path) -> None:
     """Catches an audit that cannot tell private training from training that only says so: its self-test is off here."""
-    silent = mock.patch("src.training.private.step.gaussians", silence)
-    with silent, mock.patch("src.training.private.settle.require_private"):
+    silent = mock.patch("telltale.training.private.step.gaussians", silence)
+    with silent, mock.patch("telltale.training.private.settle.require_private"):
         epsilon, bounds = audited(game_of(tmp_path, 1.0, 8))
     assert epsilon == pytest.approx(1, abs=0.05)
     assert bounds["one_run"] > 1.5 and bounds["all_models"] > 2.5
@@ -68,7 +79,7 @@ def test_noise_that_is_counted_and_left_out_is_caught_by_the_bound(tmp_path: Pat
 
 def test_noise_that_is_left_out_is_refused_by_the_self_test_before_anything_is_trained(tmp_path: Path) -> None:
     """Catches an audit that is needed to see what a few steps would have shown."""
-    with mock.patch("src.training.private.step.gaussians", silence), pytest.raises(NotPrivateError):
+    with mock.patch("telltale.training.private.step.gaussians", silence), pytest.raises(NotPrivateError):
         audited(game_of(tmp_path, 1.0, 8))
     assert not (tmp_path / "release").exists()
 

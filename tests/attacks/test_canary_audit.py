@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.attacks.canary_audit import CanaryAudit, wrong_labels
-from src.controls import Chance
-from src.data.images.fashion_mnist import load
-from src.data.images.records import ImageRecords
-from src.data.pools import Pools, PoolSizes, deal
-from src.errors import InputError
-from src.evaluation.canary_audit import empirical_epsilon
-from src.evidence import CanaryScores, MembershipScores
-from src.game import Game
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.attacks.canary_audit import CanaryAudit, wrong_labels
+from telltale.data.images.fashion_mnist import load
+from telltale.data.images.records import ImageRecords
+from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.errors import InputError
+from telltale.evaluation.canary_audit import empirical_epsilon
+from telltale.evidence import CanaryScores, MembershipScores
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
+from telltale.worlds.controls import Chance
 
 SIZES = PoolSizes(members=60, non_members=0, canaries=200, auxiliary=10)
 
@@ -34,9 +34,9 @@ def pools(records: ImageRecords) -> Pools[ImageRecords]:
 
 
 def game_of(pools: Pools[ImageRecords], folder: Path, victims: int, epochs: int = 1) -> Game:
-    model = {"_target_": "src.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
     steps = {"epochs": epochs, "batch_size": 32, "learning_rate": 0.05}
-    learns = {"_target_": "src.training.classification.Classification", "classes": 10, **steps}
+    learns = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, **steps}
     return Game(pools, Recipe(model, learns, TrainerOptions(accelerator="cpu"), Store(folder)), victims, seed=0)
 
 

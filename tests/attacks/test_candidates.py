@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from src.attacks.molextract import candidates as module
-from src.attacks.molextract.candidates import (
+from telltale.attacks.molextract import candidates as module
+from telltale.attacks.molextract.candidates import (
     Candidates,
     VocabularyOptions,
     enumerate_candidates,
@@ -17,10 +17,10 @@ from src.attacks.molextract.candidates import (
     join,
     join_all,
 )
-from src.attacks.molextract.vocabulary import Block, Vocabulary
-from src.data.molecules.moses import load
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
+from telltale.attacks.molextract.vocabulary import Block, Vocabulary
+from telltale.data.molecules.moses import load
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
 
 OPTIONS = VocabularyOptions(rings=10, motifs=25, largest_motif=8)
 

@@ -1,6 +1,6 @@
 """Every membership attack, held to the best there is: worlds whose optimal ROC curve is known.
 
-What the attacks reach here (K = 46 shadows; laws in src.evaluation.closed_form):
+What the attacks reach here (K = 46 shadows; laws in telltale.evaluation.closed_form):
 
 - LiRA falls short of the optimum by what its estimated means cost, and per point by its estimated variances too.
   Offline loses nothing more: a point's variances are equal in and out.
@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from src.attacks.membership.gaussians import likelihood_ratio as lira
-from src.attacks.membership.lira import LiRA
-from src.attacks.membership.shadow_attack import ShadowAttack
-from src.evaluation.closed_form import (
+from telltale.attacks.membership.gaussians import likelihood_ratio as lira
+from telltale.attacks.membership.lira import LiRA
+from telltale.attacks.membership.shadow_attack import ShadowAttack
+from telltale.evaluation.closed_form import (
     ScoreLaw,
     against_midpoint,
     canary_separation,
@@ -34,8 +34,8 @@ from src.evaluation.closed_form import (
     pool_separation,
     with_finite_shadows,
 )
-from src.evidence import MembershipScores
-from src.game import Game
+from telltale.evidence import MembershipScores
+from telltale.game.game import Game
 from tests.attacks.closed_form_worlds import (
     ATTACKS,
     FPRS,

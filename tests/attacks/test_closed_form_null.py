@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.controls import Chance
+from telltale.worlds.controls import Chance
 from tests.attacks.closed_form_worlds import ATTACKS, Played, canary_game, deviation, gaussian_game, play
 
 VICTIMS = 16

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.closed_form import canaries, gaussian_mean
-from src.errors import InputError
-from src.models.linear import Linear
-from src.training.classification import Classification
+from telltale.data.closed_form import canaries, gaussian_mean
+from telltale.errors import InputError
+from telltale.models.linear import Linear
+from telltale.objectives.classification import Classification
 from tests.attacks.closed_form_worlds import HEAD_INIT, LEARNING_RATE, SCALE, canary_game, gaussian_game
 
 HEAD, BIAS = "head.weight", "head.bias"

@@ -10,11 +10,11 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
-from src.attacks.molextract.candidates import heavy_atoms
-from src.attacks.molextract.cuts import cut_at_ring_bonds, part_whole_membership
-from src.attacks.molextract.scoring import cosine
-from src.data.molecules.moses import load
-from src.data.molecules.records import MoleculeRecords
+from telltale.attacks.molextract.candidates import heavy_atoms
+from telltale.attacks.molextract.cuts import cut_at_ring_bonds, part_whole_membership
+from telltale.attacks.molextract.scoring import cosine
+from telltale.data.molecules.moses import load
+from telltale.data.molecules.records import MoleculeRecords
 
 HARD = [
     "C[N+](C)(C)c1ccccc1",

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from src.attacks.embedding_membership.attack import VARIANTS, EmbeddingMembership, likeness_to
-from src.attacks.embedding_membership.calibration import areas
-from src.controls import Disjoint
-from src.data.molecules.batch import MoleculeBatch
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Resampling
-from src.evidence import MembershipScores
-from src.game import Game
-from src.training.release import Release
+from telltale.attacks.embedding_membership.attack import VARIANTS, EmbeddingMembership, likeness_to
+from telltale.attacks.embedding_membership.calibration import areas
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
+from telltale.game.game import Game
+from telltale.owner.release import Release
+from telltale.worlds.controls import Disjoint
 from tests.attacks.remembering import Remembers, game_of
 from tests.experiment.commands import command, read
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from src.attacks.embedding_membership import calibration
-from src.attacks.embedding_membership.calibration import areas, best_threshold, calibrated_by_peers, judge, peers
-from src.attacks.embedding_membership.signals import (
+from telltale.attacks.embedding_membership import calibration
+from telltale.attacks.embedding_membership.calibration import areas, best_threshold, calibrated_by_peers, judge, peers
+from telltale.attacks.embedding_membership.signals import (
     norm_signals,
     part_whole_signals,
     spread_over_groups,
     view_signals,
 )
-from src.attacks.embedding_membership.subgraphs import Sides
-from src.attacks.embedding_membership.views import sides_of
-from src.data.molecules.records import MoleculeRecords
+from telltale.attacks.embedding_membership.subgraphs import Sides
+from telltale.attacks.embedding_membership.views import sides_of
+from telltale.data.molecules.records import MoleculeRecords
 
 RNG = np.random.default_rng(0)
 PAIRED = np.stack([row for _ in range(3) for half in [RNG.random(40) < 0.5] for row in (half, ~half)])

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from src.attacks.embedding_membership.subgraphs import bond_ends, grown_subgraphs, owners
-from src.attacks.embedding_membership.views import shifted, sides_of, views_of
-from src.data.images.records import ImageRecords
-from src.data.molecules.graphs import MoleculeGraphs
-from src.data.molecules.records import MoleculeRecords
-from src.data.tables.records import TableRecords
+from telltale.attacks.embedding_membership.subgraphs import bond_ends, grown_subgraphs, owners
+from telltale.attacks.embedding_membership.views import shifted, sides_of, views_of
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules.graphs import MoleculeGraphs
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.tables.records import TableRecords
 from tests.training.small import molecules
 
 

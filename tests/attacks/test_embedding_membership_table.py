@@ -11,8 +11,8 @@ import pytest
 
 from scripts import embedding_leakage
 from scripts.embedding_leakage import ATTACKS, EPOCHS, SIZES, Job, fingerprint, finished, is_finished, main, page
-from src.attacks.embedding_membership.attack import VARIANTS
-from src.reporting.metrics_file import write_json
+from telltale.attacks.embedding_membership.attack import VARIANTS
+from telltale.reporting.metrics_file import write_json
 
 
 def metrics(value: float) -> dict[str, Any]:

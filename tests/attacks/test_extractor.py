@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.attacks.m4i.extractor import BagOfWords, Extractor, ImageSide, TextSide
-from src.attacks.m4i.extractor_training import contrast, squared_distance
+from telltale.attacks.m4i.extractor import BagOfWords, Extractor, ImageSide, TextSide
+from telltale.attacks.m4i.extractor_training import contrast, squared_distance
 
 
 def extractor(directions: bool) -> Extractor:

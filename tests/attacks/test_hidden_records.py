@@ -9,26 +9,31 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from src.attacks.quantized_encoding.attack import QuantizedEncoding
-from src.attacks.weight_encoding.attack import WeightEncoding
-from src.attacks.weight_encoding.base import HiddenRecords
-from src.controls import Benign
-from src.data.images import digits
-from src.data.pools import PoolSizes, deal
-from src.defenses.quantization.post_training import Quantization
-from src.errors import InputError
-from src.evaluation.score import evaluate
-from src.game import Game
-from src.training.defense import Defense
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.variants import Compression, Float, uncompressed, with_payload
+from telltale.attacks.quantized_encoding.attack import QuantizedEncoding
+from telltale.attacks.weight_encoding.attack import WeightEncoding
+from telltale.attacks.weight_encoding.base import HiddenRecords
+from telltale.data.images import digits
+from telltale.data.pools import PoolSizes, deal
+from telltale.defenses.quantization.post_training import Quantization
+from telltale.errors import InputError
+from telltale.evaluation.score import evaluate
+from telltale.game.game import Game
+from telltale.owner.defense import Defense
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.worlds.controls import Benign
+from telltale.worlds.variants import Compression, Float, uncompressed, with_payload
 from tests.training.small import CPU
 
 POOLS = deal(digits.load().records, PoolSizes(members=150, non_members=20, auxiliary=60, test=100), seed=1)
-OBJECTIVE = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 25, "batch_size": 25}
+OBJECTIVE = {
+    "_target_": "telltale.objectives.classification.Classification",
+    "classes": 10,
+    "epochs": 25,
+    "batch_size": 25,
+}
 OBJECTIVE |= {"learning_rate": 0.003, "optimizer": "adam"}
-MODEL = {"_target_": "src.models.mlp.MLP", "widths": [64, 32], "shape": (1, 8, 8)}
+MODEL = {"_target_": "telltale.models.mlp.MLP", "widths": [64, 32], "shape": (1, 8, 8)}
 
 
 SEEN: list[int] = []

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from src.attacks.membership.gaussians import likelihood_ratio
-from src.attacks.membership.rmia import RMIA, ReferenceMeans, rank_auc
+from telltale.attacks.membership.gaussians import likelihood_ratio
+from telltale.attacks.membership.rmia import RMIA, ReferenceMeans, rank_auc
 
 SHADOWS, POINTS, QUERIES = 10, 6, 3
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.attacks.membership.rmia import rank_auc
-from src.attacks.membership.signals import SIGNALS
-from src.attacks.membership.thresholds import best_threshold, class_thresholds
+from telltale.attacks.membership.rmia import rank_auc
+from telltale.attacks.membership.signals import SIGNALS
+from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
 
 ROOT = os.environ.get("LOCATION30_ROOT")
 pytestmark = pytest.mark.skipif(not ROOT, reason="LOCATION30_ROOT names no folder with the published predictions")

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from src.attacks.m4i.caption_attack import CaptionAttack
-from src.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
-from src.attacks.m4i.feature import FeatureM4I
-from src.attacks.m4i.metric import MetricM4I, caption_features
-from src.attacks.m4i.scenarios import SCENARIOS, Scenario
-from src.controls import Disjoint, ShuffledShadows
-from src.data.images.records import pixel_digests
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Resampling
-from src.evidence import MembershipScores
-from src.game import Game, drawn
-from src.training.batches import make_batch
-from src.training.store import Store
-from src.word_for_word import WordForWord
+from telltale.attacks.m4i.caption_attack import CaptionAttack
+from telltale.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
+from telltale.attacks.m4i.feature import FeatureM4I
+from telltale.attacks.m4i.metric import MetricM4I, caption_features
+from telltale.attacks.m4i.scenarios import SCENARIOS, Scenario
+from telltale.data.images.records import pixel_digests
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
+from telltale.game.game import Game, drawn
+from telltale.store.store import Store
+from telltale.training.batches import make_batch
+from telltale.worlds.controls import Disjoint, ShuffledShadows
+from telltale.worlds.word_for_word import WordForWord
 from tests.attacks.caption_worlds import Forgetting, flags, game
 
 SMALL: dict[str, Any] = {"width": 16, "epochs": 15, "batch_size": 32, "channels": (8, 16)}
@@ -76,7 +76,7 @@ def test_permuted_membership_leaves_the_evidence_as_it_is(
     """
     played = game(tmp_path, victims=2)
     order = np.random.default_rng(5).permutation(160)
-    monkeypatch.setattr("src.game.drawn", lambda pools, rng: drawn(pools, rng)[order])
+    monkeypatch.setattr("telltale.game.game.drawn", lambda pools, rng: drawn(pools, rng)[order])
     others = game(tmp_path, victims=2)
     assert (played._members != others._members).sum(1).min() > 40
     one, other = (attack.run(each.world_of(played.released(), attack.access)) for each in (played, others))

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.attacks.m4i.decisions import NetworkOptions, by_linear_svm, by_network, by_threshold
-from src.attacks.m4i.feature import FeatureM4I
-from src.attacks.m4i.metric import MetricM4I
-from src.attacks.m4i.probabilities import MaxRenyi, largest_mean, mean_log_prob, renyi_entropy
-from src.attacks.m4i.scenarios import Scenario
-from src.errors import InputError
+from telltale.attacks.m4i.decisions import NetworkOptions, by_linear_svm, by_network, by_threshold
+from telltale.attacks.m4i.feature import FeatureM4I
+from telltale.attacks.m4i.metric import MetricM4I
+from telltale.attacks.m4i.probabilities import MaxRenyi, largest_mean, mean_log_prob, renyi_entropy
+from telltale.attacks.m4i.scenarios import Scenario
+from telltale.errors import InputError
 from tests.attacks.caption_worlds import game
 from tests.training.trunks import weights_of
 

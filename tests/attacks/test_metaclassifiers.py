@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.attacks.tmi.metaclassifiers import Metaclassifiers, Training, row_orders, signs, train
-from src.errors import InputError
+from telltale.attacks.tmi.metaclassifiers import Metaclassifiers, Training, row_orders, signs, train
+from telltale.errors import InputError
 
 NETWORKS, ROWS, WIDTH = 5, 150, 4  # the last batch of an epoch is smaller than the others
 SHORT = Training(hidden=16, epochs=9)

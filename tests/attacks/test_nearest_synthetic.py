@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.attacks.membership.nearest_synthetic import CALIBRATIONS, NearestSynthetic, nearest
-from src.compatibility import require_answers
-from src.controls import Untrained
-from src.data.pools import PoolSizes, deal
-from src.errors import InputError
-from src.game import Game
+from telltale.attacks.membership.nearest_synthetic import CALIBRATIONS, NearestSynthetic, nearest
+from telltale.configuration.compatibility import require_answers
+from telltale.data.pools import PoolSizes, deal
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.worlds.controls import Untrained
 from tests.defenses.recipes import RECORDS, recipe_of
 from tests.defenses.test_vae_metric_privacy import CopyTheData
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.attacks.quantized_encoding.codebooks import DATA_AWARE, affine, histogram
-from src.attacks.weight_encoding.correlation import standardised
-from src.data.images.tones import WHITE
-from src.defenses.quantization.kmeans import kmeans
+from telltale.attacks.quantized_encoding.codebooks import DATA_AWARE, affine, histogram
+from telltale.attacks.weight_encoding.correlation import standardised
+from telltale.data.images.tones import WHITE
+from telltale.defenses.quantization.kmeans import kmeans
 
 RNG = np.random.default_rng(0)
 PAYLOAD = RNG.integers(0, 256, 4000).astype(float)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from src.attacks.molextract import scorers
-from src.attacks.molextract.scorers import SCORERS, ScorerOptions, cross_entropy, fixed, signed_cosine
-from src.attacks.molextract.scoring import Parts, part_whole_score
+from telltale.attacks.molextract import scorers
+from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions, cross_entropy, fixed, signed_cosine
+from telltale.attacks.molextract.scoring import Parts, part_whole_score
 
 LEARNED = ("paper", "released_code")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.attacks.membership.signals import SIGNALS, scaled_logit
-from src.attacks.membership.thresholds import best_threshold, class_thresholds
-from src.training.release import softmax
+from telltale.attacks.membership.signals import SIGNALS, scaled_logit
+from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
+from telltale.owner.release import softmax
 
 
 def drawn(seed: int, models: int = 3, points: int = 7, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

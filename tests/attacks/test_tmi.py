@@ -11,14 +11,14 @@ import pytest
 from scipy.special import expit
 from scipy.special import logit as log_odds
 
-from src.attacks.membership.queries import drawn_answers, randomly_changed
-from src.attacks.tmi.attack import TMI, normalised
-from src.attacks.tmi.features import clipped, logits, prepared
-from src.attacks.tmi.presets import PRESETS
-from src.data.images.records import ImageRecords
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
-from src.evidence import MembershipScores
+from telltale.attacks.membership.queries import drawn_answers, randomly_changed
+from telltale.attacks.tmi.attack import TMI, normalised
+from telltale.attacks.tmi.features import clipped, logits, prepared
+from telltale.attacks.tmi.presets import PRESETS
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
+from telltale.evidence import MembershipScores
 from tests.attacks.transfer_worlds import CLASSES, FineTuned, MadeUp, made_up, pictures
 
 RELEASED = {  # the sheet's table of the authors' code
@@ -72,7 +72,7 @@ def test_where_nothing_can_be_known_the_interval_covers_chance(preset: str, noth
 
 def test_victims_with_the_same_shadows_and_both_normalisations_share_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a rival that trains everything again."""
-    from src.attacks.tmi import attack as module
+    from telltale.attacks.tmi import attack as module
 
     trained, train = [], module.train
     monkeypatch.setattr(module, "train", lambda *given: trained.append(given[0]) or train(*given))

@@ -12,16 +12,16 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from scipy.stats import multivariate_normal, norm
 
-from src.attacks.base import Attack
-from src.attacks.membership.gaussians import full_likelihood_ratio
-from src.attacks.membership.rmia import RMIA
-from src.attacks.membership.shadow_attack import ShadowAttack
-from src.attacks.membership.signals import class_logits, on_targets_class, scaled_logit
-from src.attacks.membership.vector_lira import VectorLiRA
-from src.attacks.tmi.adapted_lira import AdaptedLiRA
-from src.compatibility import require_answers
-from src.errors import InputError
-from src.evidence import MembershipScores
+from telltale.attacks.base import Attack
+from telltale.attacks.membership.gaussians import full_likelihood_ratio
+from telltale.attacks.membership.rmia import RMIA
+from telltale.attacks.membership.shadow_attack import ShadowAttack
+from telltale.attacks.membership.signals import class_logits, on_targets_class, scaled_logit
+from telltale.attacks.membership.vector_lira import VectorLiRA
+from telltale.attacks.tmi.adapted_lira import AdaptedLiRA
+from telltale.configuration.compatibility import require_answers
+from telltale.errors import InputError
+from telltale.evidence import MembershipScores
 from tests.attacks.transfer_worlds import CLASSES, MadeUp, made_up
 from tests.experiment.commands import ROOT
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from src.attacks.molextract.vocabulary import Block, learn, read
-from src.errors import InputError
+from telltale.attacks.molextract.vocabulary import Block, learn, read
+from telltale.errors import InputError
 
 
 def rings(*molecules: str) -> dict[str, tuple[int, ...]]:

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from src.attacks.weight_encoding.attack import payload_of
-from src.attacks.weight_encoding.capacity import labels_of, made_up, values_of
-from src.attacks.weight_encoding.carriers import Carriers, Group, pieces
-from src.attacks.weight_encoding.correlation import CorrelatedEncoding, carried, correlation, unit
-from src.attacks.weight_encoding.decoding import decodings, moment, sign_of
-from src.attacks.weight_encoding.least_significant_bits import read_bits, write_bits
-from src.attacks.weight_encoding.payload import Payload
-from src.attacks.weight_encoding.sign import bits_of, pixels_of, read_signs, wrong_signs
-from src.data.images import digits
-from src.data.images.records import ImageRecords
-from src.data.images.tones import WHITE, stretched
-from src.defenses.quantization.network import QUANTIZERS
-from src.errors import InputError
+from telltale.attacks.weight_encoding.attack import payload_of
+from telltale.attacks.weight_encoding.capacity import labels_of, made_up, values_of
+from telltale.attacks.weight_encoding.carriers import Carriers, Group, pieces
+from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding, carried, correlation, unit
+from telltale.attacks.weight_encoding.decoding import decodings, moment, sign_of
+from telltale.attacks.weight_encoding.least_significant_bits import read_bits, write_bits
+from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.sign import bits_of, pixels_of, read_signs, wrong_signs
+from telltale.data.images import digits
+from telltale.data.images.records import ImageRecords
+from telltale.data.images.tones import WHITE, stretched
+from telltale.defenses.quantization.network import QUANTIZERS
+from telltale.errors import InputError
 
 RECORDS = digits.load().records.take(np.arange(60))
 PIXELS = Payload().pictures(RECORDS)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.attacks.m4i.caption_attack import own_shadows
-from src.attacks.m4i.feature import FeatureM4I
-from src.attacks.m4i.metric import MetricM4I
-from src.errors import InputError
-from src.game import Game
-from src.word_for_word import ALIKE, RepeatingRecipe, WordForWord
+from telltale.attacks.m4i.caption_attack import own_shadows
+from telltale.attacks.m4i.feature import FeatureM4I
+from telltale.attacks.m4i.metric import MetricM4I
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.worlds.word_for_word import ALIKE, RepeatingRecipe, WordForWord
 from tests.attacks.caption_worlds import Forgetting, game
 
 

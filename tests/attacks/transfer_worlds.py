@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from src.data.images.records import ImageRecords
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Estimate, Resampling
-from src.evidence import MembershipScores
-from src.game import Knowledge, World
-from src.training.release import softmax
+from telltale.data.images.records import ImageRecords
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import MembershipScores
+from telltale.game.game import Knowledge, World
+from telltale.owner.release import softmax
 
 CLASSES = 10  # downstream
 OWN = tuple(f"own class {number}" for number in range(30))  # pre-training: more than a downstream answer has

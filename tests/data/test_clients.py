@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from scripts import fetch_data
-from src.data import clients, fetch
-from src.data.archives import extract
-from src.data.artefacts import ARTEFACTS, Artefact, Member
-from src.data.clients import CLIENTS, FetchError
-from src.errors import InputError
+from telltale.data import clients, fetch
+from telltale.data.archives import extract
+from telltale.data.artefacts import ARTEFACTS, Artefact, Member
+from telltale.data.clients import CLIENTS, FetchError
+from telltale.errors import InputError
 
 
 def program(folder: Path, name: str, script: str) -> None:

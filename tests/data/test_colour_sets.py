@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import pictures
-from src.data.images.cifar import CIFAR10, CIFAR100, Version, load_cifar10, load_cifar100
-from src.data.images.image_folder import load
-from src.errors import InputError
+from telltale.data.images import pictures
+from telltale.data.images.cifar import CIFAR10, CIFAR100, Version, load_cifar10, load_cifar100
+from telltale.data.images.image_folder import load
+from telltale.errors import InputError
 
 
 def rows(count: int, labels: list[list[int]], seed: int) -> np.ndarray:

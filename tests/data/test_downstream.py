@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.downstream import OtherClasses, OtherRecords, OtherSource
-from src.data.images import digits, fashion_mnist
-from src.data.images.records import ReadImages
-from src.data.pools import PoolSizes
-from src.data.records import input_digests
-from src.errors import InputError
+from telltale.data.downstream import OtherClasses, OtherRecords, OtherSource
+from telltale.data.images import digits, fashion_mnist
+from telltale.data.images.records import ReadImages
+from telltale.data.pools import PoolSizes
+from telltale.data.records import input_digests
+from telltale.errors import InputError
 
 FASHION = fashion_mnist.load().records.take(np.arange(1500))
 SIZES = PoolSizes(members=100, non_members=100, auxiliary=100, test=50, finetune=200, finetune_test=80)
@@ -84,7 +84,7 @@ def test_a_task_that_is_none_is_refused(task: Any, told: str) -> None:
 
 def test_records_of_another_kind_are_refused() -> None:
     """Catches molecules fed to a network of pictures."""
-    from src.data.molecules import b3db
+    from telltale.data.molecules import b3db
 
     with pytest.raises(InputError, match=r"holds molecules, .* holds images"):
         OtherSource(b3db.load()).transfer(FASHION)

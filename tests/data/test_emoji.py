@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data import fetch as fetching
-from src.data.images import emoji
-from src.errors import InputError
+from telltale.data import fetch as fetching
+from telltale.data.images import emoji
+from telltale.errors import InputError
 
 RED, BLUE, CLEAR = (255, 0, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)
 DRAWN = [("1F600", "Smileys", "face", RED), ("1F601", "Smileys", "cat", BLUE), ("1F1EA", "Flags", "flag", CLEAR)]

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from src.data.molecules import graphs as module
-from src.data.molecules import moses, nci
-from src.data.molecules.graphs import MoleculeGraphs, featurise, featurise_cached
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
+from telltale.data.molecules import graphs as module
+from telltale.data.molecules import moses, nci
+from telltale.data.molecules.graphs import MoleculeGraphs, featurise, featurise_cached
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
 
 ODD = [
     "C[C@H](O)F",

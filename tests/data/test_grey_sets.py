@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from src.data import fetch as fetching
-from src.data.artefacts import ARTEFACTS
-from src.data.images import fashion_mnist, mnist
-from src.data.images.idx import read_idx
-from src.errors import InputError
+from telltale.data import fetch as fetching
+from telltale.data.artefacts import ARTEFACTS
+from telltale.data.images import fashion_mnist, mnist
+from telltale.data.images.idx import read_idx
+from telltale.errors import InputError
 
 PICTURES = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
 LABELS = np.array([9, 1, 5], np.uint8)

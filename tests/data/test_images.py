@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from src.data.images import fashion_mnist
-from src.data.images.digits import CLASSES, load
-from src.data.images.records import ImageRecords, distinct
-from src.data.pools import PoolSizes, deal
-from src.errors import InputError
+from telltale.data.images import fashion_mnist
+from telltale.data.images.digits import CLASSES, load
+from telltale.data.images.records import ImageRecords, distinct
+from telltale.data.pools import PoolSizes, deal
+from telltale.errors import InputError
 
 
 def test_the_digits_are_distinct_pictures_between_black_and_white() -> None:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from src.data.molecules import b3db, moleculenet, smiles
-from src.errors import InputError
+from telltale.data.molecules import b3db, moleculenet, smiles
+from telltale.errors import InputError
 
 TABLE = (
     "smiles,name,active,logp,nothing\nCCO,ethanol,1,0.5,\nCC,ethane,0,1.5,\nCCC,propane,,2.5,\n"

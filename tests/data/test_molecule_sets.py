@@ -16,11 +16,11 @@ import yaml
 from rdkit import Chem
 
 from scripts import fetch_data
-from src.data import clients
-from src.data import fetch as fetching
-from src.data.artefacts import MOSES, Member
-from src.data.molecules import moleculenet, moses, nci, smiles, zinc15
-from src.errors import InputError
+from telltale.data import clients
+from telltale.data import fetch as fetching
+from telltale.data.artefacts import MOSES, Member
+from telltale.data.molecules import moleculenet, moses, nci, smiles, zinc15
+from telltale.errors import InputError
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "dataset"
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import pictures
-from src.data.images.oxford_pets import load
-from src.errors import InputError
+from telltale.data.images import pictures
+from telltale.data.images.oxford_pets import load
+from telltale.errors import InputError
 
 TRAINVAL = "#Image CLASS-ID SPECIES BREED ID\nBritish_Shorthair_2 7 1 3\nAbyssinian_100 1 1 1\n"
 TEST = "beagle_12 5 2 2\nAbyssinian_101 1 1 1\n"

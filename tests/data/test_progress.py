@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from src import progress
-from src.progress import track
+from telltale import progress
+from telltale.progress import track
 
 
 def test_quick_work_is_silent(capsys: pytest.CaptureFixture[str]) -> None:

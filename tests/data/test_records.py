@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.data.digests import as_digests, digests_of, equal_pair, first_of_each
-from src.data.images.records import ImageRecords
-from src.data.molecules import b3db, moses
-from src.data.molecules.records import MoleculeRecords
-from src.data.pools import PoolSizes, deal
-from src.data.records import Loaded, found_in, input_digests, require_labels, shared_inputs
-from src.data.tables import census
-from src.data.tables.records import Column, TableRecords
-from src.errors import InputError
+from telltale.data.digests import as_digests, digests_of, equal_pair, first_of_each
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules import b3db, moses
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.records import Loaded, found_in, input_digests, require_labels, shared_inputs
+from telltale.data.tables import census
+from telltale.data.tables.records import Column, TableRecords
+from telltale.errors import InputError
 
 SIZES = PoolSizes(members=1, non_members=1, auxiliary=1)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.data.images import digits, fashion_mnist
-from src.data.images.records import ImageRecords
-from src.data.images.resize import fitted
-from src.errors import InputError
+from telltale.data.images import digits, fashion_mnist
+from telltale.data.images.records import ImageRecords
+from telltale.data.images.resize import fitted
+from telltale.errors import InputError
 
 SIZES = st.integers(1, 40)
 
@@ -73,7 +73,7 @@ def test_no_pictures_and_many_pictures_are_scaled_alike(monkeypatch: pytest.Monk
     """Catches a picture that depends on those beside it, at the seam of two chunks."""
     records = pictures(noise(7, 3, 9, 9))
     whole = fitted(records, (1, 4, 4)).pixels
-    monkeypatch.setattr("src.data.images.resize.AT_ONCE", 2)
+    monkeypatch.setattr("telltale.data.images.resize.AT_ONCE", 2)
     np.testing.assert_array_equal(fitted(records, (1, 4, 4)).pixels, whole)
     assert fitted(records.take(np.arange(0)), (1, 4, 4)).pixels.shape == (0, 1, 4, 4)
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from src.data.images import lfw_subset, photo_tiles
-from src.errors import InputError
+from telltale.data.images import lfw_subset, photo_tiles
+from telltale.errors import InputError
 
 if find_spec("skimage") is None:
     pytest.skip("scikit-image is not installed, and tests fetch nothing", allow_module_level=True)
@@ -27,7 +27,7 @@ def test_tiles_lie_where_they_were_cut() -> None:
     """Catches rows and columns, or channels, that are exchanged."""
     from PIL import Image
 
-    from src.data.images.scikit_image import files_of
+    from telltale.data.images.scikit_image import files_of
 
     records = photo_tiles.load(tiles=10_000).records
     with Image.open(files_of(["astronaut.png"], None)[0]) as opened:

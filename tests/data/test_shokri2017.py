@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from src.data.tables.shokri2017 import load_location30, load_purchase100, load_texas100
-from src.errors import InputError
+from telltale.data.tables.shokri2017 import load_location30, load_purchase100, load_texas100
+from telltale.errors import InputError
 
 FEATURES = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 0, 0]], np.int8)
 LABELS = np.array([13, 1, 30, 2])  # as written, from 1

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from src.data.molecules import smiles_files
-from src.data.molecules.smiles_files import ReadMolecules, read_molecules
-from src.errors import InputError
+from telltale.data.molecules import smiles_files
+from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
+from telltale.errors import InputError
 
 VALID = [
     "CCO",

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem, RDConfig, RDLogger
 
-import src
+import telltale
 from scripts.bench.substructure import measure, mixed_candidates
-from src.data.molecules import substructure
-from src.data.molecules.substructure import SubstructureIndex, contained_exactly
+from telltale.data.molecules import substructure
+from telltale.data.molecules.substructure import SubstructureIndex, contained_exactly
 
-MOSES = Path(src.__file__).parent / "data" / "embedded" / "moses_50k.smi.gz"
+MOSES = Path(telltale.__file__).parent / "data" / "embedded" / "moses_50k.smi.gz"
 NCI = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
 ODD = ["*C", "C~C~C", "O->[Fe]", "[1*]CC", "C$C", "CC |u:0|"]
 HAND_MADE = [

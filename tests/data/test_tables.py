@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from src.data.tables import adult, census
-from src.data.tables.cells import as_written, lay_out, read_cells, read_columns, to_features, to_values
-from src.data.tables.records import Column, ReadTable, TableRecords, distinct
-from src.errors import InputError
+from telltale.data.tables import adult, census
+from telltale.data.tables.cells import as_written, lay_out, read_cells, read_columns, to_features, to_values
+from telltale.data.tables.records import Column, ReadTable, TableRecords, distinct
+from telltale.errors import InputError
 
 COLUMNS = (
     Column("age", "numeric", 0, 0, low=0, high=90, whole=True),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.data.captions.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, vocabulary_of
-from src.errors import InputError
+from telltale.data.captions.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, vocabulary_of
+from telltale.errors import InputError
 
 
 def test_words_below_the_count_are_unknown() -> None:

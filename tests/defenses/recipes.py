@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from src.data.images import digits
-from src.data.images.records import ImageRecords
-from src.training.defense import Defense
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
+from telltale.data.images import digits
+from telltale.data.images.records import ImageRecords
+from telltale.owner.defense import Defense
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
 from tests.training.small import CPU
 
 RECORDS: ImageRecords = digits.load().records.take(np.arange(400))
@@ -22,9 +22,9 @@ SEEDS = list(range(MODELS))
 
 
 def recipe_of(folder: Path, *defenses: Defense, **options: Any) -> Recipe:
-    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 5}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 5}
     objective |= {"batch_size": 30, "learning_rate": 0.02, **options}
-    model = {"_target_": "src.models.mlp.MLP", "widths": [32], "activation": "tanh", "shape": RECORDS.shape}
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [32], "activation": "tanh", "shape": RECORDS.shape}
     return Recipe(model, objective, CPU, Store(folder), defenses=defenses)
 
 

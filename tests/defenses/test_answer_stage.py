@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.defenses.output_noise import OutputNoise, gaussian
-from src.defenses.rounding import Rounding, rounded
-from src.defenses.top_k_only import TopKOnly, top_k
-from src.training.defense import Defense
+from telltale.defenses.output_noise import OutputNoise, gaussian
+from telltale.defenses.rounding import Rounding, rounded
+from telltale.defenses.top_k_only import TopKOnly, top_k
+from telltale.owner.defense import Defense
 from tests.defenses.recipes import RECORDS, alone, fleet, recipe_of
 
 DEFENSES = [OutputNoise(1.0), TopKOnly(2), Rounding(1)]

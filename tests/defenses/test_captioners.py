@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from src.defenses.augmentation import Augmentation
-from src.defenses.dp_sgd import DPSGD
-from src.defenses.early_stopping import EarlyStopping
-from src.defenses.label_smoothing import LabelSmoothing
-from src.defenses.relaxloss import RelaxLoss
-from src.defenses.weight_decay import WeightDecay
-from src.errors import InputError
-from src.training.captioning import word_losses
-from src.training.guarantee import guarantee_of
-from src.training.private.modes import inexactness
-from src.training.private.one_by_one import one_by_one
-from src.training.private.problem import Problem
-from src.training.private.vmapped import vmapped
+from telltale.defenses.augmentation import Augmentation
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.defenses.early_stopping import EarlyStopping
+from telltale.defenses.label_smoothing import LabelSmoothing
+from telltale.defenses.relaxloss import RelaxLoss
+from telltale.defenses.weight_decay import WeightDecay
+from telltale.errors import InputError
+from telltale.objectives.captioning import word_losses
+from telltale.owner.guarantee import guarantee_of
+from telltale.training.private.modes import inexactness
+from telltale.training.private.one_by_one import one_by_one
+from telltale.training.private.problem import Problem
+from telltale.training.private.vmapped import vmapped
 from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
 
 ROWS = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 12 for k in range(2)])

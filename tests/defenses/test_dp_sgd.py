@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.defenses.dp_sgd import DPSGD
-from src.defenses.early_stopping import EarlyStopping
-from src.defenses.label_smoothing import LabelSmoothing
-from src.defenses.relaxloss import RelaxLoss
-from src.errors import InputError
-from src.training.defense import Defense, Trained
-from src.training.guarantee import guarantee_of
-from src.training.private.accountant import epsilon_of, sigma_for
-from src.training.recipe import Recipe
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.defenses.early_stopping import EarlyStopping
+from telltale.defenses.label_smoothing import LabelSmoothing
+from telltale.defenses.relaxloss import RelaxLoss
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, Trained
+from telltale.owner.guarantee import guarantee_of
+from telltale.owner.recipe import Recipe
+from telltale.training.private.accountant import epsilon_of, sigma_for
 from tests.defenses.recipes import RECORDS, alone, fleet, recipe_of
 from tests.experiment.commands import command, read
 from tests.training.small import DDP, objective_of, recipe_in
 
 NOISY = DPSGD(epsilon=None, sigma=1.0, mode="bookkeeping")
 LEDGER = {"steps": 40, "sigma": 1.0, "rate": 0.1}
-PRETRAINED = {"_target_": "src.training.transfer.Transfer", "classes": 10, "epochs": 2, "batch_size": 30}
+PRETRAINED = {"_target_": "telltale.objectives.transfer.Transfer", "classes": 10, "epochs": 2, "batch_size": 30}
 PRETRAINED |= {"learning_rate": 0.05, "tune": "all"}
 
 
@@ -79,19 +79,25 @@ def test_options_that_contradict_each_other_are_told_in_one_line(options: dict[s
 
 def test_batch_norm_is_refused_with_the_switch_that_mends_it(tmp_path: Path) -> None:
     """Catches an ε where each record's gradient depends on the whole batch."""
-    network = {"_target_": "src.models.cnn.CNN", "channels": [4], "width": 8, "shape": RECORDS.shape}
+    network = {"_target_": "telltale.models.cnn.CNN", "channels": [4], "width": 8, "shape": RECORDS.shape}
     recipe = recipe_of(tmp_path, NOISY)
     with pytest.raises(InputError, match=r"^model\.norm=batch: .*set model\.norm=group$"):
         recipe.replace(model={**network, "norm": "batch"}).check()
     recipe.replace(model={**network, "norm": "group"}).check()
-    encoder = {"_target_": "src.models.gin.GIN", "layers": 2, "width": 8}
+    encoder = {"_target_": "telltale.models.gin.GIN", "layers": 2, "width": 8}
     with pytest.raises(InputError, match=r"^model\.norm=batch: .*set model\.norm=layer$"):
         recipe.replace(model=encoder).check()
 
 
 def test_batch_norm_of_a_transfer_may_be_frozen_instead(tmp_path: Path) -> None:
     """Catches layers refused that see no batch, and layers let through that do."""
-    network = {"_target_": "src.models.cnn.CNN", "channels": [4], "width": 8, "norm": "batch", "shape": RECORDS.shape}
+    network = {
+        "_target_": "telltale.models.cnn.CNN",
+        "channels": [4],
+        "width": 8,
+        "norm": "batch",
+        "shape": RECORDS.shape,
+    }
     recipe = recipe_of(tmp_path, NOISY).replace(model=network, objective={**PRETRAINED, "batch_norm": "frozen"})
     recipe.check()
     with pytest.raises(InputError, match=r"model\.norm=group or objective\.batch_norm=frozen$"):
@@ -120,7 +126,7 @@ def test_other_objectives_and_several_processes_are_refused(tmp_path: Path) -> N
 def test_a_mode_that_is_not_exact_for_the_model_is_refused_with_the_reason(tmp_path: Path) -> None:
     """Catches a wrong gradient that was asked for."""
     recipe = recipe_of(tmp_path, DPSGD(mode="hooks"), weight_decay=0.0)
-    encoder = {"_target_": "src.models.gin.GIN", "layers": 2, "width": 8, "norm": "layer"}
+    encoder = {"_target_": "telltale.models.gin.GIN", "layers": 2, "width": 8, "norm": "layer"}
     from tests.training.private.networks import molecules as labelled
 
     with pytest.raises(InputError, match=r"^defense\.mode=hooks: auto, or another mode: .*molecules"):

@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from src.defenses.early_stopping import EarlyStopping
-from src.defenses.relaxloss import RelaxLoss
-from src.errors import InputError
-from src.training.batches import training_loader
-from src.training.executor import Local
-from src.training.fit import fit
-from src.training.objective import Objective
-from src.training.preparation import initial_objective, training_records
-from src.training.validation import BestEpoch, validation_split
+from telltale.defenses.early_stopping import EarlyStopping
+from telltale.defenses.relaxloss import RelaxLoss
+from telltale.errors import InputError
+from telltale.owner.executor import Local
+from telltale.owner.preparation import initial_objective, training_records
+from telltale.training.batches import training_loader
+from telltale.training.fit import fit
+from telltale.training.objective import Objective
+from telltale.training.validation import BestEpoch, validation_split
 from tests.defenses.recipes import MODELS, RECORDS, ROWS, SEEDS, alone, fleet, logits, recipe_of, same_weights
 from tests.training.small import CPU, DDP, model_of, molecules, objective_of, recipe_in, same
 
@@ -129,7 +129,7 @@ def test_a_kill_after_the_last_epoch_still_ends_with_the_best_one(
     """Catches the last epoch's weights where Lightning finds nothing left to train."""
     whole = alone(recipe_of(tmp_path / "whole", DEFENSE, **OVERFITTED))
     with monkeypatch.context() as patch:
-        patch.setattr("src.training.recipe.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
+        patch.setattr("telltale.owner.recipe.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
         with pytest.raises(KilledErrorError):
             alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED))
     assert same_weights(whole, alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED)))

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from hydra.utils import get_object, instantiate
 
-from src.defenses.early_stopping import EarlyStopping
-from src.errors import InputError
-from src.training.defense import Defense, Trained
-from src.training.release import ANSWER_CALLS
+from telltale.defenses.early_stopping import EarlyStopping
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, Trained
+from telltale.owner.release import ANSWER_CALLS
 from tests.defenses.recipes import alone, recipe_of
 from tests.experiment.commands import QUICK, ROOT, command, read
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from src.defenses.vae_metric_privacy.mechanism import (
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
+from telltale.defenses.vae_metric_privacy.mechanism import (
     BLOCK,
     Mechanism,
     NoNoise,
     clip,
 )
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.errors import InputError
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.errors import InputError
 
 DRAWS = 100_000
 RELEASED = Norm("release", 0.5, 0.2)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from src.defenses.quantization.codebook import Codebook
-from src.defenses.quantization.fine_tuning import FineTunedQuantization, Levels
-from src.defenses.quantization.post_training import Quantization
-from src.errors import InputError
+from telltale.defenses.quantization.codebook import Codebook
+from telltale.defenses.quantization.fine_tuning import FineTunedQuantization, Levels
+from telltale.defenses.quantization.post_training import Quantization
+from telltale.errors import InputError
 from tests.defenses.recipes import RECORDS, alone, fleet, logits, recipe_of
 
 

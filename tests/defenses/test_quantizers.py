@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from src.defenses.quantization.codebook import Codebook, distortion, nearest_level
-from src.defenses.quantization.kmeans import kmeans
-from src.defenses.quantization.network import QUANTIZERS, codebooks_of, stored_bits
-from src.defenses.quantization.uniform import symmetric, uniform
-from src.defenses.quantization.weighted_entropy import clusters, weighted_entropy
+from telltale.defenses.quantization.codebook import Codebook, distortion, nearest_level
+from telltale.defenses.quantization.kmeans import kmeans
+from telltale.defenses.quantization.network import QUANTIZERS, codebooks_of, stored_bits
+from telltale.defenses.quantization.uniform import symmetric, uniform
+from telltale.defenses.quantization.weighted_entropy import clusters, weighted_entropy
 
 WEIGHTS = (0.05 * np.random.default_rng(0).standard_t(5, 5_000)).astype(np.float32)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.defenses.vae_metric_privacy.sphere import (
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.defenses.vae_metric_privacy.sphere import (
     by_rejection,
     gamma_envelope,
     normal_envelope,

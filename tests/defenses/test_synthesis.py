@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from src.defenses.vae_metric_privacy.labels import Labels
-from src.defenses.vae_metric_privacy.mechanism import BLOCK, NoNoise
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.defenses.vae_metric_privacy.statement import guarantee
-from src.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound, require_within
-from src.defenses.vae_metric_privacy.trade_off import (
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.mechanism import BLOCK, NoNoise
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.defenses.vae_metric_privacy.statement import guarantee
+from telltale.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound, require_within
+from telltale.defenses.vae_metric_privacy.trade_off import (
     epsilon_for,
     mu_for,
     randomized_response,
@@ -26,8 +26,8 @@ from src.defenses.vae_metric_privacy.trade_off import (
     total_variation,
     total_variation_with_gaussian,
 )
-from src.errors import InputError
-from src.reporting.metrics_file import plain
+from telltale.errors import InputError
+from telltale.reporting.metrics_file import plain
 
 COVERED, COPIED = Labels("randomized_response", 1.0), Labels()
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.defenses.torchao_weights import TorchaoWeights
-from src.errors import InputError
+from telltale.defenses.torchao_weights import TorchaoWeights
+from telltale.errors import InputError
 
 
 def recipe_of(*layers: nn.Module) -> Any:

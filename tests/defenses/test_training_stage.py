@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from src.defenses.label_smoothing import LabelSmoothing
-from src.defenses.relaxloss import RelaxLoss, flattening
-from src.defenses.weight_decay import WeightDecay
-from src.errors import InputError
-from src.training.batches import LabelledBatch
-from src.training.defense import Defense
-from src.training.executor import Local
-from src.training.fleet import Fleet, FleetData
-from src.training.preparation import initial_objective
+from telltale.defenses.label_smoothing import LabelSmoothing
+from telltale.defenses.relaxloss import RelaxLoss, flattening
+from telltale.defenses.weight_decay import WeightDecay
+from telltale.errors import InputError
+from telltale.owner.defense import Defense
+from telltale.owner.executor import Local
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import LabelledBatch
+from telltale.training.fleet.fleet import Fleet, FleetData
 from tests.defenses.recipes import RECORDS, alone, fleet, logits, recipe_of
 from tests.training.small import molecules, objective_of, recipe_in, rows
 

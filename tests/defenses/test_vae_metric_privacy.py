@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.records import Records
-from src.data.seeds import generator
-from src.data.tables.records import Column, TableRecords
-from src.defenses.vae_metric_privacy.autoencoder import Autoencoder
-from src.defenses.vae_metric_privacy.choice import MECHANISMS, mechanism_of
-from src.defenses.vae_metric_privacy.defense import VaeMetricPrivacy
-from src.defenses.vae_metric_privacy.labels import Labels
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.defenses.vae_metric_privacy.twins import Twins, discretised
-from src.errors import AccessDeniedError, InputError
-from src.training.batches import make_batch
-from src.training.defense import Defense, Trained
-from src.training.preparation import training_records
-from src.training.recipe import Recipe
-from src.training.store import Store
+from telltale.data.records import Records
+from telltale.data.seeds import generator
+from telltale.data.tables.records import Column, TableRecords
+from telltale.defenses.vae_metric_privacy.autoencoder import Autoencoder
+from telltale.defenses.vae_metric_privacy.choice import MECHANISMS, mechanism_of
+from telltale.defenses.vae_metric_privacy.defense import VaeMetricPrivacy
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.defenses.vae_metric_privacy.twins import Twins, discretised
+from telltale.errors import AccessDeniedError, InputError
+from telltale.owner.defense import Defense, Trained
+from telltale.owner.preparation import training_records
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.batches import make_batch
 from tests.defenses.recipes import RECORDS, ROWS, SEEDS, alone, fleet, logits, recipe_of, same_weights
 
 SMALL = Autoencoder(latent_dim=4, width=16, epochs=2, batch_size=30)
@@ -209,7 +209,7 @@ def test_nothing_is_guaranteed_with_a_vae_of_the_protected_records() -> None:
 
 def test_dp_sgd_of_the_vae_counts_with_what_it_spent(tmp_path: Path) -> None:
     """Catches a guarantee that forgets encoder and decoder, or takes what they might have spent."""
-    from src.training.guarantee import guarantee_of
+    from telltale.owner.guarantee import guarantee_of
 
     recipe = defended(tmp_path, train_on="private_dpsgd", epsilon=0.1, vae_epsilon=3.0)
     proof = guarantee_of(recipe, [alone(recipe)], "images")

@@ -35,7 +35,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def in_copy(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Python with the copy's `src`, not the installed one."""
-    environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}  # small models: threads only wait
+    environment = os.environ | {
+        "PYTHONPATH": str(copy / "src"),
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.run(
         [sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
@@ -60,9 +63,11 @@ def test_the_guide_has_an_example_and_a_command_for_each_of_five_groups() -> Non
 
 
 def test_the_copy_imports_its_own_source(copy: Path) -> None:
-    find = "import importlib.util as u; print(u.find_spec('src').origin, u.find_spec('src.experiment').origin)"
+    find = "import importlib.util as u; print(u.find_spec('src').origin, u.find_spec('telltale.experiment').origin)"
     ended = in_copy(copy, "-c", find)
-    assert ended.stdout.split() == [str(copy / "src/__init__.py"), str(copy / "src/experiment.py")], ended.stderr
+    assert ended.stdout.split() == [str(copy / "src/__init__.py"), str(copy / "src/telltale/experiment.py")], (
+        ended.stderr
+    )
 
 
 def test_the_example_attack_runs_and_meets_its_controls(copy: Path) -> None:

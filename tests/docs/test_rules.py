@@ -60,10 +60,10 @@ def test_only_attacks_override_groups(file: Path) -> None:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_room_imports_from_one_to_its_right(room: str) -> None:
-    right = tuple(f"src.{other}" for other in ROOMS[ROOMS.index(room) + 1 :])
+    right = tuple(f"telltale.{other}" for other in ROOMS[ROOMS.index(room) + 1 :])
     wrong = [
         f"{file.relative_to(ROOT)}: {name}"
-        for file in (ROOT / "src" / room).rglob("*.py")
+        for file in (ROOT / "src" / "telltale" / room).rglob("*.py")
         for name in imported(file)
         if any(name == other or name.startswith(f"{other}.") for other in right)
     ]
@@ -71,8 +71,8 @@ def test_no_room_imports_from_one_to_its_right(room: str) -> None:
 
 
 def test_attacks_import_nothing_that_knows_the_truth() -> None:
-    files = (ROOT / "src" / "attacks").rglob("*.py")
-    assert not [file for file in files if "src.truth" in imported(file)]
+    files = (ROOT / "src" / "telltale" / "attacks").rglob("*.py")
+    assert not [file for file in files if "telltale.truth" in imported(file)]
 
 
 def imported(file: Path) -> set[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.errors import InputError
-from src.evaluation.claims import Claim, Quantity, Verdict, interval, judge, judge_all, over_seeds, per_seed
+from telltale.errors import InputError
+from telltale.papers.claims import Claim, Quantity, Verdict, interval, judge, judge_all, over_seeds, per_seed
 
 RNG = np.random.default_rng(0)
 

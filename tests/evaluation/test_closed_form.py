@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 
-from src.evaluation.closed_form import (
+from telltale.evaluation.closed_form import (
     ScoreLaw,
     against_midpoint,
     canary_separation,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.evaluation.comparison import PairedTest, bootstrap_p, holm, standing, versus_rivals
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Estimate, Resampling
-from src.evidence import MembershipScores
+from telltale.evaluation.comparison import PairedTest, bootstrap_p, holm, standing, versus_rivals
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import MembershipScores
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.evaluation.detector import detection, features
+from telltale.evaluation.detector import detection, features
 
 RNG = np.random.default_rng(0)
 LEVELS = (np.arange(1000) + 0.5) / 1000

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
-from src.evaluation.empirical_epsilon import (
+from telltale.evaluation.empirical_epsilon import (
     one_run,
     one_run_bound,
     one_run_p_value,

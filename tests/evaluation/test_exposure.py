@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from src.evaluation.exposure import exposure
+from telltale.evaluation.exposure import exposure
 
 
 def by_pairs(scores: np.ndarray, inside: np.ndarray) -> float:

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from src.evaluation.extraction import discordant, leakage, precision_curve, score_extraction
-from src.evaluation.frechet import frechet_chemnet_distance
-from src.evaluation.statistics import Estimate, Resampling
-from src.evidence import ExtractedMolecules
+from telltale.evaluation.extraction import discordant, leakage, precision_curve, score_extraction
+from telltale.evaluation.frechet import frechet_chemnet_distance
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import ExtractedMolecules
 
 
 def by_hand() -> tuple[ExtractedMolecules, np.ndarray, np.ndarray]:

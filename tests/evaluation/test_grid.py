@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.errors import InputError
-from src.evaluation.grid import Grid, cells
-from src.reporting.grid_view import write_grids
+from telltale.errors import InputError
+from telltale.papers.grid import Grid, cells
+from telltale.papers.grid_view import write_grids
 
 GRID = Grid("AUC by setting", "auc", {"target": "TMI", "loss": "loss"}, {"head": "head", "all": "all layers"}, 0.5)
 RNG = np.random.default_rng(0)

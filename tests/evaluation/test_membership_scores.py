@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.evaluation.membership import membership_roc, score_membership
-from src.evaluation.score import ScoredMembership, evaluate
-from src.evaluation.statistics import Resampling
-from src.evidence import MembershipScores
-from src.truth import Truth
+from telltale.evaluation.membership import membership_roc, score_membership
+from telltale.evaluation.score import ScoredMembership, evaluate
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
+from telltale.truth import Truth
 
 
 def world(victims: int = 2, points: int = 600, signal: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
-from src.command_line import SCALES, register_resolvers
-from src.evaluation.claims import Claim, judge, judge_all
-from src.evaluation.grid import Grid
-from src.evaluation.table import Table
+from telltale.configuration.command_line import SCALES, register_resolvers
+from telltale.papers.claims import Claim, judge, judge_all
+from telltale.papers.grid import Grid
+from telltale.papers.table import Table
 
 PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
 

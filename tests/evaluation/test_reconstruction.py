@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.evaluation.image_similarity import mape, ssim, window_means
-from src.evaluation.reconstruction import (
+from telltale.evaluation.image_similarity import mape, ssim, window_means
+from telltale.evaluation.reconstruction import (
     ORACLE,
     Hidden,
     over_pictures,
@@ -14,8 +14,8 @@ from src.evaluation.reconstruction import (
     score_reconstruction,
     stealth,
 )
-from src.evaluation.statistics import Resampling
-from src.evidence import ReconstructedRecords
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import ReconstructedRecords
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.uniform(0, 255, (1, 30, 1, 12, 12)).round()

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from src.evaluation.membership import score_with_roc
-from src.evaluation.ranking import roc_band
-from src.evaluation.statistics import Resampling
-from src.evidence import MembershipScores
+from telltale.evaluation.membership import score_with_roc
+from telltale.evaluation.ranking import roc_band
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
 from tests.evaluation import slow_ranking
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
-from src.evaluation.ranking import (
+from telltale.evaluation.ranking import (
     auc,
     balanced_accuracy,
     precision_at,
@@ -21,7 +21,7 @@ from src.evaluation.ranking import (
     weighted_mean,
     weighted_quantile,
 )
-from src.evaluation.statistics import Estimate, Resampling, clopper_pearson
+from telltale.evaluation.statistics import Estimate, Resampling, clopper_pearson
 
 
 @st.composite

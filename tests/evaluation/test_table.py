@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.errors import InputError
-from src.evaluation.table import Table, lines
-from src.reporting.table_view import write_tables
+from telltale.errors import InputError
+from telltale.papers.table import Table, lines
+from telltale.papers.table_view import write_tables
 
 ROWS = {"plain": ["one", "target"], "cells": ["two", "* bit"], "never run": ["three", "target"]}
 TABLE = Table("Releases", {"auc": "AUC", "mape": "error"}, ROWS)

@@ -30,9 +30,9 @@ class Ended:
 
 def command(*words: str) -> Ended:
     """Run the command line in this process, as a fresh one would."""
-    import src.run
+    import telltale.run
 
-    src.run.failures.clear()
+    telltale.run.failures.clear()
     GlobalHydra.instance().clear()
     out, err = io.StringIO(), io.StringIO()
     code = 0
@@ -43,7 +43,7 @@ def command(*words: str) -> Ended:
         contextlib.redirect_stderr(err),
     ):
         try:
-            src.run.main()
+            telltale.run.main()
         except SystemExit as ended:
             code = int(ended.code or 0)
     GlobalHydra.instance().clear()

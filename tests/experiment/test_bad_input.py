@@ -58,7 +58,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "logger=wandb logger.mode=loud": ("logger.mode=loud", "offline, online, disabled"),
     "model.width=wide": ("model.width=wide", "a whole number"),
     "model.pooling=max": ("model.pooling=max", "mean, sum"),
-    "model._target_=src.models.gin.Gim": ("model._target_=src.models.gin.Gim", "cannot be imported"),
+    "model._target_=telltale.models.gin.Gim": ("model._target_=telltale.models.gin.Gim", "cannot be imported"),
     "model._target_=torch.nn.ReLU": ("model.layers=2", "no such key"),
     "objective.epochs=0": ("objective.epochs=0", "whole number from 1"),
     "objective.epochs=many": ("objective.epochs=many", "a whole number"),
@@ -134,12 +134,12 @@ def test_an_unwritable_folder_of_a_sweep_is_named_as_such(folder: Path) -> None:
 
 def test_our_own_mistakes_keep_their_traceback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a bug of ours dressed up as the user's."""
-    import src.experiment
+    import telltale.experiment
 
     def broken(*_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(src.experiment, "require_compatible", broken)
+    monkeypatch.setattr(telltale.experiment, "require_compatible", broken)
     ended = command(*words(folder, ""))
     assert ended.code == 1
     assert ended.err.startswith("Traceback") and ended.err.rstrip().endswith("ValueError: a bug")

@@ -13,19 +13,19 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from src.attacks.base import Attack
-from src.command_line import register_resolvers
-from src.compatibility import require_answers
-from src.controls import Disjoint, Untrained
-from src.data.captions.emoji import load
-from src.data.captions.pools import deal_by_concept
-from src.data.captions.vocabulary import MARKS
-from src.data.captions.words import words
-from src.data.pools import PoolSizes
-from src.errors import InputError
-from src.game import Game
-from src.owner import recipe_of
-from src.training.recipe import Recipe
+from telltale.attacks.base import Attack
+from telltale.configuration.assembly import recipe_of
+from telltale.configuration.command_line import register_resolvers
+from telltale.configuration.compatibility import require_answers
+from telltale.data.captions.emoji import load
+from telltale.data.captions.pools import deal_by_concept
+from telltale.data.captions.vocabulary import MARKS
+from telltale.data.captions.words import words
+from telltale.data.pools import PoolSizes
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.worlds.controls import Disjoint, Untrained
 from tests.experiment.commands import ROOT
 
 WORDS = ("scale=smoke", "dataset=emoji_captions", "model=captioner", "objective=captioning", "trainer=cpu")

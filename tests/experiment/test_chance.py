@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.attacks.membership.threshold import Threshold
-from src.controls import Chance
-from src.data.pools import PoolSizes, deal
-from src.data.records import Records
-from src.errors import InputError
-from src.game import Game
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.attacks.membership.threshold import Threshold
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.records import Records
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
+from telltale.worlds.controls import Chance
 from tests.attacks.closed_form_worlds import canary_game, gaussian_game, gaussian_mean
 
 

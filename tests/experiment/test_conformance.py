@@ -14,11 +14,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from src.attacks.molextract.candidates import VocabularyOptions, enumerate_candidates
-from src.command_line import SCALES, check_options, register_resolvers
-from src.data.molecules.moses import load
-from src.data.pools import PoolSizes, deal
-from src.data.seeds import derive
+from telltale.attacks.molextract.candidates import VocabularyOptions, enumerate_candidates
+from telltale.configuration.command_line import SCALES, check_options, register_resolvers
+from telltale.data.molecules.moses import load
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.seeds import derive
 from tests.experiment.commands import ROOT
 
 CONF = ROOT / "conf"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL2
-from src.defenses.vae_metric_privacy.labels import Labels
-from src.defenses.vae_metric_privacy.synthesis import Synthesis
-from src.learned_judge import learned_judge
-from src.one_record_test import best_balanced_accuracy, one_record_test
+from telltale.audits.learned_judge import learned_judge
+from telltale.audits.one_record_test import best_balanced_accuracy, one_record_test
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL2
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.synthesis import Synthesis
 
 
 def mixed(codes: np.ndarray) -> np.ndarray:

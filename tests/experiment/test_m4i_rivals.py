@@ -12,12 +12,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from src.attacks.base import Attack
-from src.attacks.m4i.feature import FeatureM4I
-from src.attacks.m4i.metric import DECISIONS, FEATURES, MetricM4I
-from src.command_line import register_resolvers
-from src.compatibility import rivals_of
-from src.errors import InputError
+from telltale.attacks.base import Attack
+from telltale.attacks.m4i.feature import FeatureM4I
+from telltale.attacks.m4i.metric import DECISIONS, FEATURES, MetricM4I
+from telltale.configuration.command_line import register_resolvers
+from telltale.configuration.compatibility import rivals_of
+from telltale.errors import InputError
 from tests.experiment.commands import ROOT
 
 

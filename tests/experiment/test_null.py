@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from src.attacks.molextract.attack import Molextract
-from src.attacks.molextract.candidates import Candidates, VocabularyOptions, enumerate_candidates
-from src.controls import Disjoint
-from src.data.molecules.moses import load
-from src.data.molecules.records import MoleculeRecords
-from src.data.pools import Pools, PoolSizes, deal
-from src.evaluation.extraction import discordant
-from src.evaluation.membership import score_membership
-from src.evaluation.score import evaluate
-from src.evaluation.statistics import Estimate, Resampling
-from src.evidence import ExtractedMolecules, MembershipScores
-from src.game import Game
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.attacks.molextract.attack import Molextract
+from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions, enumerate_candidates
+from telltale.data.molecules.moses import load
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.evaluation.extraction import discordant
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.score import evaluate
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import ExtractedMolecules, MembershipScores
+from telltale.game.game import Game
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
+from telltale.worlds.controls import Disjoint
 from tests.experiment.worlds import GIN, INFOGRAPH, InitialWeights
 
 SEEDS, NEEDED = range(20), 17

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
-from src.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from src.defenses.vae_metric_privacy.labels import Labels
-from src.defenses.vae_metric_privacy.mechanism import Mechanism
-from src.defenses.vae_metric_privacy.norm import Norm
-from src.defenses.vae_metric_privacy.synthesis import Synthesis
-from src.one_record_test import best_balanced_accuracy, law_of_code, one_record_test
+from telltale.audits.one_record_test import best_balanced_accuracy, law_of_code, one_record_test
+from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
+from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
+from telltale.defenses.vae_metric_privacy.norm import Norm
+from telltale.defenses.vae_metric_privacy.synthesis import Synthesis
 
 COPIED, COVERED = Labels(), Labels("randomized_response", 0.5)
 MECHANISMS = [

@@ -9,7 +9,7 @@ import pytest
 
 from tests.experiment.commands import ROOT, process
 
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SOURCES = sorted((ROOT / "src" / "telltale").rglob("*.py"))
 # a room -> what it must know nothing of
 FORBIDDEN = {
     "data": {"models", "training", "defenses", "attacks", "evaluation", "reporting", "game", "truth", "experiment"},
@@ -37,15 +37,15 @@ def imported(file: Path) -> set[str]:
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_no_room_imports_from_a_room_it_must_not_know(room: str) -> None:
     """Catches data that knows models, training that knows attacks, an attack that knows the truth."""
-    for file in (ROOT / "src" / room).rglob("*.py"):
-        rooms = {name.split(".")[1] for name in imported(file) if name.startswith("src.")}
+    for file in (ROOT / "src" / "telltale" / room).rglob("*.py"):
+        rooms = {name.split(".")[1] for name in imported(file) if name.startswith("telltale.")}
         assert not rooms & FORBIDDEN[room], f"{file.relative_to(ROOT)} imports {sorted(rooms & FORBIDDEN[room])}"
 
 
 def test_the_entry_imports_nothing_slow() -> None:
     """Catches a `--help` that takes seconds."""
-    for name in ("run.py", "command_line.py", "errors.py", "reporting/sweep.py"):
-        file = ROOT / "src" / name
+    for name in ("run.py", "configuration/command_line.py", "errors.py", "reporting/sweep.py"):
+        file = ROOT / "src" / "telltale" / name
         top = ast.Module(
             [node for node in ast.parse(file.read_text()).body if not isinstance(node, ast.FunctionDef)], []
         )
@@ -58,8 +58,8 @@ def test_the_entry_imports_nothing_slow() -> None:
 def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None:
     """Catches torch behind help, printed configurations and errors of composition."""
     program = (
-        "import sys, src.run\n"
-        "try:\n    src.run.main()\n"
+        "import sys, telltale.run\n"
+        "try:\n    telltale.run.main()\n"
         "except SystemExit:\n    pass\n"
         f"print('SLOW', [name for name in {SLOW!r} if name in sys.modules])"
     )

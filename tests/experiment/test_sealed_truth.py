@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import torch
 
-from src.attacks.molextract.attack import Molextract
-from src.controls import Untrained
-from src.data.molecules.moses import load
-from src.data.molecules.records import MoleculeRecords
-from src.data.pools import Pools, PoolSizes, deal
-from src.evaluation.membership import score_membership
-from src.evaluation.statistics import Resampling
-from src.evidence import ExtractedMolecules, MembershipScores
-from src.game import Game, Knowledge, World
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
-from src.truth import Truth
+from telltale.attacks.molextract.attack import Molextract
+from telltale.data.molecules.moses import load
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import ExtractedMolecules, MembershipScores
+from telltale.game.game import Game, Knowledge, World
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
+from telltale.truth import Truth
+from telltale.worlds.controls import Untrained
 from tests.experiment.worlds import GIN, INFOGRAPH, InitialWeights
 
 PLANTED = {"_target_": "tests.planted.PlantedEncoder"}
@@ -216,7 +216,7 @@ def test_exchanging_members_and_non_members_in_the_truth_mirrors_the_area_exactl
 
 def test_a_release_answers_only_what_the_threat_model_grants(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches weights handed to an attack that declares embeddings."""
-    from src.errors import AccessDeniedError
+    from telltale.errors import AccessDeniedError
 
     world = Game(pools, recipe(tmp_path, InitialWeights), 1, seed=0).world(attack().access)
     with pytest.raises(AccessDeniedError, match="weights: this threat model grants embeddings"):

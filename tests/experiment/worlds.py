@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from src.data.records import Records
-from src.training.recipe import Recipe
-from src.training.release import Release
+from telltale.data.records import Records
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
 
-GIN = {"_target_": "src.models.gin.GIN", "layers": 2, "width": 16}
-INFOGRAPH = {"_target_": "src.training.infograph.InfoGraph", "epochs": 1, "batch_size": 64, "learning_rate": 0.001}
+GIN = {"_target_": "telltale.models.gin.GIN", "layers": 2, "width": 16}
+INFOGRAPH = {
+    "_target_": "telltale.objectives.infograph.InfoGraph",
+    "epochs": 1,
+    "batch_size": 64,
+    "learning_rate": 0.001,
+}
 
 
 class InitialWeights(Recipe):

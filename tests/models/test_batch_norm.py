@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from src.models.batch_norm import GlobalBatchNorm
+from telltale.models.batch_norm import GlobalBatchNorm
 
 
 def test_one_process_runs_torchs_batch_norm() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from src.data.captions.vocabulary import PAD
-from src.errors import InputError
-from src.models.captioner import ENCODERS, LONGEST, Captioner
+from telltale.data.captions.vocabulary import PAD
+from telltale.errors import InputError
+from telltale.models.captioner import ENCODERS, LONGEST, Captioner
 from tests.training.captions import RECORDS, VOCABULARY, batch_of, built, model_of
 
 

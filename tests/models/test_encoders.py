@@ -10,11 +10,11 @@ import torch
 from hydra.utils import instantiate
 from rdkit import Chem
 
-from src.data.molecules.batch import MoleculeBatch, to_batch
-from src.data.molecules.graphs import SELF_LOOP, featurise
-from src.errors import InputError
-from src.models.gin import GIN, GINConvolution
-from src.models.molecule_encoder import MoleculeEncoder, with_self_loops
+from telltale.data.molecules.batch import MoleculeBatch, to_batch
+from telltale.data.molecules.graphs import SELF_LOOP, featurise
+from telltale.errors import InputError
+from telltale.models.gin import GIN, GINConvolution
+from telltale.models.molecule_encoder import MoleculeEncoder, with_self_loops
 from tests.training.small import MODELS, model_of, molecules
 
 every_model = pytest.mark.parametrize("name", MODELS)

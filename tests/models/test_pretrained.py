@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from src.errors import InputError
-from src.models import fetched_weights, trunk_options
-from src.models.efficientnet_lite import in_eights, padded
-from src.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk
-from src.models.trunk_options import at_hand, trunk_of
+from telltale.errors import InputError
+from telltale.models import fetched_weights, trunk_options
+from telltale.models.efficientnet_lite import in_eights, padded
+from telltale.models.pretrained import DEVIATION, MEAN, TRUNKS, FrozenTrunk
+from telltale.models.trunk_options import at_hand, trunk_of
 from tests.training.trunks import frozen, weights_of
 
 # parameters as torchvision, and of the last two the files to be fetched, have them, with those of the layers

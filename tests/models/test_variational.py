@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.func import vmap
 
-from src.errors import InputError
-from src.models.variational import VAE
-from src.training.batches import LabelledBatch
-from src.training.counter_random import normal
-from src.training.variational import Likelihood, Variational, divergence
+from telltale.errors import InputError
+from telltale.models.variational import VAE
+from telltale.objectives.variational import Likelihood, Variational, divergence
+from telltale.training.batches import LabelledBatch
+from telltale.training.counter_random import normal
 
 
 @pytest.mark.parametrize(

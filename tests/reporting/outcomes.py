@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from src.data.images.records import ImageRecords
-from src.evaluation.score import evaluate
-from src.evidence import MembershipScores
-from src.reporting.loggers import NoLogger
-from src.reporting.outcome import Cost, Outcome
-from src.truth import Truth
+from telltale.data.images.records import ImageRecords
+from telltale.evaluation.score import evaluate
+from telltale.evidence import MembershipScores
+from telltale.reporting.loggers import NoLogger
+from telltale.reporting.outcome import Cost, Outcome
+from telltale.truth import Truth
 
 RIVALS = {"loss": 0.4, "calibrated": 0.8, "attack_p": 0.6, "merlin": 0.3, "label_only": 0.25, "shadow": 0.5}
 RIVALS |= {"rmia": 1.1, "quantile": 0.7}

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.evaluation.captions import repeated
-from src.evaluation.statistics import Resampling
-from src.evidence import CaptionMembership
-from src.reporting import caption_view
-from src.reporting.outcome import Outcome
-from src.truth import Truth
+from telltale.evaluation.captions import repeated
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import CaptionMembership
+from telltale.reporting import caption_view
+from telltale.reporting.outcome import Outcome
+from telltale.truth import Truth
 from tests.attacks.caption_worlds import flags
 from tests.reporting.outcomes import outcome as made_up
 

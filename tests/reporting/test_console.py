@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from src.evaluation.extraction import LeakageEstimate
-from src.evaluation.statistics import Estimate
-from src.reporting.console import (
+from telltale.evaluation.extraction import LeakageEstimate
+from telltale.evaluation.statistics import Estimate
+from telltale.reporting.console import (
     Heading,
     interval,
     leakage_sentence,

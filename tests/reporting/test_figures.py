@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.evaluation.statistics import Band, Estimate
-from src.reporting import figures
+from telltale.evaluation.statistics import Band, Estimate
+from telltale.reporting import figures
 
 BAND = Band(np.array([0.01, 0.1, 1]), np.array([0.0, 0.3, 1]), np.array([0.0, 0.2, 1]), np.array([0.1, 0.4, 1]))
 UNDEFINED = Band(BAND.x, *(np.full(3, np.nan),) * 3)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from src.data.molecules.records import MoleculeRecords
-from src.evaluation.exposure import Exposure, exposure
-from src.reporting.gallery import exposed_members, exposed_records, label_of, picture, write_exposure
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.evaluation.exposure import Exposure, exposure
+from telltale.reporting.gallery import exposed_members, exposed_records, label_of, picture, write_exposure
 from tests.reporting.outcomes import pictures
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import InputError
-from src.reporting.figures import mixing_histogram, save_png
-from src.reporting.loggers import CsvLogger, NoLogger, RunLogger, WandbLogger
+from telltale.errors import InputError
+from telltale.reporting.figures import mixing_histogram, save_png
+from telltale.reporting.loggers import CsvLogger, NoLogger, RunLogger, WandbLogger
 
 
 def inspect(run: Path) -> dict:

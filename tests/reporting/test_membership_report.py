@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.reporting import report as module
-from src.reporting.outcome import Outcome
+from telltale.reporting import report as module
+from telltale.reporting.outcome import Outcome
 from tests.reporting.outcomes import CHOICES, POOLS, Run, outcome
 
 

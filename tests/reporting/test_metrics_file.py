@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.evaluation.comparison import PairedTest
-from src.evaluation.extraction import LeakageEstimate
-from src.evaluation.statistics import Estimate
-from src.reporting.metrics_file import metrics_document, write_json
-from src.reporting.outcome import Cost
+from telltale.evaluation.comparison import PairedTest
+from telltale.evaluation.extraction import LeakageEstimate
+from telltale.evaluation.statistics import Estimate
+from telltale.reporting.metrics_file import metrics_document, write_json
+from telltale.reporting.outcome import Cost
 
 
 def strict(path: Path) -> dict:

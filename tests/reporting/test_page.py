@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from src.evaluation.statistics import Estimate
-from src.reporting.figures import forest, save_png
-from src.reporting.gallery import Gallery, RecordCard
-from src.reporting.page import MoleculeCard, PageFigure, PageTable, draw_molecule, write_page
+from telltale.evaluation.statistics import Estimate
+from telltale.reporting.figures import forest, save_png
+from telltale.reporting.gallery import Gallery, RecordCard
+from telltale.reporting.page import MoleculeCard, PageFigure, PageTable, draw_molecule, write_page
 
 EVIL = '<script>alert("x")</script>&'
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.images.records import ImageRecords
-from src.evaluation.score import Scored
-from src.evaluation.statistics import Estimate
-from src.evidence import ReconstructedRecords
-from src.reporting import reconstruction_view
-from src.reporting.outcome import Outcome
-from src.reporting.reconstruction_figures import CELL, accuracy_against_error, picture_grid, weight_histogram
+from telltale.data.images.records import ImageRecords
+from telltale.evaluation.score import Scored
+from telltale.evaluation.statistics import Estimate
+from telltale.evidence import ReconstructedRecords
+from telltale.reporting import reconstruction_view
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.reconstruction_figures import CELL, accuracy_against_error, picture_grid, weight_histogram
 
 RNG = np.random.default_rng(0)
 HIDDEN = ImageRecords(RNG.random((20, 1, 6, 6)).astype(np.float32), np.arange(20) % 2, "made up", ("a", "b"))

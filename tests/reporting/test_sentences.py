@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from src.evaluation.comparison import PairedTest
-from src.evaluation.statistics import Estimate
-from src.reporting.sentences import metric_title, privacy_sentence, rivals_sentence, success_sentence
+from telltale.evaluation.comparison import PairedTest
+from telltale.evaluation.statistics import Estimate
+from telltale.reporting.sentences import metric_title, privacy_sentence, rivals_sentence, success_sentence
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from src.data.captions.records import CaptionedImages
-from src.data.captions.vocabulary import vocabulary_of
-from src.training.batches import LabelledBatch, RecordDataset
-from src.training.captioning import Captioning
-from src.training.preparation import initial_objective
-from src.training.recipe import Recipe
-from src.training.store import Store
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.captions.vocabulary import vocabulary_of
+from telltale.objectives.captioning import Captioning
+from telltale.owner.preparation import initial_objective
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.batches import LabelledBatch, RecordDataset
 from tests.training.small import CPU
 
 COLOURS, THINGS = ("red", "green", "blue", "white"), ("cat", "dog", "sun", "car", "tree", "hat")
@@ -44,12 +44,12 @@ VOCABULARY = vocabulary_of(RECORDS.references, 1)
 def model_of(**options: Any) -> dict[str, Any]:
     small = {"encoder": "residual", "channels": [4, 8], "width": 8, "hidden": 8, "norm": "batch", "least_count": 1}
     filled_in = {"vocabulary": VOCABULARY.known, "shape": RECORDS.shape}
-    return {"_target_": "src.models.captioner.Captioner", **small, **filled_in, **options}
+    return {"_target_": "telltale.models.captioner.Captioner", **small, **filled_in, **options}
 
 
 def objective_of(**options: Any) -> dict[str, Any]:
     small = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01}
-    return {"_target_": "src.training.captioning.Captioning", **small, **options}
+    return {"_target_": "telltale.objectives.captioning.Captioning", **small, **options}
 
 
 def built(model: dict[str, Any] | None = None, seed: int = 0, **options: Any) -> Captioning:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from src.data.molecules import moses
-from src.data.molecules.records import MoleculeRecords
-from src.training.batches import training_loader
-from src.training.fit import fit
-from src.training.objective import Objective
-from src.training.preparation import initial_objective, training_records
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.molecules import moses
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.owner.preparation import initial_objective, training_records
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.batches import training_loader
+from telltale.training.fit import fit
+from telltale.training.objective import Objective
+from telltale.training.trainer import TrainerOptions
 
 OBJECTIVES = {
     "attribute_masking": "AttributeMasking",
@@ -41,12 +41,12 @@ def molecules(number: int, start: int = 0) -> MoleculeRecords:
 
 
 def model_of(name: str = "gin", **options: Any) -> dict[str, Any]:
-    return {"_target_": f"src.models.{name}.{MODELS[name]}", "layers": 2, "width": 8, **options}
+    return {"_target_": f"telltale.models.{name}.{MODELS[name]}", "layers": 2, "width": 8, **options}
 
 
 def objective_of(name: str = "attribute_masking", **options: Any) -> dict[str, Any]:
     common = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
-    return {"_target_": f"src.training.{name}.{OBJECTIVES[name]}", **common, **options}
+    return {"_target_": f"telltale.training.{name}.{OBJECTIVES[name]}", **common, **options}
 
 
 def recipe_in(store: Path, **changes: Any) -> Recipe:

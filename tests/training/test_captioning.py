@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.captions.vocabulary import END
-from src.errors import AccessDeniedError, InputError
-from src.training.batches import training_loader
-from src.training.captioning import Captioning
-from src.training.fit import fit
-from src.training.release import Release
+from telltale.data.captions.vocabulary import END
+from telltale.errors import AccessDeniedError, InputError
+from telltale.objectives.captioning import Captioning
+from telltale.owner.release import Release
+from telltale.training.batches import training_loader
+from telltale.training.fit import fit
 from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
 from tests.training.small import CPU
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.molecules.batch import MoleculeBatch
-from src.data.molecules.graphs import MASKED_ELEMENT
-from src.data.molecules.records import MoleculeRecords
-from src.training import corruption
-from src.training.batches import make_batch
-from src.training.counter_random import record_keys, uniform
-from src.training.edge_prediction import unbonded_pairs
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.graphs import MASKED_ELEMENT
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.objectives import corruption
+from telltale.objectives.edge_prediction import unbonded_pairs
+from telltale.training.batches import make_batch
+from telltale.training.counter_random import record_keys, uniform
 from tests.training.small import molecules
 
 RATES = (0.0, 0.15, 0.2, 0.5, 1.0)

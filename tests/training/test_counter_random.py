@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from src.training.counter_random import _mix, record_keys, uniform
+from telltale.training.counter_random import _mix, record_keys, uniform
 from tests.training.small import molecules
 
 KEYS = torch.from_numpy(np.random.default_rng(0).integers(-(2**63), 2**63, 100_000))

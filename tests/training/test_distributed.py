@@ -14,12 +14,12 @@ import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from src.data.molecules.records import MoleculeRecords
-from src.training.batches import GlobalBatches, make_batch
-from src.training.counter_random import record_keys
-from src.training.defense import Defense
-from src.training.preparation import initial_objective
-from src.training.processes import gather_rows
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.owner.defense import Defense
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import GlobalBatches, make_batch
+from telltale.training.counter_random import record_keys
+from telltale.training.processes import gather_rows
 from tests.training.small import DDP, MODELS, OBJECTIVES, fitted, model_of, molecules, objective_of, recipe_in, rows
 
 # what the global batch holds; the processes get 6 and 5, or 1 and 0 molecules, or one without any context
@@ -84,7 +84,7 @@ def test_the_shares_make_up_the_global_batch(records: int, batch_size: int, monk
     """Catches records trained twice or never, and a batch that grows with the number of processes."""
 
     def shares(processes: int) -> list[list[np.ndarray]]:
-        monkeypatch.setattr("src.training.batches.world_size", lambda: processes)
+        monkeypatch.setattr("telltale.training.batches.world_size", lambda: processes)
         found = []
         for rank in range(processes):
             monkeypatch.setattr(dist, "get_rank", lambda rank=rank: rank)

@@ -15,14 +15,14 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from safetensors.torch import load_file
 
-from src.data.images import digits
-from src.errors import InputError
-from src.run import CONFIGURATION
-from src.training import many
-from src.training.executor import Local, Ray
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.images import digits
+from telltale.errors import InputError
+from telltale.owner import many
+from telltale.owner.executor import Local, Ray
+from telltale.owner.recipe import Recipe
+from telltale.run import CONFIGURATION
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 from tests.training.small import molecules, objective_of, recipe_in, same
 
 MODELS = 6
@@ -40,8 +40,8 @@ def cluster() -> Iterator[None]:
 
 
 def fleet_recipe(folder: Path, executor: Any, **changes: Any) -> Recipe:
-    model = {"_target_": "src.models.mlp.MLP", "widths": [16], "dropout": 0.2, "shape": RECORDS.shape}
-    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 3}
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [16], "dropout": 0.2, "shape": RECORDS.shape}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 32, "learning_rate": 0.05}
     return Recipe(model, objective, TrainerOptions(accelerator="cpu"), Store(folder), executor).replace(**changes)
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.images import digits
-from src.data.images.records import ImageRecords
-from src.defenses.output_noise import OutputNoise
-from src.errors import InputError, NumericalError
-from src.training import many
-from src.training.executor import Local
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
+from telltale.data.images import digits
+from telltale.data.images.records import ImageRecords
+from telltale.defenses.output_noise import OutputNoise
+from telltale.errors import InputError, NumericalError
+from telltale.owner import many
+from telltale.owner.executor import Local
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
 from tests.training.small import CPU
 
 RECORDS: ImageRecords = digits.load().records.take(np.arange(600))
@@ -26,15 +26,15 @@ ROWS = np.stack([np.random.default_rng(k).permutation(600) < 120 for k in range(
 SEEDS = list(range(MODELS))
 ONE = Local()
 NETWORKS: dict[str, dict[str, Any]] = {
-    "mlp": {"_target_": "src.models.mlp.MLP", "widths": [32], "activation": "tanh"},
-    "cnn": {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "batch"},
-    "cnn, group": {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "group"},
-    "resnet": {"_target_": "src.models.resnet.ResNet", "depth": 8},
+    "mlp": {"_target_": "telltale.models.mlp.MLP", "widths": [32], "activation": "tanh"},
+    "cnn": {"_target_": "telltale.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "batch"},
+    "cnn, group": {"_target_": "telltale.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "group"},
+    "resnet": {"_target_": "telltale.models.resnet.ResNet", "depth": 8},
 }
 
 
 def recipe_of(folder: Path, network: str = "mlp", executor: Local = ONE, **options: Any) -> Recipe:
-    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 3}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 32, "learning_rate": 0.01, **options}
     model = {**NETWORKS[network], "shape": RECORDS.shape}
     return Recipe(model, objective, CPU, Store(folder), executor)

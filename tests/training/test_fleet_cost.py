@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.tables.records import Column, TableRecords
-from src.training.executor import Local
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
+from telltale.data.tables.records import Column, TableRecords
+from telltale.owner.executor import Local
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
 from tests.training.small import CPU
 
 POINTS, FEATURES, CLASSES = 400, 200, 10
@@ -32,8 +32,8 @@ RECORDS = TableRecords(
 
 
 def recipe_of(folder: Path, widths: tuple[int, ...] = (16,), epochs: int = 2, chunk: int | None = None) -> Recipe:
-    model = {"_target_": "src.models.mlp.MLP", "widths": list(widths), "shape": RECORDS.shape}
-    objective = {"_target_": "src.training.classification.Classification", "classes": CLASSES, "epochs": epochs}
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": list(widths), "shape": RECORDS.shape}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": CLASSES, "epochs": epochs}
     objective |= {"batch_size": 32, "learning_rate": 0.05}
     return Recipe(model, objective, CPU, Store(folder), Local(chunk))
 

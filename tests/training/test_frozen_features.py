@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import src.training.frozen_features as frozen_features
-from src.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
-from src.defenses.dp_sgd import DPSGD
-from src.models.pretrained import FrozenTrunk
-from src.models.trunk_options import trunk_of
-from src.training.frozen_features import fed, seen
-from src.training.guarantee import guarantee_of
-from src.training.store import Store
+import telltale.owner.frozen_features as frozen_features
+from telltale.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.models.pretrained import FrozenTrunk
+from telltale.models.trunk_options import trunk_of
+from telltale.owner.frozen_features import fed, seen
+from telltale.owner.guarantee import guarantee_of
+from telltale.store.store import Store
 from tests.training.captions import RECORDS, close, model_of, recipe_of
 from tests.training.trunks import frozen, weights_of
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.molecules.batch import MoleculeBatch
-from src.data.molecules.graphs import MASKED_ELEMENT
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
-from src.training.batches import evaluation_batches, make_batch
-from src.training.corruption import atom_draws
-from src.training.counter_random import record_keys
-from src.training.preparation import initial_objective
-from src.training.trainer import TrainerOptions
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.graphs import MASKED_ELEMENT
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
+from telltale.objectives.corruption import atom_draws
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import evaluation_batches, make_batch
+from telltale.training.counter_random import record_keys
+from telltale.training.trainer import TrainerOptions
 from tests.training.small import OBJECTIVES, fitted, model_of, molecules, objective_of
 
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.molecules.batch import MoleculeBatch
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
-from src.training.batches import evaluation_batches, make_batch
-from src.training.counter_random import record_keys
-from src.training.preparation import initial_objective
-from src.training.random_labels import RandomLabels, coin_flips, content_keys
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
+from telltale.objectives.random_labels import RandomLabels, coin_flips, content_keys
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import evaluation_batches, make_batch
+from telltale.training.counter_random import record_keys
 from tests.training.small import fitted, model_of, molecules
 
 
 def objective_of(**options: Any) -> dict[str, Any]:
     common = {"epochs": 2, "batch_size": 32, "learning_rate": 0.01}
-    return {"_target_": "src.training.random_labels.RandomLabels", **common, **options}
+    return {"_target_": "telltale.objectives.random_labels.RandomLabels", **common, **options}
 
 
 def batch_of(records: MoleculeRecords, rows: np.ndarray | None = None, epoch: int = 0) -> MoleculeBatch:

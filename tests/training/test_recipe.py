@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from src.data.molecules.records import MoleculeRecords
-from src.errors import InputError
-from src.training.defense import Defense, NoDefense
-from src.training.identity import document_of
-from src.training.preparation import initial_objective, training_records
-from src.training.recipe import Recipe
-from src.training.release import Release
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, NoDefense
+from telltale.owner.identity import document_of
+from telltale.owner.preparation import initial_objective, training_records
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
 from tests.training.small import fitted, model_of, molecules, objective_of, recipe_in, rows
 
 RECORDS = molecules(16)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from src.errors import AccessDeniedError
-from src.training.counter_random import uniform
-from src.training.defense import Defense
-from src.training.release import Release
+from telltale.errors import AccessDeniedError
+from telltale.owner.defense import Defense
+from telltale.owner.release import Release
+from telltale.training.counter_random import uniform
 from tests.training.small import molecules, recipe_in, rows
 
 RECORDS = molecules(12)

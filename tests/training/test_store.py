@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from src.errors import InputError
-from src.training import sources
-from src.training.identity import document_of
-from src.training.recipe import Recipe
-from src.training.sources import source_digest
-from src.training.store import Store, key_of
-from src.training.trainer import TrainerOptions
+from telltale.errors import InputError
+from telltale.owner.identity import document_of
+from telltale.owner.recipe import Recipe
+from telltale.store import sources
+from telltale.store.sources import source_digest
+from telltale.store.store import Store, key_of
+from telltale.training.trainer import TrainerOptions
 from tests.training.small import DDP, fitted, model_of, molecules, objective_of, recipe_in, rows
 
 RECORDS = molecules(10)
@@ -116,31 +116,32 @@ def test_the_source_digest_sees_code_and_no_prose(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "module",
     [
-        "src.training.batches",  # the order of records
-        "src.training.counter_random",
-        "src.training.corruption",
-        "src.training.objective",
-        "src.training.processes",
-        "src.training.preparation",  # initial weights
-        "src.training.fit",
-        "src.models.molecule_encoder",
-        "src.models.batch_norm",
-        "src.data.molecules.graphs",
-        "src.data.molecules.batch",
-        "src.data.seeds",
+        "telltale.training.batches",  # the order of records
+        "telltale.training.counter_random",
+        "telltale.objectives.corruption",
+        "telltale.training.objective",
+        "telltale.training.processes",
+        "telltale.owner.preparation",  # initial weights
+        "telltale.training.fit",
+        "telltale.models.molecule_encoder",
+        "telltale.models.batch_norm",
+        "telltale.data.molecules.graphs",
+        "telltale.data.molecules.batch",
+        "telltale.data.seeds",
     ],
 )
 def test_the_source_digest_covers_all_that_makes_the_weights(module: str) -> None:
     """Catches a change of the loop, the order or the seeds that leaves old entries valid."""
     seen: dict[str, str] = {}
-    for root in (*sources.ALWAYS, "src.models.gin", "src.training.attribute_masking"):
+    for root in (*sources.ALWAYS, "telltale.models.gin", "telltale.objectives.attribute_masking"):
         sources._collect(root, seen)
     assert module in seen
-    assert not {"src.training.store", "src.training.release", "src.training.recipe"} & set(seen)
+    assert not {"telltale.store.store", "telltale.owner.release", "telltale.owner.recipe"} & set(seen)
 
 
 @pytest.mark.parametrize(
-    "statement", ["from src.models import gcn", "import src.models.gcn", "from src.models.gcn import GCN"]
+    "statement",
+    ["from telltale.models import gcn", "import telltale.models.gcn", "from telltale.models.gcn import GCN"],
 )
 def test_every_form_of_import_is_followed(statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches code that hides behind `from package import module`."""
@@ -148,7 +149,7 @@ def test_every_form_of_import_is_followed(statement: str, tmp_path: Path, monkey
     digest_of(tmp_path, f"{statement}\nclass Thing: pass\n")
     seen: dict[str, str] = {}
     sources._collect("src_of_a_test", seen)
-    assert "src.models.gcn" in seen
+    assert "telltale.models.gcn" in seen
 
 
 def test_a_miss_names_the_nearest_entry_and_its_first_difference(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_a_failure_leaves_no_entry_and_the_next_attempt_starts_clean(tmp_path: P
 MAKE_ONE = """
 import sys, time
 from pathlib import Path
-from src.training.store import Store
+from telltale.store.store import Store
 
 def make(entry, partial):
     with open(sys.argv[2], "a") as made:

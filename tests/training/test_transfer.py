@@ -10,28 +10,34 @@ import numpy as np
 import pytest
 from hydra.errors import InstantiationException
 
-from src.data.images import digits
-from src.data.images.records import ImageRecords
-from src.data.molecules import b3db
-from src.errors import InputError
-from src.training.preparation import initial_objective
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
+from telltale.data.images import digits
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules import b3db
+from telltale.errors import InputError
+from telltale.owner.preparation import initial_objective
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
 from tests.training.small import CPU, model_of, molecules, objective_of
 
 PICTURES: ImageRecords = digits.load().records
 POOL, OTHERS = PICTURES.take(np.arange(200)), PICTURES.take(np.arange(200, 400))
-MLP = {"_target_": "src.models.mlp.MLP", "widths": [16, 12], "shape": PICTURES.shape}
-NORMED = {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 12, "norm": "batch", "shape": PICTURES.shape}
-CLASSIFICATION = {"_target_": "src.training.classification.Classification"}
+MLP = {"_target_": "telltale.models.mlp.MLP", "widths": [16, 12], "shape": PICTURES.shape}
+NORMED = {
+    "_target_": "telltale.models.cnn.CNN",
+    "channels": [4, 8],
+    "width": 12,
+    "norm": "batch",
+    "shape": PICTURES.shape,
+}
+CLASSIFICATION = {"_target_": "telltale.objectives.classification.Classification"}
 COMMON: dict[str, Any] = {"epochs": 3, "batch_size": 32, "learning_rate": 0.05, "classes": 10}
 ROWS = np.stack([np.random.default_rng(k).permutation(200) < 100 for k in range(3)])
 
 
 def transfer_of(folder: Path, model: dict[str, Any] = MLP, **options: Any) -> Recipe:
     start = Recipe(model, {**CLASSIFICATION, **COMMON}, CPU, Store(folder))
-    objective = {"_target_": "src.training.transfer.Transfer", **COMMON, **options}
+    objective = {"_target_": "telltale.objectives.transfer.Transfer", **COMMON, **options}
     return start.replace(start=start, objective=objective, finetune=OTHERS, finetune_share=0.8)
 
 
@@ -128,7 +134,7 @@ def test_a_head_on_an_encoder_of_molecules_learns_a_property(tmp_path: Path) -> 
     """Catches an unsupervised start whose weights are not found under the classifier's names."""
     start = Recipe(model_of(), objective_of("infograph"), CPU, Store(tmp_path))
     labelled = b3db.load().records.take(np.arange(300))
-    objective = {"_target_": "src.training.transfer.Transfer", **COMMON, "classes": 2}
+    objective = {"_target_": "telltale.objectives.transfer.Transfer", **COMMON, "classes": 2}
     recipe = start.replace(start=start, objective=objective, finetune=labelled)
     pool = molecules(40)
     releases = recipe.train_many(pool, np.ones((2, 40), bool), [0, 1])

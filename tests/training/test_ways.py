@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from torch import nn
 
-from src.errors import InputError
-from src.training.chunks import way_of
-from src.training.executor import Local
-from src.training.identity import document_of
+from telltale.errors import InputError
+from telltale.owner.executor import Local
+from telltale.owner.identity import document_of
+from telltale.training.fleet.sizing import way_of
 from tests.training.private.networks import PICTURES, objective_of
 from tests.training.test_fleet import recipe_of
 
 ROOT = Path(__file__).parents[2]
 # what a run may ask a clock for: to tell people, or to wait; no file here hands the time on to training
+ROOMS = ("models", "training", "objectives", "owner", "defenses", "attacks", "data")
 CLOCKS = {"progress.py", "experiment.py", "run_folder.py", "fit.py", "console.py", "loggers.py", "sweep.py"}
 
 
@@ -67,7 +68,7 @@ def test_a_way_that_there_is_not_is_refused() -> None:
 
 def test_nothing_that_trains_looks_at_a_clock() -> None:
     """Catches the next probe: no file of what makes weights imports `time`, but to tell people."""
-    rooms = [ROOT / "src" / room for room in ("models", "training", "defenses", "attacks", "data")]
+    rooms = [ROOT / "src" / "telltale" / room for room in ROOMS]
     files = [file for room in rooms for file in room.rglob("*.py") if file.name not in CLOCKS]
     wrong = [file.name for file in files if "time" in _imported(file)]
     assert len(files) > 100 and not wrong

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from src.models.pretrained import TRUNKS
+from telltale.models.pretrained import TRUNKS
 
 
 def weights_of(name: str, folder: Path, seed: int = 0, **changes: torch.Tensor | None) -> str:

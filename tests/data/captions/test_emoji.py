@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from scripts.make_embedded_emoji import groups
-from src.data.captions import emoji
-from src.data.captions.emoji import load, read_table
-from src.data.captions.pools import deal_by_concept
-from src.data.images.emoji import Emoji
-from src.data.images.records import pixel_digests
-from src.data.pools import PoolSizes
-from src.errors import InputError
+from telltale.data.captions import emoji
+from telltale.data.captions.emoji import load, read_table
+from telltale.data.captions.pools import deal_by_concept
+from telltale.data.images.emoji import Emoji
+from telltale.data.images.records import pixel_digests
+from telltale.data.pools import PoolSizes
+from telltale.errors import InputError
 
 QUARTERS = PoolSizes(members=353, non_members=353, auxiliary=706)
 

@@ -13,9 +13,9 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import Tokenizer
 from sacrebleu.metrics import BLEU
 
-from src.data.captions.metrics.bleu import bleu, brevity_penalty
-from src.data.captions.metrics.rouge import Rouge, rouge_l, rouge_n
-from src.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.metrics.bleu import bleu, brevity_penalty
+from telltale.data.captions.metrics.rouge import Rouge, rouge_l, rouge_n
+from telltale.data.captions.metrics.tokens import CaptionTokens
 
 logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # it advises against what the paper's authors do
 CAPTIONS = st.lists(st.sampled_from("abcde"), max_size=9)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.captions.pools import deal_by_concept, require_second_source
-from src.data.captions.records import CaptionedImages
-from src.data.pools import PoolSizes
-from src.errors import InputError
-from src.game import Game
-from src.training.recipe import Recipe
-from src.training.store import Store
-from src.training.trainer import TrainerOptions
+from telltale.data.captions.pools import deal_by_concept, require_second_source
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.pools import PoolSizes
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.trainer import TrainerOptions
 
 SIZES = PoolSizes(members=5, non_members=5, auxiliary=10, population=10, disjoint=3)
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from src.data.captions import flickr8k, iapr_tc12, image_reports, mscoco, stamps, two_sets
-from src.data.captions.pools import deal_by_concept
-from src.data.pools import PoolSizes
-from src.errors import InputError
+from telltale.data.captions import flickr8k, iapr_tc12, image_reports, mscoco, stamps, two_sets
+from telltale.data.captions.pools import deal_by_concept
+from telltale.data.pools import PoolSizes
+from telltale.errors import InputError
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30)
 NAME = st.from_regex(r"[a-z0-9_]{1,12}\.jpg", fullmatch=True)

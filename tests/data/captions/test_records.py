@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from nltk.tokenize import NLTKWordTokenizer
 
-from src.data.captions.words import words
-from src.data.records import input_digests
-from src.errors import InputError
+from telltale.data.captions.words import words
+from telltale.data.records import input_digests
+from telltale.errors import InputError
 from tests.data.captions.test_pools import pictures
 
 

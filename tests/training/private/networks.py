@@ -8,30 +8,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from src.data.images import digits
-from src.data.images.records import ImageRecords
-from src.data.molecules import b3db
-from src.data.molecules.records import MoleculeRecords
-from src.training.batches import LabelledBatch, RecordDataset
-from src.training.preparation import initial_objective
+from telltale.data.images import digits
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules import b3db
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.owner.preparation import initial_objective
+from telltale.training.batches import LabelledBatch, RecordDataset
 
 PICTURES: ImageRecords = digits.load().records.take(np.arange(400))
 MODELS: dict[str, dict[str, Any]] = {
-    "linear": {"_target_": "src.models.linear.Linear", "shape": PICTURES.shape},
-    "mlp": {"_target_": "src.models.mlp.MLP", "widths": [24, 16], "activation": "tanh", "shape": PICTURES.shape},
-    "cnn": {"_target_": "src.models.cnn.CNN", "channels": [4, 8], "width": 16, "shape": PICTURES.shape},
+    "linear": {"_target_": "telltale.models.linear.Linear", "shape": PICTURES.shape},
+    "mlp": {"_target_": "telltale.models.mlp.MLP", "widths": [24, 16], "activation": "tanh", "shape": PICTURES.shape},
+    "cnn": {"_target_": "telltale.models.cnn.CNN", "channels": [4, 8], "width": 16, "shape": PICTURES.shape},
     "cnn, group": {
-        "_target_": "src.models.cnn.CNN",
+        "_target_": "telltale.models.cnn.CNN",
         "channels": [4, 8],
         "width": 16,
         "norm": "group",
         "shape": PICTURES.shape,
     },
-    "resnet": {"_target_": "src.models.resnet.ResNet", "depth": 8, "norm": "group", "shape": PICTURES.shape},
+    "resnet": {"_target_": "telltale.models.resnet.ResNet", "depth": 8, "norm": "group", "shape": PICTURES.shape},
 }
 ENCODERS = {"gin": "GIN", "gcn": "GCN", "gat": "GAT", "graphsage": "GraphSAGE"}
 for name, kind in ENCODERS.items():
-    MODELS[name] = {"_target_": f"src.models.{name}.{kind}", "layers": 2, "width": 8, "norm": "layer"}
+    MODELS[name] = {"_target_": f"telltale.models.{name}.{kind}", "layers": 2, "width": 8, "norm": "layer"}
 
 
 @cache
@@ -44,7 +44,7 @@ def records_for(model: str) -> Any:
 
 
 def objective_of(model: str, seed: int = 0, **options: Any) -> Any:
-    settings = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 2}
+    settings = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 2}
     settings |= {"batch_size": 32, "learning_rate": 0.05, **options}
     return initial_objective(MODELS[model], settings, seed)
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from src.defenses.dp_sgd import DPSGD
-from src.training.private.bookkeeping import RULES, Bookkeeping
-from src.training.private.modes import MODES, STACKABLE, inexactness, mode_of
-from src.training.private.one_by_one import doubled, each_alone
-from src.training.private.problem import CannotError, Problem, clip_factors
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.training.private.bookkeeping import RULES, Bookkeeping
+from telltale.training.private.modes import MODES, STACKABLE, inexactness, mode_of
+from telltale.training.private.one_by_one import doubled, each_alone
+from telltale.training.private.problem import CannotError, Problem, clip_factors
 from tests.training.private.networks import ENCODERS, MODELS, batch_of, flat, objective_of
 
 PICTURES = [name for name in MODELS if name not in ENCODERS]

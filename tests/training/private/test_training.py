@@ -10,18 +10,18 @@ import pytest
 import torch
 from scipy.stats import binom, kstest
 
-from src.data.images.records import ImageRecords
-from src.defenses.dp_sgd import DPSGD
-from src.errors import NotPrivateError
-from src.training.executor import Local
-from src.training.private import step
-from src.training.private.account import read_account
-from src.training.private.noise import gaussians
-from src.training.private.privacy import Plan, Privacy
-from src.training.private.sampling import PoissonBatches, PoissonFleetBatches, padded
-from src.training.recipe import Recipe
-from src.training.release import Release
-from src.training.store import Store
+from telltale.data.images.records import ImageRecords
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.errors import NotPrivateError
+from telltale.owner.executor import Local
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.store.store import Store
+from telltale.training.private import step
+from telltale.training.private.account import read_account
+from telltale.training.private.noise import gaussians
+from telltale.training.private.privacy import Plan, Privacy
+from telltale.training.private.sampling import PoissonBatches, PoissonFleetBatches, padded
 from tests.training.private.networks import MODELS, PICTURES, batch_of, flat, objective_of, records_for
 from tests.training.small import CPU
 
@@ -31,7 +31,7 @@ NOISY = DPSGD(epsilon=None, sigma=0.5)
 
 
 def recipe_of(folder: Path, model: str = "mlp", defense: DPSGD = NOISY, **options: Any) -> Recipe:
-    objective = {"_target_": "src.training.classification.Classification", "classes": 10, "epochs": 3}
+    objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 25, "learning_rate": 0.05, **options}
     return Recipe(MODELS[model], objective, CPU, Store(folder), defenses=(defense,))
 
@@ -185,10 +185,10 @@ def test_noise_of_a_tenth_and_gradients_that_are_not_clipped_are_caught_too(
         patch.setattr(step, "gaussians", lambda *args: [one / 10 for one in real(*args)])
         with pytest.raises(NotPrivateError, match="noise of"):
             recipe_of(tmp_path).train(PICTURES, np.arange(100), 0)
-    monkeypatch.setattr("src.training.private.bookkeeping.clip_factors", lambda norms, *_: torch.ones_like(norms))
+    monkeypatch.setattr("telltale.training.private.bookkeeping.clip_factors", lambda norms, *_: torch.ones_like(norms))
     defense = DPSGD(epsilon=None, sigma=0.5, mode="auto")
     recipe = recipe_of(tmp_path / "another store", defense=defense)
-    monkeypatch.setattr("src.training.private.settle.inexactness", lambda *_: "")  # which would find it too
+    monkeypatch.setattr("telltale.training.private.settle.inexactness", lambda *_: "")  # which would find it too
     with pytest.raises(NotPrivateError, match="clip 0"):
         recipe.train(PICTURES, np.arange(100), 0)
 
@@ -196,7 +196,7 @@ def test_noise_of_a_tenth_and_gradients_that_are_not_clipped_are_caught_too(
 def test_the_self_test_runs_once_a_recipe_and_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a test that every one of 64 models pays for, and one that another recipe inherits."""
     recipe_of(tmp_path).train(PICTURES, np.arange(100), 0)
-    monkeypatch.setattr("src.training.private.settle.require_private", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("telltale.training.private.settle.require_private", lambda *_: pytest.fail("again"))
     recipe_of(tmp_path).train(PICTURES, np.arange(100), 1)
     with pytest.raises(pytest.fail.Exception):
         recipe_of(tmp_path, defense=DPSGD(epsilon=None, sigma=0.6)).train(PICTURES, np.arange(100), 0)

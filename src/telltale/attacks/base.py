@@ -1,0 +1,53 @@
+"""What an attack is: it declares the access it needs, sees a world without the truth, and returns evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from telltale.data.pools import Pools
+from telltale.evidence import Evidence, MembershipScores
+from telltale.game.game import Knowledge, World
+from telltale.owner.recipe import Recipe
+
+
+class Attack:
+    """Base of all attacks and rivals.
+
+    access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
+    the kind of its evidence; uses_true_labels: reads the answer at a record's own class, which a model fine-tuned on
+    other classes does not have; before_transfer: meets the pre-trained models themselves, the most there is to find.
+    """
+
+    access: ClassVar[frozenset[str]]
+    accepts: ClassVar[frozenset[str]]
+    hands_over: ClassVar[type] = MembershipScores
+    uses_true_labels: ClassVar[bool] = False
+    before_transfer: ClassVar[bool] = False
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse options that cannot work, by InputError, before anything is trained."""
+
+    def tamper(self, recipe: Recipe) -> Recipe:
+        """Change the owner's training code (malicious code only); the owner's defence comes after it."""
+        return recipe
+
+    def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
+        """Change records that are dealt out, before coins or draws decide who is trained on them: audits only."""
+        return pools
+
+    def run(self, world: World) -> Evidence:
+        """Query the releases and return the evidence, for every victim."""
+        raise NotImplementedError
+
+    def blind(self, knowledge: Knowledge) -> Evidence | None:
+        """Return the best guess without a single query, on the same auxiliary data and tuning budget."""
+        return None
+
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say in what the attacker's own shadows differ from the owner's models: each a line of the report."""
+        return ()
+
+    def rivals(self) -> Mapping[str, Attack]:
+        """Return simpler scores that face the same world."""
+        return {}

@@ -1,0 +1,137 @@
+"""Was this record in the pre-training set? From embeddings alone, calibrated by shadow encoders.
+
+The paper's own score (Huang et al. 2024) asks how well a molecule's embedding mixes those of its parts. Beside it: how
+far the embedding lies from the ordinary, and how well it agrees with views of the record (EncoderMI, Liu et al.
+2021); all less what encoders answer that may or may not have seen the record (Watson et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, singledispatch
+from typing import ClassVar
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.attacks.embedding_membership.calibration import judge
+from telltale.attacks.embedding_membership.signals import SIGNALS, Probes, measure
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.records import Records
+from telltale.errors import InputError
+from telltale.evidence import MembershipScores
+from telltale.game.game import Knowledge, World
+from telltale.progress import track
+
+FEWEST_VICTIMS = 4  # itself, possibly its complement, a shadow that plays the victim, and one that calibrates that
+VARIANTS = tuple(f"{signal}{kind}" for signal in SIGNALS for kind in ("", "_calibrated"))
+
+
+class EmbeddingMembership(Attack):
+    """Judges challenge points by one signal of their embeddings.
+
+    signal: norm | views | part_whole | logistic; calibrated: less its mean over shadow encoders; views, share:
+    subgraphs a molecule and their share of its atoms; cuts: bonds a molecule is cut at, at most; ridge: penalty of the
+    logistic regression; rivals: other signals, raw by name or with `_calibrated`; the attack's own is left out, and
+    part_whole where records have no parts.
+    """
+
+    access: ClassVar = frozenset({"embeddings"})
+    accepts: frozenset[str] = frozenset({"molecules", "images"})  # type: ignore[misc]
+
+    def __init__(
+        self,
+        signal: str = "logistic",
+        calibrated: bool = True,
+        views: int = 8,
+        share: float = 0.8,
+        cuts: int = 8,
+        ridge: float = 1.0,
+        rivals: Sequence[str] = (),
+    ) -> None:
+        if signal not in SIGNALS:
+            raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
+        for name, value in (("views", views), ("cuts", cuts)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"attack.{name}", value, "a whole number from 1")
+        if not 0 < share <= 1:
+            raise InputError("attack.share", share, "above 0, at most 1")
+        if not ridge > 0:
+            raise InputError("attack.ridge", ridge, "above 0")
+        for name in rivals:
+            if name not in VARIANTS:
+                raise InputError("attack.rivals", name, f"one of {', '.join(VARIANTS)}")
+        self.signal, self.calibrated, self.ridge = signal, calibrated, ridge
+        self.views, self.share, self.cuts = views, share, cuts
+        self._rivals = tuple(name for name in rivals if name != self.name)
+        if signal == "part_whole":
+            self.accepts = frozenset({"molecules"})
+
+    @property
+    def name(self) -> str:
+        """Name the signal as `rivals` does."""
+        return f"{self.signal}_calibrated" if self.calibrated else self.signal
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse too few victims, which are each other's shadows, and parts of records that have none."""
+        if knowledge.models < FEWEST_VICTIMS:
+            expected = (
+                "embedding_membership needs at least 2 shadow encoders for each victim, the one trained on exactly the "
+                f"other members not counted: at least {FEWEST_VICTIMS} victims, 6 are better, shadow_models counted"
+            )
+            raise InputError("victims", knowledge.models, expected)
+
+    def run(self, world: World) -> MembershipScores:
+        """Ask every victim, and its shadows, for what the signal needs."""
+        shadows = [world.shadows(victim) for victim in range(len(world.releases))]
+        probes = self._probes(world.knowledge)
+        distinct = {release.key: release for releases, _ in shadows for release in releases}
+        known = {
+            key: measure(release, probes, self.signal)
+            for key, release in track(distinct.items(), "asking shadow encoders", len(distinct))
+        }
+        judged = []
+        for release, (others, rows) in zip(track(world.releases, "asking encoders"), shadows, strict=True):
+            own, signals = measure(release, probes, self.signal), np.stack([known[other.key] for other in others])
+            judged.append(judge(own, signals, rows, self.calibrated, self.ridge))
+        thresholds = np.array([one.threshold for one in judged])
+        return MembershipScores(np.stack([one.scores for one in judged]), thresholds)
+
+    def blind(self, knowledge: Knowledge) -> MembershipScores | None:
+        """Score by likeness to the attacker's own records, where the kind of data has one."""
+        likeness = likeness_to(knowledge.challenge, knowledge.auxiliary)
+        return None if likeness is None else MembershipScores(likeness[None])
+
+    def rivals(self) -> Mapping[str, Attack]:
+        """Return the other signals that the configuration names."""
+        return {name: self._variant(name) for name in self._rivals}
+
+    def _variant(self, name: str) -> EmbeddingMembership:
+        signal = name.removesuffix("_calibrated")
+        return EmbeddingMembership(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
+
+    def _probes(self, knowledge: Knowledge) -> Probes:
+        return _probes(knowledge.challenge, knowledge.auxiliary, self.views, self.share, self.cuts, knowledge.seed)
+
+
+# records are hashed by identity: the rivals and the controls of one game share their views and cuts
+_probes = lru_cache(maxsize=2)(Probes)
+
+
+@singledispatch
+def likeness_to(records: Records, auxiliary: Records) -> np.ndarray | None:
+    """Return each record's likeness to the nearest auxiliary one, (records,), or None where none is defined."""
+    return None
+
+
+@likeness_to.register
+def _(records: MoleculeRecords, auxiliary: MoleculeRecords) -> np.ndarray:
+    """Largest Tanimoto similarity of ECFP4 fingerprints."""
+    from rdkit import Chem, DataStructs
+    from rdkit.Chem import rdFingerprintGenerator
+
+    ecfp4 = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    prints, others = (
+        ecfp4.GetFingerprints([Chem.MolFromSmiles(smiles) for smiles in part.smiles]) for part in (records, auxiliary)
+    )
+    return np.array([max(DataStructs.BulkTanimotoSimilarity(one, list(others))) for one in prints])

@@ -1,0 +1,98 @@
+"""M^4I's feature-based attack: do picture and generated caption lie close in a space the attacker learned itself?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from telltale.attacks.m4i.caption_attack import CaptionAttack, Look
+from telltale.attacks.m4i.decisions import Decision, NetworkOptions, by_network, by_threshold
+from telltale.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
+from telltale.attacks.m4i.scenarios import ShadowData, together
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.seeds import derive
+from telltale.errors import InputError
+from telltale.game.game import Knowledge
+from telltale.models.pretrained import FrozenTrunk
+from telltale.models.trunk_options import fetched
+from telltale.owner.release import Release
+
+DECISIONS = ("network", "distance")
+FEWEST = 2  # pairs: BatchNorm compares them
+
+
+class FeatureM4I(CaptionAttack):
+    """|f_image(picture) − f_text(generated caption)|, judged by a small network that shadows taught.
+
+    It holds the pictures only: their true captions are withheld. loss, width, epochs, batch_size, channels, marks: of
+    the extractor, see `ExtractorOptions`; decision: network | distance = the length of the difference alone; hidden,
+    weight_decay: of the network; trunk, weights, side, downloads: of a `FrozenTrunk` on the extractor's image side,
+    weights null = the small network of `channels`, trained from scratch.
+    """
+
+    def __init__(
+        self,
+        scenario: str = "unrestricted",
+        nonmember_source: str = "same",
+        shadows: int = 1,
+        shadow_share: float = 0.5,
+        loss: str = "mse",
+        decision: str = "network",
+        width: int = 256,
+        epochs: int = 20,
+        batch_size: int = 128,
+        channels: Any = (16, 32, 64),
+        marks: bool = False,
+        hidden: int = 64,
+        weight_decay: float = 1e-2,
+        trunk: str = "resnet152",
+        weights: str | None = None,
+        side: int = 224,
+        downloads: str | None = None,
+    ) -> None:
+        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        if decision not in DECISIONS:
+            raise InputError("attack.decision", decision, f"one of {', '.join(DECISIONS)}")
+        self.decision = decision
+        file = None if weights is None else fetched(weights, trunk, downloads, "attack.weights")
+        frozen = FrozenTrunk(trunk, file, side, "attack.weights") if file is not None else None
+        self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks, frozen)
+        self.network = NetworkOptions(hidden=hidden, weight_decay=weight_decay)
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse as every attack on captioners, and a share that leaves the extractor too little to learn from."""
+        super().check(knowledge)
+        if (pairs := len(self.pairs(knowledge))) < FEWEST:
+            told = f"leaves the extractor {pairs} of pools.auxiliary={len(knowledge.auxiliary)}; less, or 1 = all"
+            raise InputError("attack.shadow_share", self.scenario.shadow_share, told)
+
+    def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
+        """Train the extractor on pairs of the attacker's own, and compare by it."""
+        recipe, seed = knowledge.recipe, derive(knowledge.seed, "extractor")
+        trained = extractor_of(self.pairs(knowledge), self.extractor, seed, recipe.store, recipe.trainer.device_type)
+
+        def compare(release: Release, records: Any) -> np.ndarray:
+            apart = trained.distance(records, release.captions(records))
+            return apart if self.decision == "network" else -np.linalg.norm(apart, axis=1, keepdims=True)
+
+        return compare
+
+    def pairs(self, knowledge: Knowledge) -> CaptionedImages:
+        """Return what the extractor learns from: the attacker's own records, never a challenge point.
+
+        Both sources where the shadows are of the owner's; where they are of another, the owner's is left out, as in
+        the authors' runs.
+        """
+        whole = self.scenario.shadow_share == 1
+        known = self.scenario.for_shadows(knowledge) if whole else ~self.scenario.for_shadows(knowledge)
+        auxiliary, other = (one.take(known[: len(one)]) for one in (knowledge.auxiliary, knowledge.population))
+        if self.scenario.other_data:
+            return other
+        return together(auxiliary, other) if len(other) else auxiliary
+
+    def decide(self, features: np.ndarray, members: np.ndarray, knowledge: Knowledge) -> Decision:
+        """Learn from the shadows' points."""
+        if self.decision == "distance":
+            return by_threshold(features, members)
+        return by_network(features, members, self.network, derive(knowledge.seed, "classifier"))

@@ -1,0 +1,97 @@
+"""M^4I's metric-based attack: does the target repeat a picture's own captions too well (mi_attack.py)?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.attacks.m4i.caption_attack import CaptionAttack, Look
+from telltale.attacks.m4i.decisions import Decision, by_linear_svm, by_threshold
+from telltale.attacks.m4i.scenarios import ShadowData
+from telltale.data.captions.metrics.bleu import bleu
+from telltale.data.captions.metrics.rouge import rouge_l, rouge_n
+from telltale.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.withheld import REFERENCES
+from telltale.data.captions.words import words
+from telltale.errors import InputError
+from telltale.game.game import Knowledge
+from telltale.owner.release import Release
+
+FEATURES = ("rouge", "bleu", "both")
+DECISIONS: dict[str, Callable[[np.ndarray, np.ndarray], Decision]] = {
+    "svm_released": lambda features, members: by_linear_svm(features, members, penalty=1e5, scaled=False),
+    "svm_scaled": lambda features, members: by_linear_svm(features, members, penalty=1.0, scaled=True),
+    "threshold": by_threshold,
+}
+BLEU_ORDERS = (3, 4)
+
+
+class MetricM4I(CaptionAttack):
+    """ROUGE and BLEU of the generated caption against the picture's true ones, which this attacker holds.
+
+    features: rouge (F1 of ROUGE-1, -2, -L, each the mean over references) | bleu (cumulative BLEU-1 … bleu_orders
+    against all references) | both; decision: svm_released (linear, C = 1e5, unscaled) | svm_scaled (C = 1,
+    standardised) | threshold (on the mean of the features). What differs in one of the two stands beside as a rival.
+    """
+
+    access = frozenset({"captions", REFERENCES})
+
+    def __init__(
+        self,
+        scenario: str = "unrestricted",
+        nonmember_source: str = "same",
+        shadows: int = 1,
+        shadow_share: float = 0.5,
+        features: str = "rouge",
+        decision: str = "svm_released",
+        bleu_orders: int = 3,
+    ) -> None:
+        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        for field, value, options in (
+            ("features", features, FEATURES),
+            ("decision", decision, tuple(DECISIONS)),
+            ("bleu_orders", bleu_orders, BLEU_ORDERS),
+        ):
+            if value not in options:
+                raise InputError(f"attack.{field}", value, f"one of {', '.join(map(str, options))}")
+        self.features, self.decision, self.bleu_orders = features, decision, bleu_orders
+
+    def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
+        """Compare captions with the references."""
+
+        def compare(release: Release, records: Any) -> np.ndarray:
+            return caption_features(release.captions(records), records.references, self.features, self.bleu_orders)
+
+        return compare
+
+    def decide(self, features: np.ndarray, members: np.ndarray, knowledge: Knowledge) -> Decision:
+        """Learn from the shadows' points."""
+        return DECISIONS[self.decision](features, members)
+
+    def rivals(self) -> Mapping[str, Attack]:
+        """Return the same features decided otherwise, and other features decided alike."""
+        one = self.scenario
+        scenario = (one.name, one.nonmember_source, one.shadows, one.shadow_share)
+        return {
+            f"{features}_{decision}": type(self)(*scenario, features, decision, self.bleu_orders)
+            for features, decision in product(FEATURES, DECISIONS)
+            if (features == self.features) != (decision == self.decision)
+        }
+
+
+def caption_features(
+    captions: Sequence[str], references: Sequence[Sequence[str]], features: str, bleu_orders: int
+) -> np.ndarray:
+    """Score generated captions against the references of each: (captions, 3, or more with BLEU-4 and with both)."""
+    told = [text.split() for text in captions]  # a captioner's words, and marks such as <unk>, are parted already
+    tokens = CaptionTokens.of(told, [[words(text) for text in texts] for texts in references])
+    parts = []
+    if features != "bleu":
+        parts += [rouge_n(tokens, 1).f1[:, None], rouge_n(tokens, 2).f1[:, None], rouge_l(tokens).f1[:, None]]
+    if features != "rouge":
+        parts.append(bleu(tokens, bleu_orders))
+    return np.concatenate(parts, 1)

@@ -1,0 +1,54 @@
+"""LiRA, the likelihood-ratio attack (Carlini et al., S&P 2022)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio
+from telltale.attacks.membership.queries import check_augmentation, queries
+from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
+from telltale.attacks.membership.signals import scaled_logit
+from telltale.errors import InputError
+from telltale.game.game import Knowledge
+from telltale.owner.release import Release
+
+
+class LiRA(ShadowAttack):
+    """Is the target's φ on a point more likely under shadows trained on it, or under those that were not?
+
+    online: uses shadows of both kinds, else only those without the point; variance, centre: see `gaussians`;
+    augmentation: none | flip | shift | shift_flip, how each point is changed for further queries.
+    """
+
+    uses_true_labels = True
+
+    def __init__(
+        self,
+        online: bool = True,
+        variance: str = "per_point",
+        centre: str = "mean",
+        augmentation: str = "none",
+    ) -> None:
+        if variance not in VARIANCES:
+            raise InputError("attack.variance", variance, f"one of {', '.join(VARIANCES)}")
+        if centre not in CENTRES:
+            raise InputError("attack.centre", centre, f"one of {', '.join(CENTRES)}")
+        self.online, self.variance, self.centre, self.augmentation = online, variance, centre, augmentation
+        # a deviation per point needs two models a side; a shared one is content with one
+        self.least_shadows = 4 if variance == "per_point" else 2  # type: ignore[misc]
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse too few shadows, and changes of what is no picture."""
+        super().check(knowledge)
+        require_sides(self, knowledge, knowledge.fewest if self.online else knowledge.fewest[1:])
+        check_augmentation("attack.augmentation", self.augmentation, knowledge.challenge)
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return φ of every point and query: (points, queries)."""
+        labels = true_labels(knowledge)
+        asked = queries(knowledge.challenge, self.augmentation)
+        return np.stack([scaled_logit(release.probabilities(records), labels) for records in asked], -1)
+
+    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the likelihood ratio of every point."""
+        return likelihood_ratio(target, shadows, rows, self.online, self.variance, self.centre)

@@ -1,0 +1,109 @@
+"""The same point asked several times, changed as training would have changed it (LiRA, section VI-B; TMI's code)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from telltale.data.images.records import ImageRecords
+from telltale.data.records import Records
+from telltale.data.seeds import derive, generator
+from telltale.errors import InputError
+from telltale.game.game import Knowledge
+from telltale.objectives.augmentation import SHIFT
+from telltale.owner.release import Release
+from telltale.training.objective import require_whole
+
+STEPS = {"none": ((0, 0),), "shift": ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))}
+AUGMENTATIONS = {
+    "none": ("none", False),
+    "flip": ("none", True),
+    "shift": ("shift", False),
+    "shift_flip": ("shift", True),
+}
+
+
+DRAWN = ("per_model", "once", "shifts")
+
+
+def check_augmentation(field: str, augmentation: Any, records: Records) -> None:
+    """Refuse, by InputError, an unknown augmentation, or any of what is no picture."""
+    if augmentation not in AUGMENTATIONS:
+        raise InputError(field, augmentation, f"one of {', '.join(AUGMENTATIONS)}")
+    if augmentation != "none" and not isinstance(records, ImageRecords):
+        raise InputError(field, augmentation, f"none: {records.source} holds {records.kind}, only pictures are changed")
+
+
+def queries(records: Records, augmentation: str) -> Iterator[Records]:
+    """Yield the records as they are, then changed: by one pixel each way ("shift"), mirrored ("flip"), or both."""
+    yield records
+    if augmentation != "none":
+        assert isinstance(records, ImageRecords)
+        shifts, flips = AUGMENTATIONS[augmentation]
+        for mirrored in (False, True) if flips else (False,):
+            for step in STEPS[shifts]:
+                if mirrored or step != (0, 0):
+                    yield replace(records, pixels=_changed(records.pixels, step, mirrored))
+
+
+def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.ndarray:
+    padded = np.pad(pixels[..., ::-1] if mirrored else pixels, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    height, width = pixels.shape[2:]
+    down, right = 1 - step[0], 1 - step[1]
+    return np.ascontiguousarray(padded[:, :, down : down + height, right : right + width])
+
+
+def check_draws(number: Any, drawn: Any) -> None:
+    """Refuse, by InputError, a number of queries and a way to draw them that there are not."""
+    require_whole("attack.queries", number)
+    if drawn == "shifts" and number > len(STEPS["shift"]):
+        raise InputError("attack.queries", number, f"at most {len(STEPS['shift'])} with attack.drawn=shifts")
+    if drawn not in DRAWN:
+        raise InputError("attack.drawn", drawn, f"one of {', '.join(DRAWN)}")
+
+
+def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: str) -> np.ndarray:
+    """Ask a release for every challenge point, changed: probabilities (points, queries, classes).
+
+    x_a = crop(flip(x)), a = 1 … number, for pictures; x_1 = x, one query, for anything else. drawn: per_model, every
+    model is asked other changes and no picture as it is (TMI's code); once, all are asked the same, the first of them
+    the picture itself; shifts, the picture itself and by one pixel each way: where training changed no picture, larger
+    changes leave what it remembers.
+    """
+    challenge = knowledge.challenge
+    if isinstance(challenge, ImageRecords) and drawn == "shifts":
+        asked = islice(queries(challenge, "shift"), number)
+        return np.stack([release.probabilities(records) for records in asked], 1)
+    if isinstance(challenge, ImageRecords):
+        once = drawn == "once"
+        seed = derive(knowledge.seed, "queries" if once else f"queries of {release.name}")
+        challenge = randomly_changed(challenge, number, seed, keep_first=once)
+    answers = release.probabilities(challenge)
+    return np.ascontiguousarray(answers.reshape(-1, len(knowledge.challenge), answers.shape[1]).swapaxes(0, 1))
+
+
+@lru_cache(maxsize=1)  # where all models are asked the same
+def randomly_changed(records: ImageRecords, number: int, seed: int, keep_first: bool = False) -> ImageRecords:
+    """Flip each picture with probability 1/2 and crop it from its reflected surroundings: `number` times all of them.
+
+    The crop moves by up to 1/8 of the side each way: 4 pixels of 32, as in TMI's code. keep_first: the first of
+    each picture's changes is none.
+    """
+    pixels, rng, shape = records.pixels, generator(seed, "changes"), (number, len(records))
+    sides = pixels.shape[2:]
+    most = [max(1, side // SHIFT) for side in sides]
+    flips, (down, across) = rng.integers(2, size=shape), (rng.integers(2 * step + 1, size=shape) for step in most)
+    if keep_first:
+        flips[0], down[0], across[0] = 0, *most
+    both = np.stack([pixels, pixels[..., ::-1]])
+    padded = np.pad(both, ((0, 0), (0, 0), (0, 0), *((step, step) for step in most)), mode="reflect")
+    crops = sliding_window_view(padded, sides, axis=(3, 4))  # (flip, record, channel, down, across, height, width)
+    changed = crops[flips, np.arange(len(records)), :, down, across]
+    repeated = records.take(np.tile(np.arange(len(records)), number))
+    return replace(repeated, pixels=changed.reshape(-1, *pixels.shape[1:]))

@@ -1,0 +1,138 @@
+"""RMIA, the robust membership inference attack (Zarifzadeh, Liu & Shokri, ICML 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
+from telltale.attacks.membership.signals import on_targets_class, true_class
+from telltale.errors import InputError
+from telltale.game.game import Knowledge
+from telltale.owner.release import Release
+
+LABELS = ("own", "argmax")
+OFFLINE_GRID = np.arange(11) / 10  # a of eq. 10, as the authors' library searches it
+
+
+class RMIA(ShadowAttack):
+    """Share of population points z that the target separates from x by more than γ, relative to reference models.
+
+    ratio(x) = p(x|θ) / p(x),  LR(x, z) = ratio(x) / ratio(z),  score(x) = share of z with LR(x, z) > γ  (eqs. 2, 4)
+    online:  p(x) = (mean over reference models with x + mean over those without) / 2
+    offline: p(x) = ((1 + a) · mean over those without + (1 − a)) / 2, a tuned on shadows in the target's part
+
+    p(·|θ) is the probability of the true class, or of the class that the target finds most probable (label: own |
+    argmax; the latter where a release does not know the record's class); z: the `population` pool, which no model was
+    trained on.
+    """
+
+    def __init__(self, online: bool = True, gamma: float = 1.0, label: str = "own") -> None:
+        if not gamma > 0:
+            raise InputError("attack.gamma", gamma, "above 0")
+        if label not in LABELS:
+            raise InputError("attack.label", label, f"one of {', '.join(LABELS)}")
+        self.online, self.gamma, self.label = online, gamma, label
+        self.uses_true_labels = label == "own"  # type: ignore[misc]
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse too few shadows, and a missing population."""
+        super().check(knowledge)
+        if len(knowledge.population) < 1:
+            raise InputError("pools.population", len(knowledge.population), "RMIA compares with at least 1 record")
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return p(·|θ) of all points, then of the population: (points + population,); of every class for argmax."""
+        population = knowledge.population
+        answers = release.probabilities(knowledge.challenge), release.probabilities(population)
+        if self.label == "argmax":
+            return np.concatenate(answers)
+        return np.concatenate(
+            [true_class(answers[0], true_labels(knowledge)), true_class(answers[1], population.labels)]
+        )
+
+    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the share of z that each point beats."""
+        return self._compared(target, shadows, rows, 0.0 if self.online else self._tuned(shadows, rows))
+
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Score one victim's points and fix its threshold; a is tuned once a victim."""
+        if self.online:
+            return super().judge(target, shadows, rows, knowledge)
+        offset = self._tuned(shadows, rows)
+
+        def score(one: np.ndarray, others: np.ndarray, known: np.ndarray) -> np.ndarray:
+            return self._compared(one, others, known, offset)
+
+        return score(target, shadows, rows), self.threshold(shadows, rows, score)
+
+    def _compared(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, offset: float) -> np.ndarray:
+        target, shadows = self._one_class(target, shadows)
+        return self._beaten(target, ReferenceMeans.of(shadows, rows), offset)
+
+    def _one_class(self, target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return on_targets_class(target, shadows) if self.label == "argmax" else (target, shadows)
+
+    def _beaten(self, target: np.ndarray, means: ReferenceMeans, offset: float) -> np.ndarray:
+        marginal = means.online() if self.online else means.offline(offset)
+        ratio = target / np.maximum(marginal, 1e-300)
+        beaten = np.sort(ratio[means.points :] * self.gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
+        return np.searchsorted(beaten, ratio[: means.points], side="left") / len(beaten)
+
+    def _tuned(self, shadows: np.ndarray, rows: np.ndarray) -> float:
+        """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
+        others = unrelated(rows, 0)
+        others = others if others.any() else np.arange(len(rows)) > 0
+        target, references = self._one_class(shadows[0], shadows[others])
+        means = ReferenceMeans.of(references, rows[others])
+        found = [self._beaten(target, means, a) for a in OFFLINE_GRID]
+        return float(OFFLINE_GRID[np.argmax([rank_auc(score, rows[0]) for score in found])])
+
+
+@dataclass(frozen=True)
+class ReferenceMeans:
+    """Mean probabilities of reference models with and without each point, then of the population.
+
+    within, outside: (points + population,); a point without models on a side takes the other side's, as the
+    population does, which no model was trained on; points: how many are challenge points.
+    """
+
+    within: np.ndarray
+    outside: np.ndarray
+    points: int
+
+    @classmethod
+    def of(cls, shadows: np.ndarray, rows: np.ndarray) -> Self:
+        """Average shadows (shadows, points + population) by rows (shadows, points) bool."""
+        points, weight = rows.shape[1], rows.astype(np.float64)
+        known, number = shadows[:, :points], weight.sum(0)
+        total = np.einsum("sp,sp->p", weight, known)
+        rest = np.einsum("sp,sp->p", 1 - weight, known)
+        within = np.divide(total, number, out=np.full(points, np.nan), where=number > 0)
+        outside = np.divide(rest, len(rows) - number, out=np.full(points, np.nan), where=number < len(rows))
+        within, outside = (np.where(np.isnan(one), other, one) for one, other in ((within, outside), (outside, within)))
+        population = shadows[:, points:].mean(0)
+        return cls(np.concatenate([within, population]), np.concatenate([outside, population]), points)
+
+    def online(self) -> np.ndarray:
+        """p(x) = (mean with x + mean without) / 2."""
+        return (self.within + self.outside) / 2
+
+    def offline(self, offset: float) -> np.ndarray:
+        """p(x) = ((1 + a) · mean without + (1 − a)) / 2."""
+        return ((1 + offset) * self.outside + (1 - offset)) / 2
+
+
+def rank_auc(scores: np.ndarray, members: np.ndarray) -> float:
+    """Mann-Whitney AUC, ties half; 0.5 where a class is missing."""
+    from scipy.stats import rankdata
+
+    positives, negatives = int(members.sum()), int((~members).sum())
+    if not positives or not negatives:
+        return 0.5
+    wins = rankdata(scores)[members].sum() - positives * (positives + 1) / 2
+    return float(wins / (positives * negatives))

@@ -1,0 +1,109 @@
+"""Base of attacks that compare a victim's answers with those of shadow models, leave-one-out over the victims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.attacks.membership.thresholds import best_threshold
+from telltale.errors import InputError, NumericalError
+from telltale.evidence import MembershipScores
+from telltale.game.game import Knowledge, World
+from telltale.owner.release import Release
+from telltale.progress import track
+
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fixed
+
+
+class ShadowAttack(Attack):
+    """Base of shadow attacks: a subclass says what it reads off a release (`signal`) and how it scores (`score`).
+
+    least_shadows: how many shadow models a victim needs. All points of all shadows are scored at once.
+    """
+
+    access = frozenset({"probabilities"})
+    accepts = frozenset({"images", "table", "molecules"})
+    least_shadows: ClassVar[int] = 2
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Query a release and reduce its answers: (points, …)."""
+        raise NotImplementedError
+
+    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score points from signals: target (points, …), shadows (shadows, points, …), rows (shadows, points) bool."""
+        raise NotImplementedError
+
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
+        return self.score(target, shadows, rows), self.threshold(shadows, rows)
+
+    def check(self, knowledge: Knowledge) -> None:
+        """Refuse too few victims before any is trained, and records without labels."""
+        name, least = type(self).__name__, self.least_shadows + 2
+        if knowledge.models < least:
+            why = f"{name} needs {self.least_shadows} shadow models for each, its complement left out; at least {least}"
+            raise InputError("victims", knowledge.models, f"{why}, shadow_models counted")
+
+    def run(self, world: World) -> MembershipScores:
+        """Score every victim against its own shadows."""
+        knowledge = world.knowledge
+        judged = [self.judge(*compared, knowledge) for compared in self.compared(world)]
+        scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
+        for victim, score in enumerate(scores):
+            self._require_numbers(score, victim, world)
+        return MembershipScores(scores, thresholds)
+
+    def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield each victim's signals, those of its shadows and their rows; a shadow is asked once for all victims."""
+        knowledge, asked = world.knowledge, dict[str, np.ndarray]()
+        for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims judged")):
+            releases, rows = world.shadows(victim)
+            for shadow in releases:
+                if shadow.key not in asked:
+                    asked[shadow.key] = self.signal(shadow, knowledge)
+            yield self.signal(release, knowledge), np.stack([asked[shadow.key] for shadow in releases]), rows
+
+    def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
+        unknown, rows, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
+        if not len(unknown):
+            return
+        if 0 < (number := rows[:, unknown[0]].sum()) < len(rows):
+            raise NumericalError(f"{name}: the score of point {unknown[0]} for victim {victim} is not a number")
+        why = f"point {unknown[0]} is in {number} of {len(rows)} shadow models; give more"
+        raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
+
+    def threshold(self, shadows: np.ndarray, rows: np.ndarray, score: Score | None = None) -> float:
+        """Let some shadows take the target's part, each judged by the others without its complement."""
+        score = score or self.score
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(PSEUDO_TARGETS, len(rows))).astype(int))
+        judges = {one: unrelated(rows, one) for one in chosen}
+        if any(others.sum() < self.least_shadows for others in judges.values()):
+            judges = {one: np.arange(len(rows)) != one for one in chosen}  # too few to leave the complement out too
+        scores = [score(shadows[one], shadows[others], rows[others]) for one, others in judges.items()]
+        return best_threshold(np.stack(scores), rows[chosen])
+
+
+def unrelated(rows: np.ndarray, shadow: int) -> np.ndarray:
+    """Leave out a shadow, and those trained on exactly the other records: (shadows,) bool."""
+    unlike = rows != rows[shadow]
+    return unlike.any(1) & ~unlike.all(1)
+
+
+def require_sides(attack: ShadowAttack, knowledge: Knowledge, fewest: tuple[int, ...]) -> None:
+    """Refuse, by InputError, points for which the fewest shadows on a side are none."""
+    if min(fewest) < 1:
+        why = "some point is in all or none of a victim's; give more, or pools.non_members=${pools.members}"
+        expected = f"{type(attack).__name__} needs shadows with and without each point: {why}"
+        raise InputError("victims", knowledge.victims, expected)
+
+
+def true_labels(knowledge: Knowledge) -> np.ndarray:
+    """Return the classes of the challenge points, (points,)."""
+    labels: np.ndarray = knowledge.challenge.labels
+    return labels

@@ -1,0 +1,119 @@
+"""The shadow-model attack of Shokri et al. (S&P 2017): attack networks trained on what shadows answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
+from telltale.data.seeds import derive
+from telltale.errors import InputError
+from telltale.evidence import MembershipScores
+from telltale.game.game import Knowledge, World
+from telltale.owner.preparation import seeded
+from telltale.owner.release import Release
+
+
+class ShadowClassifier(ShadowAttack):
+    """One small network a class learns "in" from "out" on the shadows' probability vectors (section IV-D).
+
+    shadows: how many of a victim's shadows it learns from, the first ones, so that most victims share networks;
+    hidden: units of the hidden layer; epochs: full-batch steps of Adam. The networks of all classes are trained in one
+    step each time.
+    """
+
+    uses_true_labels = True
+
+    def __init__(self, shadows: int = 10, hidden: int = 64, epochs: int = 100, learning_rate: float = 0.01) -> None:
+        for field, value in (("shadows", shadows), ("hidden", hidden), ("epochs", epochs)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"attack.{field}", value, "a whole number from 1")
+        if not learning_rate > 0:
+            raise InputError("attack.learning_rate", learning_rate, "above 0")
+        self.shadows, self.hidden, self.epochs, self.learning_rate = shadows, hidden, epochs, learning_rate
+
+    def run(self, world: World) -> MembershipScores:
+        """Score every victim against its own shadows."""
+        self._seed = derive(world.knowledge.seed, "attack networks")
+        self._trained: dict[bytes, ClassNetworks] = {}
+        return super().run(world)
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return log-probabilities, the true class first and the rest from large to small: (points, classes)."""
+        probabilities = release.probabilities(knowledge.challenge)
+        own = np.arange(probabilities.shape[1]) == true_labels(knowledge)[:, None]
+        true = probabilities[own][:, None]
+        rest = -np.sort(-probabilities[~own].reshape(len(true), -1), axis=1)
+        return np.log(np.maximum(np.concatenate([true, rest], 1), 1e-12)).astype(np.float32)
+
+    def judge(
+        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+    ) -> tuple[np.ndarray, float]:
+        """Train on some shadows; the decision is at even odds."""
+        labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
+        signals, known = shadows[: self.shadows], rows[: self.shadows]
+        key = blake2b(signals.tobytes() + known.tobytes()).digest()
+        if key not in self._trained:
+            with seeded(self._seed), one_thread():
+                network = self._trained[key] = ClassNetworks(classes, shadows.shape[2], self.hidden)
+                network.fit(signals, known, labels, self.epochs, self.learning_rate)
+        return self._trained[key].log_odds(target, labels), 0.0
+
+
+@contextmanager
+def one_thread() -> Iterator[int]:
+    """Compute on one thread inside: matrices this small only wait for a second one. Yields how many there were."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+class ClassNetworks(nn.Module):
+    """One network with a hidden layer for each class, stacked: (classes, points, width) -> (classes, points)."""
+
+    def __init__(self, classes: int, width: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(classes, width, hidden) / width**0.5)
+        self.first_bias = nn.Parameter(torch.zeros(classes, 1, hidden))
+        self.second = nn.Parameter(torch.randn(classes, hidden, 1) / hidden**0.5)
+        self.second_bias = nn.Parameter(torch.zeros(classes, 1, 1))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Compute log-odds of membership."""
+        hidden = torch.baddbmm(self.first_bias, points, self.first).relu()
+        return torch.baddbmm(self.second_bias, hidden, self.second).squeeze(-1)
+
+    def fit(self, signals: np.ndarray, rows: np.ndarray, labels: np.ndarray, epochs: int, rate: float) -> None:
+        """Learn membership from signals (shadows, points, width) and rows (shadows, points), class by class."""
+        flat = signals.reshape(-1, signals.shape[-1])
+        self.centre, self.spread = flat.mean(0), flat.std(0) + 1e-6
+        places = [np.flatnonzero(np.tile(labels == one, len(rows))) for one in range(len(self.first))]
+        longest = max(len(place) for place in places)
+        table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
+        real = torch.from_numpy(np.arange(longest) < np.array([[len(place)] for place in places])).float()
+        points = self._standard(flat)[torch.from_numpy(table)]
+        members = torch.from_numpy(np.ravel(rows)[table]).float()
+        optimizer = torch.optim.Adam(self.parameters(), lr=rate, weight_decay=1e-4)
+        for _ in range(epochs):
+            optimizer.zero_grad()
+            losses = nn.functional.binary_cross_entropy_with_logits(self(points), members, reduction="none")
+            ((losses * real).sum(1) / real.sum(1).clamp_min(1)).sum().backward()
+            optimizer.step()
+
+    @torch.no_grad()
+    def log_odds(self, signals: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Judge points (points, width) by the network of their class: (points,)."""
+        standard = self._standard(signals)
+        every = self(standard.expand(len(self.first), *standard.shape))
+        return every[torch.from_numpy(labels), torch.arange(len(labels))].double().numpy()
+
+    def _standard(self, signals: np.ndarray) -> Tensor:
+        return torch.from_numpy((signals - self.centre) / self.spread).float()

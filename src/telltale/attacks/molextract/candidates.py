@@ -1,0 +1,208 @@
+"""Candidate molecules: every ring joined with every motif at every attachment site (paper, sections 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rdkit
+from rdkit import Chem, rdBase
+
+from telltale.attacks.molextract.vocabulary import Block, Vocabulary, learn, read
+from telltale.data.molecules.cache import through_cache, write_whole
+from telltale.data.molecules.records import MoleculeRecords, as_texts
+from telltale.data.molecules.substructure import SubstructureIndex
+from telltale.errors import InputError
+from telltale.progress import track
+
+
+@dataclass(frozen=True)
+class VocabularyOptions:
+    """How rings and motifs are found; `vocabulary` names a user's list and overrides the rest."""
+
+    rings: int
+    motifs: int
+    largest_motif: int
+    vocabulary: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rings", "motifs", "largest_motif"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"attack.{name}", value, "a whole number from 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Distinct candidates Ĝ = R ∪ M in a fixed order.
+
+    smiles: (n,); ring, motif: (n,) place in the vocabulary; in_auxiliary: (n,) bool, contained in an auxiliary
+    molecule: the label the attacker trains on; proposed, valid: joins tried, joins that sanitise.
+    """
+
+    vocabulary: Vocabulary
+    smiles: np.ndarray
+    ring: np.ndarray
+    motif: np.ndarray
+    in_auxiliary: np.ndarray
+    proposed: int
+    valid: int
+    cache: Path | None
+
+    def __len__(self) -> int:
+        return len(self.smiles)
+
+    @cached_property
+    def molecules(self) -> MoleculeRecords:
+        """Return the candidates as records."""
+        return MoleculeRecords(self.smiles, "candidates", cache=self.cache)
+
+    @cached_property
+    def ring_molecules(self) -> MoleculeRecords:
+        """Return the vocabulary's rings as records."""
+        return _records([block.smiles for block in self.vocabulary.rings], "rings", self.cache)
+
+    @cached_property
+    def motif_molecules(self) -> MoleculeRecords:
+        """Return the vocabulary's motifs as records."""
+        return _records([block.smiles for block in self.vocabulary.motifs], "motifs", self.cache)
+
+    @cached_property
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Count the heavy atoms |R| and |M| of each candidate's parts: (n,), (n,)."""
+        return heavy_atoms(self.ring_molecules)[self.ring], heavy_atoms(self.motif_molecules)[self.motif]
+
+
+def heavy_atoms(molecules: MoleculeRecords) -> np.ndarray:
+    """Count heavy atoms: (molecules,)."""
+    return np.diff(molecules.arrays().atom_offsets)
+
+
+def _records(smiles: Sequence[str], source: str, cache: Path | None) -> MoleculeRecords:
+    return MoleculeRecords(as_texts(smiles), source, cache=cache)
+
+
+@lru_cache(maxsize=4)
+def _enumerate(auxiliary: _ByKey, options: VocabularyOptions) -> Candidates:
+    molecules = auxiliary.records
+    cache = molecules.cache
+    kept_at = None  # of a user's list nothing is kept: the file may change
+    if cache and not options.vocabulary:
+        kept_at = Path(cache) / f"candidates-{_key(auxiliary.key, options)}.json"
+    return through_cache(
+        kept_at,
+        load=lambda file: _from_json(json.loads(file.read_text()), cache),
+        save=lambda made, file: write_whole(file, lambda part: part.write_text(json.dumps(_to_json(made)))),
+        make=lambda: _made(molecules, options),
+    )
+
+
+def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
+    if options.vocabulary:
+        vocabulary = read(options.vocabulary)
+    else:
+        vocabulary = learn(auxiliary.smiles.tolist(), options.rings, options.motifs, options.largest_motif)
+    smiles, ring, motif, proposed, valid = join_all(vocabulary)
+    if not smiles:
+        raise InputError(
+            "attack.vocabulary", options.vocabulary, "no ring and motif could be joined to a valid molecule"
+        )
+    in_auxiliary = SubstructureIndex(auxiliary.smiles.tolist()).contains(smiles)
+    arrays = as_texts(smiles), np.array(ring), np.array(motif), in_auxiliary
+    return Candidates(vocabulary, *arrays, proposed, valid, auxiliary.cache)
+
+
+@dataclass(frozen=True)
+class _ByKey:
+    """Records that hash by their digest, so that an enumeration is made once a process."""
+
+    key: str
+    records: MoleculeRecords
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByKey) and self.key == other.key
+
+
+def enumerate_candidates(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
+    """Enumerate all distinct candidates of a vocabulary and label them by the auxiliary set; kept on disk."""
+    key = blake2b(auxiliary.fingerprints().tobytes(), digest_size=12).hexdigest()
+    return _enumerate(_ByKey(key, auxiliary), options)
+
+
+def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], int, int]:
+    """Join every ring with every motif at every pair of sites.
+
+    Returns distinct canonical SMILES, ring and motif of each, joins tried and joins valid. A molecule that arises
+    from several rings belongs to the most frequent one.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    proposed = valid = 0
+    motifs = [(Chem.MolFromSmiles(block.smiles), block) for block in vocabulary.motifs]
+    for place, ring in enumerate(track(vocabulary.rings, "joining rings and motifs")):
+        ring_molecule = Chem.MolFromSmiles(ring.smiles)
+        for other, (motif_molecule, motif) in enumerate(motifs):
+            for site, motif_site in product(ring.sites, motif.sites):
+                proposed += 1
+                joined = join(ring_molecule, site, motif_molecule, motif_site)
+                if joined is not None:
+                    valid += 1
+                    found.setdefault(joined, (place, other))
+    rings, others = zip(*found.values(), strict=True) if found else ((), ())
+    return list(found), list(rings), list(others), proposed, valid
+
+
+def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | None:
+    """Join two molecules by a single bond in place of a hydrogen each; None where no valid molecule results."""
+    joined = Chem.RWMol(Chem.CombineMols(ring, motif))
+    ends = site, ring.GetNumAtoms() + motif_site
+    for end in ends:
+        atom = joined.GetAtomWithIdx(end)
+        if atom.GetTotalNumHs() == 0:
+            return None
+        if atom.GetNumExplicitHs():
+            atom.SetNumExplicitHs(atom.GetNumExplicitHs() - 1)
+    joined.AddBond(*ends, Chem.BondType.SINGLE)
+    with rdBase.BlockLogs():  # a join that cannot be is counted, not told
+        failed = Chem.SanitizeMol(joined, catchErrors=True)
+    return None if failed else Chem.MolToSmiles(joined, isomericSmiles=False)
+
+
+def _key(auxiliary_key: str, options: VocabularyOptions) -> str:
+    version = Path(__file__).read_bytes() + Path(learn.__code__.co_filename).read_bytes()
+    return blake2b(f"{auxiliary_key}{options}{rdkit.__version__}".encode() + version, digest_size=12).hexdigest()
+
+
+def _to_json(candidates: Candidates) -> dict[str, object]:
+    def blocks(those: tuple[Block, ...]) -> list[list[object]]:
+        return [[block.smiles, block.sites, block.count] for block in those]
+
+    return {
+        "rings": blocks(candidates.vocabulary.rings),
+        "motifs": blocks(candidates.vocabulary.motifs),
+        "smiles": candidates.smiles.tolist(),
+        "ring": candidates.ring.tolist(),
+        "motif": candidates.motif.tolist(),
+        "in_auxiliary": candidates.in_auxiliary.tolist(),
+        "proposed": candidates.proposed,
+        "valid": candidates.valid,
+    }
+
+
+def _from_json(kept: dict[str, Any], cache: Path | None) -> Candidates:
+    def blocks(name: str) -> tuple[Block, ...]:
+        return tuple(Block(smiles, tuple(sites), count) for smiles, sites, count in kept[name])
+
+    ring, motif, in_auxiliary = (np.array(kept[name]) for name in ("ring", "motif", "in_auxiliary"))
+    vocabulary = Vocabulary(blocks("rings"), blocks("motifs"))
+    smiles = as_texts(kept["smiles"])
+    return Candidates(vocabulary, smiles, ring, motif, in_auxiliary, kept["proposed"], kept["valid"], cache)

@@ -1,0 +1,69 @@
+"""Data hidden in weights by malicious training code (Song, Ristenpart & Shmatikov, CCS 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telltale.attacks.weight_encoding.base import Encoding, HiddenRecords
+from telltale.attacks.weight_encoding.capacity import CapacityAbuse
+from telltale.attacks.weight_encoding.carriers import Carriers
+from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
+from telltale.attacks.weight_encoding.least_significant_bits import LeastSignificantBits
+from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.sign import SignEncoding
+from telltale.errors import InputError
+
+METHODS = ("correlated", "sign", "lsb", "capacity")
+
+
+class WeightEncoding(HiddenRecords):
+    """One of the paper's four methods; the first three read weights, `capacity` asks for labels only.
+
+    method: correlated | sign | lsb | capacity; layers, strength, lambdas: see Carriers (of the first two; lsb writes
+    into all layers); signed: of correlated; lowest_bits: of lsb; images … colour: see Payload.
+    """
+
+    def __init__(
+        self,
+        method: str = "correlated",
+        layers: str = "all",
+        strength: float = 3.0,
+        lambdas: Sequence[float] | None = None,
+        signed: bool = False,
+        lowest_bits: int = 16,
+        images: int | None = None,
+        select: str = "first",
+        std_range: Sequence[float] | None = None,
+        stretch: bool = False,
+        permute: bool = False,
+        colour: str | None = None,
+        decode: str = "moment",
+    ) -> None:
+        if method not in METHODS:
+            raise InputError("attack.method", method, f"one of {', '.join(METHODS)}")
+        payload = payload_of(images, select, std_range, stretch, permute, colour)
+        carriers = Carriers(layers, strength, None if lambdas is None else tuple(lambdas))
+        encodings: dict[str, Encoding] = {
+            "correlated": CorrelatedEncoding(payload, carriers, signed),
+            "sign": SignEncoding(payload, carriers),
+            "lsb": LeastSignificantBits(payload, bits=lowest_bits),
+            "capacity": CapacityAbuse(payload),
+        }
+        super().__init__(encodings[method], decode)
+
+
+def payload_of(
+    images: int | None,
+    select: str,
+    std_range: Sequence[float] | None,
+    stretch: bool,
+    permute: bool,
+    colour: str | None,
+) -> Payload:
+    """Build the payload's options from those of an attack. Raises InputError where they do not fit together."""
+    if (std_range is not None and len(std_range) != 2) or (std_range is None and select == "std_range"):
+        raise InputError("attack.std_range", std_range if std_range is not None else "null", "two numbers, as [40,60]")
+    if std_range is not None and select != "std_range":
+        raise InputError("attack.std_range", list(std_range), f"null with attack.select={select}, or select=std_range")
+    low, high = (0.0, 255.0) if std_range is None else std_range
+    return Payload(images, select, low, high, stretch, permute, colour)

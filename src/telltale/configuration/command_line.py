@@ -1,0 +1,214 @@
+"""What the command line needs before anything slow is imported: resolvers, and one clear line for every error."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from telltale.errors import InputError, NotPrivateError, NumericalError
+
+SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
+SCALES = ("smoke", "small", "paper")
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def configuration_folder() -> Path:
+    """Return `conf/`: beside the package where it is installed, else at the top of the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+def register_resolvers() -> None:
+    """Register `${by_scale:smoke,small,paper}`, the value for the scale in force, and `${if_given:option,value}`, which
+    is 0 where the option is null.
+    """
+    OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
+    OmegaConf.register_new_resolver("if_given", lambda option, value: 0 if option is None else value, replace=True)
+
+
+def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:
+    """Choose among a setting's three values."""
+    scale = _root_.scale.name
+    if scale not in SCALES:
+        raise InputError("scale.name", scale, f"one of {', '.join(SCALES)}")
+    chosen = dict(zip(SCALES, (smoke, small, paper), strict=True))[scale]
+    return OmegaConf.create(chosen) if isinstance(chosen, list) else chosen
+
+
+def check_options(cfg: DictConfig, **others: Any) -> None:
+    """Refuse, by InputError, an option that its constructor does not have or whose value is of another type.
+
+    Reads every group with a `_target_`, and `others`: group -> what is built of it. Ranges are the constructors'
+    own business.
+    """
+    groups: Any = {str(group): options for group, options in cfg.items()}
+    for group, options in groups.items():
+        if group in SECTIONS and not isinstance(options, Mapping):
+            raise InputError(group, options, "no value of its own; set one of its keys")
+        if isinstance(options, Mapping) and "_target_" in options:
+            _check_group(group, options, _imported(f"{group}._target_", options["_target_"]))
+        elif group in others:
+            _check_group(group, options, others[group])
+
+
+def _check_group(group: str, options: Any, target: Any) -> None:
+    if not isinstance(options, Mapping):
+        raise InputError(group, options, "no value of its own; set one of its keys")
+    declared = get_type_hints(target if inspect.isfunction(target) else target.__init__)
+    parameters = inspect.signature(target).parameters
+    open_ended = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    for name, value in options.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Mapping) and "_target_" in value:  # a class of its own inside this group
+            _check_group(f"{group}.{name}", value, _imported(f"{group}.{name}._target_", value["_target_"]))
+            continue
+        if name not in parameters and not open_ended:
+            valid = sorted(parameters)
+            raise InputError(f"{group}.{name}", value, f"no such key{_nearest(name, valid)}; one of {', '.join(valid)}")
+        if name in declared and not _fits(value, declared[name]):
+            shown = "null" if value is None else value
+            raise InputError(f"{group}.{name}", shown, f"expected {_in_words(declared[name])}")
+
+
+def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
+    """Turn an exception into (exit code, what to print): one line for the user's mistakes, a traceback for ours."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, KeyboardInterrupt):
+            return INTERRUPTED, f"interrupted: {cause}" if str(cause) else _INTERRUPTED_EARLY
+        if isinstance(cause, NumericalError | NotPrivateError):
+            return FAILED, f"error: {cause}"
+        if isinstance(cause, InputError):
+            return BAD_INPUT, f"error: {cause}"
+        if isinstance(cause, MissingConfigException):
+            return BAD_INPUT, f"error: {_unknown_option(cause, configuration)}"
+    for cause in reversed(chain):
+        if isinstance(cause, OmegaConfBaseException):
+            return BAD_INPUT, f"error: {_bad_key(cause)}"
+    if isinstance(error, InstantiationException):
+        return BAD_INPUT, f"error: {_bad_argument(error)}"
+    if isinstance(error, BrokenPipeError):  # the reader of our output has left, e.g. `… --help | head`
+        return FAILED, ""
+    if isinstance(error, OSError) and _makes_run_folder(error):
+        field = "hydra.sweep.dir" if {"-m", "--multirun"} & set(sys.argv) else "hydra.run.dir"
+        return (
+            BAD_INPUT,
+            f"error: {field}={error.filename}: cannot be written ({error.strerror}); give a folder that can",
+        )
+    if isinstance(error, HydraException) or not _reached_our_code(error):
+        return BAD_INPUT, f"error: {_one_line(str(error))}"
+    return FAILED, "".join(traceback.format_exception(error)).rstrip()
+
+
+_INTERRUPTED_EARLY = (
+    "interrupted: nothing was being trained; the same command starts again, from the store where it can"
+)
+
+
+def _causes(error: BaseException | None) -> Any:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _files(error: BaseException) -> list[str]:
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def _reached_our_code(error: BaseException) -> bool:
+    """Tell whether anything of ours but the entry was running, or Hydra was still composing."""
+    ours = {str(file) for file in Path(__file__).parents[1].rglob("*.py") if file.name != "run.py"}
+    return any(name in ours for name in _files(error))
+
+
+def _makes_run_folder(error: OSError) -> bool:
+    """Tell whether it was Hydra itself that could not write."""
+    return not _reached_our_code(error) and any(f"{os.sep}hydra{os.sep}" in name for name in _files(error))
+
+
+def _imported(field: str, path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(field, path, f"cannot be imported ({error})") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value of the configuration is of the annotated type; unknown annotations take anything."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in arguments)
+    if origin in (list, tuple, Sequence):
+        return (
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(_fits(one, arguments[0]) for one in value)
+        )
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint in (bool, str, NoneType):
+        return isinstance(value, hint)
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    if get_args(hint):
+        if get_origin(hint) in (Union, UnionType):
+            return " or ".join(_in_words(one) for one in get_args(hint))
+        return f"a list, each {_in_words(get_args(hint)[0])}"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
+    return names.get(hint, str(hint))
+
+
+def _one_line(text: str) -> str:
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _unknown_option(error: MissingConfigException, configuration: Path) -> str:
+    group, _, value = (error.missing_cfg_file or "").rpartition("/")
+    options = sorted(file.stem for file in (configuration / group).glob("*.yaml"))
+    if not group or not options:
+        groups = ", ".join(sorted(folder.name for folder in configuration.iterdir() if folder.is_dir()))
+        return f"{error.missing_cfg_file}: no such configuration; the groups are {groups}"
+    return f"{group}={value}: no such {group}{_nearest(value, options)}; one of {', '.join(options)}"
+
+
+def _bad_key(error: OmegaConfBaseException) -> str:
+    key, parent = error.full_key or str(error.key or "configuration"), error.parent_node
+    if "is not in struct" in str(error) and parent is not None:
+        valid = sorted(str(name) for name in parent)
+        own = key.rpartition(".")[2]
+        return f"{key}: no such key{_nearest(own, valid)}; one of {', '.join(valid)}"
+    return f"{key}: {_one_line(str(error).splitlines()[0])}"
+
+
+def _bad_argument(error: InstantiationException) -> str:
+    text = _one_line(str(error))
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
+    where = re.search(r"full_key: ([\w.]+)", text)
+    if unexpected and where:
+        return f"{where[1]}.{unexpected[1]}: no such key"
+    return text
+
+
+def _nearest(value: str, options: list[str]) -> str:
+    close = difflib.get_close_matches(value, options, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

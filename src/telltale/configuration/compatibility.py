@@ -1,0 +1,143 @@
+"""What goes together is settled before anything is trained: attack, rivals, recipe and data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig
+
+from telltale.attacks.base import Attack
+from telltale.data.captions.withheld import REFERENCES
+from telltale.data.downstream import TransferData
+from telltale.data.records import Records
+from telltale.defenses.augmentation import Augmentation
+from telltale.errors import InputError
+from telltale.game.game import Game
+from telltale.models.trunk_options import trunk_of
+from telltale.objectives.captioning import Captioning
+from telltale.owner.recipe import Recipe
+
+PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
+EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
+BESIDE = frozenset({REFERENCES, "published_records"})  # what is granted beside the model's own calls
+
+
+def check_rival(name: str, rival: Attack, game: Game) -> None:
+    """Refuse, by InputError, a rival that cannot meet this game; the line names it."""
+    try:
+        require_answers("rivals", name, rival, game.recipe)
+        rival.check(game.knowledge_of(rival.access))
+    except InputError as error:
+        expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
+        raise InputError(error.field, error.value, expected) from None
+
+
+def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
+    """Refuse an attack on class probabilities or labels where the release gives none, or none of the records' own."""
+    if attack.before_transfer and recipe.start is None:
+        raise InputError(
+            field, name, "meets the pre-trained models of a transfer; there is none, try objective=transfer"
+        )
+    if "published_records" in attack.access and not recipe.publishes:
+        expected = (
+            "looks at the records that an owner publishes, and this one keeps them; try defense=vae_metric_privacy"
+        )
+        raise InputError(field, name, expected)
+    met = recipe.start if attack.before_transfer and recipe.start else recipe
+    if attack.uses_true_labels and met.start is not None:
+        expected = "reads the answer at a record's own class, but this release answers with downstream classes"
+        raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
+    if missing := attack.access - EVERY_RELEASE - BESIDE - met.answers:
+        asked = " or ".join(sorted(missing))
+        other = "captioning" if missing & Captioning.answers else "classification"
+        raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")
+
+
+def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
+    """Return the attack's own rivals and those of the configuration, less itself and what needs other data.
+
+    Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
+    or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
+    """
+    for name, options in cfg.rivals.items():
+        handed = get_object(options["_target_"]).hands_over  # first: options may follow those of an attack of its kind
+        if handed is not attack.hands_over:
+            what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
+            raise InputError("rivals", name, what)
+    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
+    others = {name: one for name, one in chosen.items() if not _alike(one, attack)}
+    own = {
+        name: one for name, one in attack.rivals().items() if not any(_alike(one, other) for other in others.values())
+    }
+    no_ceiling = recipe.start is None or not recipe.start.supervised
+    return {
+        name: one
+        for name, one in {**own, **others}.items()
+        if records.kind in one.accepts and not (one.before_transfer and no_ceiling)
+    }
+
+
+def _alike(one: Attack, other: Attack) -> bool:
+    """Say whether two attacks are one under two names."""
+    return (type(one), vars(one)) == (type(other), vars(other))
+
+
+def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfer: TransferData | None = None) -> None:
+    """Refuse, before anything is trained, options out of range and what makes no sense together."""
+    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective")
+    if recipe.start is not None and transfer is not None:
+        _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining")
+    if kind not in attack.accepts:
+        kinds = " or ".join(sorted(attack.accepts))
+        raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
+    for defense in recipe.defenses:
+        if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
+            asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
+            expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
+            raise InputError("defense", choices["defense"], expected)
+    for part in (recipe.start, recipe):
+        if part is not None:
+            part.check()
+    require_answers("attack", choices["attack"], attack, recipe)
+
+
+def require_records(recipe: Recipe, members: int) -> None:
+    """Refuse, before anything is trained, defences that cannot be for so many training records a model."""
+    own = members if recipe.start is None else int(recipe.finetuning_row(0).sum())
+    for part, number in ((recipe.start, members), (recipe, own)):
+        for code in part.stages if part is not None else ():
+            code.check_records(part, number)
+
+
+def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
+    """Refuse a model or objective that does not work on such records."""
+    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    objective_word = choices.get(group) or choices.get(f"objective@{group}")
+    model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
+    for field, word, part in (("model", choices["model"], model), (group, objective_word, objective)):
+        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
+        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        if kind not in accepted:
+            takes = " or ".join(sorted(accepted))
+            expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
+            raise InputError(field, word, expected)
+    if objective.supervised and len(getattr(records, "classes", ())) < 2:
+        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
+        chose = "dataset" if recipe.start is None else "downstream"
+        raise InputError(chose, choices[chose], expected)
+    if kind not in PICTURES:
+        _require_no_augmentation(recipe, group, f"{records.source} holds {kind}, not pictures")
+    elif trunk_of(recipe.model):
+        _require_no_augmentation(recipe, group, "a frozen trunk sees each once; use model=captioner to change them")
+
+
+def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:
+    """Refuse changes of pictures, the objective's own or a defence's, where there are none that could be changed."""
+    if (own := recipe.objective.get("augmentation", "none")) != "none":
+        raise InputError(f"{group}.augmentation", own, f"none: {why}")
+    for defense in recipe.defenses:
+        if isinstance(defense, Augmentation):
+            raise InputError("defense", "augmentation", f"changes pictures, but {why}")

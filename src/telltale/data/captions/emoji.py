@@ -1,0 +1,92 @@
+"""Captioned emoji: pictures by Google (Noto) or Twitter (Twemoji), captions from their names and keywords.
+
+Captions and groups of twins are those of `embedded/emoji/captions.json.gz`, and the same for both vendors.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telltale.data.captions.read import ReadCaptions
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.fetch import fetch
+from telltale.data.images.emoji import SIZE as FULL_SIZE
+from telltale.data.images.emoji import VENDORS, read_sheet
+from telltale.data.images.pictures import require_size
+from telltale.data.images.resize import resized
+from telltale.errors import InputError
+
+EMBEDDED = Path(__file__).parents[1] / "embedded" / "emoji"
+TABLE = EMBEDDED / "captions.json.gz"
+SIZE, COLUMNS = 32, 40  # pixels of an embedded picture, and how many stand in a row of the sheet
+
+
+def load(
+    vendor: str = "google",
+    second: str | None = None,
+    size: int = 32,
+    full: bool = False,
+    nonmember_source: str = "same",
+    downloads: str | None = None,
+) -> ReadCaptions:
+    """Return the emoji of `vendor` and, where named, of a `second` one, `size` x `size`, in colour, on white.
+
+    full: scale from the fetched 64 x 64 where the embedded pictures would do; all but Google's at 32 x 32 or less
+    are fetched into `downloads` anyway. Flags and skin tones are left out; a picture and its variants in other
+    genders are one concept. Raises InputError where pictures are not to be had.
+    """
+    vendors = [vendor] if second is None else [vendor, second]
+    for field, name in zip(("vendor", "second"), vendors, strict=False):
+        if name not in VENDORS:
+            raise InputError(f"dataset.{field}", name, f"expected {' or '.join(VENDORS)}")
+    if second == vendor:
+        raise InputError("dataset.second", second, f"another vendor than dataset.vendor={vendor}, or null")
+    require_size(size, FULL_SIZE if full else SIZE)
+    table = read_table()
+    pictures = [
+        resized(_pictures(name, field, table, full, downloads), (3, size, size))
+        for field, name in zip(("dataset.vendor", "dataset.second"), vendors, strict=False)
+    ]
+    count = len(vendors)
+    references = tuple(tuple(entry["references"]) for entry in table)
+    records = CaptionedImages(
+        np.concatenate(pictures),
+        references * count,
+        np.tile(np.array([entry["concept"] for entry in table], np.int64), count),
+        np.repeat(np.arange(count), len(table)),
+        tuple(VENDORS[name] for name in vendors),
+        tuple(captions[0] for captions in references) * count,
+        f"captioned emoji ({' and '.join(VENDORS[name] for name in vendors)}, {size} x {size})",
+        nonmember_source,
+    )
+    return ReadCaptions(records, 0, len(records))
+
+
+def read_table() -> list[dict[str, Any]]:
+    """Return code_points ("1F44B"), concept (a number) and references of each emoji, in the order of the sheet."""
+    return json.loads(gzip.decompress(TABLE.read_bytes()))
+
+
+def _pictures(vendor: str, field: str, table: list[dict[str, Any]], full: bool, downloads: str | None) -> np.ndarray:
+    """Return the pictures of one vendor in the order of the table, (n, 3, height, width) uint8."""
+    if vendor == "google" and not full:
+        return _embedded(len(table))
+    if downloads is None:
+        raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
+    pixels, emoji = read_sheet(fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor))
+    place = {one.code_points: row for row, one in enumerate(emoji)}
+    return pixels[[place[entry["code_points"]] for entry in table]]
+
+
+def _embedded(count: int) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(EMBEDDED / "google.png") as opened:
+        sheet = np.asarray(opened.convert("RGB"))
+    cells = sheet.reshape(sheet.shape[0] // SIZE, SIZE, COLUMNS, SIZE, 3).transpose(0, 2, 4, 1, 3)
+    return cells.reshape(-1, 3, SIZE, SIZE)[:count]

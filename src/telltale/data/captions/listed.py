@@ -1,0 +1,97 @@
+"""Captioned pictures out of files: what a data set's own reader lists is decoded, and what cannot be used is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from telltale.data.captions.read import ReadCaptions
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.digests import first_of_each
+from telltale.data.folders import why_no_file
+from telltale.data.images.pictures import read_pictures, require_size
+from telltale.data.images.records import InvalidImage, pixel_digests
+from telltale.errors import InputError
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A picture as a data set lists it: its file, its captions as written, and what it shares with its like.
+
+    group: pictures of one group are one concept; None = the picture is one by itself.
+    """
+
+    file: Path
+    captions: tuple[str, ...]
+    group: str | None = None
+
+
+def read_listed(
+    root: Path,
+    listed: Sequence[Listed],
+    size: int,
+    source: str,
+    cache: str | None,
+    unread: Iterable[InvalidImage] = (),
+) -> ReadCaptions:
+    """Decode the pictures below `root` that have a caption, the middle square of each scaled to `size`, in colour.
+
+    unread: what the list itself held that is no picture with a caption. Captions are put in lower case and blanks
+    between words made one; empty ones, and pictures without any, missing, damaged or outside `root`, are listed as
+    invalid; of equal pictures the first is kept. Raises InputError where no picture is left.
+    """
+    require_size(size)
+    told = [(one, _tidy(one.captions)) for one in listed]
+    faults = [fault for one, captions in told if (fault := _fault(root, one, captions))]
+    unusable = {fault.file for fault in faults}
+    empty = [
+        InvalidImage(one.file, f"{len(one.captions) - len(captions)} of {len(one.captions)} captions are empty")
+        for one, captions in told
+        if captions and len(captions) < len(one.captions) and one.file not in unusable
+    ]
+    present = [(one, captions) for one, captions in told if one.file not in unusable]
+    invalid = (*unread, *faults, *empty)
+    if not present:
+        first = f"; {invalid[0].file.name}: {invalid[0].reason}" if invalid else ""
+        raise InputError("dataset.root", root, f"none of {len(listed)} pictures listed can be used{first}")
+    read = read_pictures(root, [one.file for one, _ in present], size, False, cache)
+    kept = [pair for pair, readable in zip(present, read.readable.tolist(), strict=True) if readable]
+    groups = [f"group {one.group}" if one.group is not None else f"file {one.file}" for one, _ in kept]
+    records = CaptionedImages(
+        read.pixels,
+        tuple(captions for _, captions in kept),
+        np.unique(groups, return_inverse=True)[1].astype(np.int64),
+        np.zeros(len(kept), np.int64),
+        (source,),
+        tuple(str(one.file.relative_to(root)) for one, _ in kept),
+        f"{source} ({size} x {size})",
+    )
+    distinct = first_of_each(pixel_digests(records.images))
+    return ReadCaptions(records.take(distinct), len(records) - len(distinct), len(listed), invalid + read.invalid)
+
+
+def first_folder(root: Path, names: Iterable[str], expected: str) -> Path:
+    """Return the first of the folders `names` that `root` has. Raises InputError where it has none."""
+    for name in names:
+        if (root / name).is_dir():
+            return root / name
+    raise InputError("dataset.root", root, f"expected {expected}")
+
+
+def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
+    written = (caption.encode("utf-8", "replace").decode("utf-8") for caption in captions)  # no half surrogate pairs
+    tidied = (" ".join(caption.lower().split()) for caption in written)
+    return tuple(dict.fromkeys(caption for caption in tidied if caption))
+
+
+def _fault(root: Path, one: Listed, captions: tuple[str, ...]) -> InvalidImage | None:
+    """Say why a picture cannot be used, None where nothing is against it."""
+    if not one.file.is_relative_to(root) or ".." in one.file.relative_to(root).parts:
+        return InvalidImage(one.file, "lies outside dataset.root")
+    if not captions:
+        return InvalidImage(one.file, "has no caption, or only empty ones")
+    reason = why_no_file(one.file)
+    return None if reason is None else InvalidImage(one.file, reason)

@@ -1,0 +1,45 @@
+"""Tux Paint's stamps: 779 photographs and drawings with an English sentence each, from Debian's package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from telltale.data.captions.listed import Listed, read_listed
+from telltale.data.captions.read import ReadCaptions
+from telltale.data.fetch import fetch
+from telltale.data.folders import require_root
+from telltale.errors import InputError
+
+EXPECTED = "a folder of stamps as Tux Paint has it, with */*.png and a .txt of the same name beside each"
+
+TURNED = ("_mirror", "_flip")  # of some stamps their picture turned around lies beside them
+
+
+def load(
+    root: str | None = None, size: int = 32, downloads: str | None = None, cache: str | None = None
+) -> ReadCaptions:
+    """Return the stamps that are PNG files, the middle square of each scaled to `size`, on white.
+
+    root: a folder of stamps, None = the package's, fetched into `downloads`; cache: folder where the small pictures
+    are kept. Stamps of one sentence are one concept. A stamp without a sentence, or that cannot be read, is listed
+    as invalid. Raises InputError where there are none.
+    """
+    if root is None:
+        if downloads is None:
+            raise InputError("dataset.downloads", "null", "expected a folder for what is fetched, or dataset.root")
+        folder = fetch("stamps", Path(downloads), field="dataset.root", value="null") / "stamps"
+    else:
+        folder = require_root(root, EXPECTED)
+    files = sorted(file for file in folder.rglob("*.png") if not file.stem.endswith(TURNED))
+    if not files:
+        raise InputError("dataset.root", root, f"no *.png there; expected {EXPECTED}")
+    captions = {file: _sentence(file.with_suffix(".txt")) for file in files}
+    listed = [Listed(file, (told,), " ".join(told.lower().split()) or None) for file, told in captions.items()]
+    return read_listed(folder, listed, size, "Tux Paint stamps", cache)
+
+
+def _sentence(file: Path) -> str:
+    """Return the first line of a stamp's text, the English one; translations follow it as de.utf8=…"""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    first = lines[0].strip() if lines else ""
+    return "" if ".utf8=" in first else first

@@ -1,0 +1,118 @@
+"""What a pre-trained model is fine-tuned on: a downstream task beside the data set it was pre-trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from telltale.data.images.records import ImageRecords
+from telltale.data.images.resize import fitted
+from telltale.data.pools import Pools, PoolSizes, deal, split
+from telltale.data.records import found_in, require_labels, shared_inputs
+from telltale.errors import InputError
+
+
+@dataclass(frozen=True)
+class TransferData:
+    """The records of both parts of a transfer.
+
+    pretraining: all pools but `finetune` and `finetune_test` are dealt out of these; downstream: those two are of
+    these; same_records: row i of both is one record, under two labels.
+    """
+
+    pretraining: Any
+    downstream: Any
+    same_records: bool
+
+    def deal(self, sizes: PoolSizes, seed: int) -> Pools[Any]:
+        """Deal out both parts. Raises InputError where a challenge record is among the fine-tuning records."""
+        if self.same_records:
+            pools, other = (deal(records, sizes, seed) for records in (self.pretraining, self.downstream))
+            return replace(pools, finetune=other.finetune, finetune_test=other.finetune_test)
+        pools = deal(self.pretraining, replace(sizes, finetune=0, finetune_test=0), seed)
+        wanted = {"finetune": sizes.finetune, "finetune_test": sizes.finetune_test}
+        parts = split(self.downstream, wanted, seed, "downstream")
+        if count := shared_inputs(parts["finetune"], pools.challenge):
+            expected = f"{count:,} of its fine-tuning records are challenge points too; choose another, or drop_shared"
+            raise InputError("downstream", self.downstream.source, expected)
+        return replace(pools, **parts)
+
+
+class Downstream:
+    """Base of downstream tasks; `transfer` says what is learned first and what afterwards."""
+
+    def transfer(self, records: Any) -> TransferData:
+        """Return both parts. Raises InputError where the records do not have what the task needs."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class OtherRecords(Downstream):
+    """The same classes on other records of the data set; coarse: its coarse classes instead."""
+
+    coarse: bool = False
+
+    def transfer(self, records: Any) -> TransferData:
+        """Return the records twice, each time with the labels that are learned."""
+        if not self.coarse:
+            return TransferData(records, records, same_records=True)
+        if not hasattr(records, "with_coarse_labels"):
+            raise InputError("downstream", records.source, "has no coarse labels; choose pictures that have")
+        coarse = records.with_coarse_labels()
+        require_labels(coarse, "downstream")
+        return TransferData(records, coarse, same_records=True)
+
+
+@dataclass(frozen=True)
+class OtherClasses(Downstream):
+    """Pre-train on some classes, fine-tune on all others.
+
+    pretraining: positions of the classes learned first, None = the first half.
+    """
+
+    pretraining: Sequence[int] | None = None
+
+    def transfer(self, records: Any) -> TransferData:
+        """Part the records by class."""
+        count = len(getattr(records, "classes", ()))
+        if count < 4 or not isinstance(records, ImageRecords):
+            raise InputError("downstream", records.source, f"needs pictures of 4 classes or more to part, has {count}")
+        first = list(range(count // 2)) if self.pretraining is None else [int(one) for one in self.pretraining]
+        if len(set(first)) != len(first) or len(first) < 2 or not set(first) <= set(range(count)):
+            expected = f"expected two or more different classes of {records.source}, from 0 to {count - 1}"
+            raise InputError("downstream.pretraining", first, expected)
+        rest = [one for one in range(count) if one not in first]
+        if len(rest) < 2:
+            expected = f"leaves {len(rest)} of {count} classes to fine-tune on, 2 are needed"
+            raise InputError("downstream.pretraining", first, expected)
+        return TransferData(records.of_classes(first), records.of_classes(rest), same_records=False)
+
+
+@dataclass(frozen=True)
+class OtherSource(Downstream):
+    """Another data set, its pictures brought to the shape of the first.
+
+    dataset: what its loader returned; drop_shared: leave out records that the pre-training data set holds too,
+    instead of refusing challenge points among them.
+    """
+
+    dataset: Any
+    drop_shared: bool = False
+
+    def transfer(self, records: Any) -> TransferData:
+        """Return both data sets."""
+        other: Any = self.dataset.records
+        if other.kind != records.kind:
+            expected = f"holds {other.kind}, {records.source} holds {records.kind}; a model takes one kind"
+            raise InputError("downstream", other.source, expected)
+        require_labels(other, "downstream")
+        if isinstance(other, ImageRecords):
+            other = fitted(other, records.shape)
+        elif getattr(other, "shape", None) != getattr(records, "shape", None):
+            raise InputError("downstream", other.source, f"records of shape {other.shape}, not {records.shape}")
+        if self.drop_shared:
+            other = other.take(~found_in(other, records))
+            if not len(other):
+                raise InputError("downstream", other.source, "holds no record that pre-training could not draw too")
+        return TransferData(records, other, same_records=False)

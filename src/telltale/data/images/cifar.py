@@ -1,0 +1,107 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): colour pictures of 32 x 32, from the binary version you have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from telltale.data.folders import require_root
+from telltale.data.images.records import ReadImages, distinct, require_labelling
+from telltale.errors import InputError
+
+PIXELS = 3 * 32 * 32
+
+
+@dataclass(frozen=True)
+class Version:
+    """How a set is laid out; names: file of class names, and their count, for each label byte before a picture."""
+
+    source: str
+    folder: str
+    archive: str
+    pickled: str
+    files: tuple[str, ...]
+    names: tuple[tuple[str, int], ...]
+
+
+CIFAR10 = Version(
+    "CIFAR-10",
+    "cifar-10-batches-bin",
+    "cifar-10-binary.tar.gz",
+    "cifar-10-batches-py",
+    (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"),
+    (("batches.meta.txt", 10),),
+)
+CIFAR100 = Version(
+    "CIFAR-100",
+    "cifar-100-binary",
+    "cifar-100-binary.tar.gz",
+    "cifar-100-python",
+    ("train.bin", "test.bin"),
+    (("coarse_label_names.txt", 20), ("fine_label_names.txt", 100)),
+)
+
+
+def load_cifar10(root: str | None = None) -> ReadImages:
+    """Return training and test pictures of the folder `root`. Raises InputError where it has none to read."""
+    return _load(root, CIFAR10)
+
+
+def load_cifar100(root: str | None = None, labels: str = "fine") -> ReadImages:
+    """Return training and test pictures of the folder `root`, in 100 classes (fine) or 20 groups of them (coarse).
+
+    Raises InputError where it has none to read.
+    """
+    require_labelling(labels)
+    return _load(root, CIFAR100).labelled(labels)
+
+
+def _load(root: str | None, version: Version) -> ReadImages:
+    files = _files(root, version)
+    table = np.concatenate([_read_rows(file, version) for file in files])
+    pixels = table[:, len(version.names) :].reshape(-1, 3, 32, 32)
+    names = [_class_names(files[0].parent, *named) for named in version.names]
+    if len(names) == 1:
+        return distinct(pixels, table[:, 0], version.source, names[0])
+    return distinct(pixels, table[:, 1], version.source, names[1], coarse=table[:, 0], coarse_classes=names[0])
+
+
+def _files(root: str | None, version: Version) -> list[Path]:
+    expected = f"a folder with {version.folder}/*.bin, as {version.archive} unpacks to"
+    folder = require_root(root, expected)
+    for place in (folder / version.folder, folder):
+        if files := [place / name for name in version.files if (place / name).is_file()]:
+            return files
+    pickled = (version.pickled, version.files[0].removesuffix(".bin"))
+    if any((folder / name).exists() for name in pickled):
+        told = (
+            f"holds the pickled version, and nothing is ever unpickled here; get {version.archive}, expected {expected}"
+        )
+        raise InputError("dataset.root", root, told)
+    raise InputError("dataset.root", root, f"expected {expected}")
+
+
+def _read_rows(file: Path, version: Version) -> np.ndarray:
+    """Return (n, labels + 3072) uint8: the label bytes of each picture, then its red, green and blue plane."""
+    width = len(version.names) + PIXELS
+    data = np.fromfile(file, np.uint8)
+    if not len(data) or len(data) % width:
+        told = f"is cut short or damaged: {len(data)} bytes, expected a multiple of {width}"
+        raise InputError("dataset.root", file, told)
+    rows = data.reshape(-1, width)
+    for place, (_, count) in enumerate(version.names):
+        if rows[:, place].max() >= count:
+            told = (
+                f"holds the label {rows[:, place].max()}, expected 0 to {count - 1}; not the binary {version.source}?"
+            )
+            raise InputError("dataset.root", file, told)
+    return rows
+
+
+def _class_names(folder: Path, file: str, count: int) -> tuple[str, ...]:
+    """Return the names that lie beside the pictures; numbers, where that file is missing or of another length."""
+    path = folder / file
+    names = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
+    return tuple(names) if len(names) == count else tuple(f"class {number}" for number in range(count))

@@ -1,0 +1,69 @@
+"""Results kept on disk: written whole or not at all, made once although several processes ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from telltale.errors import InputError
+
+T = TypeVar("T")
+
+
+def through_cache(
+    path: Path | None,
+    load: Callable[[Path], T],
+    save: Callable[[T, Path], None],
+    make: Callable[[], T],
+) -> T:
+    """Return what `path` holds, or make it and keep it there; path None = do not keep it.
+
+    A file that cannot be read (half written, other format) is made again. Raises InputError where the folder
+    cannot be written to.
+    """
+    if path is None:
+        return make()
+    if (found := _attempt(load, path)) is not None:
+        return found
+    with _writing_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(path.name + ".lock")).acquire()
+    with lock:
+        if (found := _attempt(load, path)) is not None:  # another process was faster
+            return found
+        made = make()
+        with _writing_to(path.parent):
+            save(made, path)
+        return made
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then move it there: nobody ever sees half a file."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError("dataset.cache", folder, f"expected a writable folder ({error})") from None
+
+
+def _attempt(load: Callable[[Path], T], path: Path) -> T | None:
+    if not path.exists():
+        return None
+    try:
+        return load(path)
+    except Exception:  # the readers of npz and parquet raise a dozen kinds on a damaged file
+        return None

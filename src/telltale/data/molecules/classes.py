@@ -1,0 +1,59 @@
+"""Make one property of molecules their class: 0 and 1 as they are, other numbers cut in two."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from telltale.data.molecules.smiles_files import ReadMolecules
+from telltale.errors import InputError
+
+log = logging.getLogger("telltale")
+
+
+def check_cut(cut: float | str | None, label: str | None) -> None:
+    """Raise InputError unless `cut` is a number, "median" or None, and there is a label to cut where it is given."""
+    number = isinstance(cut, int | float) and not isinstance(cut, bool) and np.isfinite(cut)
+    if not (number or cut in (None, "median")):
+        raise InputError("dataset.cut", cut, "expected a number, median or null")
+    if cut is not None and label is None:
+        raise InputError("dataset.cut", cut, "cuts the column dataset.label in two, which is not set")
+
+
+def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None) -> ReadMolecules:
+    """Return the molecules that have a value of the property `label`, in two classes.
+
+    cut: values above it are class 1; None = values of 0 and 1 are the classes, others are cut at their median, as
+    with "median". Raises InputError where no value, or one class only, is left.
+    """
+    properties: Mapping[str, np.ndarray] = read.records.properties or {}
+    values = properties[label]
+    measured = ~np.isnan(values)
+    if not measured.any():
+        raise InputError("dataset.label", label, f"holds no value; {would_do(properties, label)}")
+    if missing := int((~measured).sum()):
+        log.warning(f"{missing} of {len(values)} molecules have no {label} and were dropped")
+    records = read.records.take(measured) if missing else read.records
+    labels, classes = _classes(values[measured], label, cut)
+    if labels.min() == labels.max():
+        told = f"all {len(labels)} molecules are of the class {classes[labels[0]]}"
+        remedy = "give another dataset.cut" if cut is not None else would_do(properties, label)
+        raise InputError("dataset.label", label, f"{told}; {remedy}")
+    return replace(read, records=replace(records, labels=labels, classes=classes), unlabelled=missing)
+
+
+def would_do(columns: Sequence[str] | Mapping[str, object], but: str) -> str:
+    """Name the columns that would do as a label, for an error's one line."""
+    others = [name for name in columns if name != but]
+    listed = ", ".join(others[:20]) + (", …" if len(others) > 20 else "")
+    return f"expected a column of numbers: {listed}" if others else "and there is no other column of numbers"
+
+
+def _classes(values: np.ndarray, label: str, cut: float | str | None) -> tuple[np.ndarray, tuple[str, str]]:
+    if cut is None and np.isin(values, (0, 1)).all():
+        return values.astype(np.int64), (f"{label} = 0", f"{label} = 1")
+    at = float(np.median(values)) if cut is None or isinstance(cut, str) else cut
+    return (values > at).astype(np.int64), (f"{label} <= {at:.6g}", f"{label} > {at:.6g}")

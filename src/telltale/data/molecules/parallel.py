@@ -1,0 +1,49 @@
+"""Map a function over many SMILES in worker processes: text and arrays travel, molecule objects never do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TypeVar
+
+from telltale.progress import track
+
+T = TypeVar("T")
+
+SMALL = 2000  # molecules below which starting workers costs more than it saves
+CHUNK = 1000  # molecules a task
+
+
+def in_chunks(
+    function: Callable[[list[str]], T], smiles: Sequence[str], workers: int | None, description: str
+) -> list[T]:
+    """Return `function` of each run of CHUNK SMILES, in order.
+
+    workers: processes, None = as many as this process may use. `function` must be importable by name.
+    """
+    chunks = [list(smiles[start : start + CHUNK]) for start in range(0, len(smiles), CHUNK)]
+    count = min(_available() if workers is None else workers, len(chunks))
+    if len(smiles) < SMALL or count < 2:
+        return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
+    try:
+        # "spawn": a forked child of a process that has started torch's threads can hang.
+        with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+            return list(track(pool.map(function, chunks), description, len(smiles), CHUNK))
+    except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`
+        return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
+
+
+def _available() -> int:
+    """Count the cores this process may use; 1 where it can have no children.
+
+    That is in a daemonic worker, and in a program read from standard input, which a child cannot import.
+    """
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    if multiprocessing.current_process().daemon or (main and not Path(main).exists()):
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

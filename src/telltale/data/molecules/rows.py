@@ -1,0 +1,228 @@
+"""Read the rows of one molecule file as it lies: line number, SMILES text and numbers of each."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telltale.errors import InputError
+
+SUFFIXES = (".smi", ".smi.gz", ".txt", ".csv", ".csv.gz", ".parquet")
+COLUMNS = ("smiles", "mol", "canonical_smiles")  # tried in this order, in any spelling of case
+MISSING = frozenset({"", "na", "nan", "none", "null"})
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to read: smiles None = look for a usual name; no_header: a CSV starts with data."""
+
+    smiles: str | None = None
+    properties: tuple[str, ...] = ()
+    no_header: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """lines: numbers from 1, header included; texts: SMILES as written; properties: name → one float a row."""
+
+    lines: list[int]
+    texts: list[str]
+    properties: dict[str, list[float]]
+
+
+class PropertyError(InputError):
+    """A column that was asked for as a property is not there, or holds what is no number."""
+
+
+def read_rows(file: Path, columns: Columns, field: str = "dataset") -> Rows:
+    """Return the rows of a file in any of SUFFIXES, without blank and comment lines, valid molecules or not.
+
+    Raises InputError where the file is missing or unreadable, or has no such column or a property that is no
+    number.
+    """
+    reader = _reader(file, field)
+    if not file.is_file():
+        raise InputError(f"{field}.root", file, "no such file")
+    try:
+        return reader(file, columns, field)
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
+
+
+def header(file: Path, field: str = "dataset") -> list[str]:
+    """Return the column names of a CSV file. Raises InputError where it cannot be read."""
+    try:
+        return _header(_lines(file))[1]
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
+
+
+def numeric_columns(file: Path, field: str = "dataset") -> list[str]:
+    """Return the columns that hold numbers and blanks only, at least one number; [] for files without columns."""
+    name = file.name.lower()
+    if name.endswith(".parquet"):
+        schema = pq.read_schema(file)
+        return [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+    if not name.endswith((".csv", ".csv.gz")):
+        return []
+    lines = _lines(file)
+    start, names = _header(lines)
+    table = [record for _, record in _records(lines, start, len(names), 0)]
+    columns = [[row[at] if at < len(row) else "" for row in table] for at in range(len(names))]
+    return [name.strip() for name, cells in zip(names, columns, strict=True) if _are_numbers(cells, name, file, field)]
+
+
+def _are_numbers(cells: Sequence[str], name: str, file: Path, field: str) -> bool:
+    try:
+        numbers = [_number(cell, name, file, 0, field) for cell in cells]
+    except PropertyError:
+        return False
+    return not all(math.isnan(number) for number in numbers)
+
+
+def _reader(file: Path, field: str) -> Callable[[Path, Columns, str], Rows]:
+    name = file.name.lower()
+    if name.endswith((".smi", ".smi.gz", ".txt")):
+        return _read_smi
+    if name.endswith((".csv", ".csv.gz")):
+        return _read_csv
+    if name.endswith(".parquet"):
+        return _read_parquet
+    raise InputError(f"{field}.root", file, f"expected a file that ends in {', '.join(SUFFIXES)}")
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the lines of a text file, any line ends, without byte-order mark; bad bytes become U+FFFD."""
+    data = gzip.decompress(file.read_bytes()) if file.name.lower().endswith(".gz") else file.read_bytes()
+    text = data.decode("utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
+    """Read one SMILES a line; what follows it after a blank or tab is a name."""
+    if columns.smiles is not None:
+        raise InputError(f"{field}.column", columns.smiles, f"{file.name} has no columns; expected null")
+    if columns.properties:
+        raise PropertyError(f"{field}.column", columns.properties[0], f"{file.name} has no columns")
+    kept = [
+        (number, words[0])
+        for number, line in enumerate(_lines(file), start=1)
+        if (words := line.split(None, 1)) and not words[0].startswith("#")
+    ]
+    return Rows([number for number, _ in kept], [text for _, text in kept], {})
+
+
+def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
+    text = _lines(file)
+    start, names = (0, ["smiles"]) if columns.no_header else _header(text)
+    place = _place(names, columns.smiles, file, field)
+    lines, texts = [], []
+    properties: dict[str, list[float]] = {name: [] for name in columns.properties}
+    cells = [(name, values, _property_place(names, name, file, field)) for name, values in properties.items()]
+    for number, record in _records(text, start, len(names), place):
+        lines.append(number)
+        texts.append(_first_word(record[place] if place < len(record) else ""))
+        for name, values, at in cells:
+            values.append(_number(record[at] if at < len(record) else "", name, file, number, field))
+    return Rows(lines, texts, properties)
+
+
+def _header(lines: list[str]) -> tuple[int, list[str]]:
+    """Return how many lines the header ends after, and its cells."""
+    start = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    return start + 1, _cells(lines[start : start + 1]) or [""]
+
+
+def _records(lines: list[str], at: int, width: int, place: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of each record from line index `at` on that is not blank.
+
+    A quote left open must not swallow the lines up to the next one: a record may span lines only if it then
+    has the header's width and its SMILES cell lies on one line; otherwise its quotes are taken literally.
+    """
+    while at < len(lines):
+        end = _closing(lines, at) if lines[at].count('"') % 2 else at
+        cells = _cells(lines[at : end + 1])
+        if cells is None or (end > at and (len(cells) != width or "\n" in cells[place])):
+            end, cells = at, lines[at].split(",")
+        if cells:
+            yield at + 1, cells
+        at = end + 1
+
+
+def _closing(lines: list[str], start: int) -> int:
+    """Return where the quote left open on line `start` closes; `start` if not within 100 lines."""
+    ends = range(start + 1, min(start + 100, len(lines)))
+    return next((end for end in ends if lines[end].count('"') % 2), start)
+
+
+def _cells(lines: list[str]) -> list[str] | None:
+    """Return the cells of one record, none for a blank line; None where the lines are not one record."""
+    if not any(line.strip() for line in lines):
+        return []
+    reader = csv.reader([f"{line}\n" for line in lines], strict=True)
+    try:
+        cells = next(reader, [])
+    except csv.Error:
+        return None
+    return cells if reader.line_num == len(lines) else None
+
+
+def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:
+    names = pq.read_schema(file).names
+    place = names[_place(names, columns.smiles, file, field)]
+    for name in columns.properties:
+        _property_place(names, name, file, field)
+    table = pq.read_table(file, columns=[place, *columns.properties])
+    texts = [_first_word("" if value is None else str(value)) for value in table.column(place).to_pylist()]
+    properties = {
+        name: [
+            _number("" if value is None else str(value), name, file, row, field)
+            for row, value in enumerate(table.column(name).to_pylist(), start=1)
+        ]
+        for name in columns.properties
+    }
+    return Rows(list(range(1, len(texts) + 1)), texts, properties)
+
+
+def _property_place(names: Sequence[str], wanted: str, file: Path, field: str) -> int:
+    try:
+        return _place(names, wanted, file, field)
+    except InputError as error:
+        raise PropertyError(error.field, error.value, error.expected) from None
+
+
+def _place(names: Sequence[str], wanted: str | None, file: Path, field: str) -> int:
+    """Return the position of the column `wanted`, or of the first usual name of a SMILES column."""
+    stripped = [name.strip() for name in names]
+    if wanted is not None and wanted.strip() in stripped:
+        return stripped.index(wanted.strip())
+    lowered = [name.lower() for name in stripped]
+    for candidate in COLUMNS if wanted is None else ():
+        if candidate in lowered:
+            return lowered.index(candidate)
+    has = ", ".join(stripped[:20]) + (", …" if len(stripped) > 20 else "")
+    shown = "null" if wanted is None else wanted
+    raise InputError(f"{field}.column", shown, f"no such column in {file}; it has: {has}")
+
+
+def _number(cell: str, name: str, file: Path, line: int, field: str) -> float:
+    word = cell.strip().lower()
+    if word in MISSING:
+        return float("nan")
+    try:
+        return {"true": 1.0, "false": 0.0}[word] if word in ("true", "false") else float(word)
+    except ValueError:
+        where = f"{file.name}:{line}, column {name}, holds {cell[:40]!r}"
+        raise PropertyError(f"{field}.root", file, f"{where}; expected a number or a blank") from None
+
+
+def _first_word(cell: str) -> str:
+    return (cell.split(None, 1) or [""])[0]

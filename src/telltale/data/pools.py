@@ -1,0 +1,125 @@
+"""Deals a data set's records out to their roles; no record has two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from telltale.data.digests import equal_pair
+from telltale.data.records import Records
+from telltale.errors import InputError
+
+R = TypeVar("R", bound=Records)
+CHALLENGE = ("members", "non_members", "canaries")
+
+
+@dataclass(frozen=True)
+class PoolSizes:
+    """How many records each role gets; members, non_members and canaries together are the challenge pool."""
+
+    members: int
+    non_members: int
+    auxiliary: int
+    disjoint: int = 0
+    test: int = 0
+    population: int = 0
+    finetune: int = 0
+    finetune_test: int = 0
+    public: int = 0
+    canaries: int = 0
+
+    def __post_init__(self) -> None:
+        for name, size in vars(self).items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+                raise InputError(f"pools.{name}", size, "a whole number from 0")
+        if self.canaries and self.non_members:
+            expected = "0 beside pools.canaries: every other record is in every model"
+            raise InputError("pools.non_members", self.non_members, expected)
+        for name in ("members", "auxiliary") if self.canaries else ("members", "non_members", "auxiliary"):
+            if getattr(self, name) < 1:
+                raise InputError(f"pools.{name}", getattr(self, name), "at least 1")
+
+
+@dataclass(frozen=True)
+class Pools(Generic[R]):
+    """Pairwise disjoint records.
+
+    challenge: from which each victim's members are drawn, the rest are its non-members; canaries: where there are
+    any, so many of the last challenge records, each in a model by a coin of its own, while all before them are in
+    every model; assigned: the first `members` challenge records are the members of every model, because the others
+    are not of the owner's data set; auxiliary: the attacker's own; disjoint: what the `disjoint` control is trained
+    on; test: the owner's held-out records; population: for shadows and reference points; finetune, finetune_test: the
+    downstream task's, to train on and to test on; public: known to all.
+    """
+
+    challenge: R
+    members: int
+    auxiliary: R
+    disjoint: R
+    test: R
+    population: R
+    finetune: R
+    finetune_test: R
+    public: R
+    source: str
+    available: int
+    canaries: int = 0
+    assigned: bool = False
+
+    @property
+    def known(self) -> R:
+        """Return records that are nobody's to protect: the public ones, else the attacker's own."""
+        return self.public if len(self.public) else self.auxiliary
+
+    @property
+    def kind(self) -> str:
+        """Name the kind of data."""
+        return self.challenge.kind
+
+
+def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
+    """Shuffle with `seed` and cut into pools; whoever reads the records drops or groups their duplicates.
+
+    Raises InputError where a record is there twice, since it could come to lie in two pools, and, naming the
+    pools, where there are too few records.
+    """
+    sides = {"challenge": sizes.members + sizes.non_members + sizes.canaries}
+    others = {name: size for name, size in vars(sizes).items() if name not in CHALLENGE}
+    dealt = split(records, sides | others, seed, asked=vars(sizes))
+    return Pools(
+        **dealt,
+        members=sizes.members,
+        canaries=sizes.canaries,
+        assigned=False,
+        source=records.source,
+        available=len(records),
+    )
+
+
+def split(
+    records: R,
+    wanted: Mapping[str, int],
+    seed: int,
+    field: str = "dataset",
+    asked: Mapping[str, int] | None = None,
+) -> dict[str, R]:
+    """Shuffle with `seed` and cut into parts of the sizes wanted, by name; equal seeds and sizes cut alike.
+
+    Raises InputError as `deal` does; field: what chose the records; asked: the sizes as the user knows them.
+    """
+    if sum(wanted.values()) > len(records):
+        named = " + ".join(f"{name} {size}" for name, size in (asked or wanted).items() if size)
+        raise InputError(
+            "pools",
+            sum(wanted.values()),
+            f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer",
+        )
+    if twins := equal_pair(records.fingerprints()):
+        expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
+        raise InputError(field, records.source, expected)
+    order = np.random.default_rng(seed).permutation(len(records))[: sum(wanted.values())]
+    parts = np.split(order, np.cumsum(list(wanted.values()))[:-1])
+    return {name: records.take(rows) for name, rows in zip(wanted, parts, strict=True)}

@@ -1,0 +1,141 @@
+"""What every kind of data set looks like to the rest of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from functools import singledispatch
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar, cast
+
+import numpy as np
+
+from telltale.errors import InputError
+
+
+class Records(Protocol):
+    """An ordered set of records of one kind; immutable, cheap to slice.
+
+    kind: "molecules", "images", "table", …; source: the name printed beside every figure.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Name the kind of data."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Name the data set, as printed beside every figure."""
+        ...
+
+    def __len__(self) -> int:
+        """Count the records."""
+        ...
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the records at `rows`, in that order, with all that belongs to them."""
+        ...
+
+    def fingerprints(self) -> np.ndarray:
+        """Return one 16-byte digest a record, (n,) dtype S16, of its input and its label, where it has one.
+
+        Equal records have equal digests; one input under two labels has two.
+        """
+        ...
+
+    def arrays(self) -> Any:
+        """Return the records as the plain arrays a model is fed from."""
+        ...
+
+
+class LabelledRecords(Records, Protocol):
+    """Records with a class each, for supervised models.
+
+    Images and tables also have `shape`, one record as a model sees it: (channels, height, width) or (width,).
+    """
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Return the class of each record, (n,) int64, an index into `classes`."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name the classes; a label is a position here."""
+        ...
+
+
+R = TypeVar("R", bound=Records, covariant=True)
+
+
+class Loaded(Protocol[R]):
+    """What every loader of a data set returns: distinct records, and what became of the rest.
+
+    Of records with equal input the first is kept, whatever their labels.
+    """
+
+    @property
+    def records(self) -> R:
+        """Return the distinct records."""
+        ...
+
+    @property
+    def invalid(self) -> Sized:
+        """List the places where there should have been a record and was none that can be used."""
+        ...
+
+    @property
+    def duplicates(self) -> int:
+        """Count the records dropped because an equal one came before."""
+        ...
+
+    @property
+    def lines(self) -> int:
+        """Count the records seen: kept, dropped and invalid."""
+        ...
+
+    def write_invalid(self, path: Path) -> None:
+        """Write `invalid` to a CSV file for the user."""
+        ...
+
+
+@singledispatch
+def input_digests(records: Any) -> np.ndarray:
+    """Return one 16-byte digest a record of what a model is fed, without any label: (n,) dtype S16.
+
+    Equal inputs have equal digests in all data sets of one class of records, each of which says what its input is;
+    records without labels have their fingerprints.
+    """
+    if getattr(records, "labels", None) is not None:
+        raise TypeError(f"what the input of {type(records).__name__} is, apart from its labels, is not known")
+    return records.fingerprints()
+
+
+def found_in(records: Records, other: Records) -> np.ndarray:
+    """Tell which inputs of `records` are among those of `other`, whatever the labels there: (records,) bool."""
+    known = set(input_digests(other).tolist())
+    return np.array([digest in known for digest in input_digests(records).tolist()], bool)
+
+
+def shared_inputs(first: Records, second: Records) -> int:
+    """Count the records of `first` whose input is in `second`, too."""
+    return int(found_in(first, second).sum())
+
+
+def require_labels(records: Records, field: str = "dataset") -> LabelledRecords:
+    """Return `records` for supervised use. Raises InputError where they have no labels or are all of one class."""
+    labels = getattr(records, "labels", None)
+    if labels is None:
+        raise InputError(field, records.source, "has no labels; choose a labelled data set or set dataset.label")
+    if len(records) and (labels == labels[0]).all():
+        name = cast(LabelledRecords, records).classes[labels[0]]
+        raise InputError(field, records.source, f"all {len(records)} records are of the class {name}; needs two")
+    return cast(LabelledRecords, records)
+
+
+def check_labels(count: int, labels: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Raise ValueError unless `labels` are `count` int64 positions in `classes`."""
+    if labels.shape != (count,) or labels.dtype != np.int64:
+        raise ValueError(f"labels are {labels.dtype} {labels.shape}, expected int64 ({count},)")
+    if count and not (labels.min() >= 0 and labels.max() < len(classes)):
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but there are {len(classes)} classes")

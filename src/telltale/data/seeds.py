@@ -1,0 +1,27 @@
+"""Every seed of a run derives from (seed, role, index), so that owner and attacker never share one by accident."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from telltale.errors import InputError
+
+
+def derive(seed: int, role: str, index: int = 0) -> int:
+    """Derive a seed in [0, 2^31) for one role, e.g. derive(0, "victim", 3)."""
+    digest = hashlib.blake2b(f"{seed}/{role}/{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % 2**31
+
+
+def generator(seed: int, role: str, index: int = 0) -> np.random.Generator:
+    """Return a numpy generator for one role."""
+    return np.random.default_rng(derive(seed, role, index))
+
+
+def checked_seed(seed: object) -> int:
+    """Return a usable seed; InputError for anything but a whole number from 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError("seed", seed, "a whole number from 0")
+    return seed

@@ -1,0 +1,117 @@
+"""Tables as records: rows of numbers with their labels, and what the numbers mean."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from telltale.data.digests import digests_of, first_of_each
+from telltale.data.records import check_labels, input_digests, require_labels
+
+
+@dataclass(frozen=True)
+class Column:
+    """Which slice of the features a column of the source takes, and how to read it back.
+
+    numeric: one feature x, its value is low + x (high - low), rounded where `whole`; binary: one feature, 0 or 1
+    for levels[0] or levels[1]; categorical: one feature a level, 1 for the one that holds (one-hot).
+    """
+
+    name: str
+    kind: Literal["numeric", "binary", "categorical"]
+    start: int
+    stop: int
+    levels: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+    whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class TableRecords:
+    """An ordered set of n rows.
+
+    features: (n, width) float32, numeric columns scaled to [0, 1] by their range; labels: (n,) int64, the class
+    of each; classes: their names, a label is a position there; columns: what the features stand for, which
+    together take all of them, from left to right.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    source: str
+    classes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    kind: str = field(default="table", init=False)
+
+    def __post_init__(self) -> None:
+        check_labels(len(self.features), self.labels, self.classes)
+        if self.features.ndim != 2 or self.features.shape[1] != self.columns[-1].stop:
+            raise ValueError(f"features are {self.features.shape}, but the columns end at {self.columns[-1].stop}")
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.features)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of one row: (width,)."""
+        return self.features.shape[1:]
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the rows at `rows` (indices or a boolean mask), in that order."""
+        return replace(self, features=self.features[rows], labels=self.labels[rows])
+
+    def fingerprints(self) -> np.ndarray:
+        """Return the BLAKE2b digest of each row with its label, (n,) dtype S16."""
+        return digests_of(self.features, self.labels)
+
+    def arrays(self) -> Self:
+        """Return the records themselves: they are plain arrays already."""
+        return self
+
+
+@input_digests.register
+def _(records: TableRecords) -> np.ndarray:
+    """Digest the features; only sets with the same columns can share a row."""
+    return digests_of(records.features)
+
+
+@dataclass(frozen=True)
+class InvalidRow:
+    """A row that could not be used; line: from 1 in its file; reason: why, in words."""
+
+    file: Path
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTable:
+    """What was read: distinct rows, those that could not be used, duplicates dropped, rows seen."""
+
+    records: TableRecords
+    duplicates: int
+    lines: int
+    invalid: tuple[InvalidRow, ...] = ()
+
+    def write_invalid(self, path: Path) -> None:
+        """Write the unusable rows to a CSV file with the columns file, line, reason."""
+        with Path(path).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file", "line", "reason"])
+            writer.writerows((bad.file, bad.line, bad.reason) for bad in self.invalid)
+
+
+def distinct(records: TableRecords, invalid: tuple[InvalidRow, ...] = ()) -> ReadTable:
+    """Keep the first of rows with equal features, whatever their labels.
+
+    Raises InputError where all are of one class.
+    """
+    first = first_of_each(digests_of(records.features))
+    kept = records if len(first) == len(records) else records.take(first)
+    require_labels(kept)
+    return ReadTable(kept, len(records) - len(kept), len(records) + len(invalid), invalid)

@@ -1,0 +1,182 @@
+"""DP-SGD: noisy sums of clipped gradients of single records (Abadi et al. 2016), with a proof of what it hides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from telltale.errors import InputError
+from telltale.objectives.transfer import Transfer
+from telltale.owner.defense import Defense, Stage, Trained
+from telltale.training.private.accountant import ACCOUNTANTS, epsilon_of
+from telltale.training.private.ledger import Ledger
+from telltale.training.private.modes import MODES
+from telltale.training.private.privacy import DELTA, Privacy, doubt_of_delta
+from telltale.training.private.training import PrivateTraining
+
+UNITS = {
+    "molecules": "one graph added or removed",
+    "captions": "one picture with all its captions added or removed",
+}
+
+
+@dataclass(frozen=True)
+class DPSGD(Defense):
+    """g = (Σ_i min(1, C / ‖g_i‖) g_i + σ C N(0, I)) / B,  each record i in the sum with probability q = B / n.
+
+    epsilon: the ε that all steps together may spend, from which σ follows, or sigma: the noise multiplier σ itself;
+    delta: the δ it holds with, to be well below 1/n, None = 1e-5; clip: C, the L2 norm a record's gradient is cut to;
+    on: of a recipe with a start, the part protected; public_records: n, None = as many as there are; accountant: how
+    steps add up; mode: how gradients are computed (telltale.training.private), which changes nothing but the time.
+    learning_rate, batch_size, epochs: in place of the objective's, which were chosen for gradients without noise;
+    None = keep. Raises InputError for options out of range, and for a model or objective in which records see others.
+    """
+
+    stage: ClassVar[Stage] = "training"
+    epsilon: float | None = 8.0
+    sigma: float | None = None
+    delta: float | None = None
+    clip: float = 1.0
+    on: str = "last"
+    public_records: int | None = None
+    accountant: str = "rdp"
+    mode: str = "auto"
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) == (self.sigma is None):
+            both = self.epsilon is not None
+            expected = f"null where defense.sigma={self.sigma} is given" if both else "above 0, or give defense.sigma"
+            raise InputError("defense.epsilon", self.epsilon, expected)
+        if self.epsilon is not None and not 0 < self.epsilon < math.inf:
+            raise InputError("defense.epsilon", self.epsilon, "above 0")
+        for field in ("sigma", "clip"):
+            value = getattr(self, field)
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"defense.{field}", value, "from 0")
+        if self.delta is not None and not 0 < self.delta < 1:
+            raise InputError("defense.delta", self.delta, "above 0, below 1, and well below 1 / records")
+        for field, options in (
+            ("on", ("first", "last")),
+            ("accountant", ACCOUNTANTS),
+            ("mode", ("auto", *MODES)),
+        ):
+            if getattr(self, field) not in options:
+                raise InputError(f"defense.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        for field in ("public_records", "batch_size", "epochs"):
+            value = getattr(self, field)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise InputError(f"defense.{field}", value, "a whole number from 1, or null")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise InputError("defense.learning_rate", self.learning_rate, "above 0, or null")
+
+    @property
+    def privacy(self) -> Privacy:
+        """Return what training needs of it."""
+        delta = DELTA if self.delta is None else self.delta
+        return Privacy(self.epsilon, self.sigma, delta, self.clip, self.accountant, self.public_records, self.mode)
+
+    def with_public_records(self, number: int) -> DPSGD:
+        """Sample at a rate by this number, unless one is given."""
+        return self if self.public_records else replace(self, public_records=number)
+
+    def prepare(self, objective: Any) -> None:
+        """Have the objective trained on private gradients. Raises InputError where that proves nothing."""
+        _require_separable(objective, self)
+        for field in ("learning_rate", "batch_size", "epochs"):
+            if getattr(self, field) is not None:
+                setattr(objective, field, getattr(self, field))
+        objective.private, objective.ledger = PrivateTraining(self.privacy), Ledger()
+
+    def check(self, recipe: Any) -> None:
+        """Refuse what breaks the proof."""
+        trainer = recipe.trainer
+        if trainer.devices > 1:
+            expected = "one process, e.g. trainer=auto: defense=dp_sgd draws samples and noise in one place"
+            raise InputError("trainer.strategy", trainer.strategy, expected)
+        if trainer.precision != "32-true":
+            raise InputError("trainer.precision", trainer.precision, "32-true: defense=dp_sgd rests on exact norms")
+        for code in recipe.defenses:  # an attacker's own records are no reason to refuse: nothing is proven then
+            if code.stage == "data":
+                expected = f"protects records as they are, which {type(code).__name__} replaces; use one of the two"
+                raise InputError("defense", "dp_sgd", expected)
+
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse an ε that no noise reaches."""
+        sizes = [recipe.objective[field] for field in ("batch_size", "epochs")]
+        self.privacy.plan(number, self.batch_size or sizes[0], self.epochs or sizes[1])
+
+    def guarantee(self, trained: Trained) -> dict[str, Any] | None:
+        """State ε of the steps really taken, with all it rests on."""
+        privacy, ledger = self.privacy, trained.ledger
+        if ledger is None:
+            return None
+        epsilon = epsilon_of(ledger["sigma"], ledger["rate"], ledger["steps"], privacy.delta, privacy.accountant)
+        unit = UNITS.get(trained.kind, "one record added or removed")
+        text = f"(ε = {epsilon:.3g}, δ = {privacy.delta:g})-differentially private for {unit}"
+        missing = self._not_covered(trained)
+        if trained.kind == "captions":  # a word of one record alone may be in the list
+            missing = "; ".join(filter(None, (missing, "the list of words is public and not covered")))
+        return {
+            "statement": f"{text}; {missing}" if missing else text,
+            "epsilon": epsilon,
+            "delta": privacy.delta,
+            "unit": unit,
+            "protects": "the pre-training records" if self._before(trained) else "the training records",
+            "does_not_cover": missing or None,
+            "sampling_rate": ledger["rate"],
+            "sigma": ledger["sigma"],
+            "clip": self.clip,
+            "steps": ledger["steps"],
+            "records": trained.records,
+            "accountant": privacy.accountant,
+            "assumptions": ASSUMPTIONS,
+            "doubt": doubt_of_delta(privacy.delta, trained.records) or None,
+        }
+
+    def _before(self, trained: Trained) -> bool:
+        return trained.transferred and self.on == "first"
+
+    def _not_covered(self, trained: Trained) -> str:
+        """Say which records of a transfer the ε says nothing about."""
+        if not trained.transferred:
+            return ""
+        if self._before(trained):
+            return "it covers the pre-training records; ε does not cover the fine-tuning records"
+        return "it covers the fine-tuning records; ε does not cover the pre-training data"
+
+
+ASSUMPTIONS = (
+    "the number of records, the batch size and all options are public",
+    "the seed, from which samples and noise are drawn by 31 bits, stays secret (seed=0 does not) and its generator is "
+    "taken for random: good for research, not for a release",
+    "real numbers: rounding is not accounted for",
+    "only the released model's answers are seen, not loss curves, test figures or other runs on the same records",
+)
+
+
+def _require_separable(objective: Any, defense: DPSGD) -> None:
+    """Refuse, by InputError, whatever lets one record's gradient depend on another record."""
+    if not objective.separable:
+        expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try classification"
+        raise InputError("defense", "dp_sgd", expected)
+    if defense.mode in ("hooks", "ghost") and objective.model.accepts == "molecules":
+        expected = "auto, or another mode: hooks see atoms, where one record is one of the molecules"
+        raise InputError("defense.mode", defense.mode, expected)
+    for code in objective.loss_code:
+        if code is not defense and not getattr(code, "separable", False):
+            expected = f"clips losses of single records, which {type(code).__name__} does not leave alone; use one"
+            raise InputError("defense", "dp_sgd", expected)
+    mode = objective.training
+    mixing = [one for one in objective.train().modules() if isinstance(one, _BatchNorm) and one.training]
+    objective.train(mode)
+    if mixing:
+        switch = "layer" if objective.model.accepts == "molecules" else "group"
+        frozen = " or objective.batch_norm=frozen" if isinstance(objective, Transfer) else ""
+        why = "BatchNorm mixes the records of a batch, so defense=dp_sgd would prove nothing"
+        raise InputError("model.norm", "batch", f"{why}; set model.norm={switch}{frozen}")

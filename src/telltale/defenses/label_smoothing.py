@@ -1,0 +1,32 @@
+"""Label smoothing: train on targets that are not quite sure (Szegedy et al. 2016, section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, Stage
+
+
+@dataclass(frozen=True)
+class LabelSmoothing(Defense):
+    """target = (1 - α) · one-hot + α / K,  K classes.
+
+    It changes calibration and can make some attacks stronger (a member's answer settles at a fixed distance from
+    certainty): measure it. Raises InputError for alpha out of range, and for an objective without classes.
+    """
+
+    stage: ClassVar[Stage] = "training"
+    separable: ClassVar[bool] = True
+    alpha: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha < 1:
+            raise InputError("defense.alpha", self.alpha, "from 0 to below 1")
+
+    def prepare(self, objective: Any) -> None:
+        """Set the option of the objective's cross-entropy."""
+        if not hasattr(objective, "label_smoothing"):
+            raise InputError("defense", "label_smoothing", "smooths class labels; needs objective=classification")
+        objective.label_smoothing = self.alpha

@@ -1,0 +1,110 @@
+"""The autoencoder behind synthetic twins: its options, and the recipe that trains it as any other model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from telltale.data.images.records import ImageRecords
+from telltale.data.tables.records import TableRecords
+from telltale.errors import InputError
+from telltale.models.backbone import flat_width, whole
+from telltale.models.variational import ARCHITECTURES, LEAST_SIDE
+from telltale.owner.defense import Defense
+from telltale.owner.recipe import Recipe
+
+LIKELIHOODS = ("auto", "bernoulli", "gaussian")
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """Options of the VAE; `telltale.models.variational` and `telltale.objectives.variational` say what they do.
+
+    architecture: auto = conv for pictures of 16 pixels and more, else mlp; latent_dim: n; likelihood: auto = pixels by
+    a Bernoulli's cross-entropy and tables by their columns' kinds, bernoulli or gaussian = one for all features.
+    Raises InputError for a word that there is not, and for a number out of range.
+    """
+
+    architecture: str = "auto"
+    latent_dim: int = 16
+    width: int = 256
+    channels: int = 16
+    likelihood: str = "auto"
+    deviation: float = 0.1
+    beta: float = 1.0
+    epochs: int = 150
+    batch_size: int = 64
+    learning_rate: float = 0.001
+
+    def __post_init__(self) -> None:
+        for field, options in (("architecture", ("auto", *ARCHITECTURES)), ("likelihood", LIKELIHOODS)):
+            if getattr(self, field) not in options:
+                raise InputError(f"defense.vae.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        for field in ("latent_dim", "width", "channels", "epochs", "batch_size"):
+            whole(f"defense.vae.{field}", getattr(self, field))
+        if not self.learning_rate > 0:
+            raise InputError("defense.vae.learning_rate", self.learning_rate, "above 0")
+
+    def recipe(self, owner: Recipe, records: Any, classes: int, code: tuple[Defense, ...] = ()) -> Recipe:
+        """Return the recipe that trains it on such records, with the owner's machines and store.
+
+        classes: how many it is told of, 0 = none; code: what protects its training.
+        """
+        model = {
+            "_target_": "telltale.models.variational.VAE",
+            "architecture": self._architecture(records),
+            "latent_dim": self.latent_dim,
+            "width": self.width,
+            "channels": self.channels,
+            "classes": classes,
+            "shape": list(records.shape),
+        }
+        objective = {
+            "_target_": "telltale.objectives.variational.Variational",
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "likelihoods": likelihoods(records, self.likelihood),
+            "beta": self.beta,
+            "deviation": self.deviation,
+        }
+        return Recipe(model, objective, owner.trainer, owner.store, owner.executor, owner.on_epoch, defenses=code)
+
+    def _architecture(self, records: Any) -> str:
+        if self.architecture != "auto":
+            return self.architecture
+        picture = len(records.shape) == 3 and min(records.shape[1:]) >= LEAST_SIDE
+        return "conv" if picture else "mlp"
+
+
+def likelihoods(records: Any, likelihood: str) -> list[list[Any]]:
+    """Say how each slice of the flattened features is read, as plain values: [kind, start, stop] each."""
+    if likelihood != "auto":
+        return [["unit" if likelihood == "bernoulli" else "numeric", 0, flat_width(records.shape)]]
+    return slices(records)
+
+
+@singledispatch
+def slices(records: Any) -> list[list[Any]]:
+    """Say what the features of records are; one implementation for each kind of data with an autoencoder."""
+    raise InputError(
+        "defense", "vae_metric_privacy", f"works on images or table, but {records.source} holds {records.kind}"
+    )
+
+
+@slices.register
+def _(records: ImageRecords) -> list[list[Any]]:
+    return [["unit", 0, flat_width(records.shape)]]
+
+
+@slices.register
+def _(records: TableRecords) -> list[list[Any]]:
+    """Put neighbouring columns of one kind together, but for one-hot blocks."""
+    found: list[list[Any]] = []
+    for column in records.columns:
+        if found and column.kind != "categorical" and found[-1][0] == column.kind:
+            found[-1][2] = column.stop
+        else:
+            found.append([column.kind, column.start, column.stop])
+    return found

@@ -1,0 +1,189 @@
+"""Training on synthetic twins (Yang et al. 2022): each record is encoded, perturbed and decoded before any training.
+
+    x -> μ(x) -> clip to ‖z‖ ≤ R -> noise of a metric-private mechanism -> decoder -> x̃,   y -> ỹ
+
+The model sees (x̃, ỹ) only. Where the noise is large the twins say little of their records; what is proven of that,
+and where nothing is, `guarantee` says. The paper's own choices are not known to us: all of them are options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from telltale.data.records import Records
+from telltale.data.seeds import derive
+from telltale.defenses.dp_sgd import DPSGD
+from telltale.defenses.vae_metric_privacy import statement
+from telltale.defenses.vae_metric_privacy.autoencoder import Autoencoder, slices
+from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
+from telltale.defenses.vae_metric_privacy.synthesis import TRAIN_ON, Synthesis, require_within
+from telltale.defenses.vae_metric_privacy.twins import DECODINGS, Twins
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, Stage, Trained
+from telltale.owner.recipe import Recipe
+from telltale.training.private.accountant import epsilon_of
+
+LABEL_MODES = ("none", "conditional", "per_class")
+
+
+@dataclass(frozen=True)
+class VaeMetricPrivacy(Defense):
+    """Trains every model on noised reconstructions of its records, by an autoencoder and a mechanism.
+
+    train_on: public = one autoencoder of the public records (pools.public, else auxiliary) for all models; private =
+    one of each model's own records, as the abstract reads; private_dpsgd = the same by DP-SGD (vae_epsilon, vae_delta,
+    vae_clip; public_records as in DPSGD). label_mode: none = the autoencoder knows no label; conditional = encoder and
+    decoder are told it; per_class = one autoencoder a class. labels: how they are released; copies: twins of each
+    record; decode: soft | round | sample, how binary and one-hot features are read off; budget: the most that
+    everything released about one record may spend (`Synthesis.total`), None = any.
+    Raises InputError for a word that there is not, for copies that pass the budget, and for options that would void
+    the guarantee they ask for.
+    """
+
+    stage: ClassVar[Stage] = "data"
+    publishes: ClassVar[bool] = True
+    mechanism: Mechanism
+    train_on: str = "public"
+    label_mode: str = "none"
+    copies: int = 1
+    budget: float | None = None
+    decode: str = "soft"
+    vae_epsilon: float = 8.0
+    vae_delta: float = 1e-5
+    vae_clip: float = 1.0
+    public_records: int | None = None
+    vae: Autoencoder = field(default_factory=Autoencoder)
+    labels: Labels = field(default_factory=Labels)
+
+    def __post_init__(self) -> None:
+        for name, options in (("train_on", TRAIN_ON), ("label_mode", LABEL_MODES), ("decode", DECODINGS)):
+            if getattr(self, name) not in options:
+                raise InputError(f"defense.{name}", getattr(self, name), f"one of {', '.join(options)}")
+        if self.train_on == "private_dpsgd":
+            self._check_private()
+        require_within(self.budget, self.synthesis())
+
+    def _check_private(self) -> None:
+        ranges = {"epsilon": self.vae_epsilon > 0, "delta": 0 < self.vae_delta < 1, "clip": self.vae_clip > 0}
+        for name, right in ranges.items():
+            if not right:
+                told = "between 0 and 1" if name == "delta" else "above 0"
+                raise InputError(f"defense.vae_{name}", getattr(self, f"vae_{name}"), told)
+        if self.label_mode == "per_class" and self.labels.covered:
+            told = "none or conditional: which autoencoders there are, and how long they trained, tells the labels"
+            raise InputError("defense.label_mode", self.label_mode, told)
+
+    def with_public_records(self, number: int) -> VaeMetricPrivacy:
+        """Return the defence whose private training counts with this number. Raises InputError for one VAE a class."""
+        if self.train_on != "private_dpsgd" or self.public_records:
+            return self
+        if self.label_mode == "per_class":
+            told = "none or conditional: each class has a number of records of its own, which is no public one"
+            raise InputError("defense.label_mode", self.label_mode, told)
+        return replace(self, public_records=number)
+
+    def synthesis(self, classes: int = 0, spent: float | None = None) -> Synthesis:
+        """Return what the guarantee rests on; spent: ε of the autoencoder's DP-SGD, None = what it may spend."""
+        private = self.train_on == "private_dpsgd"
+        vae = (self.vae_epsilon if spent is None else spent, self.vae_delta) if private else None
+        width = self.vae.latent_dim
+        own = private and self.label_mode == "per_class"
+        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae, own)
+
+    def document(self) -> dict[str, Any]:
+        """Describe all that changes the twins; what is not used changes none."""
+        unused = () if self.train_on == "private_dpsgd" else ("vae_epsilon", "vae_delta", "vae_clip", "public_records")
+        options = {name: value for name, value in asdict(self).items() if name not in (*unused, "budget")}
+        options["mechanism"]["_target_"] = f"{type(self.mechanism).__module__}.{type(self.mechanism).__qualname__}"
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **options}
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a transfer, and a mechanism that cannot work in so few dimensions."""
+        if recipe.start is not None:
+            raise InputError(
+                "defense", "vae_metric_privacy", "makes records of one data set; use objective=classification"
+            )
+
+    def check_records(self, recipe: Recipe, number: int) -> None:
+        """Refuse records without an autoencoder, and options that it cannot be trained with."""
+        public: Any = recipe.public
+        slices(public)
+        self._check_labels(public)
+        own = self._recipe(recipe, public)
+        own.check()
+        own.initial()
+        for code in own.stages:
+            code.check_records(own, number)
+
+    def _check_labels(self, public: Any) -> None:
+        if self.label_mode == "none":
+            return
+        labels = getattr(public, "labels", None)
+        if labels is None or len(public.classes) < 2:
+            expected = f"none: {public.source} has no labels for an autoencoder to be told"
+            raise InputError("defense.label_mode", self.label_mode, expected)
+        missing = sorted(set(range(len(public.classes))) - set(labels.tolist()))
+        if self.label_mode == "per_class" and self.train_on == "public" and missing:
+            expected = f"none or conditional: no public record is of class {public.classes[missing[0]]}"
+            raise InputError("defense.label_mode", self.label_mode, expected)
+
+    def of_models(
+        self, recipe: Any, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+    ) -> Sequence[Defense]:
+        """Have the autoencoders trained, or found: as a fleet where each model has its own."""
+        own = self._recipe(recipe, pool)
+        if self.train_on == "public":
+            public = recipe.public
+            # the same public records, the same autoencoder, whoever is protected by it
+            seed = derive(0, f"public VAE of {np.sort(public.fingerprints()).tobytes().hex()}")
+            entries = self._trained(own, public, np.ones((1, len(public)), bool), [seed], ["public VAE"])
+            return [Twins(self, own, entries[0])] * len(seeds)
+        own_seeds = [derive(seed, "VAE") for seed in seeds]
+        entries = self._trained(own, pool, memberships, own_seeds, [f"{name} (VAE)" for name in names])
+        return [Twins(self, own, one) for one in entries]
+
+    def _recipe(self, recipe: Recipe, records: Any) -> Recipe:
+        code = (self._dp_sgd,) if self.train_on == "private_dpsgd" else ()
+        classes = len(records.classes) if self.label_mode == "conditional" else 0
+        return self.vae.recipe(recipe, records, classes, code)
+
+    @property
+    def _dp_sgd(self) -> DPSGD:
+        private = DPSGD(self.vae_epsilon, None, self.vae_delta, self.vae_clip)
+        return private if self.public_records is None else replace(private, public_records=self.public_records)
+
+    def _trained(
+        self, own: Recipe, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+    ) -> list[tuple[str | None, ...]]:
+        """Return each model's entries of the store: one, or one a class and None where it has no record of it."""
+        if self.label_mode != "per_class":
+            return [(one.entry,) for one in own.train_many(pool, memberships, seeds, names)]
+        classes = range(len(pool.classes))
+        tables = [row & (pool.labels == label) for row in memberships for label in classes]
+        asked = [place for place, table in enumerate(tables) if table.any()]
+        chosen = [derive(seed, "class", label) for seed in seeds for label in classes]
+        called = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
+        rows = np.stack([tables[place] for place in asked])
+        trained = own.train_many(pool, rows, [chosen[place] for place in asked], [called[place] for place in asked])
+        found: list[str | None] = [None] * len(tables)
+        for place, one in zip(asked, trained, strict=True):
+            found[place] = one.entry
+        return [tuple(found[start : start + len(classes)]) for start in range(0, len(found), len(classes))]
+
+    def records(self, records: Records, seed: int) -> Records:
+        """Refuse: only what `of_models` returns has an autoencoder."""
+        raise TypeError("twins are made by what of_models returns")
+
+    def guarantee(self, trained: Trained) -> dict[str, Any] | None:
+        """State what is proven, or that nothing is; an autoencoder trained by DP-SGD counts with what it has spent."""
+        ledgers = [source["ledger"] for source in trained.sources if source]
+        spent = [
+            epsilon_of(one["sigma"], one["rate"], one["steps"], self.vae_delta, self._dp_sgd.accountant)
+            for one in ledgers
+        ]
+        return statement.guarantee(self.synthesis(trained.classes, max(spent, default=None)))

@@ -1,0 +1,29 @@
+"""Weight decay: an L2 penalty that keeps weights small (as a defence: Shokri et al. 2017, section VIII-A)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from telltale.errors import InputError
+from telltale.owner.defense import Defense, Stage
+
+
+@dataclass(frozen=True)
+class WeightDecay(Defense):
+    """Loss + λ/2 ‖θ‖², with λ in place of the recipe's own. Raises InputError for a negative λ.
+
+    The optimisers add λ θ to the gradient: with sgd that is the penalty, with adam it is rescaled as all gradients.
+    """
+
+    stage: ClassVar[Stage] = "training"
+    separable: ClassVar[bool] = True
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not self.weight_decay >= 0:
+            raise InputError("defense.weight_decay", self.weight_decay, "from 0")
+
+    def prepare(self, objective: Any) -> None:
+        """Set the objective's option."""
+        objective.weight_decay = self.weight_decay

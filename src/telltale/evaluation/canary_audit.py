@@ -1,0 +1,40 @@
+"""From the scores of canaries to lower bounds on ε, each with what it can show at most and what it stands on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run, pooled, retrained
+from telltale.evaluation.statistics import CONFIDENCE, Estimate
+from telltale.evidence import CanaryScores, MembershipScores
+
+ONE_RUN, ALL_MODELS, RETRAINED = (f"empirical_epsilon_{name}" for name in ("one_run", "all_models", "retrained"))
+
+
+def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str, Estimate]:
+    """Bound ε three ways from scores of canaries and coins (victims, canaries); empty for any other scores.
+
+    An estimate's value is the bound, at 95 %; it has no interval. `one_run` is the first model's, fixed before
+    anything was seen: each model's bound is valid, the largest of several is not.
+    """
+    if not isinstance(evidence, CanaryScores):
+        return {}
+    scores, delta = evidence.scores, evidence.delta
+    models, canaries = scores.shape
+    each = np.array([one_run(row, coin, delta) for row, coin in zip(scores, coins, strict=True)])
+    most, note = most_by_one_run(canaries, delta), ""
+    if models > 1:
+        spread = f"median {np.median(each):.2f}, {each.min():.2f} to {each.max():.2f}"
+        note = f"; bounds of all {models} models: {spread}, of which the largest is no bound"
+    found = {ONE_RUN: Estimate.exact(each[0], canaries, f"{_said(most, 'canaries')}{note}")}
+    if models > 1:
+        most = most_by_one_run(models * canaries, delta)
+        found[ALL_MODELS] = Estimate.exact(pooled(scores, coins, delta), models * canaries, _said(most, "canaries"))
+    if models > 3:
+        most = most_by_retraining(models - models // 2, delta)
+        found[RETRAINED] = Estimate.exact(retrained(scores, coins, delta), models, _said(most, "models"))
+    return found
+
+
+def _said(most: float, of: str) -> str:
+    return f"lower bound at {100 * CONFIDENCE:g} %, at most {most:.2f} with so many {of}"

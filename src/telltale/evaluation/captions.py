@@ -1,0 +1,58 @@
+"""How well a captioner repeats true captions: ROUGE-L of members, which it learned, and of others, its usefulness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from telltale.data.captions.metrics.rouge import rouge_l
+from telltale.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.words import words
+from telltale.evaluation.statistics import Estimate, Resampling, ratio_or_nan
+from telltale.evaluation.weights import totals
+from telltale.truth import Truth
+
+OTHERS = 20  # points whose captions are compared with a point's references by chance
+
+
+def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) -> dict[str, Estimate]:
+    """Average ROUGE-L F1 over members, over non-members, and its gap; captions: (victims) of (points) texts.
+
+    rouge_l_of_the_picture: that of non-members less that of other non-members' captions: 0 for a captioner that says
+    of every picture what suits the most, so what it is good for. distinct_captions: different captions over points,
+    the mean over victims; near 0 of a captioner that says the same of everything. It is of the points as they are: no
+    replicate changes it.
+    """
+    likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
+    weights = plan.pooled(np.arange(likeness.shape[1]))
+    values, members, number = likeness.ravel(), truth.membership.ravel(), likeness.size
+    inside, outside = (
+        ratio_or_nan(totals(weights, values * side), totals(weights, side)) for side in (members, ~members)
+    )
+    by_chance = np.stack(
+        [_of_others(texts, truth.references, ~row) for texts, row in zip(captions, truth.membership, strict=True)]
+    )
+    chance = ratio_or_nan(totals(weights, by_chance.ravel() * ~members), totals(weights, ~members))
+    measured = {"rouge_l_members": inside, "rouge_l_non_members": outside, "rouge_l_gap": inside - outside}
+    measured["rouge_l_of_the_picture"] = outside - chance
+    distinct = np.mean([len(set(texts)) / len(texts) for texts in captions])
+    measured["distinct_captions"] = np.full_like(inside, distinct)
+    return {name: plan.estimate(value, number) for name, value in measured.items()}
+
+
+def _of_others(captions: Sequence[str], references: Any, side: np.ndarray) -> np.ndarray:
+    """Return ROUGE-L of the captions of some other points of `side` (points,) bool, averaged: (points,), else 0."""
+    rows = np.flatnonzero(side)
+    steps = range(1, min(OTHERS, len(rows) - 1) + 1)
+    true, found = [references[row] for row in rows.tolist()], np.zeros(len(side))
+    for step in steps:
+        found[rows] += likeness_of([captions[row] for row in np.roll(rows, step).tolist()], true) / len(steps)
+    return found
+
+
+def likeness_of(captions: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return ROUGE-L F1 of each caption, the mean over its references: (captions,)."""
+    own = [text.split() for text in captions]
+    return rouge_l(CaptionTokens.of(own, [[words(text) for text in texts] for texts in references])).f1

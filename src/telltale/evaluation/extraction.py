@@ -1,0 +1,230 @@
+"""Scores extracted molecules: how many candidates exist in the training data, and is it memory?
+
+After "Extracting Training Data from Molecular Pre-trained Models" (Huang et al., NeurIPS 2024), section
+4.1, with what it lacks: intervals over templates, candidates new to the attacker on their own, and the
+difference to controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from telltale.evaluation.ranking import Metric, Ranked, measure, weighted_mean, weighted_quantile
+from telltale.evaluation.statistics import Band, Estimate, Resampling
+from telltale.evidence import ExtractedMolecules
+
+DISCORDANT_NEEDED = 300
+SMALLEST_LIST = 10  # below, the band of a precision curve covers nearly everything
+
+
+def score_extraction(
+    evidence: ExtractedMolecules,
+    hits: np.ndarray,
+    exact_hits: np.ndarray,
+    resampling: Resampling,
+    clusters: np.ndarray | None = None,
+) -> dict[str, Estimate]:
+    """Score one attack's candidates; with several victims each number is the mean over victims.
+
+    hits: (victims, candidates) bool, the candidate is part of a training molecule; exact_hits: it is one;
+    resampling: the plan over distinct templates, shared by all that is compared; clusters: the templates
+    the plan counts, needed only where evidence that is compared does not mention the same ones. A K larger
+    than the number of candidates is left out. ValueError if a shape does not fit.
+    """
+    _require_fit(evidence, [hits, exact_hits], resampling)
+    index = template_index(evidence, resampling, clusters)
+    everything, novel = np.ones(len(evidence.smiles), dtype=bool), np.asarray(evidence.novel, dtype=bool)
+    scored = partial(_score, evidence.scores, index=index, resampling=resampling)
+    return {
+        **scored(hits, everything, _precision("precision_at", evidence.k, everything)),
+        **scored(exact_hits, everything, _precision("exact_precision_at", evidence.k, everything)),
+        **scored(hits, novel, _precision("novel_precision_at", evidence.k, novel)),
+        **scored(hits, everything, _ranking("")),
+        **scored(hits, novel, _ranking("novel_")),
+        **_mixing(evidence, index, resampling),
+        **_production(evidence),
+    }
+
+
+def template_index(
+    evidence: ExtractedMolecules, resampling: Resampling, clusters: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the cluster of each candidate: the place of its template among the distinct ones."""
+    names = np.unique(evidence.templates if clusters is None else clusters)
+    if len(names) != resampling.clusters:
+        raise ValueError(f"{len(names)} distinct templates, but the plan resamples {resampling.clusters}")
+    index = np.searchsorted(names, evidence.templates)
+    if not np.array_equal(names[np.minimum(index, len(names) - 1)], evidence.templates):
+        raise ValueError("a candidate's template is not among the templates that the plan resamples")
+    return index
+
+
+def precision_curve(
+    evidence: ExtractedMolecules,
+    hits: np.ndarray,
+    resampling: Resampling,
+    novel: bool = False,
+    clusters: np.ndarray | None = None,
+    points: int = 30,
+) -> Band:
+    """Return precision over log-spaced K with its band; novel: only candidates new to the attacker."""
+    _require_fit(evidence, [hits], resampling)
+    keep = np.asarray(evidence.novel, dtype=bool) if novel else np.ones(len(evidence.smiles), dtype=bool)
+    largest = max(1, int(keep.sum()))
+    sizes = np.unique(np.geomspace(min(SMALLEST_LIST, largest), largest, points).round().astype(int))
+    metrics: dict[str, Metric] = {str(k): partial(Ranked.precision_at, k=int(k)) for k in sizes}
+    index = template_index(evidence, resampling, clusters)
+    estimates = _score(evidence.scores, hits, keep, metrics, index=index, resampling=resampling)
+    return Band.of(sizes, list(estimates.values()))
+
+
+def discordant(
+    target: ExtractedMolecules,
+    disjoint: ExtractedMolecules,
+    hits_g: np.ndarray,
+    hits_g_prime: np.ndarray,
+    resampling: Resampling,
+    clusters: np.ndarray | None = None,
+) -> Estimate:
+    """AUC of score_target - score_disjoint for candidates found only in G against those only in G'.
+
+    The cleanest question: both models saw chemistry of the same source, and each candidate exists in
+    exactly one of the training sets. Both score the same candidates in the same order and on the same scale
+    (the first is checked: ValueError). 0.5 = no memory; below 300 discordant candidates the note says that
+    nothing can be told.
+    """
+    if not np.array_equal(target.smiles, disjoint.smiles):
+        raise ValueError("the target and the disjoint model must score the same candidates in the same order")
+    _require_fit(target, [disjoint.scores, hits_g, hits_g_prime], resampling)
+    index = template_index(target, resampling, clusters)
+    difference = target.scores - disjoint.scores
+    in_g, one_only = np.asarray(hits_g, dtype=bool), np.asarray(hits_g, bool) ^ np.asarray(hits_g_prime, bool)
+    values = [
+        measure(d[one], g[one], resampling.of_victim(v, index[one]), {"auc": Ranked.auc})["auc"]
+        for v, (d, g, one) in enumerate(zip(difference, in_g, one_only, strict=True))
+    ]
+    n = int(one_only.sum())
+    few = f"cannot tell: {n} discordant candidates, {DISCORDANT_NEEDED} needed"
+    return resampling.estimate(resampling.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+
+
+@dataclass(frozen=True)
+class LeakageEstimate:
+    """What the target gives away beyond the control it exceeds least.
+
+    value, low, high: the paired difference target - control with its 95 % interval; control: its name.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    control: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return {"value", "low", "high", "n", "control"}; NaN becomes None."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {k: v if np.isfinite(v) else None for k, v in numbers.items()} | {
+            "n": self.n,
+            "control": self.control,
+        }
+
+
+def leakage(
+    target: Mapping[str, Estimate], controls: Mapping[str, Mapping[str, Estimate]], names: Sequence[str]
+) -> dict[str, LeakageEstimate]:
+    """Return target - control for each metric, against the control whose paired lower end is smallest.
+
+    A metric that the target or every control lacks, or that has no interval anywhere, is left out.
+    """
+    found: dict[str, LeakageEstimate] = {}
+    for name in (name for name in names if name in target):
+        differences = {c: target[name] - metrics[name] for c, metrics in controls.items() if name in metrics}
+        known = {control: d for control, d in differences.items() if np.isfinite(d.low)}
+        if known:
+            control = min(known, key=lambda c: known[c].low)
+            d = known[control]
+            found[name] = LeakageEstimate(d.value, d.low, d.high, d.n, control)
+    return found
+
+
+def _score(
+    scores: np.ndarray,
+    truth: np.ndarray,
+    keep: np.ndarray,
+    metrics: Mapping[str, Metric],
+    *,
+    index: np.ndarray,
+    resampling: Resampling,
+) -> dict[str, Estimate]:
+    per_victim = [
+        measure(s[keep], t[keep], resampling.of_victim(v, index[keep]), metrics)
+        for v, (s, t) in enumerate(zip(scores, truth, strict=True))
+    ]
+    n = int(keep.sum())
+    negatives = n - int(truth[:, keep].sum(axis=1).max(initial=0))
+    return {
+        name: resampling.estimate(
+            resampling.average(np.array([values[name] for values in per_victim])),
+            n,
+            _caution(name, negatives),
+        )
+        for name in metrics
+    }
+
+
+def _caution(name: str, negatives: int) -> str:
+    if "tpr_at_fpr_0.01" not in name or 0.01 * negatives >= 10:
+        return ""
+    return f"FPR 0.01 of {negatives} misses is fewer than 10 candidates"
+
+
+def _precision(name: str, sizes: Sequence[int], keep: np.ndarray) -> dict[str, Metric]:
+    return {f"{name}_{k}": partial(Ranked.precision_at, k=k) for k in sizes if k <= keep.sum()}
+
+
+def _ranking(prefix: str) -> dict[str, Metric]:
+    return {
+        f"{prefix}auc": Ranked.auc,
+        f"{prefix}tpr_at_fpr_0.01": partial(Ranked.tpr_at_fpr, fpr=0.01),
+        f"{prefix}base_rate": Ranked.base_rate,
+    }
+
+
+def _mixing(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampling) -> dict[str, Estimate]:
+    """Mean and quartiles of the mixing weight α of Eq. (1) over all candidates."""
+    if evidence.mixing is None or evidence.mixing.shape[1] == 0:
+        return {}
+    rows = []
+    for victim, alpha in enumerate(evidence.mixing):
+        weights = resampling.of_victim(victim, index)
+        low, high = (weighted_quantile(alpha, q, weights) for q in (0.25, 0.75))
+        rows.append((weighted_mean(alpha, weights), high - low, low, high))
+    names = ("alpha_mean", "alpha_iqr", "alpha_q25", "alpha_q75")
+    averages = [resampling.average(np.array(column)) for column in zip(*rows, strict=True)]
+    n = evidence.mixing.shape[1]
+    return {name: resampling.estimate(a, n) for name, a in zip(names, averages, strict=True)}
+
+
+def _production(evidence: ExtractedMolecules) -> dict[str, Estimate]:
+    distinct, nan = len(evidence.smiles), float("nan")
+    validity = evidence.valid / evidence.proposed if evidence.proposed else nan
+    uniqueness = distinct / evidence.valid if evidence.valid else nan
+    return {
+        "validity": Estimate.exact(validity, evidence.proposed),
+        "uniqueness": Estimate.exact(uniqueness, evidence.valid),
+        "candidates": Estimate.exact(distinct, distinct),
+        "novel_candidates": Estimate.exact(int(np.sum(evidence.novel)), distinct),
+    }
+
+
+def _require_fit(evidence: ExtractedMolecules, arrays: Sequence[np.ndarray], resampling: Resampling) -> None:
+    shape = (resampling.victims, len(evidence.smiles))
+    for array in (evidence.scores, *arrays):
+        if np.shape(array) != shape:
+            raise ValueError(f"shape {np.shape(array)} instead of (victims, candidates) = {shape}")

@@ -1,0 +1,235 @@
+"""Numbers with intervals, and the bootstrap plan they share.
+
+Everything a run compares is measured on the same `Resampling`, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from telltale.evaluation.weights import CrossedWeights, Weights
+
+CONFIDENCE = 0.95
+CHUNK = 2**20  # draws made at once, 8 MB
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One measured number with its bootstrap replicates.
+
+    value: on the data as it is; replicates: (replicates,) on resampled data, NaN where a replicate has no
+    value, empty for a number without interval; n: records behind it; plan: key of the `Resampling` that
+    made the replicates.
+    """
+
+    value: float
+    replicates: np.ndarray = field(repr=False)
+    n: int
+    note: str = ""
+    plan: str = ""
+
+    @classmethod
+    def exact(cls, value: float, n: int, note: str = "") -> Estimate:
+        """Return a plain number that has no interval, such as a count."""
+        return cls(float(value), np.empty(0), int(n), note)
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
+        return self._percentile(50 * (1 - CONFIDENCE))
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
+        return self._percentile(50 * (1 + CONFIDENCE))
+
+    def _percentile(self, q: float) -> float:
+        finite = self.replicates[np.isfinite(self.replicates)]
+        if len(finite) == 0 or 2 * len(finite) < len(self.replicates):
+            return float("nan")
+        return float(np.percentile(finite, q))
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        """Return the paired difference by replicate; ValueError unless both share one `Resampling`."""
+        if self.plan != other.plan or len(self.replicates) != len(other.replicates):
+            raise ValueError("a paired difference needs two estimates of the same Resampling")
+        note = "; ".join(dict.fromkeys(text for text in (self.note, other.note) if text))
+        difference = self.replicates - other.replicates
+        return Estimate(self.value - other.value, difference, min(self.n, other.n), note, self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return {"value", "low", "high", "n"} and "note" if there is one; NaN becomes None."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        document: dict[str, Any] = {k: v if np.isfinite(v) else None for k, v in numbers.items()}
+        return document | {"n": self.n} | ({"note": self.note} if self.note else {})
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """A cluster bootstrap drawn once: how often each cluster appears in each replicate.
+
+    cluster_draws: (replicates, clusters), or (replicates, victims, clusters) where every victim has its own; a
+    cluster is what is drawn as a whole: a template with all its candidates, or a challenge point. victim_draws:
+    (replicates, victims) where models are resampled beside clusters that all of them share, else None.
+    """
+
+    cluster_draws: np.ndarray = field(repr=False)
+    victim_draws: np.ndarray | None = field(default=None, repr=False)
+
+    @classmethod
+    def over(cls, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw clusters with replacement, as many as there are: one victim."""
+        return cls(_draws(np.random.default_rng(seed), clusters, replicates))
+
+    @classmethod
+    def nested(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw seeds (or victims) with replacement, then for each draw its own clusters.
+
+        For victims whose clusters are unrelated, e.g. seeds that deal out other records each time.
+        """
+        rng = np.random.default_rng(seed)
+        drawn = rng.integers(seeds, size=(replicates, seeds))
+        inner = _draws(rng, clusters, replicates * seeds).reshape(replicates, seeds, clusters)
+        weights = np.zeros_like(inner)
+        np.add.at(weights, (np.arange(replicates)[:, None], drawn), inner)
+        return cls(weights)
+
+    @classmethod
+    def crossed(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
+        """Draw seeds (or victims) and clusters independently; a cell's weight is the product of both.
+
+        For victims that meet the same points or templates: an easy point is easy in all of them, which
+        `nested` would average away. The pigeonhole bootstrap, Owen 2007 (doi 10.1214/07-AOAS122).
+        """
+        rng = np.random.default_rng(seed)
+        victims = _draws(rng, seeds, replicates)
+        return cls(_draws(rng, clusters, replicates), victims)
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of the draws: equal plans pair, others do not."""
+        digest = hashlib.blake2b(digest_size=8)
+        for draws in (self.cluster_draws, self.victim_draws):
+            if draws is not None:
+                digest.update(np.array(draws.shape, dtype=np.int64).tobytes())
+                digest.update(np.ascontiguousarray(draws).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How often each cluster is drawn: (replicates, clusters), or (replicates, victims, clusters); large."""
+        if self.victim_draws is None:
+            return self.cluster_draws
+        return self.victim_draws[:, :, None] * self.cluster_draws[:, None, :]
+
+    @property
+    def replicates(self) -> int:
+        """Number of bootstrap replicates."""
+        return self.cluster_draws.shape[0]
+
+    @property
+    def clusters(self) -> int:
+        """Number of clusters of each victim."""
+        return self.cluster_draws.shape[-1]
+
+    @property
+    def victims(self) -> int:
+        """Number of victims (or seeds): 1 for a plan over clusters only."""
+        if self.victim_draws is not None:
+            return self.victim_draws.shape[1]
+        return self.cluster_draws.shape[1] if self.cluster_draws.ndim == 3 else 1
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """How often each victim is drawn, (1 + replicates, victims); row 0 is the data as it is."""
+        if self.victim_draws is not None:
+            drawn = self.victim_draws.astype(float)
+        else:
+            drawn = self._by_victim.sum(axis=2) / self.clusters
+        return np.concatenate([np.ones((1, self.victims)), drawn])
+
+    @property
+    def _by_victim(self) -> np.ndarray:
+        return self.cluster_draws.reshape(self.replicates, -1, self.clusters)
+
+    def of_victim(self, victim: int, index: np.ndarray) -> np.ndarray:
+        """Return the weight of each item of one victim, (1 + replicates, items); row 0 is ones.
+
+        index: (items,) cluster of each item. Scaled so that each row is one resample of the clusters,
+        however often the victim is drawn (`shares` says how often); a victim that is not drawn has weight
+        0.
+        """
+        share = self.shares[1:, victim, None]
+        if self.victim_draws is not None:
+            rows = (self.cluster_draws * (share > 0)).astype(np.float32)[:, index]
+        else:
+            rows = (self._by_victim[:, victim] / np.maximum(share, 1)).astype(np.float32)[:, index]
+        return np.concatenate([np.ones((1, len(index)), np.float32), rows])
+
+    def pooled(self, index: np.ndarray) -> Weights:
+        """Return the weights of all victims' items, (1 + replicates, victims * items); row 0 is ones."""
+        if self.victim_draws is not None:
+            return CrossedWeights(_after_ones(self.victim_draws), _after_ones(self.cluster_draws[:, index]))
+        return _after_ones(self._by_victim[:, :, index].reshape(self.replicates, -1))
+
+    def average(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean over victims, (victims, 1 + replicates) to (1 + replicates,), NaN skipped."""
+        known = np.isfinite(values.T) & (self.shares > 0)
+        total = np.where(known, self.shares * np.where(known, values.T, 0), 0).sum(axis=1)
+        return ratio_or_nan(total, np.where(known, self.shares, 0).sum(axis=1))
+
+    def estimate(self, values: np.ndarray, n: int, note: str = "") -> Estimate:
+        """Return (1 + replicates,) values, row 0 the data as it is, as an `Estimate` of this plan."""
+        return Estimate(float(values[0]), values[1:], int(n), note, self.key)
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve with its pointwise 95 % interval: x, value, low, high are all (points,)."""
+
+    x: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, estimates: list[Estimate]) -> Band:
+        """Make a band of one estimate for each x."""
+        columns = ([getattr(e, name) for e in estimates] for name in ("value", "low", "high"))
+        return cls(np.asarray(x, dtype=float), *(np.asarray(column, dtype=float) for column in columns))
+
+
+def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the exact binomial interval (Clopper, Pearson 1934); only for independent decisions."""
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low = betaincinv(successes, n - successes + 1, tail) if successes > 0 else 0.0
+    high = betaincinv(successes + 1, n - successes, 1 - tail) if successes < n else 1.0
+    return float(low), float(high)
+
+
+def ratio_or_nan(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Divide where `below` is above 0; NaN elsewhere."""
+    below = np.broadcast_to(below, np.shape(above))
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def _after_ones(rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones((1, rows.shape[1]), rows.dtype), rows])
+
+
+def _draws(rng: np.random.Generator, clusters: int, rows: int) -> np.ndarray:
+    """Multinomial counts (rows, clusters): uint16, because plans over many points are large."""
+    counts = np.empty((rows, clusters), dtype=np.uint16)
+    step = max(1, CHUNK // max(1, clusters))
+    for at in range(0, rows, step):
+        size = min(step, rows - at)
+        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
+        counts[at : at + size] = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
+    return counts

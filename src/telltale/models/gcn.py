@@ -1,0 +1,35 @@
+"""Graph convolutional network with bond embeddings (Kipf & Welling 2017, as in Hu et al. 2020, appendix A)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder, counts
+
+
+class GCNConvolution(MessagePassing):
+    """h_v = Σ_{u ∈ N(v) ∪ v} (W h_u + e_uv) / sqrt(d_u d_v)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(aggr="sum")
+        self.linear = nn.Linear(width, width)
+        self.bond = BondEmbedding(width)
+
+    def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
+        """Pass messages once: (atoms, width) -> (atoms, width)."""
+        inverse_root = counts(ends[1], len(atoms), atoms).rsqrt()
+        weight = inverse_root[ends[0]] * inverse_root[ends[1]]
+        return self.propagate(ends, x=self.linear(atoms), bonds=self.bond(bonds), weight=weight)
+
+    def message(self, x_j: Tensor, bonds: Tensor, weight: Tensor) -> Tensor:
+        """Send the neighbour's state plus the bond's embedding, normalised by both degrees."""
+        return weight[:, None] * (x_j + bonds)
+
+
+class GCN(MoleculeEncoder):
+    """Stack of GCN convolutions."""
+
+    def convolution(self, width: int) -> nn.Module:
+        """Build one GCN layer."""
+        return GCNConvolution(width)

@@ -1,0 +1,49 @@
+"""Multilayer perceptron on flattened records, as in most membership studies of tables (Shokri et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from telltale.errors import InputError
+from telltale.models.backbone import Backbone, flat_width, whole
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+class MLP(Backbone):
+    """Linear layers with an activation after each: (records, *shape) -> (records, widths[-1])."""
+
+    accepts = frozenset({"images", "table"})
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: str = "relu",
+        dropout: float = 0.0,
+        shape: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(shape)
+        if activation not in ACTIVATIONS:
+            raise InputError("model.activation", activation, f"one of {', '.join(ACTIVATIONS)}")
+        if not 0 <= dropout < 1:
+            raise InputError("model.dropout", dropout, "from 0 to below 1")
+        if isinstance(widths, str) or not widths:
+            raise InputError("model.widths", widths, "a list of whole numbers, one a hidden layer, as [256,128]")
+        sizes = [flat_width(self.shape), *(whole("model.widths", width) for width in widths)]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+            layers += [nn.Dropout(dropout)] if dropout else []
+        self.layers, self.output_width = nn.Sequential(*layers), sizes[-1]
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the linear layers."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def forward(self, records: Tensor) -> Tensor:
+        """Compute features: (records, output_width)."""
+        return self.layers(records.flatten(1))

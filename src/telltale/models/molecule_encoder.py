@@ -1,0 +1,147 @@
+"""Molecule encoders after Hu et al. 2020 (Strategies for Pre-training Graph Neural Networks, section 5 and appendix A).
+
+A model file (gin.py, gcn.py, …) adds its convolution; everything around it, embeddings, BatchNorm, jumping
+knowledge and pooling, is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.graphs import BOND_DIRECTIONS, BOND_TYPES, CHIRALITIES, ELEMENTS, SELF_LOOP
+from telltale.errors import InputError
+from telltale.models.batch_norm import GlobalBatchNorm
+
+NORMS: dict[str, type[nn.Module]] = {"batch": GlobalBatchNorm, "layer": nn.LayerNorm}
+
+
+class MoleculeEncoder(nn.Module):
+    """A message-passing encoder: atoms -> (atoms, width) -> molecule embedding (molecules, output_width).
+
+    norm: of each layer's output, over all atoms of a batch (batch) or over each atom's own features (layer). No ReLU
+    after the last layer. Raises InputError for an option that is not there or out of range.
+    """
+
+    accepts = "molecules"
+
+    def __init__(
+        self,
+        layers: int,
+        width: int,
+        jumping_knowledge: str = "last",
+        pooling: str = "mean",
+        dropout: float = 0.0,
+        norm: str = "batch",
+    ) -> None:
+        super().__init__()
+        _one_of("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
+        _one_of("model.pooling", pooling, ("mean", "sum"))
+        _one_of("model.norm", norm, tuple(NORMS))
+        for field, value in (("model.layers", layers), ("model.width", width)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(field, value, "a whole number from 1")
+        if not 0 <= dropout < 1:
+            raise InputError("model.dropout", dropout, "from 0 to below 1")
+        self.jumping_knowledge, self.pooling, self.width = jumping_knowledge, pooling, width
+        self.options: dict[str, Any] = {
+            "jumping_knowledge": jumping_knowledge,
+            "pooling": pooling,
+            "dropout": dropout,
+            "norm": norm,
+        }
+        self.output_width = width * (layers + 1) if jumping_knowledge == "concat" else width
+        self.element = nn.Embedding(ELEMENTS, width)
+        self.chirality = nn.Embedding(CHIRALITIES, width)
+        self.convolutions = nn.ModuleList(self.convolution(width) for _ in range(layers))
+        self.norms = nn.ModuleList(NORMS[norm](width) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        for embedding in (self.element, self.chirality):
+            nn.init.xavier_uniform_(embedding.weight)
+
+    def alike(self, layers: int) -> Self:
+        """Build a fresh encoder of the same kind and width with another number of layers."""
+        return type(self)(layers=layers, width=self.width, **self.options)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return the atom embeddings, then each convolution with its norm."""
+        layers = zip(self.convolutions, self.norms, strict=True)
+        return [nn.ModuleList([self.element, self.chirality]), *(nn.ModuleList(layer) for layer in layers)]
+
+    def convolution(self, width: int) -> nn.Module:
+        """Build one layer: forward(atoms (atoms, width), ends (2, bonds), bonds (bonds, 2)) -> (atoms, width)."""
+        raise NotImplementedError
+
+    def atom_embeddings(self, batch: MoleculeBatch) -> Tensor:
+        """Embed every atom in its molecule: (atoms, output_width)."""
+        hidden = self.element(batch.atoms[:, 0]) + self.chirality(batch.atoms[:, 1])
+        ends, bonds = with_self_loops(batch)
+        layers = [hidden]
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            hidden = norm(convolution(layers[-1], ends, bonds))
+            if len(layers) < len(self.convolutions):
+                hidden = hidden.relu()
+            layers.append(self.dropout(hidden))
+        return self._read_out(layers)
+
+    def pool(self, atoms: Tensor, batch: MoleculeBatch) -> Tensor:
+        """Pool (atoms, features) to (molecules, features); an empty molecule gives zeros."""
+        total = atoms.new_zeros(len(batch), atoms.shape[1]).index_add_(0, batch.molecule_of, atoms)
+        if self.pooling == "sum":
+            return total
+        return total / counts(batch.molecule_of, len(batch), atoms).clamp_min(1)[:, None]
+
+    def forward(self, batch: MoleculeBatch) -> Tensor:
+        """Embed molecules: (molecules, output_width)."""
+        return self.pool(self.atom_embeddings(batch), batch)
+
+    def _read_out(self, layers: list[Tensor]) -> Tensor:
+        if self.jumping_knowledge == "last":
+            return layers[-1]
+        if self.jumping_knowledge == "concat":
+            return torch.cat(layers, 1)
+        stacked = torch.stack(layers)
+        return stacked.sum(0) if self.jumping_knowledge == "sum" else stacked.amax(0)
+
+
+class BondEmbedding(nn.Module):
+    """Embed bonds by type and direction: (bonds, 2) -> (bonds, width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.bond_type = nn.Embedding(BOND_TYPES, width)
+        self.direction = nn.Embedding(BOND_DIRECTIONS, width)
+        for embedding in (self.bond_type, self.direction):
+            nn.init.xavier_uniform_(embedding.weight)
+
+    def forward(self, bonds: Tensor) -> Tensor:
+        """Look both embeddings up and add them."""
+        # type and direction have 18 combinations: one small table, one look-up on the long axis
+        table = (self.bond_type.weight[:, None] + self.direction.weight[None]).flatten(0, 1)
+        return nn.functional.embedding(bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1], table)
+
+
+def counts(index: Tensor, number: int, like: Tensor) -> Tensor:
+    """Count how often each of 0 … number - 1 is in `index`: (number,), a sum of `like`'s kind.
+
+    torch.func.vmap can do a sum; torch.bincount and torch_geometric's degree it cannot.
+    """
+    return like.new_zeros(number).index_add_(0, index, like.new_ones(len(index)))
+
+
+def with_self_loops(batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+    """Append a self-loop to every atom: ends (2, bonds + atoms), bonds (bonds + atoms, 2)."""
+    every = torch.arange(len(batch.atoms), device=batch.atoms.device)
+    loops = batch.bonds.new_zeros(len(every), 2)
+    loops[:, 0] = SELF_LOOP
+    return torch.cat([batch.ends, every.expand(2, -1)], 1), torch.cat([batch.bonds, loops])
+
+
+def _one_of(field: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise InputError(field, value, f"one of {', '.join(options)}")

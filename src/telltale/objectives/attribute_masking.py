@@ -1,0 +1,59 @@
+"""Attribute masking: predict the element of masked atoms (Hu et al. 2020, section 3.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
+from telltale.errors import InputError
+from telltale.models.molecule_encoder import MoleculeEncoder
+from telltale.objectives.corruption import mask_atoms
+from telltale.training.objective import LossTerm, Objective, mean_of_batches
+
+
+class AttributeMasking(Objective):
+    """Cross-entropy on the element of `rate` of each molecule's atoms, at least one."""
+
+    model: MoleculeEncoder
+
+    def __init__(
+        self,
+        model: MoleculeEncoder,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        rate: float = 0.15,
+    ) -> None:
+        super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        if not 0 < rate <= 1:
+            raise InputError("objective.rate", rate, "above 0, at most 1")
+        self.rate = rate
+        self.predict_element = nn.Linear(model.output_width, ELEMENTS - 1)
+
+    def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
+        """Sum the cross-entropy over masked atoms."""
+        logits, element = self._masked(batch)
+        loss = nn.functional.cross_entropy(logits, element, reduction="sum")
+        return [LossTerm(loss, torch.tensor(float(len(element)), device=loss.device))]
+
+    def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
+        """Return masked-atom accuracy beside the share of the most common element."""
+
+        def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
+            logits, element = self._masked(batch)
+            right = (logits.argmax(1) == element).sum()
+            return torch.cat([right[None], torch.bincount(element, minlength=ELEMENTS)]), len(element)
+
+        accuracy, *shares = mean_of_batches(batches, counts)
+        return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}
+
+    def _masked(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        masked = mask_atoms(batch, self.rate, "attribute_masking")
+        atoms = torch.where(masked[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms)
+        embeddings = self.model.atom_embeddings(batch.with_atoms(atoms))
+        return self.predict_element(embeddings[masked]), batch.atoms[masked, 0]

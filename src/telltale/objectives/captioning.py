@@ -1,0 +1,132 @@
+"""Captioning: a model learns to tell what is on a picture, word by word, from its reference captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from telltale.data.captions.metrics.rouge import rouge_l
+from telltale.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.vocabulary import PAD, START
+from telltale.data.captions.words import words
+from telltale.errors import InputError
+from telltale.models.captioner import Captioner
+from telltale.objectives.augmentation import AUGMENTATIONS, augment
+from telltale.training.batches import LabelledBatch, make_batch
+from telltale.training.objective import LossTerm, Objective, mean_of_batches
+
+AT_ONCE = 256  # pictures that captions are written of at a time
+NEAREST = 0.1  # squared distance; exp(1/d²) has no bound as d goes to 0
+
+
+class Captioning(Objective):
+    """Cross-entropy of every next word of every reference caption, averaged over a picture's words, then pictures.
+
+    Each reference of a picture is a training pair, and all of them come in one batch; a batch is one of pictures.
+    augmentation: random changes of each picture in each epoch; contrastive_epochs: of the epochs, the first ones
+    that train the encoder alone to keep pictures apart, as the authors' train.py does before it learns captions.
+    """
+
+    accepts = "captions"
+    answers = frozenset({"captions", "token_log_probs", "word_probabilities"})
+    stackable = True
+    model: Captioner
+
+    def __init__(
+        self,
+        model: nn.Module,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        optimizer: str = "adam",
+        augmentation: str = "none",
+        contrastive_epochs: int = 0,
+    ) -> None:
+        super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        for field, value, options in (
+            ("optimizer", optimizer, ("adam", "sgd")),
+            ("augmentation", augmentation, AUGMENTATIONS),
+        ):
+            if value not in options:
+                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
+        whole = isinstance(contrastive_epochs, int) and not isinstance(contrastive_epochs, bool)
+        if not whole or not 0 <= contrastive_epochs < epochs:
+            raise InputError("objective.contrastive_epochs", contrastive_epochs, "from 0 to below objective.epochs")
+        self.optimizer, self.augmentation, self.contrastive_epochs = optimizer, augmentation, contrastive_epochs
+        self.label_smoothing = 0.0
+
+    @property
+    def separable(self) -> bool:
+        """Say whether the loss is one of each picture alone: not where pictures are kept apart."""
+        return not self.contrastive_epochs
+
+    def targets(self, records: Any) -> np.ndarray:
+        """Number the words of all captions: (records, length) int64."""
+        return self.model.vocabulary.rows(records.references)
+
+    def terms(self, batch: LabelledBatch) -> list[LossTerm]:
+        """Sum the losses of the batch's pictures."""
+        total = self._apart(batch) if self._keeping_apart() else self.record_losses(batch).sum()
+        return [LossTerm(total, torch.full((), float(len(batch.labels)), device=total.device))]
+
+    def record_losses(self, batch: LabelledBatch) -> Tensor:
+        """Return each picture's loss: (records,)."""
+        logits = self.model.word_logits(self._pictures(batch), batch.labels)
+        losses, told = word_losses(logits, batch.labels, self.label_smoothing)
+        return losses.sum(1) / told.sum(1).clamp_min(1)
+
+    def success_on(self, records: Any) -> dict[str, float]:
+        """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word."""
+        rows = np.array_split(np.arange(len(records)), -(-len(records) // AT_ONCE))
+        with torch.no_grad():
+            parts = [self.model.captions(make_batch(records.arrays(), part).to(self.device)) for part in rows]
+        told = [text.split() for text in np.concatenate(parts).tolist()]
+        references = [[words(text) for text in texts] for texts in records.references]
+        score = rouge_l(CaptionTokens.of(told, references)).f1.mean()
+        return {"rouge_l": float(score), **super().success_on(records)}
+
+    def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
+        """Return the mean cross-entropy of a word, in nats."""
+
+        def sums(batch: LabelledBatch) -> tuple[Tensor, Tensor]:
+            losses, told = word_losses(self.model.word_logits(batch.inputs, batch.labels), batch.labels)
+            return losses.sum()[None], told.sum()
+
+        return {"cross_entropy": mean_of_batches(batches, sums)[0]}
+
+    def optimizer_over(self, parameters: Any) -> torch.optim.Optimizer:
+        """Use what the options say."""
+        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.SGD
+        return kind(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+
+    def _pictures(self, batch: LabelledBatch) -> Tensor:
+        return augment(batch.inputs, batch.keys, self.augmentation) if self.training else batch.inputs
+
+    def _keeping_apart(self) -> bool:
+        return bool(self.training and self.contrastive_epochs) and self.current_epoch < self.contrastive_epochs
+
+    def _apart(self, batch: LabelledBatch) -> Tensor:
+        """Sum exp(1/d²), d the distance of each picture's feature from the next one's in the batch."""
+        features = self.model(self._pictures(batch))
+        squares = (features - features.roll(1, 0)).square().sum(1)
+        return (1 / squares.clamp_min(NEAREST)).exp().sum()
+
+
+def word_losses(logits: Tensor, rows: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Return -log p(next word) where captions have one, else 0, and where: (records, length - 1) each.
+
+    logits: (records, length, words), after each of `rows` (records, length). With smoothing α the target is
+    (1 - α) · one-hot + α / words.
+    """
+    following = rows[:, 1:]
+    told = (following != PAD) & (following != START)
+    losses = cross_entropy(
+        logits[:, :-1].flatten(0, 1), following.flatten(), reduction="none", label_smoothing=label_smoothing
+    )
+    return losses.view(following.shape) * told, told

@@ -1,0 +1,105 @@
+"""Classification: the backbone learns the records' classes through a linear head; both are released."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from telltale.errors import InputError
+from telltale.models.backbone import Classifier
+from telltale.objectives.augmentation import AUGMENTATIONS, augment
+from telltale.training.batches import LabelledBatch
+from telltale.training.objective import LossTerm, Objective, mean_of_batches
+
+
+class Classification(Objective):
+    """Cross-entropy on the records' classes, by SGD with momentum or Adam.
+
+    classes: how many; the experiment fills it in from the data set. schedule: learning rate over epochs;
+    augmentation: random changes of each picture in each epoch; head_init: standard deviation of the head's
+    initial weights, its biases 0 (a first step known in closed form needs that), None = torch's own. After
+    `terms`, `logits` holds the batch's logits (records, classes) for training-stage defences.
+    """
+
+    accepts = frozenset({"images", "table", "molecules"})
+    supervised = True
+    answers = frozenset({"probabilities", "labels"})
+    model: Classifier
+
+    def __init__(
+        self,
+        model: nn.Module,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        optimizer: str = "sgd",
+        momentum: float = 0.9,
+        schedule: str = "cosine",
+        augmentation: str = "none",
+        head_init: float | None = None,
+        classes: int | None = None,
+    ) -> None:
+        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
+            raise InputError("objective.classes", classes, "at least 2; leave it null to take the data set's")
+        super().__init__(Classifier(model, classes), epochs, batch_size, learning_rate, weight_decay)
+        for field, value, options in (
+            ("optimizer", optimizer, ("sgd", "adam")),
+            ("schedule", schedule, ("cosine", "constant")),
+            ("augmentation", augmentation, AUGMENTATIONS),
+        ):
+            if value not in options:
+                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
+        if not 0 <= momentum < 1:
+            raise InputError("objective.momentum", momentum, "from 0 to below 1")
+        if head_init is not None:
+            if isinstance(head_init, bool) or not isinstance(head_init, int | float) or not 0 <= head_init < math.inf:
+                raise InputError("objective.head_init", head_init, "a number from 0, or null for torch's default")
+            nn.init.normal_(self.model.head.weight, std=head_init)
+            nn.init.zeros_(self.model.head.bias)
+        self.optimizer, self.momentum, self.schedule, self.augmentation = optimizer, momentum, schedule, augmentation
+        self.label_smoothing = 0.0
+        self.logits: Tensor | None = None
+
+    @property
+    def stackable(self) -> bool:  # type: ignore[override]
+        """Say whether many models can be trained in one step: not those of graphs."""
+        return self.model.accepts != "molecules"
+
+    def terms(self, batch: LabelledBatch) -> list[LossTerm]:
+        """Sum the cross-entropy over the batch."""
+        total = self.record_losses(batch).sum()
+        return [LossTerm(total, torch.full((), float(len(batch.labels)), device=total.device))]
+
+    def record_losses(self, batch: LabelledBatch) -> Tensor:
+        """Return each record's cross-entropy: (records,)."""
+        inputs = augment(batch.inputs, batch.keys, self.augmentation) if self.training else batch.inputs
+        self.logits = self.model(inputs)
+        return cross_entropy(self.logits, batch.labels, reduction="none", label_smoothing=self.label_smoothing)
+
+    def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
+        """Return accuracy and mean loss."""
+
+        def count(batch: LabelledBatch) -> tuple[Tensor, int]:
+            logits = self.model(batch.inputs)
+            right = (logits.argmax(1) == batch.labels).sum().double()
+            return torch.stack([right, cross_entropy(logits, batch.labels, reduction="sum").double()]), len(batch)
+
+        accuracy, loss = mean_of_batches(batches, count)
+        return {"accuracy": accuracy, "loss": loss}
+
+    def optimizer_over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Use what the options say."""
+        common: Any = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        if self.optimizer == "adam":
+            return torch.optim.Adam(parameters, fused=True, **common)
+        return torch.optim.SGD(parameters, momentum=self.momentum, fused=True, **common)
+
+    def rate_at(self, epoch: int) -> float:
+        """Return (1 + cos(π epoch / epochs)) / 2, or 1."""
+        return (1 + math.cos(math.pi * epoch / self.epochs)) / 2 if self.schedule == "cosine" else 1.0

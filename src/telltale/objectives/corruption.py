@@ -1,0 +1,65 @@
+"""Random corruptions of molecule graphs, each a pure function of the batch's keys."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.graphs import MASKED_ELEMENT
+from telltale.training.counter_random import uniform
+
+
+def atom_draws(batch: MoleculeBatch, role: str) -> Tensor:
+    """Draw a uniform number for every atom: (atoms,)."""
+    local = torch.arange(len(batch.atoms), device=batch.atoms.device) - batch.first_atom[batch.molecule_of]
+    return uniform(batch.keys[batch.molecule_of], role, local)
+
+
+def mask_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
+    """Choose exactly max(1, round(rate * n)) atoms of every molecule at random: (atoms,) bool."""
+    draws = atom_draws(batch, role)
+    order = torch.argsort(batch.molecule_of.double() + 0.999 * draws.double(), stable=True)
+    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    chosen = (sizes.double() * rate).round().clamp_min(1)  # double: the same rounding as Python's round
+    return place - batch.first_atom[batch.molecule_of] < chosen[batch.molecule_of]
+
+
+def choose_atom(batch: MoleculeBatch, role: str) -> Tensor:
+    """Choose one atom of every molecule: (molecules,) index into the batch's atoms."""
+    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
+    offset = (uniform(batch.keys, role) * sizes).long()
+    return batch.first_atom + torch.minimum(offset, sizes - 1)
+
+
+def hops_from(batch: MoleculeBatch, centres: Tensor, furthest: int) -> Tensor:
+    """Count bonds from each molecule's centre to its atoms, up to `furthest`; beyond it furthest + 1: (atoms,)."""
+    hops = torch.full((len(batch.atoms),), furthest + 1, device=batch.atoms.device)
+    hops[centres] = 0
+    for _ in range(furthest):
+        reached = hops[batch.ends[0]] + 1
+        hops = hops.scatter_reduce(0, batch.ends[1], reached, "amin")
+    return hops
+
+
+def drop_atoms(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
+    """Remove `rate` of each molecule's atoms with their bonds (GraphCL's node dropping)."""
+    return batch.keep_atoms(~mask_atoms(batch, rate, role))
+
+
+def hide_atoms(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
+    """Replace the attributes of `rate` of each molecule's atoms by the mask token (GraphCL's attribute masking)."""
+    hidden = mask_atoms(batch, rate, role)
+    return batch.with_atoms(torch.where(hidden[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms))
+
+
+def drop_bonds(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
+    """Remove each bond, in both directions at once, with probability `rate` (GraphCL's edge perturbation)."""
+    first = batch.first_atom[batch.molecule_of[batch.ends[0]]]
+    low, high = torch.minimum(*batch.ends) - first, torch.maximum(*batch.ends) - first
+    kept = uniform(batch.keys[batch.molecule_of[batch.ends[0]]], role, low * 4096 + high) >= rate
+    return MoleculeBatch(
+        batch.atoms, batch.bonds[kept], batch.ends[:, kept], batch.molecule_of, batch.first_atom, batch.keys
+    )

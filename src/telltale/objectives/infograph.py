@@ -1,0 +1,73 @@
+"""InfoGraph: tell which molecule an atom embedding belongs to (Sun et al. 2020, eq. 4, Jensen-Shannon estimator)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.models.molecule_encoder import MoleculeEncoder
+from telltale.training.objective import LossTerm, Objective, mean_of_batches
+from telltale.training.processes import gather_rows
+
+
+class InfoGraph(Objective):
+    """Mutual information between atom and molecule embeddings, negatives = all other molecules of the batch.
+
+    With s = T(atom) · T'(molecule):  loss = E_negative[softplus(-s) + s] + E_positive[softplus(-s)] - 2 log 2.
+    """
+
+    model: MoleculeEncoder
+
+    def __init__(
+        self,
+        model: MoleculeEncoder,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
+        self.local_network = Discriminator(model.output_width)
+        self.global_network = Discriminator(model.output_width)
+
+    def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
+        """Sum the estimator over (atom, own molecule) and (atom, other molecule) pairs."""
+        scores, own = self._scores(batch)
+        positive = softplus(-scores[own]) - math.log(2)
+        negative = (softplus(-scores) + scores)[~own] - math.log(2)
+        return [LossTerm(part.sum(), own.new_tensor(part.numel(), dtype=torch.float)) for part in (positive, negative)]
+
+    def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
+        """Return how often an atom's own molecule outscores another one of the batch; a guess reaches one half."""
+
+        def wins(batch: MoleculeBatch) -> tuple[Tensor, int]:
+            scores, own = self._scores(batch)
+            won = (scores[own][:, None] > scores) & ~own
+            return won.sum()[None], int((~own).sum())
+
+        (accuracy,) = mean_of_batches(batches, wins)
+        return {"own_molecule_accuracy": accuracy, "chance": 0.5}
+
+    def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        atoms = self.model.atom_embeddings(batch)
+        molecules, begin = gather_rows(self.global_network(self.model.pool(atoms, batch)))
+        own = torch.arange(len(molecules), device=atoms.device) == (begin + batch.molecule_of)[:, None]
+        return self.local_network(atoms) @ molecules.T, own
+
+
+class Discriminator(nn.Module):
+    """Three-layer network with a linear shortcut: (rows, width) -> (rows, width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers = [layer for _ in range(3) for layer in (nn.Linear(width, width), nn.ReLU())]
+        self.network, self.shortcut = nn.Sequential(*layers), nn.Linear(width, width)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Add network and shortcut."""
+        return self.network(rows) + self.shortcut(rows)

@@ -1,0 +1,141 @@
+"""Transfer: go on from a pre-trained model on a downstream task, with a new head (Abascal et al. 2024, sheet 3)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from telltale.errors import InputError
+from telltale.models.backbone import Backbone, Classifier
+from telltale.objectives.classification import Classification
+
+TUNED = ("head", "last_k", "all")
+BATCH_NORM = ("frozen", "moving")
+
+
+class Transfer(Classification):
+    """Classification of downstream classes that starts from a pre-trained backbone.
+
+    tune: what is trained beside the new head: nothing (head), the backbone's last `last_k` blocks, or all of it; the
+    rest has no gradient. batch_norm: the backbone's running statistics stay those of pre-training (frozen), or follow
+    the fine-tuning batches (moving), whichever weights are trained. The other options are Classification's.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        optimizer: str = "sgd",
+        momentum: float = 0.9,
+        schedule: str = "cosine",
+        augmentation: str = "none",
+        head_init: float | None = None,
+        classes: int | None = None,
+        tune: str = "head",
+        last_k: int = 1,
+        batch_norm: str = "frozen",
+    ) -> None:
+        super().__init__(
+            model,
+            epochs,
+            batch_size,
+            learning_rate,
+            weight_decay,
+            optimizer,
+            momentum,
+            schedule,
+            augmentation,
+            head_init,
+            classes,
+        )
+        for field, value, options in (("tune", tune, TUNED), ("batch_norm", batch_norm, BATCH_NORM)):
+            if value not in options:
+                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
+        blocks = self.model.backbone.blocks
+        if isinstance(last_k, bool) or not isinstance(last_k, int) or last_k < 1:
+            raise InputError("objective.last_k", last_k, "a whole number from 1")
+        if tune == "last_k" and last_k > len(blocks):
+            expected = f"at most {len(blocks)}, the blocks of this backbone; tune=all trains them all"
+            raise InputError("objective.last_k", last_k, expected)
+        self.tune, self.last_k, self.batch_norm = tune, last_k, batch_norm
+        if tune != "all":
+            self.model.backbone.requires_grad_(False)
+            for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():
+                block.requires_grad_(True)
+        self.train()  # a fit begins in the modes it finds
+
+    def adopt(self, start: Mapping[str, np.ndarray]) -> None:
+        """Take the backbone's weights from a pre-trained classifier or encoder; its head, if any, is left behind."""
+        of_backbone = {name.removeprefix("backbone."): value for name, value in start.items() if _is_backbone(name)}
+        own = self.model.backbone.state_dict()
+        unlike = [name for name in own if name not in of_backbone or of_backbone[name].shape != own[name].shape]
+        if unlike:
+            raise InputError(
+                "model", type(self.model.backbone).__name__, f"not the one pre-trained: {unlike[0]} differs"
+            )
+        self.model.backbone.load_state_dict({name: torch.from_numpy(of_backbone[name]) for name in own})
+
+    @property
+    def features_are_fixed(self) -> bool:  # type: ignore[override]
+        """Say whether a record's features are the same in every epoch: then they need computing once only."""
+        norms = any(isinstance(module, _BatchNorm) for module in self.model.backbone.modules())
+        drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.model.backbone.modules())
+        return (
+            self.tune == "head"
+            and self.augmentation == "none"
+            and not drops
+            and not (norms and self.batch_norm == "moving")
+        )
+
+    @property
+    def stackable(self) -> bool:  # type: ignore[override]
+        """Say whether many models can be trained in one step: on fixed features those of graphs too."""
+        return self.features_are_fixed or self.model.accepts != "molecules"
+
+    def on_features(self) -> Transfer:
+        """Return the same objective with the head alone, which takes the backbone's features as records."""
+        alone = copy.copy(self)
+        alone._modules = {**self._modules, "model": Classifier(Features(self.model.output_width), 2)}
+        alone.model.head = self.model.head
+        return alone
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, but for the backbone's BatchNorm where its statistics are frozen."""
+        super().train(mode)
+        if mode and self.batch_norm == "frozen":
+            for module in self.model.backbone.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+
+class Features(Backbone):
+    """The identity on features that were computed before: (records, width) -> the same."""
+
+    accepts = frozenset({"images", "table", "molecules"})
+
+    def __init__(self, width: int) -> None:
+        super().__init__((width,))
+        self.output_width = width
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Return nothing: there is no parameter."""
+        return []
+
+    def forward(self, records: Tensor) -> Tensor:
+        """Hand on what is given."""
+        return records
+
+
+def _is_backbone(name: str) -> bool:
+    return not name.startswith("head.")

@@ -1,0 +1,53 @@
+"""What a released captioner is asked beside captions: how probable it finds the words of a given text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from telltale.data.captions.vocabulary import parted
+from telltale.objectives.captioning import word_losses
+
+Asked = Callable[[Any, Tensor, np.ndarray], np.ndarray]  # model, pictures (n, …), their rows -> answers (n, …)
+BEYOND = 1.0  # marks what is beyond a text's end; a log-probability is at most 0
+AT_ONCE = 64  # pictures whose distributions over words are held at a time
+
+
+def word_log_probs(texts: Sequence[str]) -> Asked:
+    """Ask for log p of each next word, and of the end: (n, most words + 1), BEYOND after the end."""
+
+    def log_probs(logits: Tensor, rows: Tensor) -> Tensor:
+        losses, told = word_losses(logits, rows)
+        return torch.where(told, -losses, BEYOND)
+
+    return _asked(texts, log_probs)
+
+
+def word_distributions(texts: Sequence[str]) -> Asked:
+    """Ask for the distribution of each next word: (n, most words + 1, words), 0 after the end."""
+
+    def distributions(logits: Tensor, rows: Tensor) -> Tensor:
+        _, told = word_losses(logits, rows)
+        return logits[:, :-1].softmax(-1) * told[..., None]
+
+    return _asked(texts, distributions)
+
+
+def without_rest(log_probs: np.ndarray) -> np.ndarray:
+    """Put NaN in the place of BEYOND."""
+    return np.where(log_probs <= 0, log_probs.astype(np.float64), np.nan)
+
+
+def _asked(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Asked:
+    width = 2 + max((len(parted(text)) for text in texts), default=0)
+
+    def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:
+        numbered = torch.from_numpy(model.vocabulary.rows([(texts[row],) for row in rows], width))
+        pairs = zip(pictures.split(AT_ONCE), numbered.to(pictures.device).split(AT_ONCE), strict=True)
+        return np.concatenate([answer(model.word_logits(*pair), pair[1]).float().cpu().numpy() for pair in pairs])
+
+    return asked

@@ -1,0 +1,130 @@
+"""What a defence is: the owner's change to exactly one stage of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor, nn
+
+from telltale.data.records import Records
+
+Stage = Literal["none", "data", "training", "finish", "model", "answer"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was done to the records that a defence protects.
+
+    kind: of the records; records: how many; ledger: what private training spent (training/private/ledger.py), None
+    where it was not private; transferred: whether the recipe has a start; sources: the accounts of what its records
+    were made with, None for what was not private; classes: of the owner's task, 0 = none.
+    """
+
+    kind: str
+    records: int
+    ledger: Mapping[str, Any] | None
+    transferred: bool
+    sources: tuple[Mapping[str, Any] | None, ...] = ()
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class Defense:
+    """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
+
+    data: records the model is trained on; training: the loss it descends and its options; finish: the trained
+    weights, changed with the training records at hand; model: the released network; answer: what a query returns.
+    needs_records: `begin` looks at the records before training, so models are trained one by one; publishes: the owner
+    hands out the records that the data stage makes; keeps_order: the data stage gives them an order, which stays.
+    """
+
+    stage: ClassVar[Stage] = "none"
+    needs_records: ClassVar[bool] = False
+    publishes: ClassVar[bool] = False
+    keeps_order: ClassVar[bool] = False
+    separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Name the entries of the store that it has trained for one model, from which that model's records come."""
+        return ()
+
+    def check(self, recipe: Any) -> None:
+        """Refuse, by InputError and before anything is trained, a recipe that the code cannot work on."""
+
+    def with_public_records(self, number: int) -> Defense:
+        """Return the defence where this number is public and that of a model's own records is not."""
+        return self
+
+    def check_records(self, recipe: Any, number: int) -> None:
+        """Refuse, by InputError, what cannot be for so many training records, before anything is trained."""
+
+    def of_models(
+        self, recipe: Any, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+    ) -> Sequence[Defense]:
+        """Data stage: return the code as it is for each of many models, with all that it has trained for them.
+
+        recipe: what it protects; memberships: (models, records of the pool) bool, the rest as in `Recipe.train_many`.
+        """
+        return [self] * len(seeds)
+
+    def detached(self) -> Defense:
+        """Return the same for another process."""
+        return self
+
+    def records(self, records: Records, seed: int) -> Records:
+        """Data stage: return the records to train on instead."""
+        return records
+
+    def examples(self, records: Any, seed: int, number: int) -> Mapping[str, Any]:
+        """Data stage: return some records and what became of them, in equal order, by name; none by default."""
+        return {}
+
+    def prepare(self, objective: Any) -> None:
+        """Training stage: change the objective's options (weight decay, epochs, …) before training."""
+
+    def begin(self, objective: Any, records: Records) -> None:
+        """Training stage: look at the training records before the first step, where it `needs_records`."""
+
+    def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
+        """Training stage: return the loss to descend instead."""
+        return loss
+
+    def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
+        """Finish stage: change the weights of the trained `objective.model` in place.
+
+        train() goes on training the objective as it is then, on `records`.
+        """
+
+    def model(self, model: nn.Module) -> nn.Module:
+        """Model stage: return the network to release instead."""
+        return model
+
+    def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Answer stage: return what the caller sees instead of values (records, …).
+
+        keys: (records,) int64, one number for each record asked for, this model and this call. Whatever is random
+        derives from it (telltale.training.counter_random), so that asking again averages nothing away and two models
+        share no noise.
+        """
+        return values
+
+    def hides(self, objective: Any, records: Records) -> np.ndarray | None:
+        """Malicious code only: say which training records it puts into the release, (hidden,) rows in their order."""
+        return None
+
+    def guarantee(self, trained: Trained) -> dict[str, Any] | None:
+        """State what is proven: `statement` in one sentence, its unit and assumptions; None = empirical only."""
+        return None
+
+    def document(self) -> dict[str, Any]:
+        """Describe the defence by plain values, for keys and reports."""
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class NoDefense(Defense):
+    """The recipe as the owner wrote it."""

@@ -1,0 +1,82 @@
+"""The records of a fleet: a pool that all its models share, or what a backbone or a data stage makes of it for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from telltale.owner.preparation import training_records
+from telltale.progress import track
+from telltale.training.batches import make_batch
+from telltale.training.fleet.fleet import FleetData
+from telltale.training.private.sampling import padded
+
+if TYPE_CHECKING:
+    from telltale.owner.many import Order
+
+
+class Tensors(NamedTuple):
+    """A pool as tensors, which all chunks share: inputs, labels and fingerprints as in FleetData."""
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    fingerprints: np.ndarray
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet; a table has one length, and fewer records than others have are filled up."""
+        return FleetData(*self, padded([order.rows for order in orders]), tuple(order.seed for order in orders))
+
+
+class Features(NamedTuple):
+    """A pool as each model's pre-trained backbone sees it: a fleet of heads takes these features as its records."""
+
+    pool: Any
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet, every model with records of its own; the store keeps a parent's features."""
+        parents = [order.parent for order in orders if order.parent is not None]
+        features = [one.embeddings(self.pool)[order.rows] for one, order in zip(parents, orders, strict=True)]
+        labels, fingerprints = self.pool.labels, self.pool.fingerprints()
+        own = [
+            Tensors(torch.from_numpy(values), torch.from_numpy(labels[order.rows]), fingerprints[order.rows])
+            for values, order in zip(features, orders, strict=True)
+        ]
+        return side_by_side(own, orders)
+
+
+class Made(NamedTuple):
+    """A pool of which each model's own data stages make other records."""
+
+    pool: Any
+
+    def tables(self, orders: Sequence[Order]) -> FleetData:
+        """Return the data of a fleet, every model with records of its own: those of a single run, in their order."""
+        own = []
+        for order in track(orders, "making records"):
+            records: Any = training_records(self.pool.take(np.sort(order.rows)), order.stages, order.seed)
+            own.append(tensors_of(records, records.labels))
+        return side_by_side(own, orders)
+
+
+FleetRecords = Tensors | Features | Made
+
+
+def side_by_side(own: Sequence[Tensors], orders: Sequence[Order]) -> FleetData:
+    """Return the data of a fleet of which every model has records of its own."""
+    lengths = [len(one.labels) for one in own]
+    return FleetData(
+        torch.cat([one.inputs for one in own]),
+        torch.cat([one.labels for one in own]),
+        np.concatenate([one.fingerprints for one in own]),
+        padded(np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])),
+        tuple(order.seed for order in orders),
+    )
+
+
+def tensors_of(pool: Any, targets: np.ndarray) -> Tensors:
+    """Return the records of a pool as tensors; targets: (records, …), what each is to be answered with."""
+    inputs = make_batch(pool.arrays(), np.arange(len(pool)))
+    return Tensors(inputs, torch.from_numpy(np.ascontiguousarray(targets)), pool.fingerprints())

@@ -1,0 +1,73 @@
+"""What decides a fit's outcome before it begins: initial weights, and the records in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+
+from telltale.data.records import Records
+from telltale.data.seeds import derive
+from telltale.owner.defense import Defense
+from telltale.training.objective import Objective
+
+
+def initial_objective(
+    model: Mapping[str, Any], objective: Mapping[str, Any], seed: int, start: Mapping[str, np.ndarray] | None = None
+) -> Objective:
+    """Build model and objective with weights drawn from `seed`; what is pre-trained comes from `start`."""
+    with seeded(derive(seed, "initial weights")):
+        prepared: Objective = instantiate(dict(objective), model=instantiate(dict(model)))
+    if start is not None:
+        prepared.adopt(start)
+    return prepared
+
+
+def training_records(records: Records, stages: Sequence[Defense], seed: int) -> Records:
+    """Pass records through all data stages; a set has no order: sorted by digest, equal sets are trained alike.
+
+    Digests of computed records change with the last bit, so a stage that computes them may give them an order itself.
+    """
+    for code in stages:
+        records = code.records(records, derive(seed, "data stage"))
+    if any(code.keeps_order for code in stages):
+        return records
+    return records.take(np.argsort(records.fingerprints(), kind="stable"))
+
+
+def membership_of(rows: np.ndarray, records: int) -> np.ndarray:
+    """Return rows of a pool as a table for one model: (1, records) bool."""
+    table = np.zeros((1, records), bool)
+    table[0, rows] = True
+    return table
+
+
+def hidden_records(
+    objective: Objective, records: Records, added_code: Sequence[Defense], defenses: Sequence[Defense], seed: int
+) -> Any:
+    """Return the training records that malicious code hides in a release, in their order; None without such code."""
+    trained = training_records(records, defenses, seed)
+    for code in added_code:
+        if (rows := code.hides(objective, trained)) is not None:
+            return trained.take(rows)
+    return None
+
+
+def examples_of(records: Records, stages: Sequence[Defense], seed: int, number: int) -> Mapping[str, Any]:
+    """Return some of a model's records and what the first data stage that shows any made of them, by name."""
+    for code in stages:
+        if shown := code.examples(records, derive(seed, "data stage"), number):
+            return shown
+    return {}
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generators inside, and give them back as they were."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield

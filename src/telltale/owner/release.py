@@ -1,0 +1,237 @@
+"""What the world gets: a trained model behind calls that are counted and limited by the threat model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from telltale.data.records import Records, input_digests
+from telltale.data.seeds import derive
+from telltale.errors import AccessDeniedError, InputError, NumericalError
+from telltale.owner.caption_calls import Asked, without_rest, word_distributions, word_log_probs
+from telltale.owner.defense import Defense
+from telltale.store.store import Store
+from telltale.training.batches import make_batch
+from telltale.training.counter_random import record_keys
+
+ANSWER_CALLS = (
+    "embeddings",
+    "probabilities",
+    "labels",
+    "predictions",
+    "captions",
+    "token_log_probs",
+    "word_probabilities",
+)
+CALLS = frozenset((*ANSWER_CALLS, "weights", "published_records"))
+FILE = "answer.npy"
+
+
+class Release:
+    """A released model. Only the calls in `access` work; each record asked for counts, a cached answer too.
+
+    model: builds the network; it is kept in memory only while it answers. key: of everything that decides an
+    answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
+    queries: call -> records asked for; budget: at most so many in all, None = unlimited; published: the records that
+    the owner hands out beside the model; sources: entries of the store that these come from; fed: makes of records
+    what the model takes; fingerprint: of the weights, from which random answers derive, None = the key.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[], nn.Module],
+        key: str,
+        *,
+        entry: str = "",
+        store: Store | None = None,
+        device: str = "cpu",
+        batch_size: int = 512,
+        answers: Sequence[Defense] = (),
+        access: frozenset[str] = CALLS,
+        budget: int | None = None,
+        memory: dict[str, np.ndarray] | None = None,
+        name: str = "",
+        published: Callable[[], Records] | None = None,
+        sources: tuple[str, ...] = (),
+        fed: Callable[[Records], Records] = lambda records: records,
+        fingerprint: Callable[[], str] | None = None,
+    ) -> None:
+        self._fingerprint = fingerprint or (lambda: key)
+        self.sources, self._published, self._fed = sources, published, fed
+        self.key, self.access, self.budget, self.queries = key, access, budget, Counter[str]()
+        self.name = name or key
+        self._model, self.entry, self._store = model, entry, store
+        self._device, self._batch_size, self._answers = device, batch_size, tuple(answers)
+        self._memory: dict[str, np.ndarray] = {} if memory is None else memory
+
+    def restricted(self, access: frozenset[str], budget: int | None = None) -> Release:
+        """Return the same model with its own counters under a threat model that is narrower or the same."""
+        budgets = [limit for limit in (self.budget, budget) if limit is not None]
+        return Release(
+            self._model,
+            self.key,
+            entry=self.entry,
+            store=self._store,
+            device=self._device,
+            batch_size=self._batch_size,
+            answers=self._answers,
+            access=access & self.access,
+            budget=min(budgets, default=None),
+            memory=self._memory,
+            name=self.name,
+            published=self._published,
+            sources=self.sources,
+            fed=self._fed,
+            fingerprint=self._fingerprint,
+        )
+
+    def embeddings(self, records: Records) -> np.ndarray:
+        """Embed records: (records, width) float32; of a classifier, the features before its head."""
+        return self._answer("embeddings", records, "embeddings", _embedded)
+
+    def probabilities(self, records: Records) -> np.ndarray:
+        """Classify records: class probabilities (records, classes) float64, each exact in its own magnitude."""
+        return self._answer("probabilities", records, "logits", _logits, softmax)
+
+    def labels(self, records: Records) -> np.ndarray:
+        """Classify records: the most probable class after all defences, (records,) int64; counts as `labels`."""
+        return self._answer("labels", records, "logits", _logits, softmax).argmax(axis=-1)
+
+    def captions(self, records: Records, beam_width: int = 1) -> list[str]:
+        """Tell what is on each picture, in at most 20 words; beam_width: 1 = greedy."""
+
+        def told(model: Any, pictures: Any, _: np.ndarray) -> np.ndarray:
+            written: np.ndarray = model.captions(pictures, beam_width)
+            return written
+
+        return self._answer("captions", records, f"captions by {beam_width} beams", told).tolist()
+
+    def token_log_probs(self, records: Records, texts: Sequence[str]) -> np.ndarray:
+        """Judge one text a picture: log p of its words and its end, then NaN: (records, most words + 1) float64."""
+        output = f"token_log_probs of {_digest_of(records, texts)}"
+        return self._answer("token_log_probs", records, output, word_log_probs(texts), without_rest)
+
+    def word_probabilities(self, records: Records, texts: Sequence[str]) -> np.ndarray:
+        """Show what may come at each place of one text a picture: (records, most words + 1, words), 0 after its end.
+
+        Too large to be kept: computed whenever it is asked for.
+        """
+        output = f"word_probabilities of {_digest_of(records, texts)}"
+        return self._answer("word_probabilities", records, output, word_distributions(texts), keep=False)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Hand over all parameters and buffers by name."""
+        self._count("weights", 1)
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self._model().state_dict().items()}
+
+    def published_records(self) -> Records:
+        """Hand over the records that the owner publishes in place of its own; AccessDeniedError where it does not."""
+        if self._published is None:
+            raise AccessDeniedError(f"published_records: {self.name} comes without records")
+        self._count("published_records", 1)
+        return self._published()
+
+    def _answer(
+        self,
+        call: str,
+        records: Records,
+        output: str,
+        asked: Asked,
+        transform: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+        keep: bool = True,
+    ) -> np.ndarray:
+        self._count(call, len(records))
+        fingerprints = records.fingerprints()
+        digest = hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest()
+        if (remembered := f"{call}/{output}/{digest}") not in self._memory:
+            found = self._output(output, records, digest, asked) if keep else self._forward(records, output, asked)
+            values = transform(found)
+            # of inputs alone: noise must not change with the labels that the caller claims
+            seed = derive(0, f"answers of {self._fingerprint()} to {call}") if self._answers else 0
+            keys = record_keys(input_digests(records), seed, epoch=0)
+            for defense in self._answers:
+                values = defense.answer(call, values, keys)
+            if not keep:
+                return values
+            self._memory[remembered] = values
+        return self._memory[remembered].copy()  # what a caller writes into its answer changes nobody else's
+
+    def _output(self, output: str, records: Records, digest: str, asked: Asked) -> np.ndarray:
+        """Return the network's output on records, found in the store where it was computed before."""
+        if self._store is None:
+            return self._forward(records, output, asked)
+        document = {"release": self.key, "output": output, "records": digest, "number_of_records": len(records)}
+        folder = self._store.folder("answers", document)
+        if not (folder / "entry.json").exists():
+            values = self._forward(records, output, asked)
+            self._store.add("answers", document, lambda entry: np.save(entry / FILE, values, allow_pickle=False))
+            return values
+        require_same(folder, document)
+        return np.load(folder / FILE, allow_pickle=False)
+
+    @torch.no_grad()
+    def _forward(self, records: Records, output: str, asked: Asked) -> np.ndarray:
+        model: Any = self._model().eval().to(self._device)
+        arrays, parts = self._fed(records).arrays(), []
+        for start in range(0, len(records), self._batch_size):
+            rows = np.arange(start, min(start + self._batch_size, len(records)))
+            parts.append(asked(model, make_batch(arrays, rows).to(self._device), rows))
+        values = np.concatenate(parts)
+        if values.dtype.kind == "U":  # text
+            return values
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+        if len(bad):
+            raise NumericalError(
+                f"model {self.name} ({self.key}): its {output} for point {bad[0]} are not finite "
+                f"({len(bad):,} of {len(values):,} points); train with a lower objective.learning_rate"
+            )
+        return values
+
+    def _count(self, call: str, number: int) -> None:
+        if call not in self.access:
+            allowed = ", ".join(sorted(self.access)) or "no call"
+            raise AccessDeniedError(f"{call}: this threat model grants {allowed}")
+        if self.budget is not None and self.queries.total() + number > self.budget:
+            raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
+        self.queries[call] += number
+
+
+def _embedded(model: Any, inputs: Any, _: np.ndarray) -> np.ndarray:
+    return _logits(getattr(model, "embed", model), inputs, _)
+
+
+def _logits(model: Any, inputs: Any, _: np.ndarray) -> np.ndarray:
+    values: np.ndarray = model(inputs).float().cpu().numpy()
+    return values
+
+
+def _digest_of(records: Records, texts: Sequence[str]) -> str:
+    """Name texts in the key of an answer. Raises InputError unless there is one a record."""
+    if len(texts) != len(records):
+        raise InputError("texts", len(texts), f"one text for each of {len(records)} records")
+    return hashlib.blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Normalise exp(logits) over the last axis in float64, so that small probabilities keep their digits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def require_same(folder: Path, document: Mapping[str, Any]) -> None:
+    """Refuse, by InputError, stored answers that belong to other records or another model."""
+    there = json.loads((folder / "entry.json").read_text())
+    for field, wanted in document.items():
+        if there.get(field) != wanted:
+            raise InputError(
+                "paths.store", folder, f"holds {field} {there.get(field)}, not {wanted}; delete that folder"
+            )

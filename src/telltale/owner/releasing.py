@@ -1,0 +1,53 @@
+"""From an entry of the store to what the world gets: a network behind its calls, and records that are published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from telltale.data.records import Records
+from telltale.owner.defense import Defense
+from telltale.owner.frozen_features import fed
+from telltale.owner.identity import fingerprint_of, key_of_release
+from telltale.owner.preparation import training_records
+from telltale.owner.release import Release
+
+if TYPE_CHECKING:
+    from telltale.owner.recipe import Recipe
+
+
+def release_of(
+    recipe: Recipe, folder: Path, seed: int, name: str, source: tuple[Records, np.ndarray] | None = None
+) -> Release:
+    """Release the model in `folder` by its own recipe; source: pool and rows it was trained on, None = none is told."""
+    shown = partial(_published, source, recipe.stages, seed) if source and recipe.publishes else None
+    return Release(
+        lambda: as_released(recipe.loaded(folder, seed).model, recipe.stages),
+        key_of_release(recipe, folder.name),
+        entry=folder.name,
+        device=recipe.trainer.device_type,
+        answers=[defense for defense in recipe.defenses if defense.stage == "answer"],
+        store=recipe.store,
+        name=name,
+        published=shown,
+        fed=partial(fed, recipe),
+        fingerprint=partial(fingerprint_of, recipe, folder.name),
+        sources=tuple(entry for code in recipe.defenses for entry in code.sources),
+    )
+
+
+def as_released(model: nn.Module, stages: Sequence[Defense]) -> nn.Module:
+    """Return the network as the model stage leaves it."""
+    for code in stages:
+        model = code.model(model)
+    return model
+
+
+def _published(source: tuple[Records, np.ndarray], stages: Sequence[Defense], seed: int) -> Records:
+    pool, rows = source
+    return training_records(pool.take(rows), stages, seed)

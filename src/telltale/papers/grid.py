@@ -1,0 +1,50 @@
+"""One metric over many runs as a grid: what was measured (rows) by how it was set up (columns)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from telltale.errors import InputError
+from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
+
+Cell = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of a paper's runs.
+
+    metric: by its name in metrics.json; rows: name of the evidence -> what a reader calls it; columns: experiment ->
+    what a reader calls it; chance: what guessing gives, None = not drawn.
+    """
+
+    title: str
+    metric: str
+    rows: Mapping[str, str]
+    columns: Mapping[str, str]
+    chance: float | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Grid:
+        """Read a grid from its YAML entry. Raises InputError where fields are missing or unknown."""
+        try:
+            return cls(**entry)
+        except TypeError as error:
+            raise InputError("grids", entry.get("title", "?"), str(error)) from error
+
+
+def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], Cell]:
+    """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
+    found = {}
+    for row in grid.rows:
+        for column in grid.columns:
+            seeds = sorted({number for experiment, number in results if experiment == column})
+            try:
+                parts = [per_seed(Quantity([grid.metric], [column], row), results, number) for number in seeds]
+            except KeyError:
+                continue
+            if parts:
+                found[row, column] = interval(over_seeds(parts, seed))
+    return found

@@ -1,0 +1,69 @@
+"""How a grid of runs is shown: Markdown, console and a figure with one line a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from telltale.papers.grid import Cell, Grid
+from telltale.reporting.console import wide_console
+from telltale.reporting.figures import dots, save_png
+
+Found = Mapping[tuple[str, str], Cell]
+
+
+def print_grid(grid: Grid, found: Found) -> None:
+    """Print the table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(f"{grid.title} ({grid.metric})"), title_style="bold", title_justify="left")
+    for title in ("", *grid.columns.values()):
+        table.add_column(Text(title), justify="left" if not title else "right")
+    for row in _texts(grid, found):
+        table.add_row(*(Text(text.replace(" [", "\n[")) for text in row))
+    wide_console().print(table)
+
+
+def write_grids(grids: Sequence[tuple[Grid, Found]], folder: Path) -> list[Path]:
+    """Write grids.md and a figure of each grid; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, files = [], [folder / "grids.md"]
+    for grid, found in grids:
+        written = markdown([["", *grid.columns.values()], *_texts(grid, found)])
+        parts.append("\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written]))
+        if found:
+            file = folder / f"{re.sub(r'[^a-z0-9]+', '_', grid.title.lower()).strip('_')}.png"
+            series = {
+                label: [found.get((row, column), (np.nan,) * 3) for column in grid.columns]
+                for row, label in grid.rows.items()
+            }
+            files.append(
+                save_png(dots(series, list(grid.columns.values()), grid.title, grid.metric, grid.chance), file)
+            )
+    files[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return files
+
+
+def cell_text(cell: Cell | None) -> str:
+    """Write a value with its interval, "–" where nothing was measured."""
+    if cell is None:
+        return "–"
+    value, low, high = cell
+    places = 3 if abs(value) < 10 else 1
+    return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]" if np.isfinite(low) else f"{value:.{places}f}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose first row is its head."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _texts(grid: Grid, found: Found) -> list[list[str]]:
+    return [
+        [label, *(cell_text(found.get((row, column))) for column in grid.columns)] for row, label in grid.rows.items()
+    ]

@@ -1,0 +1,63 @@
+"""Several metrics of several releases as one table: rows may come from different experiments."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from telltale.errors import InputError
+from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
+from telltale.papers.grid import Cell
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a paper's runs.
+
+    columns: metric by its name in metrics.json -> its head; rows: label -> [experiment, evidence]. An evidence may be
+    a pattern such as "kmeans * bit, *": then each evidence that it matches is a row, labelled by its own name.
+    """
+
+    title: str
+    columns: Mapping[str, str]
+    rows: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Table:
+        """Read a table from its YAML entry. Raises InputError where fields are missing or unknown."""
+        try:
+            table = cls(**entry)
+        except TypeError as error:
+            raise InputError("tables", entry.get("title", "?"), str(error)) from error
+        for label, place in table.rows.items():
+            if len(place) != 2:
+                raise InputError("tables", label, "[experiment, evidence]")
+        return table
+
+
+def lines(table: Table, results: Results, seed: int = 0) -> dict[str, list[Cell | None]]:
+    """Return value and 95 % interval over seeds of each row's metrics, None where nothing was measured."""
+    found = {}
+    for label, (experiment, evidence) in table.rows.items():
+        for name in _matching(results, experiment, evidence):
+            shown = label if name == evidence else name
+            shown = f"{shown} ({experiment})" if shown in found else shown
+            found[shown] = [_cell(results, experiment, name, metric, seed) for metric in table.columns]
+    return found
+
+
+def _matching(results: Results, experiment: str, evidence: str) -> list[str]:
+    runs = [run for (name, _), run in results.items() if name == experiment]
+    every = dict.fromkeys(key.rpartition("/")[0] for run in runs for key in run)
+    return fnmatch.filter(every, evidence) or [evidence]
+
+
+def _cell(results: Results, experiment: str, evidence: str, metric: str, seed: int) -> Cell | None:
+    seeds = sorted({number for name, number in results if name == experiment})
+    try:
+        parts = [per_seed(Quantity([metric], [experiment], evidence), results, number) for number in seeds]
+    except KeyError:
+        return None
+    return interval(over_seeds(parts, seed)) if parts else None

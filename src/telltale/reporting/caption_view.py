@@ -1,0 +1,78 @@
+"""How membership in a captioner's training set is shown and kept: scores, and pictures beside what was said of them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from telltale.evidence import CaptionMembership
+from telltale.reporting import membership_view
+from telltale.reporting.gallery import Gallery, RecordCard, picture
+from telltale.reporting.membership_view import RESAMPLED, asked, cards, draw, sizes
+from telltale.reporting.outcome import Outcome
+
+__all__ = ["RESAMPLED", "asked", "cards", "draw", "gallery", "headlines", "sizes", "write"]
+SHOWN = 6  # pictures of each of the four groups
+
+
+def headlines(target: CaptionMembership) -> list[str]:
+    """Name the metrics that a person reads first; the attack success rate is the balanced accuracy."""
+    rates = ["balanced_accuracy", "auc", "tpr_at_fpr_0.01"]
+    return [*rates, "rouge_l_members", "rouge_l_non_members"]
+
+
+def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:
+    """Keep what every membership attack keeps, and captions.csv: point, member, score, true and generated caption."""
+    membership_view.write(target, outcome, folder)
+    if not target.captions or outcome.membership is None:
+        return
+    with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["victim", "point", "member", "score", "true", "generated"])
+        for victim, told in enumerate(target.captions):
+            inside, scores = outcome.membership[victim], target.scores[victim]
+            for point, text in enumerate(told):
+                true = outcome.challenge.references[point][0]
+                table.writerow([victim, point, int(inside[point]), f"{scores[point]:.6g}", true, text])
+
+
+def gallery(target: CaptionMembership, outcome: Outcome) -> Gallery | None:
+    """Show pictures of the first victim with true and generated caption: most and least exposed, of both kinds."""
+    if not target.captions or outcome.membership is None:
+        return None
+    scores, members = target.scores[0], outcome.membership[0]
+    groups = {
+        "member, most exposed": (members, -scores),
+        "member, least exposed": (members, scores),
+        "non-member, taken for a member": (~members, -scores),
+        "non-member, least suspected": (~members, scores),
+    }
+    chosen = [
+        _card(f"{name} #{place}", int(point), target, outcome)
+        for name, (side, order) in groups.items()
+        for place, point in enumerate(_first(side, order), 1)
+    ]
+    return Gallery(
+        "Pictures, true and generated captions",
+        f"The {SHOWN} members and non-members with the highest and the lowest scores. What is said of the most exposed "
+        "members is what they were trained with; the same of a non-member would be knowledge, not memory.",
+        chosen,
+    )
+
+
+def _first(side: np.ndarray, order: np.ndarray) -> np.ndarray:
+    rows = np.flatnonzero(side)
+    return rows[np.argsort(order[rows], kind="stable")][:SHOWN]
+
+
+def _card(title: str, point: int, target: CaptionMembership, outcome: Outcome) -> RecordCard:
+    true = outcome.challenge.references[point]
+    facts = {
+        "true": " / ".join(true[:2]),
+        "generated": target.captions[0][point] or "(nothing)",
+        "score": f"{target.scores[0][point]:.3f}",
+        "point": str(point),
+    }
+    return RecordCard(title, "", facts, png=picture(outcome.challenge.images[point]))

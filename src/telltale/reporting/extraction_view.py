@@ -1,0 +1,124 @@
+"""How extracted molecules are shown and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from telltale.evaluation.score import ScoredExtraction
+from telltale.evidence import ExtractedMolecules
+from telltale.reporting import figures
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.page import MoleculeCard, PageFigure
+
+MOLECULES_DRAWN = 48
+RESAMPLED = "templates"
+
+
+def headlines(target: ExtractedMolecules) -> list[str]:
+    """Name the metrics that a person reads first."""
+    k = sorted(target.k)[len(target.k) // 2]
+    return [f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"]
+
+
+def sizes(target: ExtractedMolecules) -> dict[str, int]:
+    """Name the sizes that belong in the title."""
+    return {"candidates": len(target.smiles)}
+
+
+def asked(target: ExtractedMolecules) -> tuple[str, int]:
+    """Return what queries are divided by in the table, and what that is called."""
+    return "queries", 1
+
+
+def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
+    """Keep every candidate with all its scores and what it really was, as CSV and parquet."""
+    scored = _scored(outcome)
+    table: dict[str, Any] = {"smiles": target.smiles, "template": target.templates, "novel": target.novel}
+    for victim in range(len(target.scores)):
+        suffix = f"_{victim}" if len(target.scores) > 1 else ""
+        table[f"hit{suffix}"], table[f"exact_hit{suffix}"] = scored.hits[victim], scored.exact_hits[victim]
+        if scored.hits_disjoint is not None:
+            table[f"hit_disjoint{suffix}"] = scored.hits_disjoint[victim]
+        if target.mixing is not None:
+            table[f"alpha{suffix}"] = target.mixing[victim]
+        for name, one in outcome.evidence.items():
+            if one is not None:
+                table[f"score_{name}{suffix}"] = one.scores[victim if len(one.scores) > 1 else 0]
+    frame = pd.DataFrame(table)
+    first_score = next(name for name in frame.columns if name.startswith("score_target"))
+    frame.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
+    frame.to_parquet(folder / "evidence.parquet", index=False)
+    if target.membership is not None:
+        scores = {
+            f"membership_{name}": one.membership.scores
+            for name, one in outcome.evidence.items()
+            if one is not None and one.membership is not None
+        }
+        np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **scores)
+
+
+def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[PageFigure]:
+    """Draw precision curves, AUC intervals, score and mixing-weight histograms."""
+    scored, roles = _scored(outcome), outcome.roles
+    target_metrics = scored.metrics["target"]
+    made = {
+        "precision_vs_k": (
+            figures.precision_curves(scored.curves, roles, target_metrics["base_rate"].value),
+            "Share of the top K that is part of a training molecule, all candidates; bands are 95 % over rings.",
+        ),
+        "novel_precision_vs_k": (
+            figures.precision_curves(
+                scored.novel_curves,
+                roles,
+                target_metrics["novel_base_rate"].value,
+                "Precision of the top K, novel candidates",
+            ),
+            "The same on candidates that no auxiliary molecule contains: only these are news to the attacker.",
+        ),
+        "novel_auc": (
+            figures.forest({name: one["novel_auc"] for name, one in scored.metrics.items()}, roles, "novel AUC", 0.5),
+            "AUC on novel candidates. What controls reach is chemistry, not memory.",
+        ),
+        "scores": (
+            figures.score_histograms(target.scores, scored.hits, target.novel),
+            "Scores of the target's candidates.",
+        ),
+    }
+    if target.mixing is not None:
+        made["alpha"] = (
+            figures.mixing_histogram(target.mixing),
+            "Mixing weight α of Eq. (1) over all candidates.",
+        )
+    return [
+        PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
+        for name, (figure, caption) in made.items()
+    ]
+
+
+def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:
+    """Return the best-scored molecules of the first victim, marked as hit, novel hit or miss."""
+    best = np.argsort(-target.scores[0], kind="stable")[:MOLECULES_DRAWN]
+    hits = _scored(outcome).hits[0]
+    return [
+        MoleculeCard(
+            smiles=target.smiles[place],
+            rank=rank + 1,
+            score=float(target.scores[0, place]),
+            verdict=("novel hit" if target.novel[place] else "hit") if hits[place] else "miss",
+            template=target.templates[place],
+        )
+        for rank, place in enumerate(best)
+    ]
+
+
+def gallery(target: ExtractedMolecules, outcome: Outcome) -> None:
+    """Return nothing: what was extracted stands on the cards."""
+
+
+def _scored(outcome: Outcome) -> ScoredExtraction:
+    assert isinstance(outcome.scored, ScoredExtraction)
+    return outcome.scored

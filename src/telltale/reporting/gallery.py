@@ -1,0 +1,140 @@
+"""Single records on the page: pictures as small PNGs, molecules as drawings, other kinds by their label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telltale.evaluation.exposure import Exposure
+
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class RecordCard:
+    """One record and what is said of it.
+
+    title: its place; label: its class; facts: name -> text; smiles, png: what it is drawn from, if anything.
+    """
+
+    title: str
+    label: str
+    facts: Mapping[str, str]
+    smiles: str | None = None
+    png: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A section of the page that shows single records."""
+
+    title: str
+    caption: str
+    cards: Sequence[RecordCard]
+
+
+def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
+    """Show the points whose score best tells the models trained on them from the others; None if there is none."""
+    best = exposure.ranking()[:SHOWN]
+    if not len(best):
+        return None
+    known, chance = int(np.isfinite(exposure.value).sum()), exposure.chance()
+    equal = int((exposure.value == exposure.value[best[0]]).sum())
+    shared = f" {equal:,} records share the highest exposure; the first of them are shown." if equal > SHOWN else ""
+    reached = f"stay below {chance:.2f} in 95 % of runs" if chance < 0.995 else "often reach 1, there are so few models"
+    return Gallery(
+        "Most exposed records",
+        "Exposure: how often the score is higher in a model trained on the record than in a model not trained on it, "
+        "over all pairs of such models; 0.5 is chance. Picked as the highest of "
+        f"{known:,}: where scores say nothing, the highest would {reached}.{shared}",
+        [
+            _card(
+                challenge,
+                int(point),
+                place,
+                {
+                    "exposure": f"{exposure.value[point]:.3f}",
+                    "models in / out": f"{exposure.n_in[point]} / {exposure.n_out[point]}",
+                },
+            )
+            for place, point in enumerate(best, 1)
+        ],
+    )
+
+
+def exposed_members(scores: np.ndarray, members: np.ndarray, challenge: Any) -> Gallery | None:
+    """Show one victim's members with the highest scores: (points,) each; None if it has no member."""
+    others, rows = np.sort(scores[~members]), np.flatnonzero(members)
+    best = rows[np.argsort(-scores[rows], kind="stable")][:SHOWN]
+    if not len(best):
+        return None
+    above = len(others) - np.searchsorted(others, scores[best], side="left")
+    return Gallery(
+        "Most exposed members",
+        f"Members with the highest scores, and how many of the {len(others):,} non-members score as high or higher.",
+        [
+            _card(challenge, int(point), place, {"score": f"{scores[point]:.3f}", "non-members above": f"{count:,}"})
+            for place, (point, count) in enumerate(zip(best, above, strict=True), 1)
+        ],
+    )
+
+
+def write_exposure(exposure: Exposure, challenge: Any, path: Path) -> None:
+    """Write a line for each point: point, fingerprint, label, exposure, n_in, n_out; empty where unknown."""
+    points = len(exposure.value)
+    prints = [""] * points if challenge is None else _hexadecimal(challenge.fingerprints())
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["point", "fingerprint", "label", "exposure", "n_in", "n_out"])
+        for point, value in enumerate(exposure.value):
+            shown = f"{value:.6f}" if np.isfinite(value) else ""
+            counts = exposure.n_in[point], exposure.n_out[point]
+            table.writerow([point, prints[point], label_of(challenge, point), shown, *counts])
+
+
+def label_of(records: Any, row: int) -> str:
+    """Return the name of a record's class, its number where classes have no names, "" where it has none."""
+    labels = getattr(records, "labels", None)
+    if labels is None:
+        return ""
+    classes = getattr(records, "classes", ())
+    return classes[labels[row]] if classes else str(labels[row])
+
+
+def picture(pixels: np.ndarray) -> bytes:
+    """Return a picture as PNG, a pixel for a pixel: (channels, height, width) uint8, or float in [0, 1]."""
+    from matplotlib.image import imsave
+
+    if pixels.dtype != np.uint8:
+        pixels = np.round(255 * np.clip(np.nan_to_num(pixels), 0, 1)).astype(np.uint8)
+    channels = pixels if len(pixels) in (3, 4) else np.repeat(pixels[:1], 3, axis=0)
+    file = io.BytesIO()
+    imsave(file, np.ascontiguousarray(channels.transpose(1, 2, 0)), format="png")
+    return file.getvalue()
+
+
+def _card(challenge: Any, point: int, place: int, facts: Mapping[str, str]) -> RecordCard:
+    kind = getattr(challenge, "kind", None)
+    return RecordCard(
+        f"#{place}",
+        label_of(challenge, point),
+        {**facts, "point": str(point)},
+        smiles=str(challenge.smiles[point]) if kind == "molecules" else None,
+        png=picture(_pixels(challenge)[point]) if kind in ("images", "captions") else None,
+    )
+
+
+def _pixels(pictures: Any) -> np.ndarray:
+    pixels: np.ndarray = pictures.images if pictures.kind == "captions" else pictures.pixels
+    return pixels
+
+
+def _hexadecimal(fingerprints: np.ndarray) -> list[str]:
+    # by way of bytes: numpy drops the zeros at the end of an S16
+    return [row.tobytes().hex() for row in np.ascontiguousarray(fingerprints).view(np.uint8).reshape(-1, 16)]

@@ -1,0 +1,165 @@
+"""Run loggers: where a run's numbers, figures and tables are mirrored; metrics.json stays the truth.
+
+The options of `conf/logger/*.yaml` are constructor arguments; the run adds its folder, name and
+configuration.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from telltale.errors import InputError
+from telltale.reporting.metrics_file import plain
+
+MODES = ("offline", "online", "disabled")
+
+
+class RunLogger(Protocol):
+    """What a run tells its logger."""
+
+    def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record named numbers, at a step of training or of the whole run."""
+        ...
+
+    def log_figure(self, name: str, path: Path | str) -> None:
+        """Record a PNG file."""
+        ...
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Record a table."""
+        ...
+
+    def finish(self, failed: bool = False) -> None:
+        """Close the run; calling it again does nothing."""
+        ...
+
+
+class NoLogger:
+    """Records nothing: `logger=none`."""
+
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None: ...
+
+    def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record nothing."""
+
+    def log_figure(self, name: str, path: Path | str) -> None:
+        """Record nothing."""
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Record nothing."""
+
+    def finish(self, failed: bool = False) -> None:
+        """Do nothing."""
+
+
+class CsvLogger(NoLogger):
+    """Scalars in `scalars.csv` (step, name, value), each table in a CSV file; figures lie there anyway."""
+
+    def __init__(self, folder: Path | str, name: str | None = None, settings: Mapping[str, Any] | None = None) -> None:
+        self.folder = Path(folder)
+        self.active = _first_process()
+
+    def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Append one line for each number; the file can be read while the run goes on."""
+        if not self.active:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "scalars.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "name", "value"])
+            writer.writerows(["" if step is None else step, name, float(value)] for name, value in values.items())
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write `<name>.csv`."""
+        if not self.active:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{_file_name(name)}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(rows)
+
+
+class WandbLogger(NoLogger):
+    """A Weights & Biases run in the run folder; mode offline needs neither account nor network.
+
+    mode: online, offline or disabled, else InputError; group: gathers the jobs of a sweep. Each object is a
+    run of its own, also if an earlier one of the same process was never finished.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        project: str = "telltale",
+        mode: str = "offline",
+        group: str | None = None,
+    ) -> None:
+        if mode not in MODES:
+            raise InputError("logger.mode", mode, f"one of {', '.join(MODES)}")
+        self._run: Any = None
+        if mode == "disabled" or not _first_process():
+            return
+        import wandb
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._wandb: Any = wandb
+        self._run = wandb.init(
+            project=project,
+            mode="online" if mode == "online" else "offline",
+            name=name,
+            dir=str(folder),
+            config=plain(settings or {}),
+            group=group,
+            reinit="create_new",  # the other choices hand back, or write into, a run that is still open
+            save_code=False,
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+        self._run.define_metric("*", step_metric="step")
+
+    def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Log the numbers, with `step` as their axis."""
+        if self._run is not None:
+            # W&B drops what comes with a smaller step than before: ours is a number like others.
+            axis = {} if step is None else {"step": step}
+            self._run.log({name: float(value) for name, value in values.items()} | axis)
+
+    def log_figure(self, name: str, path: Path | str) -> None:
+        """Log the PNG as an image."""
+        if self._run is not None:
+            self._run.log({name: self._wandb.Image(str(path))})
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log the table."""
+        if self._run is not None:
+            data = [plain(list(row)) for row in rows]
+            self._run.log({name: self._wandb.Table(columns=list(columns), data=data)})
+
+    def finish(self, failed: bool = False) -> None:
+        """Close the run as finished or failed, waiting until all is written."""
+        if self._run is not None:
+            self._run.finish(exit_code=int(failed))
+            self._run = None
+
+
+def _first_process() -> bool:
+    """Say whether this is the process that speaks for all: under DDP every rank builds its own logger."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

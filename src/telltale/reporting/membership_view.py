@@ -1,0 +1,96 @@
+"""How membership scores are shown and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
+from telltale.evaluation.score import ScoredMembership
+from telltale.evidence import CanaryScores, MembershipScores
+from telltale.reporting import figures
+from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.page import MoleculeCard, PageFigure
+from telltale.reporting.reconstruction_figures import picture_rows
+
+RESAMPLED = "points"
+
+
+def headlines(target: MembershipScores) -> list[str]:
+    """Name the metrics that a person reads first."""
+    rates = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
+    return [ONE_RUN, ALL_MODELS, RETRAINED, *rates[:2]] if isinstance(target, CanaryScores) else rates
+
+
+def sizes(target: MembershipScores) -> dict[str, int]:
+    """Name the sizes that belong in the title."""
+    victims, points = target.scores.shape
+    return {"challenge points": points} | ({"models": victims} if victims > 1 else {})
+
+
+def asked(target: MembershipScores) -> tuple[str, int]:
+    """Return what queries are divided by in the table, and what that is called."""
+    return "queries per victim and point", max(1, target.scores.size)
+
+
+def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
+    """Keep the scores of all evidence, its thresholds and the truth, and how exposed each point is."""
+    present = {name: one for name, one in outcome.evidence.items() if one is not None}
+    arrays: dict[str, np.ndarray] = {name: np.asarray(one.scores) for name, one in present.items()}
+    arrays |= {
+        f"threshold_{name}": np.asarray(one.threshold) for name, one in present.items() if one.threshold is not None
+    }
+    if outcome.membership is not None:
+        arrays["membership"] = outcome.membership
+    np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **arrays)
+    if len(target.scores) > 1:
+        write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv")
+
+
+def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageFigure]:
+    """Draw the log-log ROC, the AUC intervals and, where the truth is at hand, the scores of both groups."""
+    scored, roles = _scored(outcome), outcome.roles
+    made = {
+        "roc": (figures.roc_figure(scored.roc, roles), "ROC with 95 % bands; the diagonal is guessing."),
+        "auc": (
+            figures.forest({name: one["auc"] for name, one in scored.metrics.items()}, roles, "AUC", 0.5),
+            "AUC with 95 % intervals. What controls reach is not memory.",
+        ),
+    }
+    if outcome.membership is not None:
+        title, names = "Scores of members and non-members", ("non-members", "members")
+        made["scores"] = (
+            figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
+            "Scores of the target over all its models; the outermost bins hold the 2.5 % beyond either end.",
+        )
+    pictures = {name: one.pixels for name, one in outcome.examples.items() if one.kind == "images"}
+    if pictures:
+        made["twins"] = (
+            picture_rows(pictures, "Records and what the model was trained on instead"),
+            "Some of the first victim's records, what is decoded without noise, and the twins that stood in for them.",
+        )
+    return [
+        PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
+        for name, (figure, caption) in made.items()
+    ]
+
+
+def cards(target: MembershipScores, outcome: Outcome) -> list[MoleculeCard]:
+    """Return nothing: no molecule was extracted."""
+    return []
+
+
+def gallery(target: MembershipScores, outcome: Outcome) -> Gallery | None:
+    """Show the most exposed records of several victims, or of one its highest-scored members."""
+    if len(target.scores) > 1:
+        return exposed_records(_scored(outcome).exposure, outcome.challenge)
+    if outcome.membership is None:
+        return None
+    return exposed_members(target.scores[0], outcome.membership[0], outcome.challenge)
+
+
+def _scored(outcome: Outcome) -> ScoredMembership:
+    assert isinstance(outcome.scored, ScoredMembership)
+    return outcome.scored

@@ -1,0 +1,138 @@
+"""The report of a run as one HTML file: pictures inside, no script, no outside address."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telltale.reporting.gallery import Gallery, RecordCard
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+TEMPLATE = "report.html.jinja"
+VERDICTS = ("hit", "novel hit", "miss")
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table of the page: texts, first column left, the others right; emphasis: rows printed bold."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    emphasis: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A PNG file of the run, copied into the page."""
+
+    name: str
+    caption: str
+    path: Path | str
+
+
+@dataclass(frozen=True)
+class MoleculeCard:
+    """One extracted molecule: its place in the list, its score, and whether it was really there.
+
+    verdict: "hit", "novel hit" (not contained in the attacker's own molecules) or "miss".
+    """
+
+    smiles: str
+    rank: int
+    score: float
+    verdict: str
+    template: str
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"verdict {self.verdict!r}: one of {', '.join(VERDICTS)}")
+
+
+def write_page(
+    path: Path | str,
+    title: str,
+    subtitle: str = "",
+    summary: Sequence[str] = (),
+    tables: Sequence[PageTable] = (),
+    figures: Sequence[PageFigure] = (),
+    molecules: Sequence[MoleculeCard] = (),
+    footer: Mapping[str, str] | None = None,
+    configuration: str = "",
+    appendix: Sequence[PageTable] = (),
+    gallery: Gallery | None = None,
+) -> Path:
+    """Write the page and return its path; every text is escaped.
+
+    summary: sentences; footer: name -> value, e.g. versions and seed; configuration: the resolved YAML,
+    folded away; appendix: tables that stand after figures and molecules; gallery: single records, after
+    the figures.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template(TEMPLATE).render(
+        title=title,
+        subtitle=subtitle,
+        summary=list(summary),
+        tables=list(tables),
+        appendix=list(appendix),
+        figures=[(figure, _base64(figure.path)) for figure in figures],
+        cards=[(card, draw_molecule(card.smiles)) for card in molecules],
+        gallery=gallery,
+        records=[(card, _drawn(card)) for card in (gallery.cards if gallery else ())],
+        footer=dict(footer or {}),
+        configuration=configuration,
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def draw_molecule(smiles: str, width: int = 200, height: int = 140) -> Markup | None:
+    """Return the molecule as an SVG element for the middle of a page, or None if RDKit cannot read it."""
+    from markupsafe import Markup
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    with rdBase.BlockLogs():  # an unreadable SMILES is told on its card, not on the console
+        molecule = Chem.MolFromSmiles(str(smiles))
+    if molecule is None:
+        return None
+    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options: Any = drawer.drawOptions()
+    options.clearBackground, options.padding = False, 0.08
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, molecule)
+    drawer.FinishDrawing()
+    svg = drawer.GetDrawingText()
+    # Inside HTML an SVG needs no XML declaration and no name spaces, which look like outside addresses.
+    body = svg[svg.index("<!-- END OF HEADER -->") :]
+    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="structure of the molecule">'
+    return Markup(head + body.removeprefix("<!-- END OF HEADER -->"))  # RDKit's drawing: numbers and atom symbols
+
+
+def _drawn(card: RecordCard) -> Markup | None:
+    from markupsafe import Markup
+
+    if card.smiles is not None:
+        return draw_molecule(card.smiles)
+    if card.png is None:
+        return None
+    data = base64.b64encode(card.png).decode("ascii")
+    return Markup(f'<img class="pixels" alt="the record" src="data:image/png;base64,{data}">')
+
+
+def _base64(path: Path | str) -> str:
+    return base64.b64encode(Path(path).read_bytes()).decode("ascii")

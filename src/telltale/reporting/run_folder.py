@@ -1,0 +1,121 @@
+"""The folder a run leaves behind: configuration first, `run.json` last, whatever happens in between."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psutil
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from telltale.errors import InputError
+from telltale.reporting.loggers import RunLogger
+from telltale.reporting.metrics_file import write_json
+
+T = TypeVar("T")
+LIBRARIES = ("torch", "pytorch-lightning", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
+
+
+class RunFolder:
+    """One run's folder, logger and clock; as a context manager it records how the run ended.
+
+    run.json says `status: running` from the start and `finished`, `failed` or `interrupted` at the end.
+    """
+
+    def __init__(self, folder: Path, cfg: DictConfig) -> None:
+        self.folder, self.cfg = folder, cfg
+        self.seconds: dict[str, float] = {}
+        self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
+        self._began = time.time()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        except OSError as error:
+            raise InputError(
+                "hydra.run.dir", folder, f"cannot be written ({error.strerror}); give a folder that can"
+            ) from error
+        self._write("running")
+
+    def __enter__(self) -> Self:
+        settings: Any = OmegaConf.to_container(self.cfg, resolve=True)
+        name = f"{settings['attack']['_target_'].rpartition('.')[2].lower()}-seed{settings['seed']}"
+        try:
+            self.logger: RunLogger = instantiate(
+                self.cfg.logger,
+                folder=str(self.folder),
+                name=name,
+                settings=settings,
+                _convert_="all",
+                _recursive_=False,
+            )
+        except BaseException as error:  # nobody calls __exit__ of what was never entered
+            self._write("failed", f"{type(error).__name__}: {error}")
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        status = "finished" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        self.logger.finish(failed=status != "finished")
+        self._write(status, None if error is None else f"{type(error).__name__}: {error}")
+
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
+        """Do a stage's work and add its seconds up."""
+        began = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+
+    def since_process_start(self) -> float:
+        """Count the seconds since this process began, imports included."""
+        return time.time() - psutil.Process().create_time()
+
+    def _write(self, status: str, error: str | None = None) -> None:
+        document = {
+            "status": status,
+            "error": error,
+            "seed": self.cfg.seed,
+            "command": sys.argv,
+            "overrides": list(HydraConfig.get().overrides.task),
+            "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
+            "seconds": round(time.time() - self._began, 1),
+            "peak_memory_gb": round(_peak_memory() / 2**30, 2),
+            "training": self.training,
+            "machine": {
+                "python": platform.python_version(),
+                "system": platform.system(),
+                "cores": os.cpu_count(),
+            },
+            "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+            "git_commit": _git_commit(),
+        }
+        write_json(self.folder / "run.json", document)
+
+
+def _peak_memory() -> float:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return float(psutil.Process().memory_info().rss)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

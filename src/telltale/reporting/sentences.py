@@ -1,0 +1,84 @@
+"""What numbers come to, in words: the same on the console and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
+from telltale.evaluation.comparison import LEVEL, Tests, standing
+from telltale.evaluation.statistics import Estimate
+
+COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
+
+
+def metric_title(name: str) -> str:
+    """Return a metric's name as a person reads it: "tpr_at_fpr_0.01" is "TPR at 1 % FPR"."""
+    stem, low_fpr, rate = name.rpartition("tpr_at_fpr_")
+    if low_fpr:
+        return f"{stem.replace('_', ' ')}TPR at {100 * float(rate):g} % FPR"
+    if name.startswith("empirical_epsilon_"):
+        return f"empirical ε, {name.removeprefix('empirical_epsilon_').replace('_', ' ')}"
+    return "AUC" if name == "auc" else name.replace("_", " ")
+
+
+def rivals_sentence(tests: Mapping[str, Tests]) -> str:
+    """Say which rivals the attack is better than, worse than or not told apart from; empty without rivals."""
+    drawn = min((one.replicates for metrics in tests.values() for one in metrics.values()), default=0)
+    needed = ceil(2 * len(tests) / LEVEL)  # so that the smallest p, 2 / (1 + replicates), stays below after Holm
+    if 0 < drawn < needed:
+        return f"whether the attack is better cannot be told: {drawn} bootstrap replicates, {needed} needed"
+    parts = []
+    for metric in COMPARED_BY:
+        found = standing(tests, metric)
+        said = [f"better than {_listed(found.better)}"] if found.better else []
+        said += [f"worse than {_listed(found.worse)}"] if found.worse else []
+        said += [f"not told apart from {_listed(found.open)}"] if found.open else []
+        if said:
+            parts.append(f"by {metric_title(metric)}, {'; '.join(said)}")
+    if not parts:
+        return ""
+    holm = f", Holm-corrected over {len(tests)} rivals for each metric" if len(tests) > 1 else ""
+    return f"the attack is, {' – and '.join(parts)} (paired bootstrap, p < {LEVEL}{holm})"
+
+
+def success_sentence(target: Mapping[str, float]) -> str:
+    """Say how well the owner's own task is learned, training records beside test records where both are known.
+
+    target: name -> value; `train_<name>` beside `<name>` are the same on training and on test records.
+    """
+    parts = []
+    for name, value in target.items():
+        if name.startswith("train_") and name.removeprefix("train_") in target:
+            continue
+        title, train = name.replace("_", " "), target.get(f"train_{name}")
+        if train is None:
+            parts.append(f"{title} {value:,.0f}" if value >= 1000 else f"{title} {value:.3f}")
+        elif name.endswith("accuracy"):
+            gap = f"gap {100 * (train - value):.1f} percentage points"
+            parts.append(f"{title} {100 * train:.1f} % on training, {100 * value:.1f} % on test records ({gap})")
+        else:
+            parts.append(f"{title} {train:.3f} on training, {value:.3f} on test records")
+    return "; ".join(parts)
+
+
+def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, Any] | None) -> str:
+    """Set the lower bounds on ε beside what the accountant promises; empty where nothing was audited."""
+    titles = {ONE_RUN: "one model", ALL_MODELS: "all models side by side", RETRAINED: "one canary, retrained models"}
+    bounds = [f"{metrics[name].value:.2f} ({title})" for name, title in titles.items() if name in metrics]
+    if not bounds:
+        return ""
+    epsilon = guarantee.get("epsilon") if guarantee else None
+    promised = "no accountant speaks for it"
+    if guarantee and "worst_case" in guarantee:  # noise by distance, for one record replaced
+        promised = f"nothing to compare with: canaries are added or left out, guaranteed is {guarantee['protects']}"
+    elif guarantee and epsilon is not None:
+        promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
+        if any(metrics[name].value > epsilon for name in titles if name in metrics):
+            promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs"
+    return f"empirical ε: lower bound {_listed(bounds)} at 95 % each; {promised}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,56 @@
+"""The command: compose the configuration, hand it over, end with an exit code.
+
+Nothing slow is imported here: `--help`, `--cfg job` and errors of composition answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from telltale.configuration.command_line import configuration_folder, explain, register_resolvers
+
+CONFIGURATION = configuration_folder()
+
+register_resolvers()
+failures: list[BaseException] = []  # of the single job this process runs
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGURATION), config_name="config")
+def experiment(cfg: DictConfig) -> None:
+    """Run one composed job."""
+    try:
+        OmegaConf.resolve(cfg)
+        from telltale.experiment import run
+
+        run(cfg)
+    except (Exception, KeyboardInterrupt) as error:
+        # raised from here, Hydra would add lines of its own to our one; in a sweep they name the job and are wanted
+        if HydraConfig.get().mode != RunMode.RUN:
+            raise
+        failures.append(error)
+
+
+def main() -> None:
+    """Run the command line; end with 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
+    try:
+        experiment()
+        for failure in failures:
+            raise failure
+    except (Exception, KeyboardInterrupt) as error:
+        if "TELLTALE_TRACEBACK" in os.environ:
+            raise
+        code, line = explain(error, CONFIGURATION)
+        if line:
+            print(line, file=sys.stderr)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""A fingerprint of the code that makes weights, so that the store never serves those of another version of it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+ROOMS = tuple(
+    f"telltale.{room}" for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks")
+)
+# order and loop, for every recipe
+ALWAYS = ("telltale.training.fit", "telltale.training.batches", "telltale.owner.preparation")
+
+
+def source_digest(targets: Iterable[str]) -> str:
+    """Hash the modules of the named classes, those of ALWAYS and what they import from our rooms.
+
+    Hashed is the AST without docstrings: comments, docstrings and formatting change nothing; any change of the
+    code does.
+    """
+    seen: dict[str, str] = {}
+    for module in (*ALWAYS, *(target.rpartition(".")[0] for target in targets)):
+        _collect(module, seen)
+    return hashlib.blake2b("".join(f"{name}{seen[name]}" for name in sorted(seen)).encode(), digest_size=8).hexdigest()
+
+
+def _collect(module: str, seen: dict[str, str]) -> None:
+    if module in seen:
+        return
+    seen[module], imported = _read(module)
+    for name in imported:
+        _collect(name, seen)
+
+
+@cache
+def _read(module: str) -> tuple[str, tuple[str, ...]]:
+    importlib.import_module(module)
+    loaded = sys.modules[module]
+    # inspect finds no source in an empty file, as most __init__.py are
+    tree = ast.parse(Path(loaded.__file__).read_text() if loaded.__file__ else "")
+    imported = tuple(sorted({name for name in _imports(tree, loaded.__package__ or "") if _ours(name)}))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree), imported
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Name all modules that an import statement may mean: `from a import b` is a, and a.b if that is one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _ours(name: str) -> bool:
+    if not any(name == room or name.startswith(f"{room}.") for room in ROOMS):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the last part is a class or a function
+        return False

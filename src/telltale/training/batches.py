@@ -1,0 +1,138 @@
+"""From records to batches: global batches that do not depend on how many processes share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.captions.vocabulary import PAD
+from telltale.data.images.records import ImageRecords
+from telltale.data.molecules.batch import MoleculeBatch, to_batch
+from telltale.data.molecules.graphs import MoleculeGraphs
+from telltale.data.records import Records
+from telltale.data.tables.records import TableRecords
+from telltale.training.counter_random import record_keys
+from telltale.training.processes import world_size
+
+
+@singledispatch
+def make_batch(arrays: Any, rows: np.ndarray, keys: np.ndarray | None = None) -> Any:
+    """Turn the records at `rows` of plain arrays into what a model is fed; one implementation a kind of data."""
+    raise TypeError(f"no batches are made from {type(arrays).__name__}")
+
+
+@make_batch.register
+def _(arrays: MoleculeGraphs, rows: np.ndarray, keys: np.ndarray | None = None) -> MoleculeBatch:
+    return to_batch(arrays.take(rows), keys)
+
+
+@make_batch.register
+def _(arrays: ImageRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return _pictures(arrays.pixels[rows])
+
+
+@make_batch.register
+def _(arrays: CaptionedImages, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return _pictures(arrays.images[rows])
+
+
+def _pictures(pixels: np.ndarray) -> Tensor:
+    pictures = torch.from_numpy(np.ascontiguousarray(pixels))
+    return pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures.float()
+
+
+@make_batch.register
+def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(arrays.features[rows], dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """What a supervised objective is fed.
+
+    inputs: what the model takes; labels: (records,) int64, or (records, length) numbers of words; keys:
+    (records,) int64, one number a record and epoch, from which all its random augmentations derive.
+    """
+
+    inputs: Any
+    labels: Tensor
+    keys: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: Any, **kwargs: Any) -> LabelledBatch:
+        """Move everything to a device."""
+        return LabelledBatch(*(part.to(device, **kwargs) for part in (self.inputs, self.labels, self.keys)))
+
+
+class RecordDataset(Dataset):
+    """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record)."""
+
+    def __init__(self, records: Any, seed: int, targets: np.ndarray | None = None) -> None:
+        self.arrays, self.fingerprints, self.seed = records.arrays(), records.fingerprints(), seed
+        self.labels = targets
+
+    def __getitem__(self, item: tuple[int, np.ndarray]) -> Any:
+        epoch, rows = item
+        keys = record_keys(self.fingerprints[rows], self.seed, epoch)
+        inputs = make_batch(self.arrays, rows, keys)
+        if self.labels is None:
+            return inputs
+        return LabelledBatch(inputs, trimmed(torch.from_numpy(self.labels[rows])), torch.from_numpy(keys))
+
+
+def trimmed(targets: Tensor, leading: int = 1) -> Tensor:
+    """Cut the last columns in which no record has a word: (…, length); classes, without a length, stay.
+
+    leading: axes that count records.
+    """
+    if targets.ndim == leading:
+        return targets
+    used = (targets != PAD).flatten(0, -2).any(0).nonzero()
+    return targets[..., : int(used.max()) + 1 if len(used) else 1]
+
+
+class GlobalBatches(Sampler):
+    """Shuffles with (seed, epoch), cuts into global batches of nearly equal size, yields this process's share."""
+
+    def __init__(self, records: int, batch_size: int, seed: int) -> None:
+        self.records, self.seed, self.epoch = records, seed, 0
+        self.batches = max(1, round(records / batch_size))
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order; Lightning calls it, also after a resume."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.records)
+        rank = dist.get_rank() if world_size() > 1 else 0
+        for batch in np.array_split(order, self.batches):
+            yield self.epoch, np.array_split(batch, world_size())[rank]
+
+
+def training_loader(records: Records, batch_size: int, seed: int, targets: np.ndarray | None = None) -> DataLoader:
+    """Return the loader of one fit; targets: (records, …), what each is to be answered with, for LabelledBatch."""
+    sampler = GlobalBatches(len(records), batch_size, seed)
+    return DataLoader(RecordDataset(records, seed, targets), sampler=sampler, batch_size=None)
+
+
+def evaluation_batches(
+    records: Records, batch_size: int, seed: int = 0, targets: np.ndarray | None = None
+) -> Iterator[Any]:
+    """Yield all records in order, corruptions fixed by `seed`."""
+    dataset = RecordDataset(records, seed, targets)
+    for start in range(0, len(records), batch_size):
+        yield dataset[0, np.arange(start, min(start + batch_size, len(records)))]

@@ -1,0 +1,253 @@
+"""One fit by Lightning: progress, checkpoints at epoch ends, resume, clean interruption."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch.utils.data import DataLoader
+
+from telltale.data.seeds import derive
+from telltale.owner.preparation import seeded
+from telltale.training.processes import total_over_processes, world_size
+from telltale.training.trainer import TrainerOptions
+from telltale.training.validation import BestEpoch
+
+log = logging.getLogger("telltale")
+Curve = Callable[[dict[str, float], int], None]
+
+
+def fit(
+    objective: Any,
+    loader: DataLoader,
+    seed: int,
+    options: TrainerOptions,
+    partial: Path,
+    name: str,
+    on_epoch: Curve | None = None,
+    checkpoints: int = 20,
+) -> None:
+    """Train `objective`, a LightningModule with `epochs`, in place; `partial` keeps checkpoints and the loss curve.
+
+    checkpoints: about how many are written on the way. A checkpoint found there is gone on from, with the result of
+    an uninterrupted run. Ctrl-C raises KeyboardInterrupt that says what is kept. on_epoch(values, epoch) receives the
+    curve as it grows. With a `validation_share`, the weights of the best epoch are those left in place.
+    """
+    distributed = options.strategy == "ddp" and options.devices > 1
+    callbacks: list[Callback] = [
+        StepSeed(seed),
+        EpochCheckpoint(partial, objective.epochs, checkpoints),
+        LossCurve(partial / "curve.csv", name),
+    ]
+    if not distributed:  # a bar and a live curve belong to this process, not to workers
+        callbacks += [FitProgress(name), *([LiveCurve(on_epoch, name)] if on_epoch else [])]
+    if objective.private:
+        loader = objective.private.sampled(objective, loader)
+    if objective.validation_share:
+        loader = objective.hold_out(loader)
+        callbacks.append(BestEpoch())
+    trainer = Trainer(
+        accelerator="gpu" if options.device_type == "cuda" else "cpu",
+        devices=options.devices,
+        strategy="ddp_spawn" if distributed else "auto",
+        precision=options.precision,  # type: ignore[arg-type]
+        max_epochs=objective.epochs,
+        limit_train_batches=options.fast_dev_run or 1.0,
+        profiler=options.profiler,
+        default_root_dir=partial,
+        callbacks=callbacks,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    checkpoint = partial / EpochCheckpoint.FILE
+    if checkpoint.exists():
+        log.info(f"{name}: going on from epoch {_epoch_of(checkpoint)} of {objective.epochs}")
+    try:
+        with seeded(seed), _own_port():
+            trainer.fit(
+                objective,
+                loader,
+                ckpt_path=checkpoint if checkpoint.exists() else None,
+                weights_only=True,
+            )
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Lightning turns Ctrl-C into SystemExit, leaves the signal ignored and its worker processes running
+        _end_workers(trainer)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        kept = (
+            f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept"
+            if checkpoint.exists()
+            else "nothing of it is kept yet"
+        )
+        raise KeyboardInterrupt(f"while training {name}; {kept}; the same command goes on from there") from error
+    objective.cpu()
+    if distributed:
+        log.info(f"trained {name} on {options.devices} processes")
+
+
+class StepSeed(Callback):
+    """Seeds torch's generator at each step, so that what draws from it (dropout) is the same after a resume.
+
+    Each process drops out other rows: with dropout, and only then, weights depend on the number of processes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Forget everything drawn before; Lightning leaves on_train_epoch_start out where it resumes."""
+        seed = derive(self.seed, f"process {trainer.global_rank}", trainer.global_step)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 0.4 ms where a GPU could be, but is not
+        if trainer.strategy.root_device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+
+class EpochCheckpoint(Checkpoint):
+    """Writes Lightning's full state at the end of epochs, about `times` times a fit."""
+
+    FILE = "last.ckpt"
+
+    def __init__(self, folder: Path, epochs: int, times: int = 20) -> None:
+        self.folder, self.every = folder, max(1, epochs // times)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save to a temporary name, then rename: a kill never leaves half a checkpoint."""
+        if (trainer.current_epoch + 1) % self.every:
+            return
+        written = self.folder / "writing.ckpt"
+        trainer.save_checkpoint(written)
+        if trainer.is_global_zero:
+            written.replace(self.folder / self.FILE)
+
+
+class EpochLoss(Callback):
+    """Averages the training loss over each epoch, all processes and models, and hands it to `record`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.losses = name, []  # type: tuple[str, list[torch.Tensor]]
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+        """Keep the batch's loss on its device: no synchronisation inside an epoch."""
+        self.losses.append(outputs["loss"].detach())
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Average and record."""
+        models = getattr(pl_module, "models", 1)  # a fleet's loss is the sum over its models
+        mean = total_over_processes(torch.stack(self.losses).mean()) / world_size() / models
+        self.losses = []
+        if trainer.is_global_zero:
+            self.record(trainer.current_epoch + 1, float(mean))
+
+    def record(self, epoch: int, loss: float) -> None:
+        """Do something with an epoch's mean loss."""
+        raise NotImplementedError
+
+
+class LossCurve(EpochLoss):
+    """Appends (epoch, loss) to a CSV file."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        super().__init__(name)
+        self.file = file
+
+    def record(self, epoch: int, loss: float) -> None:
+        """Append a row; an epoch trained again after a kill is written again, readers take the last."""
+        with self.file.open("a", newline="") as stream:
+            csv.writer(stream).writerow([epoch, loss])
+
+
+class LiveCurve(EpochLoss):
+    """Streams the loss to the run's logger while training goes on."""
+
+    def __init__(self, on_epoch: Curve, name: str) -> None:
+        super().__init__(name)
+        self.on_epoch = on_epoch
+
+    def record(self, epoch: int, loss: float) -> None:
+        """Hand the value over under the fit's name."""
+        self.on_epoch({f"{self.name}/loss": loss}, epoch)
+
+
+class FitProgress(EpochLoss):
+    """Progress bar of one fit on a terminal; a line when it ends elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+        )
+        self.bar = Progress(
+            *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start at the epoch that is gone on from."""
+        self.task = self.bar.add_task(
+            f"training {self.name}", total=trainer.max_epochs, completed=trainer.current_epoch, state=""
+        )
+        self.bar.start()
+
+    def record(self, epoch: int, loss: float) -> None:
+        """Advance by one epoch."""
+        self.bar.update(self.task, completed=epoch, state=f"epoch {epoch}, loss {loss:.3f}")
+        self.last = f"epoch {epoch}, loss {loss:.3f}"
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say how it ended."""
+        self.bar.stop()
+        log.info(f"trained {self.name}: {getattr(self, 'last', 'nothing to do')}")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self.bar.stop()
+
+
+def _epoch_of(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, weights_only=True)["epoch"]) + 1
+
+
+@contextmanager
+def _own_port() -> Iterator[None]:
+    """Keep the port that Lightning writes into the environment from the next fit, when it may belong to another."""
+    given = os.environ.get("MASTER_PORT")
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop("MASTER_PORT", None)
+
+
+def _end_workers(trainer: Trainer) -> None:
+    for process in getattr(trainer.strategy.launcher, "procs", []):
+        process.kill()
+        process.join()
+
+
+def _quiet_lightning() -> None:
+    """Leave the console to us, in worker processes too: they import this module before Lightning speaks."""
+    for library in ("pytorch_lightning", "lightning_fabric", "lightning", "lightning.pytorch"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils.data")
+
+
+_quiet_lightning()

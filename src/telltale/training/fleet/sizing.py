@@ -1,0 +1,51 @@
+"""How many models are trained at once, and which way: sized to memory, decided by layers and device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.modules.conv import _ConvNd
+
+from telltale.owner.preparation import seeded
+from telltale.training.fleet.fleet import Fleet, FleetData
+from telltale.training.objective import Objective
+
+CPU_BUDGET = 2**30  # bytes; larger chunks gain nothing on CPUs, and the test of peak memory counts on it
+GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not
+
+
+def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
+    """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations."""
+    parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
+    need = 4 * parameters + 2 * _saved_bytes(objective, data)
+    need += objective.private.extra_bytes(objective) if objective.private else 0
+    budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
+    return max(1, budget // max(1, need))
+
+
+def way_of(objective: Objective, device: str, asked: str = "auto") -> str:
+    """Choose how a fleet of such models takes a step: of `WAYS`, by the layers that are trained and the device alone.
+
+    One vmapped step is faster wherever it is one batched product: everywhere on GPUs, and on CPUs but for
+    convolutions, which a CPU does faster in turn (docs/benchmarks.md). asked: a way, or "auto" for this rule.
+    """
+    if asked != "auto":
+        return asked
+    convolves = any(isinstance(module, _ConvNd) for module in objective.modules())
+    return "one_by_one" if device == "cpu" and convolves else "stacked"
+
+
+def _saved_bytes(objective: Objective, data: FleetData) -> int:
+    """Count what autograd keeps for one model's batch."""
+    total = 0
+
+    def pack(tensor: Tensor) -> Tensor:
+        nonlocal total
+        total += tensor.numel() * tensor.element_size()
+        return tensor
+
+    fleet = Fleet([objective], data.part([0]), "one_by_one")
+    rows = torch.from_numpy(data.tables[:1, : objective.batch_size].clip(0))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), seeded(0):
+        fleet.losses(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
+    return total

@@ -1,0 +1,203 @@
+"""What the owner trains for: the base of every objective, a LightningModule around a plain model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from telltale.errors import InputError
+from telltale.training.batches import evaluation_batches
+from telltale.training.processes import total_over_processes, world_size
+from telltale.training.validation import Part, as_measured, loader_of, portions, validation_split
+
+
+class LossTerm(NamedTuple):
+    """A loss as a sum and the number of its parts, so that any number of processes can form the global batch's mean."""
+
+    total: Tensor
+    number: Tensor
+
+
+class LossCode(Protocol):
+    """Training code added to an objective: a training-stage defence, or an attacker's."""
+
+    def prepare(self, objective: Objective) -> None:
+        """Change the objective's own options before training."""
+        ...
+
+    def begin(self, objective: Objective, records: Any) -> None:
+        """Look at the training records before the first step."""
+        ...
+
+    def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
+        """Return the loss to descend instead."""
+        ...
+
+
+class Objective(LightningModule):
+    """Base of all objectives: `model` is what gets released, everything else here stays with the owner.
+
+    A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned). Raises
+    InputError for an option out of range.
+
+    accepts: kinds of data; supervised: learns the records' classes; answers: the calls, beside embeddings and
+    weights, that what is released understands; stackable: forward is made of tensor operations
+    that torch.func.vmap can run for many models at once, on records that are plain tensors; features_are_fixed: all
+    that is trained takes a record's features, which no training changes (telltale.objectives.transfer).
+    """
+
+    accepts: str | frozenset[str] = "molecules"
+    supervised: ClassVar[bool] = False
+    answers: ClassVar[frozenset[str]] = frozenset()
+    stackable: ClassVar[bool] = False
+    features_are_fixed: ClassVar[bool] = False
+
+    def __init__(
+        self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__()
+        require_whole("objective.epochs", epochs)
+        require_whole("objective.batch_size", batch_size)
+        if not learning_rate > 0:
+            raise InputError("objective.learning_rate", learning_rate, "above 0")
+        if not weight_decay >= 0:
+            raise InputError("objective.weight_decay", weight_decay, "from 0")
+        self.model = model
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.loss_code: Sequence[LossCode] = ()
+        self.private: Any = None  # what makes gradients private (telltale.training.private), set by a defence
+        self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
+
+    def targets(self, records: Any) -> Any:
+        """Return what each record is to be answered with, (records, …): with it batches are LabelledBatch."""
+        return records.labels if self.supervised else None
+
+    def terms(self, batch: Any) -> list[LossTerm]:
+        """Return the loss on this process's share of the batch, as terms that are averaged and added."""
+        raise NotImplementedError
+
+    def record_losses(self, batch: Any) -> Tensor:
+        """Return each record's own loss, whose mean is the batch's: (records,). Only where no record sees another."""
+        raise NotImplementedError
+
+    @property
+    def separable(self) -> bool:
+        """Say whether the loss is a mean over records of losses of each record alone."""
+        return type(self).record_losses is not Objective.record_losses
+
+    def success(self, batches: Iterable[Any]) -> dict[str, float]:
+        """Measure the owner's task on held-out batches, next to the rate a trivial guess reaches."""
+        raise NotImplementedError
+
+    def success_on(self, records: Any) -> dict[str, float]:
+        """Measure the owner's task on held-out records, in batches on the own device."""
+        batches = evaluation_batches(records, max(self.batch_size, 256), targets=self.targets(records))
+        return self.success(batch.to(self.device) for batch in batches)
+
+    def adopt(self, start: Mapping[str, np.ndarray]) -> None:
+        """Start from a trained model's weights, where the own model has them.
+
+        Raises InputError where it has none of them, or one of another shape.
+        """
+        own = self.model.state_dict()
+        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in own}
+        unlike = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
+        if unlike or not shared:
+            why = f"{unlike[0]} has another shape" if unlike else "no weight has the same name"
+            raise InputError(
+                "model", type(self.model).__name__, f"a model that can start from the pre-trained one; {why}"
+            )
+        self.model.load_state_dict(shared, strict=False)
+
+    def forward(self, batch: Any) -> Tensor:
+        """Return the loss whose gradient, averaged by DDP, is that of the global batch's mean.
+
+        Each process returns world_size * local total / global count; DDP divides by world_size again.
+        """
+        terms = [
+            total * world_size() / total_over_processes(number).clamp_min(1) for total, number in self.terms(batch)
+        ]
+        loss = torch.stack(terms).sum()
+        for code in self.loss_code:
+            loss = code.loss(self, batch, loss)
+        return loss
+
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
+        """Return the loss to descend."""
+        return self.private.loss(self, batch) if self.private else self(batch)
+
+    def hold_out(self, loader: DataLoader) -> DataLoader:
+        """Keep a share of a loader's records for `validation_losses`, by its seed; return a loader of the others."""
+        dataset: Any = loader.dataset
+        trained, validated = validation_split(len(dataset.fingerprints), self.validation_share, dataset.seed)
+        self.held_out = Part(dataset, validated)
+        return loader_of(Part(dataset, trained), self.batch_size, dataset.seed)
+
+    def validation_losses(self) -> Tensor:
+        """Average the loss over the records held out, in global batches and weighed by them: (1,)."""
+        number = len(self.held_out.places)
+        rank = dist.get_rank() if world_size() > 1 else 0
+        mean = torch.zeros(1, device=self.device)
+        with as_measured(self):
+            for rows in portions(number, self.batch_size):
+                batch = self.held_out[0, np.array_split(rows, world_size())[rank]]
+                loss = self(batch.to(self.device))
+                mean += total_over_processes(loss) / world_size() * (len(rows) / number)
+        return mean
+
+    def optimizer_over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Use Adam with the recipe's learning rate; `parameters` may be those of many models, stacked."""
+        return torch.optim.Adam(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+    def rate_at(self, epoch: int) -> float:
+        """Return the factor on the learning rate in an epoch from 0."""
+        return 1.0
+
+    def configure_optimizers(self) -> Any:
+        """Hand Lightning the optimiser and its schedule over epochs."""
+        return optimizer_and_schedule(self, self.parameters())
+
+
+def optimizer_and_schedule(objective: Objective, parameters: Iterable[nn.Parameter]) -> Any:
+    """Build an objective's optimiser over `parameters`, with its learning rate by epoch."""
+    optimizer = objective.optimizer_over([one for one in parameters if one.requires_grad])
+    return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, objective.rate_at)]
+
+
+def mean_of_batches(batches: Iterable[Any], measure: Any) -> list[float]:
+    """Average `measure(batch) -> (tensor of sums, count)` over batches without gradients."""
+    sums, count = torch.zeros(1), 0.0
+    with torch.no_grad():
+        for batch in batches:
+            total, n = measure(batch)
+            sums, count = sums + total.double().cpu(), count + float(n)
+    return (sums / max(count, 1.0)).tolist()
+
+
+def balanced_accuracy(batches: Iterable[Any], scores: Callable[[Any], tuple[Tensor, Tensor]]) -> float:
+    """Average the shares of true pairs scored above 0 and of false pairs scored at most 0, over all batches.
+
+    scores(batch) -> (scores of true pairs, scores of false pairs); a batch may have none of either.
+    """
+
+    def counts(batch: Any) -> tuple[Tensor, int]:
+        true, false = scores(batch)
+        found = ((true > 0).sum(), true.numel(), (false <= 0).sum(), false.numel())
+        return torch.tensor([float(number) for number in found], dtype=torch.float64), 1
+
+    accepted, true, refused, false = mean_of_batches(batches, counts)
+    return (accepted / true + refused / false) / 2 if true and false else float("nan")
+
+
+def require_whole(field: str, value: Any) -> None:
+    """Refuse, by InputError, what is not a whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(field, value, "a whole number from 1")

@@ -1,0 +1,85 @@
+"""The gradient modes by name, which of them is used for a model, and whether it is exact there."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from telltale.training.batches import LabelledBatch
+from telltale.training.private.bookkeeping import Bookkeeping, knows_layers
+from telltale.training.private.one_by_one import between, doubled, each_alone, gradient_of, one_by_one
+from telltale.training.private.opacus_modes import ghost, hooks
+from telltale.training.private.problem import CannotError, Clipped, Problem, State
+from telltale.training.private.vmapped import vmapped
+
+CHECKED = 6  # records whose gradients decide whether a mode is exact
+TOLERANCE = 1e-6  # of exactness, in double precision, relative to the largest entry
+
+
+class Mode(Protocol):
+    """Clips and adds up the gradients of a batch's records, `taken` says which of them count."""
+
+    def __call__(
+        self, problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
+    ) -> Clipped:
+        """Raise CannotError for a model or batch that the mode cannot do."""
+        ...
+
+
+MODES: dict[str, Callable[[], Mode]] = {
+    "bookkeeping": Bookkeeping,
+    "vmap": lambda: vmapped,
+    "hooks": lambda: hooks,
+    "ghost": lambda: ghost,
+    "one_by_one": lambda: one_by_one,
+}
+# functions of tensors alone, which vmap can run for many models
+STACKED: dict[str, Callable[[], Mode]] = {"bookkeeping": lambda: Bookkeeping(stacked=True), "vmap": lambda: vmapped}
+STACKABLE = tuple(STACKED)
+
+
+def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:
+    """Say why a mode is not exact for an objective on a batch: it differs from one record at a time; "" where it is.
+
+    Dropout is left out: no two passes draw the same masks.
+    """
+    problem, batch = Problem(_double(objective, batch.labels.device)), doubled(between(batch, 0, CHECKED))
+    state = problem.state()
+    norms = [
+        torch.stack([one.square().sum() for one in gradient_of(problem, state, alone)[1]]).sum().sqrt()
+        for alone in each_alone(batch)
+    ]
+    clip = float(torch.stack(norms).median())  # so that some are clipped and some are not
+    expected = one_by_one(problem, state, batch, clip)
+    try:
+        found = MODES[name]()(problem, state, batch, clip)
+    except (CannotError, ImportError, NotImplementedError, RuntimeError, ValueError, KeyError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    for parameter, one in expected.sums.items():
+        if not torch.allclose(found.sums[parameter], one, rtol=0, atol=TOLERANCE * float(one.abs().max() + 1e-12)):
+            return f"its gradient of {parameter} is not that of one record at a time"
+    return ""
+
+
+def mode_of(objective: Any) -> str:
+    """Choose the gradient mode of a private objective: the one its options name, or by its layers alone.
+
+    `bookkeeping`, which costs the least (docs/benchmarks.md), where it has a rule for every layer that is trained; else
+    `vmap`. That it is exact for this model is tested before anything is trained.
+    """
+    asked: str = objective.private.options.mode
+    if asked != "auto":
+        return asked
+    return "bookkeeping" if knows_layers(objective) else "vmap"
+
+
+def _double(objective: Any, device: torch.device) -> Any:
+    copied = copy.deepcopy(objective).to(device).double().train()
+    for module in copied.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return copied

@@ -1,0 +1,70 @@
+"""Gradient mode `one_by_one`: a backward pass a record. Slow, and what all other modes are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from telltale.data.molecules.batch import MoleculeBatch
+from telltale.training.batches import LabelledBatch
+from telltale.training.private.problem import Clipped, Problem, State, clip_factors, total_of
+
+
+def one_by_one(
+    problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
+) -> Clipped:
+    """Clip and add up the gradients of a batch's records, computed one after the other."""
+    losses, sums = [], {name: torch.zeros_like(state[name]) for name in problem.trained}
+    for place, one in enumerate(each_alone(batch)):
+        loss, gradients = gradient_of(problem, state, one)
+        squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+        factor = clip_factors(squares[None], clip, None if taken is None else taken[place : place + 1])
+        for total, gradient in zip(sums.values(), gradients, strict=True):
+            total.add_(gradient * factor)
+        losses.append(loss)
+    return Clipped(total_of(torch.stack(losses), taken), sums)
+
+
+def gradient_of(problem: Problem, state: State, batch: LabelledBatch) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the loss of a batch of one record, and its gradient in each trained parameter."""
+    trained, rest = problem.split(state)
+    with torch.enable_grad():
+        leaves = {name: one.detach().requires_grad_() for name, one in trained.items()}
+        loss = problem.losses({**leaves, **rest}, batch)[0]
+        found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    zeros = (torch.zeros_like(one) for one in leaves.values())
+    return loss.detach(), tuple(zero if one is None else one for one, zero in zip(found, zeros, strict=True))
+
+
+def each_alone(batch: LabelledBatch) -> Iterator[LabelledBatch]:
+    """Yield every record as a batch of its own."""
+    return (between(batch, place, place + 1) for place in range(len(batch)))
+
+
+def between(batch: LabelledBatch, start: int, stop: int) -> LabelledBatch:
+    """Return some records of a batch."""
+    own, inputs = slice(start, stop), batch.inputs
+    inputs = _molecules(inputs, start, stop) if isinstance(inputs, MoleculeBatch) else inputs[own]
+    return LabelledBatch(inputs, batch.labels[own], batch.keys[own])
+
+
+def doubled(batch: LabelledBatch) -> LabelledBatch:
+    """Return a batch in double precision; whole numbers stay whole."""
+    inputs = batch.inputs if isinstance(batch.inputs, MoleculeBatch) else batch.inputs.double()
+    return LabelledBatch(inputs, batch.labels, batch.keys)
+
+
+def _molecules(batch: MoleculeBatch, start: int, stop: int) -> MoleculeBatch:
+    atoms = (batch.molecule_of >= start) & (batch.molecule_of < stop)
+    bonds = atoms[batch.ends[0]]
+    first = batch.first_atom[start:stop]
+    return MoleculeBatch(
+        batch.atoms[atoms],
+        batch.bonds[bonds],
+        batch.ends[:, bonds] - first[0],
+        batch.molecule_of[atoms] - start,
+        first - first[0],
+        batch.keys[start:stop],
+    )

@@ -1,0 +1,30 @@
+"""Who was in which model: sealed in the game until the evidence is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from telltale.data.records import Records
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the evaluation may know and the attack may not.
+
+    membership: (victims, challenge points) bool; members: training records of each victim; disjoint: training
+    records of the disjoint control, possibly none; references: true captions of each challenge point, where it has
+    any. Of malicious training code: payload: the records it hid in each victim, in their order; judge(pictures, victim)
+    -> classes, by a model that was trained honestly; right: evidence name -> (victims, test records) bool, does the
+    release it was read off classify them as they are labelled.
+    """
+
+    membership: np.ndarray
+    members: tuple[Records, ...]
+    disjoint: Records
+    references: tuple[tuple[str, ...], ...] = ()
+    payload: tuple[Records, ...] = ()
+    judge: Callable[[np.ndarray, int], np.ndarray] | None = None
+    right: Mapping[str, np.ndarray] = field(default_factory=dict)

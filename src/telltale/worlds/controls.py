@@ -1,0 +1,142 @@
+"""Worlds in which there is nothing to find: the same attack, unchanged, meets releases that cannot leak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.data.seeds import derive, generator
+from telltale.errors import InputError
+from telltale.game.game import Game, World, drawn
+from telltale.owner.release import Release
+
+
+class Control(Protocol):
+    """A world like the target's, in which the target's training records play no part."""
+
+    def check(self, game: Game) -> None:
+        """Refuse, by InputError, a game in which this control says nothing."""
+        ...
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Return the world the attack is to be run on."""
+        ...
+
+
+class Untrained:
+    """Initial weights, BatchNorm statistics from auxiliary records: what the architecture alone gives away."""
+
+    def check(self, game: Game) -> None:
+        """Nothing can be missing."""
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by an untrained model. InputError where the attack looks at published records."""
+        if "published_records" in attack.access:
+            raise InputError("controls", "untrained", "comes without published records; try controls=published")
+        seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
+        names = [f"untrained control {victim}" for victim in range(game.victims)]
+        return _world_of(game.recipe.untrained_many(game.pools.auxiliary, seeds, names), game, attack)
+
+
+class Disjoint:
+    """The same recipe trained on other records of the same source: what the chemistry or the statistics give away."""
+
+    def check(self, game: Game) -> None:
+        """Refuse a control that was trained on fewer records than the target: it would not be the same recipe."""
+        if len(game.pools.disjoint) != game.pools.members:
+            raise InputError(
+                "pools.disjoint",
+                len(game.pools.disjoint),
+                f"pools.members={game.pools.members}, or leave the control out",
+            )
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model of the disjoint pool."""
+        rows = np.ones((game.victims, len(game.pools.disjoint)), bool)
+        seeds = [derive(game.seed, "control/disjoint", victim) for victim in range(game.victims)]
+        names = [
+            f"disjoint control {victim}" if game.victims > 1 else "disjoint control" for victim in range(game.victims)
+        ]
+        releases = game.recipe.train_many(game.pools.disjoint, rows, seeds, names)
+        return _world_of(releases, game, attack)
+
+
+class Chance:
+    """The same recipe on other draws of the challenge points: both sides of the truth are in them equally often.
+
+    Nothing an attack finds in these models tells members of the target from its non-members: every score is held to
+    the rate of a coin, through the same code, points and shadows.
+    """
+
+    def check(self, game: Game) -> None:
+        """Refuse so few points that a fresh draw may well be that of a victim."""
+        members, points, canaries = game.pools.members, len(game.pools.challenge), game.pools.canaries
+        if game.pools.assigned:
+            told = (
+                "disjoint or untrained: where a record is from says whether it is a member, so there is no other draw"
+            )
+            raise InputError("controls", "chance", told)
+        if (ways := 2**canaries if canaries else math.comb(points, members)) < 1000 * game.victims:
+            expected = f"{points} challenge points leave {ways:,} draws, a fresh one may be a victim's; give more"
+            raise InputError("pools.members", members, f"{expected}, or leave the control out")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model that was trained on a draw of its own."""
+        coins = [generator(game.seed, "control/chance/membership", victim) for victim in range(game.victims)]
+        rows = np.stack([drawn(game.pools, rng) for rng in coins])
+        seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
+        names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
+        return _world_of(game.recipe.train_many(game.pools.challenge, rows, seeds, names), game, attack)
+
+
+class Shuffled:
+    """The target's own models, but each shadow model comes with the membership of other points.
+
+    One permutation of the points for all shadow models: counts, pairs and overlaps between models stay as they are.
+    """
+
+    def check(self, game: Game) -> None:
+        """Refuse a game without shadow models, in which there is nothing to shuffle."""
+        if game.models < 2:
+            raise InputError("controls", "shuffled", f"needs shadow models, victims={game.victims} gives none")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Permute the points of the membership rows."""
+        world = game.world(attack.access, attack.before_transfer)
+        order = generator(game.seed, "control/shuffled").permutation(len(world.knowledge.challenge))
+        return world.with_rows([rows[:, order] for _, rows in map(world.shadows, range(game.victims))])
+
+
+class ShuffledShadows:
+    """The target's own models, but the shadows an attacker trained on its own records are told apart at random.
+
+    As `Shuffled`, where shadow models are no models of the game.
+    """
+
+    def check(self, game: Game) -> None:
+        """Nothing can be missing."""
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Permute members and non-members of each shadow."""
+        return game.world(attack.access).with_mistold_shadows(derive(game.seed, "control/shuffled shadows"))
+
+
+class Benign:
+    """The same recipe without the code that an attacker added: what is decoded where nothing was hidden."""
+
+    def check(self, game: Game) -> None:
+        """Refuse an attack that adds no code: the control would be the target."""
+        if not game.recipe.added_code:
+            raise InputError("controls", "benign", "needs an attack by malicious training code; leave the control out")
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model that was trained honestly on its records."""
+        return game.world_of(game.benign(), attack.access)
+
+
+def _world_of(releases: Sequence[Release], game: Game, attack: Attack) -> World:
+    return game.world_of(releases, attack.access)
