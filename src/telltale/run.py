@@ -1,6 +1,6 @@
 """The command: compose the configuration, hand it over, end with an exit code.
 
-Nothing slow is imported here: `--help`, `--cfg job` and errors of composition answer at once.
+Nothing slow is imported here: `--help`, `--version`, `--cfg job` and errors of composition answer at once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from telltale import __version__
 from telltale.configuration.command_line import configuration_folder, explain, register_resolvers
 
 CONFIGURATION = configuration_folder()
@@ -38,6 +39,9 @@ def experiment(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line; end with 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(f"Telltale {__version__}")
+        return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
     try:
         experiment()

@@ -44,7 +44,13 @@ def test_no_room_imports_from_a_room_it_must_not_know(room: str) -> None:
 
 def test_the_entry_imports_nothing_slow() -> None:
     """Catches a `--help` that takes seconds."""
-    for name in ("run.py", "configuration/command_line.py", "errors.py", "reporting/sweep.py"):
+    for name in (
+        "run.py",
+        "configuration/command_line.py",
+        "configuration/words.py",
+        "errors.py",
+        "reporting/sweep.py",
+    ):
         file = ROOT / "src" / "telltale" / name
         top = ast.Module(
             [node for node in ast.parse(file.read_text()).body if not isinstance(node, ast.FunctionDef)], []
@@ -54,7 +60,9 @@ def test_the_entry_imports_nothing_slow() -> None:
         assert not {one for one in names if one.split(".")[0] in SLOW}, name
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"], ["model=gim"], ["attack.kk=1"], ["atack=x"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["--cfg", "job"], ["model=gim"], ["attack.kk=1"], ["atack=x"]]
+)
 def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None:
     """Catches torch behind help, printed configurations and errors of composition."""
     program = (

@@ -18,6 +18,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from telltale.configuration.words import help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
@@ -33,11 +34,15 @@ def configuration_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """Register `${by_scale:smoke,small,paper}`, the value for the scale in force, and `${if_given:option,value}`, which
-    is 0 where the option is null.
+    """Register what the YAML files call.
+
+    `${by_scale:smoke,small,paper}`   the value for the scale in force
+    `${if_given:option,value}`        0 where the option is null
+    `${help_page:}`                   what `--help` shows
     """
     OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
     OmegaConf.register_new_resolver("if_given", lambda option, value: 0 if option is None else value, replace=True)
+    OmegaConf.register_new_resolver("help_page", help_page, replace=True)
 
 
 def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:
@@ -184,7 +189,7 @@ def _one_line(text: str) -> str:
 
 def _unknown_option(error: MissingConfigException, configuration: Path) -> str:
     group, _, value = (error.missing_cfg_file or "").rpartition("/")
-    options = sorted(file.stem for file in (configuration / group).glob("*.yaml"))
+    options = sorted(option for option in error.options or () if not option.startswith("_"))
     if not group or not options:
         groups = ", ".join(sorted(folder.name for folder in configuration.iterdir() if folder.is_dir()))
         return f"{error.missing_cfg_file}: no such configuration; the groups are {groups}"
