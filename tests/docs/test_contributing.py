@@ -24,7 +24,7 @@ CONFIGURATIONS = [Path(path) for path in EXAMPLES if path.startswith("conf/")]
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the examples written into it."""
     folder = tmp_path_factory.mktemp("copy")
-    for room in ("src", "conf"):
+    for room in ("src", "conf", "scripts"):
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     for path, text in EXAMPLES.items():
@@ -104,20 +104,14 @@ def test_the_examples_pass_the_lint_they_ask_for(copy: Path) -> None:
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def choices_in_readme() -> dict[str, set[str]]:
-    """Read the table `group | choices`; a word with `=` or `.` in it is an option, not a choice."""
-    table = README.partition("| group | choices |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
-    return {group: set(re.findall(r"`(\w+)`", choices)) for group, choices in rows}
-
-
-@pytest.mark.parametrize("group", choices_in_readme())
-def test_the_table_of_the_readme_names_exactly_the_files_in_conf(group: str) -> None:
-    assert choices_in_readme()[group] == {file.stem for file in (ROOT / "conf" / group).glob("*.yaml")}
-
-
-def test_the_table_of_the_readme_has_every_group_of_the_guide() -> None:
-    assert {path.parent.name for path in CONFIGURATIONS} <= set(choices_in_readme())
+def test_the_reference_takes_the_examples_up(copy: Path) -> None:
+    """Catches a guide whose command for docs/reference.md leaves new words out."""
+    assert "python -m scripts.reference" in GUIDE
+    (copy / "docs").mkdir(exist_ok=True)
+    ended = in_copy(copy, "-m", "scripts.reference")
+    assert ended.returncode == 0, ended.stderr
+    page = (copy / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert not [path for path in CONFIGURATIONS if f"| `{path.parent.name}` | `{path.stem}` |" not in page]
 
 
 def test_every_make_target_in_the_documents_exists() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import telltale
-from telltale.configuration.words import first_comment, words_of
+from telltale.configuration.words import first_comment, groups_of
 from tests.experiment.commands import ROOT, command, process
 
 PARTS = [file for file in sorted((ROOT / "conf").glob("*/*.yaml")) if file.name.startswith("_")]
@@ -23,7 +24,7 @@ def shown() -> str:
 
 def rows_of(shown: str, group: str) -> list[list[str]]:
     """The lines below a group's heading, cut into mark, word and line."""
-    block = shown.partition(f"\n\n{group}\n")[2].partition("\n\n")[0]
+    block = re.split(rf"\n\n{group}: .+\n", shown)[1].partition("\n\n")[0]
     return [[line[2], *line[4:].split(maxsplit=1)] for line in block.splitlines()]
 
 
@@ -59,11 +60,11 @@ def test_parts_that_files_share_are_no_words(tmp_path: Path) -> None:
     (tmp_path / "attack").mkdir()
     for name in ("_shared", "mine"):
         (tmp_path / "attack" / f"{name}.yaml").write_text("# What it is.\n")
-    assert words_of([tmp_path]) == {"attack": {"mine": "What it is."}}
+    assert groups_of([tmp_path])["attack"].lines == {"mine": "What it is."}
     assert "_" not in {row[1][0] for row in rows_of(command("--help").out, "attack")}
 
 
-def test_help_and_mistakes_know_the_words_of_a_users_own_folder(tmp_path: Path) -> None:
+def test_help_and_mistakes_know_the_groups_of_a_users_own_folder(tmp_path: Path) -> None:
     """Catches a help that reads the project's folder alone."""
     (tmp_path / "defense").mkdir()
     (tmp_path / "defense" / "mine.yaml").write_text("# My own: costs $5.\n_target_: mine.Mine\n")

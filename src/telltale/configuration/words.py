@@ -7,23 +7,35 @@ included.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+PAPERS = "the claims that `make reproduce-paper PAPER=…` tests; no words of the command itself"
 
-Words = dict[str, dict[str, str]]  # group -> word -> its line
+
+@dataclass
+class Group:
+    """A group of words.
+
+    meaning   what the group is
+    default   the word that is taken where none is given
+    lines     word -> the first comment line of its file, by name
+    """
+
+    meaning: str = ""
+    default: str = ""
+    lines: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Option:
     """An option of config.yaml itself.
 
-    name       as on the command line, e.g. pools.members
-    default    its value as written there
-    meaning    the comment beside it; empty where there is none
+    name      as on the command line, e.g. pools.members
+    default   its value as written there
+    meaning   the comment beside it; empty where there is none
     """
 
     name: str
@@ -31,32 +43,27 @@ class Option:
     meaning: str
 
 
-def words_of(folders: Iterable[Path]) -> Words:
-    """Read the words in the configuration folders; of two files of one name the first is the word, as for Hydra.
+def groups_of(folders: Iterable[Path]) -> dict[str, Group]:
+    """Read the words in configuration folders: groups in the order of config.yaml, then by name.
 
-    Groups stand in the order of config.yaml, then by name, and words by name. A file whose name begins with `_` is
-    a part that other files share and no word.
+    A file whose name begins with `_` is a part that other files share, and no word. Of two files of one name the first
+    is the word, as for Hydra.
     """
     places = list(folders)
-    words: Words = {group: {} for place in places for group in groups_of(place)}
-    for file in sorted(file for place in places for file in place.glob("*/*.yaml")):
-        words.setdefault(file.parent.name, {})
-    for place in places:
-        for group, lines in words.items():
-            for file in (place / group).glob("*.yaml"):
-                if not file.name.startswith("_"):
-                    lines.setdefault(file.stem, first_comment(file))
-    return {group: dict(sorted(lines.items())) for group, lines in words.items() if lines}
+    groups = {name: group for place in places for name, group in _declared(place / "config.yaml")}
+    files = (file for place in places for file in place.glob("*/*.yaml") if not file.name.startswith("_"))
+    for file in sorted(files, key=lambda file: file.parent.name):  # keeps the order of places
+        group = groups.setdefault(file.parent.name, Group(PAPERS if file.parent.name == "paper" else ""))
+        group.lines.setdefault(file.stem, first_comment(file))
+    for group in groups.values():
+        group.lines = dict(sorted(group.lines.items()))
+    return groups
 
 
-def groups_of(folder: Path) -> dict[str, str]:
-    """Return group -> default word, in the order of config.yaml's defaults list; empty where there is no such file."""
-    file = folder / "config.yaml"
-    if not file.is_file():
-        return {}
-    entries = yaml.safe_load(file.read_text(encoding="utf-8"))["defaults"]
-    pairs = [pair for entry in entries if isinstance(entry, Mapping) for pair in entry.items()]
-    return {group: word for group, word in pairs if not group.startswith("override ")}
+def _declared(file: Path) -> Iterator[tuple[str, Group]]:
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    for name, default, meaning in re.findall(r"^  - (\w+): (\w+)(?: +# (.*))?$", text, re.MULTILINE):
+        yield name, Group(meaning, default)
 
 
 def first_comment(file: Path) -> str:
@@ -68,23 +75,15 @@ def first_comment(file: Path) -> str:
     return comments[0].strip() if comments else ""
 
 
-def options_of(file: Path) -> list[Option]:
+def options_of(file: Path) -> Iterator[Option]:
     """Read the options of config.yaml, in its order; `defaults` and `hydra` are not ours."""
-    return [
-        option
-        for option in _options(file.read_text(encoding="utf-8").splitlines())
-        if not option.name.startswith(("defaults", "hydra"))
-    ]
-
-
-def _options(lines: Iterable[str]) -> Iterator[Option]:
     parents: list[str] = []
-    for line in lines:
+    for line in file.read_text(encoding="utf-8").splitlines():
         written = re.match(r"( *)(\w+):(?: +([^#]*?))?(?: *# *(.*))?$", line)
         if written:
             indent, key, default, meaning = written.groups()
             parents[len(indent) // 2 :] = [key]
-            if default:
+            if default and parents[0] not in ("defaults", "hydra"):
                 yield Option(".".join(parents), default, meaning or "")
 
 
@@ -95,16 +94,16 @@ def help_page(*, _root_: Any) -> str:
     were chosen.
     """
     runtime = _root_.hydra.runtime
-    folders = [Path(source.path) for source in runtime.config_sources if source.schema == "file"]
-    words = words_of(folders)
-    groups = "\n\n".join(_group(group, lines, runtime.choices.get(group)) for group, lines in words.items())
-    return _PAGE.replace("WORDS", groups.replace("$", "$$"))
+    groups = groups_of(Path(source.path) for source in runtime.config_sources if source.schema == "file")
+    blocks = ("\n".join(_block(name, group, runtime.choices.get(name))) for name, group in groups.items())
+    return _PAGE.replace("WORDS", "\n\n".join(blocks).replace("$", "$$"))
 
 
-def _group(group: str, lines: Mapping[str, str], chosen: str | None) -> str:
-    width = max(map(len, lines))
-    rows = (f"  {'*' if word == chosen else ' '} {word:{width}}  {line}".rstrip() for word, line in lines.items())
-    return "\n".join((group, *rows))
+def _block(name: str, group: Group, chosen: str | None) -> Iterator[str]:
+    width = max(map(len, group.lines), default=0)
+    yield f"{name}: {group.meaning}"
+    for word, line in group.lines.items():
+        yield f"  {'*' if word == chosen else ' '} {word:{width}}  {line}".rstrip()
 
 
 _PAGE = """\
@@ -113,7 +112,7 @@ Telltale: does this released model give away its training data, and what would s
   telltale attack=lira dataset=b3db model=gin seed=1
 
 or, in a checkout, `python -m src.run attack=lira …`. A word is a file in conf/, or in the folder that --config-dir
-names; * marks the words in force. Papers are no words of this command: `make reproduce-paper PAPER=…` takes them.
+names; * marks the words in force.
 
 WORDS
 
