@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -35,11 +34,12 @@ from telltale.worlds.variants import variants_of, with_payload
 log = logging.getLogger("telltale")
 
 
-def run(cfg: DictConfig) -> dict[str, Any]:
-    """Play one game and leave its report in the run folder; returns the content of metrics.json."""
+def run(cfg: DictConfig) -> float:
+    """Play one game and leave its report in the run folder; returns the headline metric, for a sweeper to optimise."""
     seed = checked_seed(cfg.seed)
     _log_to_stderr()
-    with RunFolder(Path(HydraConfig.get().runtime.output_dir), cfg) as job:
+    hydra = HydraConfig.get()
+    with RunFolder(Path(hydra.runtime.output_dir), cfg, hydra.overrides.task) as job:
         check_options(cfg, pools=PoolSizes)
         replicates = checked_replicates(cfg.evaluation.replicates)
         records = job.timed("data", lambda: records_of(cfg, job))
@@ -84,23 +84,23 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         names = tuple(name for name in ("zero_query", *controls) if evidence[name] is not None)
         scored = job.timed("evaluation", lambda: evaluate(evidence, truth, names, replicates, seed))
         outcome = Outcome(
-            evidence,
-            scored,
-            names,
-            tuple(rivals),
-            guarantee_of(recipe, target.releases, records.kind),
-            job.timed("evaluation", game.utility),
-            dict(target.queries),
-            (*_notes(cfg), *attack.notes(game.knowledge_of(attack.access))),
-            costs,
-            game.knowledge.challenge,
-            truth.membership,
-            tuple(others),
-            truth.payload,
-            game.examples(),
+            evidence=evidence,
+            scored=scored,
+            controls=names,
+            rivals=tuple(rivals),
+            variants=tuple(others),
+            guarantee=guarantee_of(recipe, target.releases, records.kind),
+            target=job.timed("evaluation", game.utility),
+            queries=dict(target.queries),
+            notes=(*_notes(cfg), *attack.notes(game.knowledge_of(attack.access))),
+            costs=costs,
+            challenge=game.knowledge.challenge,
+            membership=truth.membership,
+            payload=truth.payload,
+            examples=game.examples(),
         )
         recipe.store.end()
-        return report(job, outcome, pools)
+        return report(job, outcome, pools, hydra.runtime.choices).headline
 
 
 def _run(job: RunFolder, stage: str, name: str, attack: Attack, world: World, costs: dict[str, Cost]) -> Evidence:

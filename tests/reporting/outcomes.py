@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +31,9 @@ class Run:
         self.logger = NoLogger()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def timed(self, stage: str, work: Any) -> Any:
-        return work()
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        yield
 
 
 def pictures(points: int, seed: int = 0) -> ImageRecords:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +11,9 @@ from rich.console import Console
 
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
-from telltale.reporting.console import (
-    Heading,
-    interval,
-    leakage_sentence,
-    print_summary,
-    print_sweep_table,
-    verdict,
-)
+from telltale.reporting.console import print_summary, print_sweep_table
+from telltale.reporting.sentences import interval, leakage_sentence, verdict
+from telltale.reporting.summary import Heading, Summary
 
 
 def estimate(value: float, low: float, high: float, note: str = "") -> Estimate:
@@ -24,6 +22,15 @@ def estimate(value: float, low: float, high: float, note: str = "") -> Estimate:
         np.linspace(low - 0.025 * (high - low) / 0.95, high + 0.025 * (high - low) / 0.95, 1001),
         9,
         note,
+    )
+
+
+def summary_of(target: dict[str, Estimate], **rivals: dict[str, Estimate]) -> Summary:
+    return Summary(
+        heading=Heading("a", "b", "c", "d", "e", "f"),
+        headlines=list(target),
+        evidence={"target": target, **rivals},
+        roles={"target": "target"} | dict.fromkeys(rivals, "rival"),
     )
 
 
@@ -69,19 +76,17 @@ def test_leakage_says_over_which_control_and_whether() -> None:
 def test_the_summary_holds_every_row_and_every_line() -> None:
     console, stream = printed()
     row = {"auc": estimate(0.6, 0.55, 0.65, "for one model only")}
-    print_summary(
-        Heading("tmi", "gin", "infograph", "none", "smoke", "moses[all]", {"members": 1000}),
-        row,
-        ["auc", "nobody_has_this"],
-        rivals={"random": {}},
-        controls={"untrained": row},
+    summary = Summary(
+        heading=Heading("tmi", "gin", "infograph", "none", "smoke", "moses[all]", {"members": 1000}),
+        headlines=["auc", "nobody_has_this"],
+        evidence={"target": row | {"discordant_auc": estimate(0.6, 0.4, 0.7)}, "random": {}, "untrained": row},
+        roles={"target": "target", "random": "rival", "untrained": "control"},
         leakage={"auc": LeakageEstimate(0.1, 0.02, 0.2, 9, "untrained")},
-        discordant=estimate(0.6, 0.4, 0.7),
         queries={"embeddings": 1200},
         seconds={"train": 1.25},
-        report="outputs/report.html",
-        console=console,
+        report=Path("outputs/report.html"),
     )
+    print_summary(summary, console)
     text = stream.getvalue()
     for part in (
         "tmi on gin, infograph; defence none; scale smoke",
@@ -103,26 +108,31 @@ def test_the_summary_holds_every_row_and_every_line() -> None:
 def test_a_narrow_console_keeps_all_numbers() -> None:
     console, stream = printed(60)
     row = {f"metric_{i}": estimate(0.6 + i / 100, 0.55, 0.65) for i in range(3)}
-    print_summary(Heading("a", "b", "c", "d", "e", "f"), row, list(row), console=console)
+    print_summary(summary_of(row), console)
     assert "[0.55, 0.65]" in stream.getvalue()
     assert all(value in stream.getvalue() for value in ("0.600", "0.610", "0.620")) and "…" not in stream.getvalue()
 
 
 def test_costs_stand_beside_the_metrics_and_sentences_below() -> None:
     console, stream = printed()
-    print_summary(
-        Heading("a", "b", "c", "d", "e", "f"),
-        {"tpr_at_fpr_0.001": estimate(0.6, 0.55, 0.65)},
-        ["tpr_at_fpr_0.001"],
-        rivals={"loss": {}},
+    summary = replace(
+        summary_of({"tpr_at_fpr_0.001": estimate(0.6, 0.55, 0.65)}, loss={}),
         columns={"queries": {"target": "1,024"}, "seconds": {"target": "3.5", "loss": "0.1"}},
         success="accuracy 0.9",
         versus="the attack is better than loss",
-        console=console,
     )
+    print_summary(summary, console)
     text = stream.getvalue()
     for part in ("TPR at 0.1 % FPR", "1,024 │     3.5", "–", "rivals  the attack is better", "target  accuracy 0.9"):
         assert part in text, part
+
+
+def test_the_headline_is_the_first_headline_that_the_target_has() -> None:
+    """Catches a sweep that optimises a metric which only a rival has, or one that nobody reads first."""
+    one, other = estimate(0.6, 0.5, 0.7), estimate(0.9, 0.8, 1.0)
+    summary = replace(summary_of({"b": one, "a": other}, loss={"c": other}), headlines=["c", "b", "a"])
+    assert summary.headline == 0.6 and summary.present == ["c", "b", "a"]
+    assert math.isnan(replace(summary, headlines=["c"]).headline)
 
 
 def test_the_sweep_table_shows_failed_jobs_too() -> None:

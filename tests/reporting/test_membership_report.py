@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,8 @@ from telltale.reporting.outcome import Outcome
 from tests.reporting.outcomes import CHOICES, POOLS, Run, outcome
 
 
-@pytest.fixture(autouse=True)
-def composed(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = SimpleNamespace(runtime=SimpleNamespace(choices=CHOICES))
-    monkeypatch.setattr(module.HydraConfig, "get", lambda: job)
-
-
 def reported(one: Outcome, folder: Path) -> dict[str, Any]:
-    module.report(Run(folder), one, POOLS)  # type: ignore[arg-type]
+    module.report(Run(folder), one, POOLS, CHOICES)  # type: ignore[arg-type]
     return json.loads((folder / "metrics.json").read_text())
 
 
@@ -64,7 +58,7 @@ def test_the_best_threshold_is_never_shown_without_saying_that_it_is_optimistic(
     run, told, tables = Run(tmp_path), {}, []
     run.logger.log_scalars = lambda values, step=None: told.update(values)  # type: ignore[method-assign]
     run.logger.log_table = lambda name, columns, rows: tables.extend(rows)  # type: ignore[method-assign]
-    module.report(run, outcome(), POOLS)  # type: ignore[arg-type]
+    module.report(run, outcome(), POOLS, CHOICES)  # type: ignore[arg-type]
     document = json.loads((tmp_path / "metrics.json").read_text())
     parts = [document["metrics"], *document["controls"].values(), *document["rivals"].values()]
     assert all(part["best_threshold_balanced_accuracy"]["note"].startswith("optimistic") for part in parts)
@@ -85,7 +79,7 @@ def test_one_victim_shows_its_most_exposed_members_and_holds_for_this_model_only
 
 def test_an_outcome_without_costs_records_and_truth_is_reported_all_the_same(tmp_path: Path) -> None:
     bare = outcome(rivals=0, costs={}, membership=None, target={})
-    document = reported(Outcome(**{**vars(bare), "challenge": None}), tmp_path)
+    document = reported(replace(bare, challenge=None), tmp_path)
     assert not {"costs", "versus_rivals"} & set(document)
     page = (tmp_path / "report.html").read_text()
     assert "queries per victim" not in page and "own success" not in page

@@ -4,32 +4,45 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
 from telltale.reporting.figures import forest, save_png
 from telltale.reporting.gallery import Gallery, RecordCard
-from telltale.reporting.page import MoleculeCard, PageFigure, PageTable, draw_molecule, write_page
+from telltale.reporting.page import MoleculeCard, PageFigure, draw_molecule, write_page
+from telltale.reporting.summary import Heading, Summary
 
+ROLES = {"target": "target"}
 EVIL = '<script>alert("x")</script>&'
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     png = save_png(forest({"target": Estimate.exact(0.5, 1)}), tmp_path / "forest.png", dpi=40)
+    target = {EVIL: Estimate(0.5, np.array([0.4, 0.6]), 1, EVIL)}
+    summary = Summary(
+        heading=Heading(EVIL, "m", "o", "d", "s", EVIL),
+        headlines=[EVIL],
+        evidence={"target": target, EVIL: {}},
+        roles={"target": "target", EVIL: EVIL},
+        leakage={EVIL: LeakageEstimate(0.1, 0.0, 0.2, 1, EVIL)},
+        success=EVIL,
+        versus=EVIL,
+        notes=[EVIL],
+        columns={EVIL: {"target": EVIL}},
+        guarantee={EVIL: EVIL},
+        queries={EVIL: 1},
+    )
     path = write_page(
+        summary,
         tmp_path / "report.html",
-        EVIL,
-        EVIL,
-        [EVIL],
-        [PageTable(EVIL, ["", EVIL], [[EVIL, "0.5"], ["b", 1]], [0])],
-        [PageFigure(EVIL, EVIL, png)],
-        [
+        figures=[PageFigure(EVIL, EVIL, png)],
+        molecules=[
             MoleculeCard("c1ccccc1O", 1, 0.9, "novel hit", "c1ccccc1"),
             MoleculeCard(EVIL, 2, 0.1, "miss", EVIL),
         ],
-        {EVIL: EVIL},
-        EVIL,
         gallery=Gallery(
             EVIL,
             EVIL,
@@ -39,6 +52,8 @@ def page(tmp_path: Path) -> str:
                 RecordCard("#3", EVIL, {}),
             ],
         ),
+        footer={EVIL: EVIL},
+        configuration=EVIL,
     )
     return path.read_text(encoding="utf-8")
 
@@ -84,4 +99,6 @@ def test_an_unknown_verdict_is_refused() -> None:
 
 
 def test_a_page_of_nothing_is_a_page(tmp_path: Path) -> None:
-    assert "<h1>empty</h1>" in write_page(tmp_path / "x.html", "empty").read_text(encoding="utf-8")
+    nothing = Summary(heading=Heading("a", "b", "c", "d", "e", "f"), headlines=[], evidence={"target": {}}, roles=ROLES)
+    text = write_page(nothing, tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "<h1>a on b, c; defence d; scale e</h1>" in text

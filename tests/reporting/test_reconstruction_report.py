@@ -29,7 +29,17 @@ METRICS = {name: {"accuracy": estimate(0.9), "mape": estimate(10.0 + place)} for
 def outcome() -> Outcome:
     weights = np.sort(RNG.normal(size=(1, 100)))
     evidence = {name: ReconstructedRecords(HIDDEN.pixels[None], weights=weights) for name in NAMES}
-    return Outcome(evidence, Scored(METRICS, {}), ("benign",), (), None, {}, {}, variants=NAMES[2:], payload=(HIDDEN,))
+    return Outcome(
+        evidence=evidence,
+        scored=Scored(METRICS, {}),
+        controls=("benign",),
+        rivals=(),
+        variants=NAMES[2:],
+        guarantee=None,
+        target={},
+        queries={},
+        payload=(HIDDEN,),
+    )
 
 
 def test_a_strip_of_the_grid_stands_for_each_release_with_its_accuracy_and_error() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from telltale.evaluation.score import Scored
-from telltale.evaluation.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -24,20 +23,31 @@ class Cost:
         return {"queries": dict(self.queries), "seconds": round(float(self.seconds), 3)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run found: evidence by name, its scores, which names are controls and rivals, and the costs.
+    """What a run found.
 
-    costs: by name of evidence; challenge: Records of the challenge points, in the order of the score columns, or
-    None; membership: (victims, points) bool, or None; variants: names of other releases that were attacked; payload:
-    of malicious training code, the records it hid in each victim; examples: some training records and what a data
-    stage made of them, by name, in equal order.
+    evidence    what the attack, its controls, variants and rivals handed over, by name; the attack's is "target"
+    scored      the metrics of all evidence
+    controls    names of the evidence from worlds in which there is nothing to find
+    rivals      names of the evidence of other attacks on the same target
+    variants    names of the evidence from other releases of the same victims
+    guarantee   what the defence promises; None: nothing
+    target      how well the owner's own task is learned, by name
+    queries     records that the target was asked about, by call
+    notes       sentences that the report must not leave out
+    costs       what each piece of evidence took, by its name
+    challenge   Records of the challenge points, in the order of the score columns, or None
+    membership  (victims, points) bool: the point is in the victim; or None
+    payload     of malicious training code: the records it hid in each victim
+    examples    some training records and what a data stage made of them, by name, in equal order
     """
 
     evidence: Mapping[str, Any]
     scored: Scored
     controls: tuple[str, ...]
     rivals: tuple[str, ...]
+    variants: tuple[str, ...] = ()
     guarantee: Mapping[str, Any] | None
     target: Mapping[str, float]
     queries: Mapping[str, int]
@@ -45,7 +55,6 @@ class Outcome:
     costs: Mapping[str, Cost] = field(default_factory=dict)
     challenge: Any = None
     membership: np.ndarray | None = None
-    variants: tuple[str, ...] = ()
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,7 +63,3 @@ class Outcome:
         """Say for each name of evidence what it is."""
         kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals, "variant": self.variants}
         return {name: kind for kind, names in kinds.items() for name in names}
-
-    def metrics_of(self, names: tuple[str, ...]) -> dict[str, Mapping[str, Estimate]]:
-        """Return the metrics of several pieces of evidence."""
-        return {name: self.scored.metrics[name] for name in names if name in self.scored.metrics}

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telltale.reporting.gallery import Gallery, RecordCard
+from telltale.reporting.sentences import interval, metric_title
+from telltale.reporting.summary import Summary
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -55,26 +57,27 @@ class MoleculeCard:
 
 
 def write_page(
+    summary: Summary,
     path: Path | str,
-    title: str,
-    subtitle: str = "",
-    summary: Sequence[str] = (),
-    tables: Sequence[PageTable] = (),
+    *,
     figures: Sequence[PageFigure] = (),
     molecules: Sequence[MoleculeCard] = (),
+    gallery: Gallery | None = None,
     footer: Mapping[str, str] | None = None,
     configuration: str = "",
-    appendix: Sequence[PageTable] = (),
-    gallery: Gallery | None = None,
 ) -> Path:
     """Write the page and return its path; every text is escaped.
 
-    summary: sentences; footer: name -> value, e.g. versions and seed; configuration: the resolved YAML,
-    folded away; appendix: tables that stand after figures and molecules; gallery: single records, after
-    the figures.
+    figures         PNG files of the run
+    molecules       what was extracted, drawn
+    gallery         single records, after the figures
+    footer          name -> value, e.g. the seed; the queries are added
+    configuration   the resolved YAML, folded away
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    title, subtitle = summary.heading.lines()
+    queries = ", ".join(f"{call} {count:,}" for call, count in summary.queries.items())
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -85,14 +88,14 @@ def write_page(
     text = environment.get_template(TEMPLATE).render(
         title=title,
         subtitle=subtitle,
-        summary=list(summary),
-        tables=list(tables),
-        appendix=list(appendix),
+        summary=summary.sentences(),
+        tables=[_comparison(summary), *_guarantee(summary.guarantee)],
+        appendix=[_all_metrics(summary)],
         figures=[(figure, _base64(figure.path)) for figure in figures],
         cards=[(card, draw_molecule(card.smiles)) for card in molecules],
         gallery=gallery,
         records=[(card, _drawn(card)) for card in (gallery.cards if gallery else ())],
-        footer=dict(footer or {}),
+        footer={**(footer or {}), "queries": queries},
         configuration=configuration,
     )
     path = Path(path)
@@ -121,6 +124,40 @@ def draw_molecule(smiles: str, width: int = 200, height: int = 140) -> Markup | 
     body = svg[svg.index("<!-- END OF HEADER -->") :]
     head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="structure of the molecule">'
     return Markup(head + body.removeprefix("<!-- END OF HEADER -->"))  # RDKit's drawing: numbers and atom symbols
+
+
+def _comparison(summary: Summary) -> PageTable:
+    """Lay the first metrics of all evidence side by side."""
+    lines = [
+        [
+            f"{summary.roles[name]}: {name}",
+            *(interval(metrics.get(metric)) for metric in summary.present),
+            *(texts.get(name, "–") for texts in summary.columns.values()),
+        ]
+        for name, metrics in summary.evidence.items()
+    ]
+    titles = ["", *map(metric_title, summary.present), *summary.columns]
+    return PageTable("Target, controls and rivals, with 95 % intervals", titles, lines, emphasis=[0])
+
+
+def _all_metrics(summary: Summary) -> PageTable:
+    lines = [[name, interval(estimate), estimate.n, estimate.note] for name, estimate in summary.target.items()]
+    return PageTable("All metrics of the target", ["metric", "value [95 % interval]", "n", "note"], lines)
+
+
+def _guarantee(guarantee: Mapping[str, Any] | None) -> list[PageTable]:
+    if guarantee is None:
+        return []
+    lines = [[name.replace("_", " "), _in_words(value)] for name, value in guarantee.items() if value is not None]
+    return [PageTable("What is guaranteed, and on what grounds", ["", ""], lines)]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("inf", "∞")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(value) if isinstance(value, list | tuple) else str(value)
 
 
 def _drawn(card: RecordCard) -> Markup | None:

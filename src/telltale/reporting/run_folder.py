@@ -8,13 +8,13 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import psutil
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -30,10 +30,11 @@ class RunFolder:
     """One run's folder, logger and clock; as a context manager it records how the run ended.
 
     run.json says `status: running` from the start and `finished`, `failed` or `interrupted` at the end.
+    overrides: the words of the command line that made this job, for run.json.
     """
 
-    def __init__(self, folder: Path, cfg: DictConfig) -> None:
-        self.folder, self.cfg = folder, cfg
+    def __init__(self, folder: Path, cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
+        self.folder, self.cfg, self.overrides = folder, cfg, list(overrides)
         self.seconds: dict[str, float] = {}
         self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
         self._began = time.time()
@@ -70,13 +71,19 @@ class RunFolder:
         self.logger.finish(failed=status != "finished")
         self._write(status, None if error is None else f"{type(error).__name__}: {error}")
 
-    def timed(self, stage: str, work: Callable[[], T]) -> T:
-        """Do a stage's work and add its seconds up."""
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the seconds of what stands inside to those of a stage, e.g. "training", also where it fails."""
         began = time.perf_counter()
         try:
-            return work()
+            yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
+        """Do a stage's work and add its seconds up."""
+        with self.stage(stage):
+            return work()
 
     def since_process_start(self) -> float:
         """Count the seconds since this process began, imports included."""
@@ -88,7 +95,7 @@ class RunFolder:
             "error": error,
             "seed": self.cfg.seed,
             "command": sys.argv,
-            "overrides": list(HydraConfig.get().overrides.task),
+            "overrides": self.overrides,
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),
             "peak_memory_gb": round(_peak_memory() / 2**30, 2),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
 from telltale.evaluation.comparison import LEVEL, Tests, standing
+from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
 
 COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
@@ -23,10 +24,45 @@ def metric_title(name: str) -> str:
     return "AUC" if name == "auc" else name.replace("_", " ")
 
 
+def interval(estimate: Estimate | LeakageEstimate | None) -> str:
+    """Return "0.512 [0.48, 0.54]", a plain number without interval, "–" without value.
+
+    Ends have a third digit where two would hide that there is a width.
+    """
+    if estimate is None or math.isnan(estimate.value):
+        return "–"
+    value = f"{estimate.value:.3f}"
+    if math.isnan(estimate.low):
+        return f"{estimate.value:,.0f}" if float(estimate.value).is_integer() else value
+    coarse = [round(end, 2) for end in (estimate.low, estimate.high)]
+    hidden = not coarse[0] <= round(estimate.value, 3) <= coarse[1] or 0 < coarse[0] == coarse[1]
+    digits = 3 if hidden else 2  # 0.009 [0.01, 0.01] would say nothing
+    low, high = (f"{round(end, digits) + 0.0:.{digits}f}" for end in (estimate.low, estimate.high))  # no "-0.00"
+    return f"{value} [{low}, {high}]"
+
+
+def verdict(estimate: Estimate, chance: float = 0.5) -> str:
+    """Return "leaks" (whole interval above chance), "no evidence", or "cannot tell" and why."""
+    if estimate.note.startswith("cannot tell"):
+        return estimate.note
+    if math.isnan(estimate.low):
+        return "cannot tell: no interval"
+    return "leaks" if estimate.low > chance else "no evidence"
+
+
+def leakage_sentence(leakage: LeakageEstimate) -> str:
+    """Return the difference to the strongest control, its interval and what that says."""
+    said = "above every control" if leakage.low > 0 else "not above the control"
+    signed = ("+" if leakage.value >= 0 else "") + interval(
+        LeakageEstimate(leakage.value, leakage.low, leakage.high, 0, "")
+    )
+    return f"{signed} over {leakage.control}: {said}"
+
+
 def rivals_sentence(tests: Mapping[str, Tests]) -> str:
     """Say which rivals the attack is better than, worse than or not told apart from; empty without rivals."""
     drawn = min((one.replicates for metrics in tests.values() for one in metrics.values()), default=0)
-    needed = ceil(2 * len(tests) / LEVEL)  # so that the smallest p, 2 / (1 + replicates), stays below after Holm
+    needed = math.ceil(2 * len(tests) / LEVEL)  # so that the smallest p, 2 / (1 + replicates), stays below after Holm
     if 0 < drawn < needed:
         return f"whether the attack is better cannot be told: {drawn} bootstrap replicates, {needed} needed"
     parts = []

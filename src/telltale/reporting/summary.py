@@ -1,0 +1,202 @@
+"""What a run comes to, made once and shown three times: on the console, on the page and by the logger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from telltale.data.pools import Pools
+from telltale.evaluation.comparison import Tests
+from telltale.evaluation.extraction import DISCORDANT_NEEDED, LeakageEstimate
+from telltale.evaluation.score import ScoredMembership
+from telltale.evaluation.statistics import Estimate
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.sentences import (
+    interval,
+    leakage_sentence,
+    metric_title,
+    privacy_sentence,
+    rivals_sentence,
+    success_sentence,
+    verdict,
+)
+
+Metrics = Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What was run on what: the words of the configuration and the sizes of the pools by name."""
+
+    attack: str
+    model: str
+    objective: str
+    defense: str
+    scale: str
+    dataset: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, choices: Mapping[str, str], pools: Pools[Any], sizes: Mapping[str, int]) -> Heading:
+        """Return the heading of a run with these words of the command line; sizes: those of the evidence."""
+        words = {group: str(choices[group]) for group in ("attack", "model", "objective", "defense", "scale")}
+        sizes = {"members": pools.members, "auxiliary": len(pools.auxiliary), **sizes}
+        return cls(**words, dataset=f"{pools.source}, {pools.available:,} records", sizes=sizes)
+
+    def lines(self) -> tuple[str, str]:
+        """Return the two lines of a title: what was run, and on which data."""
+        sizes = " · ".join(f"{count:,} {name}" for name, count in self.sizes.items())
+        what = f"{self.attack} on {self.model}, {self.objective}; defence {self.defense}; scale {self.scale}"
+        return what, self.dataset + (f": {sizes}" if sizes else "")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a person reads one kind of evidence.
+
+    headlines   names of the metrics that are read first; those that nobody has are not shown
+    resampled   what the intervals resample beside models, e.g. "points"
+    asked       title of the column of queries, and what they are divided by
+    """
+
+    headlines: Sequence[str]
+    resampled: str
+    asked: tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The end of a run in numbers and sentences.
+
+    heading     what was run on what
+    headlines   names of the metrics that a person reads first
+    evidence    metrics by name of evidence, in the order in which it was made
+    roles       target, rival, control or variant, by name of evidence
+    leakage     what the target reaches above its strongest control, by metric
+    owner       how well the owner's own task is learned, as numbers; success: the same as a sentence
+    versus      sentence: how the attack stands against its rivals
+    notes       sentences that are shown as they are
+    columns     what evidence cost: title -> name of evidence -> text
+    guarantee   what the defence promises and on what grounds; None: nothing
+    queries     records that the target was asked about, by call
+    seconds     time by stage
+    report      the page
+    """
+
+    heading: Heading
+    headlines: Sequence[str]
+    evidence: Mapping[str, Metrics]
+    roles: Mapping[str, str]
+    leakage: Mapping[str, LeakageEstimate] = field(default_factory=dict)
+    owner: Mapping[str, float] = field(default_factory=dict)
+    success: str = ""
+    versus: str = ""
+    notes: Sequence[str] = ()
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    guarantee: Mapping[str, Any] | None = None
+    queries: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    report: Path | None = None
+
+    @classmethod
+    def of(
+        cls, outcome: Outcome, heading: Heading, reading: Reading, seconds: Mapping[str, float], report: Path
+    ) -> Summary:
+        """Put an outcome into words; seconds: by stage; report: where the page will lie."""
+        return cls(
+            heading=heading,
+            headlines=reading.headlines,
+            evidence=outcome.scored.metrics,
+            roles=outcome.roles,
+            leakage=outcome.scored.leakage,
+            owner=outcome.target,
+            success=success_sentence(outcome.target),
+            versus=rivals_sentence(tests_of(outcome)),
+            notes=_notes(outcome, reading.resampled),
+            columns=_cost_columns(outcome, *reading.asked),
+            guarantee=outcome.guarantee,
+            queries=outcome.queries,
+            seconds=dict(seconds),
+            report=report,
+        )
+
+    @property
+    def target(self) -> Metrics:
+        """The metrics of the target."""
+        return self.evidence["target"]
+
+    @property
+    def headline(self) -> float:
+        """The first of the headlines that the target has, as one number for a sweep to optimise; NaN without one."""
+        return next((float(self.target[name].value) for name in self.headlines if name in self.target), nan)
+
+    @cached_property
+    def present(self) -> list[str]:
+        """The headlines that any evidence has."""
+        return [name for name in self.headlines if any(name in metrics for metrics in self.evidence.values())]
+
+    @property
+    def discordant(self) -> Estimate | None:
+        """Whether the score tells molecules found only in G from those found only in G′, where that was measured."""
+        return self.target.get("discordant_auc")
+
+    def metrics_of(self, role: str) -> dict[str, Metrics]:
+        """Return the metrics of all evidence in one role, by name."""
+        return {name: metrics for name, metrics in self.evidence.items() if self.roles[name] == role}
+
+    def sentences(self) -> list[str]:
+        """Say what the numbers come to, the primary question first and the notes last."""
+        sentences = [
+            f"Leakage in {metric_title(name)}: {leakage_sentence(estimate)}."
+            for name, estimate in self.leakage.items()
+            if name in self.headlines
+        ]
+        if self.discordant is not None:
+            sentences.insert(
+                0,
+                "Primary: does the score tell molecules found only in G from those found only in G′? "
+                f"AUC {interval(self.discordant)} on {self.discordant.n} discordant candidates "
+                f"({DISCORDANT_NEEDED} needed): {verdict(self.discordant)}.",
+            )
+        if self.versus:
+            sentences.append(f"Against its rivals {self.versus}.")
+        if self.success:
+            sentences.append(f"The target's own success: {self.success}.")
+        return [*sentences, *self.notes]
+
+
+def tests_of(outcome: Outcome) -> Mapping[str, Tests]:
+    """Return the paired tests of the attack against each rival; nothing where evidence is of another kind."""
+    return outcome.scored.versus_rivals if isinstance(outcome.scored, ScoredMembership) else {}
+
+
+def _notes(outcome: Outcome, resampled: str) -> list[str]:
+    victims = len(outcome.evidence["target"].scores)
+    notes = list(outcome.notes)
+    if victims == 1:
+        notes.append("one trained model: the intervals hold for this model only, not for the method")
+    else:
+        notes.append(f"{victims} trained models: the intervals resample {resampled} and models")
+    if audited := privacy_sentence(outcome.scored.metrics["target"], outcome.guarantee):
+        notes.append(audited)
+    if outcome.guarantee is None:
+        notes.append("no formal guarantee: what is measured is empirical only")
+    else:
+        notes.append(f"guarantee: {outcome.guarantee['statement']}")
+        notes += [outcome.guarantee["doubt"]] if outcome.guarantee.get("doubt") else []
+    return notes
+
+
+def _cost_columns(outcome: Outcome, title: str, units: int) -> dict[str, dict[str, str]]:
+    """Return what evidence cost as columns: title -> name of evidence -> text; queries are divided by units."""
+    if not outcome.costs:
+        return {}
+    queries = {name: sum(cost.queries.values()) / units for name, cost in outcome.costs.items()}
+    return {
+        title: {name: f"{count:,.0f}" if count >= 100 else f"{count:.3g}" for name, count in queries.items()},
+        "seconds": {name: f"{cost.seconds:,.1f}" for name, cost in outcome.costs.items()},
+    }
