@@ -1,0 +1,74 @@
+"""The pages say what is so: links lead somewhere, files that are named exist, commands compose."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+import telltale
+from tests.experiment.commands import command
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README = TEXT[ROOT / "README.md"]
+UNPLAYED = [  # no test can play these: they need a user's file or the network
+    words
+    for text in TEXT.values()
+    for block in re.findall(r"^```console needs-[\w-]+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for words in re.findall(r"^\$ python -m src\.run (.*)$", block, re.MULTILINE)
+]
+
+
+def anchors(text: str) -> set[str]:
+    """Name a page's headings as links do: small letters, hyphens, nothing else."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """Catches a page that was renamed, a picture that was not committed, a heading that was reworded."""
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", TEXT[page]):
+        name, _, heading = link.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), link
+        assert not heading or heading in anchors(TEXT[file]), link
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    """Catches a README that grows back into a manual, and a page that nobody would find."""
+    assert len(README.splitlines()) <= 130
+    assert not [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in README]
+
+
+def test_the_picture_of_the_readme_is_small() -> None:
+    """Catches a picture that makes every clone heavier."""
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert pictures == ["docs/first_run.png"]
+    assert (ROOT / pictures[0]).stat().st_size <= 150_000
+
+
+@pytest.mark.parametrize("words", UNPLAYED)
+def test_a_command_that_no_test_plays_composes_at_least(words: str) -> None:
+    """Catches a word or an option in the documents that is not there any more."""
+    given = [word for word in shlex.split(words, comments=True) if word != "-m"]
+    ended = command("--cfg", "job", *given)
+    assert ended.code == 0, ended.err
+
+
+def test_there_are_commands_for_your_own_records() -> None:
+    """Catches blocks whose mark has changed, so that the test above has nothing left to look at."""
+    assert len(UNPLAYED) >= 10
+
+
+def test_the_citation_names_this_version() -> None:
+    """Catches a release whose citation, or whose changelog, is that of the last one."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == telltale.__version__
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert re.findall(r"^## (.+)$", TEXT[ROOT / "CHANGELOG.md"], re.MULTILINE)[0] == telltale.__version__
