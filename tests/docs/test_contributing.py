@@ -89,9 +89,8 @@ def test_the_other_examples_run_together(copy: Path) -> None:
 
 
 def test_the_rules_pick_the_examples_up_and_hold_for_them(copy: Path) -> None:
-    rules = "tests/docs/test_rules.py"
-    (copy / rules).parent.mkdir(parents=True)
-    shutil.copy(ROOT / rules, copy / rules)
+    rules = "tests/rules"
+    shutil.copytree(ROOT / rules, copy / rules, ignore=shutil.ignore_patterns("__pycache__"))
     ended = in_copy(copy, "-m", "pytest", "-vv", "-p", "no:cacheprovider", rules)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr
     assert not [path for path in CONFIGURATIONS if f"one_to_one[{path.parent.name}/{path.stem}]" not in ended.stdout]

@@ -46,7 +46,7 @@ def model_of(name: str = "gin", **options: Any) -> dict[str, Any]:
 
 def objective_of(name: str = "attribute_masking", **options: Any) -> dict[str, Any]:
     common = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
-    return {"_target_": f"telltale.training.{name}.{OBJECTIVES[name]}", **common, **options}
+    return {"_target_": f"telltale.objectives.{name}.{OBJECTIVES[name]}", **common, **options}
 
 
 def recipe_in(store: Path, **changes: Any) -> Recipe:

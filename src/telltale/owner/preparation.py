@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from hydra.utils import instantiate
 
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.owner.defense import Defense
 from telltale.training.objective import Objective
+from telltale.training.seeding import seeded
 
 
 def initial_objective(
@@ -63,11 +62,3 @@ def examples_of(records: Records, stages: Sequence[Defense], seed: int, number: 
         if shown := code.examples(records, derive(seed, "data stage"), number):
             return shown
     return {}
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generators inside, and give them back as they were."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield

@@ -21,8 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
-from telltale.owner.preparation import seeded
 from telltale.training.processes import total_over_processes, world_size
+from telltale.training.seeding import seeded
 from telltale.training.trainer import TrainerOptions
 from telltale.training.validation import BestEpoch
 

@@ -18,8 +18,8 @@ from telltale.attacks.membership.shadow_classifier import one_thread
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.owner.preparation import seeded
 from telltale.training.objective import require_whole
+from telltale.training.seeding import seeded
 
 log = logging.getLogger("telltale")
 LEARNING_RATE = 1e-3  # of the small network, as all rates of the released code

@@ -29,12 +29,12 @@ from telltale.models.captioner import ENCODERS
 from telltale.models.pretrained import FrozenTrunk
 from telltale.objectives.augmentation import augment
 from telltale.owner.frozen_features import seen
-from telltale.owner.preparation import seeded
 from telltale.progress import track
 from telltale.store.sources import source_digest
 from telltale.store.store import Store
 from telltale.training.batches import make_batch
 from telltale.training.objective import require_whole
+from telltale.training.seeding import seeded
 
 LOSSES = ("mse", "infonce")
 TEMPERATURE = 0.1  # τ

@@ -15,8 +15,8 @@ from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
 from telltale.game.game import Knowledge, World
-from telltale.owner.preparation import seeded
 from telltale.owner.release import Release
+from telltale.training.seeding import seeded
 
 
 class ShadowClassifier(ShadowAttack):

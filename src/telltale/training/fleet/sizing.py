@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
 
-from telltale.owner.preparation import seeded
 from telltale.training.fleet.fleet import Fleet, FleetData
 from telltale.training.objective import Objective
+from telltale.training.seeding import seeded
 
 CPU_BUDGET = 2**30  # bytes; larger chunks gain nothing on CPUs, and the test of peak memory counts on it
 GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not

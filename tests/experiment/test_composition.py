@@ -1,9 +1,7 @@
-"""Every file of conf/ is a word that works: it composes, and its keys are its constructor's arguments."""
+"""Every file of conf/ is a word that works: it composes, at every scale."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,15 +24,6 @@ NOT_COMPOSED = {"paper"}  # read by `make reproduce-paper`, no group of the comp
 FILES = sorted(CONF.rglob("*.yaml"))
 OPTIONS = [(file.parent.name, file.stem) for file in FILES if file.parent != CONF]
 OPTIONS = [(group, option) for group, option in OPTIONS if group not in NOT_COMPOSED]
-# what the run adds to the options of a file
-INJECTED = {
-    "objective": {"model"},
-    "logger": {"folder", "name", "settings"},
-    "trainer": {"fast_dev_run", "profiler"},
-    "downstream": {"dataset"},  # an OtherSource's, named in its defaults
-    "dataset": {"own", "other"},  # the two sets of two_caption_sets, named in its defaults
-}
-BESIDE = {"defaults"}
 
 
 @pytest.fixture(autouse=True)
@@ -78,45 +67,6 @@ def test_the_scale_files_are_the_scales_of_the_resolver() -> None:
     """Catches a fourth scale that no setting knows."""
     assert {file.stem for file in (CONF / "scale").glob("*.yaml")} == set(SCALES)
     assert all(text(file) == {"name": file.stem} for file in (CONF / "scale").glob("*.yaml"))
-
-
-def settings(group: str, option: str) -> dict[str, Any]:
-    """Return the blocks of a file that name a `_target_`, by where they stand."""
-    document = text(CONF / group / f"{option}.yaml")
-    blocks = {"": document, **{name: one for name, one in document.items() if isinstance(one, dict)}}
-    return {name: one for name, one in blocks.items() if "_target_" in one}
-
-
-TARGETS = [(group, option, name) for group, option in OPTIONS for name in settings(group, option)]
-
-
-@pytest.mark.parametrize(("group", "option", "name"), TARGETS, ids=["/".join(one) for one in TARGETS])
-def test_the_keys_of_a_file_are_the_arguments_of_its_target(group: str, option: str, name: str) -> None:
-    """Catches an option that does nothing, and one that only the source code tells of."""
-    keys = dict(settings(group, option)[name])
-    module, _, attribute = keys.pop("_target_").rpartition(".")
-    target = getattr(importlib.import_module(module), attribute)
-    expected = set(inspect.signature(target).parameters) - INJECTED.get(group, set())
-    assert set(keys) - BESIDE == expected
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
-def test_every_file_begins_by_saying_what_it_is(file: Path) -> None:
-    """Catches a configuration nobody explains."""
-    lines = file.read_text().splitlines()
-    first = lines[1] if lines[0] == "# @package _global_" else lines[0]
-    assert first.startswith("# ") and len(first) > 8, first
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
-def test_only_attacks_override_other_groups(file: Path) -> None:
-    """Catches two files that override one group: in Hydra one of them loses in silence."""
-    overrides = [next(iter(one)) for one in text(file).get("defaults", []) if isinstance(one, dict)]
-    overrides = [word for word in overrides if word.startswith("override ")]
-    if file.parent.name == "attack":
-        return
-    assert [word for word in overrides if not word.startswith("override hydra/")] == []
-    assert not overrides or file == CONF / "config.yaml"
 
 
 def test_the_command_line_wins_over_an_attack() -> None:

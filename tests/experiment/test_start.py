@@ -1,0 +1,44 @@
+"""Nothing slow at the door: help, printed configurations and errors of composition answer at once."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.experiment.commands import ROOT, process
+
+SLOW = ("torch", "pytorch_lightning", "torch_geometric", "sklearn", "rdkit", "pandas", "scipy", "wandb", "matplotlib")
+
+
+def test_the_entry_imports_nothing_slow() -> None:
+    """Catches a `--help` that takes seconds."""
+    for name in (
+        "run.py",
+        "configuration/command_line.py",
+        "configuration/words.py",
+        "errors.py",
+        "reporting/sweep.py",
+    ):
+        file = ROOT / "src" / "telltale" / name
+        top = ast.Module(
+            [node for node in ast.parse(file.read_text()).body if not isinstance(node, ast.FunctionDef)], []
+        )
+        names = {alias.name for node in ast.walk(top) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in top.body if isinstance(node, ast.ImportFrom) and node.module}
+        assert not {one for one in names if one.split(".")[0] in SLOW}, name
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["--cfg", "job"], ["model=gim"], ["attack.kk=1"], ["atack=x"]]
+)
+def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None:
+    """Catches torch behind help, printed configurations and errors of composition."""
+    program = (
+        "import sys, telltale.run\n"
+        "try:\n    telltale.run.main()\n"
+        "except SystemExit:\n    pass\n"
+        f"print('SLOW', [name for name in {SLOW!r} if name in sys.modules])"
+    )
+    ended = process(*words, program=program)
+    assert ended.out.splitlines()[-1] == "SLOW []", ended.out[-500:]
