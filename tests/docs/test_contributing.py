@@ -11,12 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
 GUIDE, README = ((ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "README.md"))
-EXAMPLES = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', GUIDE, re.MULTILINE | re.DOTALL))
+WRITTEN = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', GUIDE, re.MULTILINE | re.DOTALL))
+OUTSIDE = {path.removeprefix("elsewhere/"): text for path, text in WRITTEN.items() if path.startswith("elsewhere/")}
+EXAMPLES = {path: text for path, text in WRITTEN.items() if not path.startswith("elsewhere/")}
 COMMANDS = [shlex.split(words) for words in re.findall(r"^\$ python -m src\.run (.*)$", GUIDE, re.MULTILINE)]
+TABLE = "dataset=csv_table"  # needs a file, which its test writes
+SMALL = ("scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50")
 CONFIGURATIONS = [Path(path) for path in EXAMPLES if path.startswith("conf/")]
 
 
@@ -27,37 +32,43 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for room in ("src", "conf", "scripts"):
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    for path, text in EXAMPLES.items():
+    for path, text in WRITTEN.items():
         assert not (folder / path).exists(), f"{path}: the example would overwrite a file of the project"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder
 
 
-def in_copy(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with the copy's `src`, not the installed one."""
+def in_copy(copy: Path, *words: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python with the copy's `src`, not the installed one; at: the folder where it starts, None = the copy."""
     environment = os.environ | {
         "PYTHONPATH": str(copy / "src"),
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.run(
-        [sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=150, check=False
+        [sys.executable, *words],
+        cwd=at or copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
     )
 
 
 def play(copy: Path, words: list[str], name: str) -> dict:
     """Run a command of the guide at the smallest scale and return its metrics.json."""
     run = copy / "outputs" / name
-    small = ["scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50"]
     places = [f"paths.outputs={copy / 'outputs'}", f"hydra.run.dir={run}"]
-    ended = in_copy(copy, "-m", "src.run", *words, *small, *places)
+    ended = in_copy(copy, "-m", "src.run", *words, *SMALL, *places)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return json.loads((run / "metrics.json").read_text())
 
 
 def test_the_guide_has_an_example_and_a_command_for_each_of_five_groups() -> None:
     groups = sorted(path.parent.name for path in CONFIGURATIONS)
-    assert groups == ["attack", "dataset", "defense", "model", "objective"]
-    assert len(EXAMPLES) == 10
+    assert groups == ["attack", "dataset", "dataset", "defense", "model", "objective"]
+    assert len(EXAMPLES) == 12
     used = sorted(words[0] for words in COMMANDS)  # each command starts with the word it is about
     assert used == sorted(f"{path.parent.name}={path.stem}" for path in CONFIGURATIONS)
 
@@ -79,13 +90,43 @@ def test_the_example_attack_runs_and_meets_its_controls(copy: Path) -> None:
 
 
 def test_the_other_examples_run_together(copy: Path) -> None:
-    words = [word for command in COMMANDS if not command[0].startswith("attack=") for word in command]
+    together = [words for words in COMMANDS if not words[0].startswith("attack=") and words[0] != TABLE]
+    words = [word for command in together for word in command]
     document = play(copy, [*words, "attack.rivals=[random]", "attack.k=[10]"], "others")
     assert {"squared_error", "squared_error_of_the_mean"} <= set(document["target"])
     resolved = (copy / "outputs" / "others" / "config.yaml").read_text()
-    targets = [line for text in EXAMPLES.values() for line in text.splitlines() if line.startswith("_target_: ")]
-    assert len(targets) == 4  # the attack's is indented
+    configurations = [EXAMPLES[f"conf/{words[0].replace('=', '/')}.yaml"] for words in together]
+    targets = [line for text in configurations for line in text.splitlines() if line.startswith("_target_: ")]
+    assert len(targets) == 4
     assert all(target in resolved for target in targets)
+
+
+def test_the_example_table_runs_and_lists_what_it_cannot_read(copy: Path) -> None:
+    """Catches a reader that reads its first column only, or drops rows without a word."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{age},{rng.choice(['north', 'south'])},{rng.random():.6f},{'ill' if age > 50 else 'well'}"
+        for age in rng.integers(20, 90, 1000).tolist()
+    ]
+    (copy / "patients.csv").write_text("\n".join(["age,place,marker,diagnosis", *rows, "31,,0.5,well"]) + "\n")
+    (command,) = (words for words in COMMANDS if words[0] == TABLE)
+    document = play(copy, [*command, "rivals=none"], "table")
+    assert document["target"]["accuracy"] > 0.75  # the class follows from the age
+    assert "1002,an empty cell" in (copy / "outputs" / "table" / "invalid_records.csv").read_text()
+
+
+def test_the_example_outside_the_repository_runs_there(tmp_path: Path) -> None:
+    """Catches a folder of words, or a module beside it, that a run started there does not find."""
+    for path, text in OUTSIDE.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    (command,) = re.findall(r"^\$ python -m telltale\.run (.*)$", GUIDE, re.MULTILINE)
+    ended = in_copy(ROOT, "-m", "telltale.run", *shlex.split(command), *SMALL, "hydra.run.dir=here", at=tmp_path)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    document = json.loads((tmp_path / "here" / "metrics.json").read_text())
+    assert document["metrics"]["auc"]["low"] > 0.5  # it finds something …
+    assert document["leakage"]["auc"]["low"] > 0  # … that its controls do not have
+    assert (tmp_path / "outputs" / "store").is_dir()
 
 
 def test_the_rules_pick_the_examples_up_and_hold_for_them(copy: Path) -> None:
@@ -97,7 +138,7 @@ def test_the_rules_pick_the_examples_up_and_hold_for_them(copy: Path) -> None:
 
 
 def test_the_examples_pass_the_lint_they_ask_for(copy: Path) -> None:
-    files = [path for path in EXAMPLES if path.endswith(".py")]
+    files = [path for path in WRITTEN if path.endswith(".py")]
     for check in (["check"], ["format", "--check"]):
         ended = in_copy(copy, "-m", "ruff", *check, "--no-cache", *files)
         assert ended.returncode == 0, ended.stdout + ended.stderr
