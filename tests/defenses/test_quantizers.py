@@ -9,9 +9,10 @@ import pytest
 
 from telltale.defenses.quantization.codebook import Codebook, distortion, nearest_level
 from telltale.defenses.quantization.kmeans import kmeans
-from telltale.defenses.quantization.network import QUANTIZERS, codebooks_of, stored_bits
+from telltale.defenses.quantization.network import QUANTIZERS, codebooks_of
 from telltale.defenses.quantization.uniform import symmetric, uniform
 from telltale.defenses.quantization.weighted_entropy import clusters, weighted_entropy
+from telltale.models.stored_bits import stored_bits
 
 WEIGHTS = (0.05 * np.random.default_rng(0).standard_t(5, 5_000)).astype(np.float32)
 

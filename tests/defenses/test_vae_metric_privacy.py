@@ -15,10 +15,10 @@ from telltale.data.seeds import generator
 from telltale.data.tables.records import Column, TableRecords
 from telltale.defenses.vae_metric_privacy.autoencoder import Autoencoder
 from telltale.defenses.vae_metric_privacy.choice import MECHANISMS, mechanism_of
-from telltale.defenses.vae_metric_privacy.defense import VaeMetricPrivacy
+from telltale.defenses.vae_metric_privacy.defense import Twins, VaeMetricPrivacy
 from telltale.defenses.vae_metric_privacy.labels import Labels
+from telltale.defenses.vae_metric_privacy.networks import discretised
 from telltale.defenses.vae_metric_privacy.norm import Norm
-from telltale.defenses.vae_metric_privacy.twins import Twins, discretised
 from telltale.errors import AccessDeniedError, InputError
 from telltale.owner.defense import Defense, Trained
 from telltale.owner.preparation import training_records

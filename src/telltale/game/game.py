@@ -13,9 +13,9 @@ import numpy as np
 from telltale.data.captions.withheld import granted
 from telltale.data.pools import Pools
 from telltale.data.seeds import derive, generator
-from telltale.defenses.quantization.network import stored_bits
 from telltale.errors import InputError
 from telltale.game.usefulness import mean_of, success
+from telltale.models.stored_bits import stored_bits
 from telltale.owner.preparation import examples_of
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release

@@ -9,8 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from telltale.data.records import Records
 from telltale.data.seeds import derive
-from telltale.owner.preparation import seeded
 from telltale.training.batches import make_batch
+from telltale.training.seeding import seeded
 
 
 @torch.no_grad()

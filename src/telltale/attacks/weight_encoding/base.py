@@ -18,10 +18,10 @@ from telltale.attacks.weight_encoding.payload import Payload
 from telltale.attacks.weight_encoding.sign import SignEncoding, read_signs
 from telltale.data.images.records import ImageRecords
 from telltale.data.images.tones import WHITE
-from telltale.defenses.quantization.network import stored_bits
 from telltale.errors import InputError
 from telltale.evidence import ReconstructedRecords
 from telltale.game.game import Knowledge, World
+from telltale.models.stored_bits import stored_bits
 from telltale.owner.recipe import Recipe
 
 Encoding = CorrelatedEncoding | SignEncoding | LeastSignificantBits | CapacityAbuse

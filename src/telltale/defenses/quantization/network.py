@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from telltale.defenses.quantization.kmeans import kmeans
 from telltale.defenses.quantization.uniform import symmetric, uniform
 from telltale.defenses.quantization.weighted_entropy import weighted_entropy
 from telltale.errors import InputError
+from telltale.models.stored_bits import MOST_BITS, WHOLE
 
 QUANTIZERS: dict[str, Quantizer] = {
     "uniform": uniform,
@@ -21,7 +22,6 @@ QUANTIZERS: dict[str, Quantizer] = {
     "weighted_entropy": weighted_entropy,
 }
 GRANULARITIES = ("tensor", "channel")
-MOST_BITS, WHOLE = 8, 32
 
 
 def require_bits(field: str, bits: object) -> int:
@@ -62,26 +62,3 @@ def quantize(model: nn.Module, quantizer: Quantizer, bits: int, granularity: str
         stored = np.concatenate([book.values() for book in books]).reshape(tuple(parameter.shape))
         parameter.copy_(torch.from_numpy(stored))
     return model
-
-
-def stored_bits(weights: Mapping[str, np.ndarray]) -> int:
-    """Count the bits that a network's weights take, each tensor stored as cheaply as its distinct values allow.
-
-    n weights of K values: n ceil(log2 K) + 32 K for the code book, over the whole tensor or by output channel; 32 a
-    weight where that is less, and for vectors (biases, norms).
-    """
-    return sum(_tensor_bits(one) if one.ndim > 1 else WHOLE * one.size for one in weights.values())
-
-
-def _tensor_bits(weights: np.ndarray) -> int:
-    whole, rows = WHOLE * weights.size, weights.reshape(len(weights), -1)
-    distinct = len(np.unique(weights))
-    by_tensor = _with_codebook(weights.size, distinct) if distinct <= 2**MOST_BITS else whole
-    ordered = np.sort(rows, axis=1)
-    counts = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
-    by_row = sum(_with_codebook(rows.shape[1], int(count)) for count in counts)
-    return min(whole, by_tensor, by_row)
-
-
-def _with_codebook(weights: int, levels: int) -> int:
-    return weights * max(1, int(np.ceil(np.log2(levels)))) + WHOLE * levels

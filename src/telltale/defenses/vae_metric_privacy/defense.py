@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from telltale.data.records import Records
-from telltale.data.seeds import derive
+from telltale.data.seeds import derive, generator
 from telltale.defenses.dp_sgd import DPSGD
 from telltale.defenses.vae_metric_privacy import statement
 from telltale.defenses.vae_metric_privacy.autoencoder import Autoencoder, slices
 from telltale.defenses.vae_metric_privacy.labels import Labels
 from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
+from telltale.defenses.vae_metric_privacy.networks import DECODINGS, Networks, discretised, rebuilt
 from telltale.defenses.vae_metric_privacy.synthesis import TRAIN_ON, Synthesis, require_within
-from telltale.defenses.vae_metric_privacy.twins import DECODINGS, Twins
 from telltale.errors import InputError
+from telltale.objectives.variational import Variational
 from telltale.owner.defense import Defense, Stage, Trained
 from telltale.owner.recipe import Recipe
 from telltale.training.private.accountant import epsilon_of
@@ -187,3 +188,72 @@ class VaeMetricPrivacy(Defense):
             for one in ledgers
         ]
         return statement.guarantee(self.synthesis(trained.classes, max(spent, default=None)))
+
+
+@dataclass(frozen=True)
+class Twins(Defense):
+    """The defence as it is for one model: `entries` are its trained autoencoders, one, or one a class (None = none).
+
+    recipe: that they were trained by. One record's noise derives from the model's seed and its place among the model's
+    records, sorted by digest; the rows go out shuffled by that seed.
+    """
+
+    stage: ClassVar[Stage] = "data"
+    publishes: ClassVar[bool] = True
+    keeps_order: ClassVar[bool] = True
+    options: VaeMetricPrivacy
+    recipe: Recipe
+    entries: tuple[str | None, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Name the autoencoders' entries."""
+        return tuple(entry for entry in self.entries if entry is not None)
+
+    def detached(self) -> Self:
+        """Return the same for another process."""
+        return replace(self, recipe=self.recipe.detached())
+
+    def document(self) -> dict[str, Any]:
+        """Describe the defence, and name the autoencoders: whose keys say what they were trained on."""
+        return {**self.options.document(), "made_by": list(self.entries)}
+
+    def guarantee(self, trained: Any) -> dict[str, Any] | None:
+        """State what the options prove."""
+        return self.options.guarantee(trained)
+
+    def records(self, records: Any, seed: int) -> Records:
+        """Make the twins, as many copies of each record as the options say."""
+        ordered, networks = records.take(np.argsort(records.fingerprints(), kind="stable")), self.networks()
+        codes = networks.codes(ordered)
+        made = [self._copy(networks, ordered, codes, derive(seed, "copy", copy)) for copy in range(self.options.copies)]
+        inputs, labels = (np.concatenate(column) for column in zip(*made, strict=True))
+        order = generator(seed, "order of the rows").permutation(len(labels))
+        return rebuilt(ordered, inputs[order], labels[order])
+
+    def examples(self, records: Any, seed: int, number: int) -> dict[str, Any]:
+        """Return the first records, what the autoencoder makes of them without any noise, and their twins."""
+        ordered, networks = records.take(np.argsort(records.fingerprints(), kind="stable")), self.networks()
+        codes, few = networks.codes(ordered), ordered.take(np.arange(min(number, len(ordered))))
+        twins = self._copy(networks, ordered, codes, derive(seed, "copy", 0))[0]
+        plain = networks.means(few, codes[: len(few)], few.labels)
+        return {
+            "original": few,
+            "reconstruction": rebuilt(few, plain, few.labels),
+            "twin": rebuilt(few, twins[: len(few)], few.labels),
+        }
+
+    def networks(self) -> Networks:
+        """Load the autoencoders from the store."""
+        loaded = [None if entry is None else self._loaded(entry) for entry in self.entries]
+        return Networks(tuple(loaded), self.options.vae.latent_dim)
+
+    def _copy(self, networks: Networks, records: Any, codes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        options = self.options
+        labels = options.labels.perturb(records.labels, len(records.classes), seed)
+        means = networks.means(records, options.mechanism.perturb(codes, seed), labels)
+        return discretised(means, self.recipe.objective["likelihoods"], options.decode, seed), labels
+
+    def _loaded(self, entry: str) -> Variational:
+        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / entry, 0, again=True)
+        return loaded.eval()

@@ -1,0 +1,33 @@
+"""The bits that a network's weights take where each tensor is stored as cheaply as its distinct values allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+MOST_BITS = 8  # of a weight that a code book stands for
+WHOLE = 32  # of a weight that is stored as it is
+
+
+def stored_bits(weights: Mapping[str, np.ndarray]) -> int:
+    """Count the bits that a network's weights take, each tensor stored as cheaply as its distinct values allow.
+
+    n weights of K values: n ceil(log2 K) + 32 K for the code book, over the whole tensor or by output channel; 32 a
+    weight where that is less, and for vectors (biases, norms).
+    """
+    return sum(_tensor_bits(one) if one.ndim > 1 else WHOLE * one.size for one in weights.values())
+
+
+def _tensor_bits(weights: np.ndarray) -> int:
+    whole, rows = WHOLE * weights.size, weights.reshape(len(weights), -1)
+    distinct = len(np.unique(weights))
+    by_tensor = _with_codebook(weights.size, distinct) if distinct <= 2**MOST_BITS else whole
+    ordered = np.sort(rows, axis=1)
+    counts = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
+    by_row = sum(_with_codebook(rows.shape[1], int(count)) for count in counts)
+    return min(whole, by_tensor, by_row)
+
+
+def _with_codebook(weights: int, levels: int) -> int:
+    return weights * max(1, int(np.ceil(np.log2(levels)))) + WHOLE * levels
