@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.molecules.substructure import SubstructureIndex, contained_exactly
 from telltale.data.seeds import derive
-from telltale.errors import InputError
 from telltale.evaluation.canary_audit import empirical_epsilon
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
@@ -36,7 +36,10 @@ LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01
 
 @dataclass(frozen=True)
 class Scored:
-    """metrics: evidence name -> metric name -> estimate; leakage: target minus its controls."""
+    """What evidence of every kind comes to.
+
+    metrics: name of evidence -> metric -> estimate; leakage: metric -> target minus its strongest control.
+    """
 
     metrics: Mapping[str, Metrics]
     leakage: Mapping[str, LeakageEstimate]
@@ -70,141 +73,141 @@ class ScoredExtraction(Scored):
     hits_disjoint: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """What evidence of every kind is scored with.
+
+    evidence    of one run by name, the target's among it
+    truth       who was in which model, or what was hidden in it
+    controls    names of the evidence from worlds in which there is nothing to find
+    replicates  of the bootstrap
+    seed        of the bootstrap: equal seeds, equal plans, so that everything in one run is paired
+    """
+
+    evidence: Mapping[str, Any]
+    truth: Truth
+    controls: Sequence[str]
+    replicates: int
+    seed: int
+
+    def plan(self, victims: int, clusters: int, role: str = "") -> Resampling:
+        """Return the one plan over so many victims and clusters; role: of a second set of the same size."""
+        return resampling(victims, clusters, self.replicates, derive(self.seed, role) if role else self.seed)
+
+    def over_members(self) -> Resampling:
+        """Return the plan over victims and challenge points."""
+        victims, points = self.truth.membership.shape
+        return self.plan(victims, points)
+
+    def leakage(self, metrics: Mapping[str, Metrics], names: Sequence[str]) -> dict[str, LeakageEstimate]:
+        """Take the strongest control off the target, for each of the named metrics."""
+        return leakage(metrics["target"], {name: metrics[name] for name in self.controls if name in metrics}, names)
+
+
 def evaluate(evidence: Mapping[str, Any], truth: Truth, controls: Sequence[str], replicates: int, seed: int) -> Scored:
     """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
-    checked_replicates(replicates)
-    present = {name: one for name, one in evidence.items() if one is not None}
-    return _evaluate(present["target"], present, truth, controls, replicates, derive(seed, "bootstrap"))
+    present = {name: of_name for name, of_name in evidence.items() if of_name is not None}
+    scoring = Scoring(present, truth, controls, checked_replicates(replicates), derive(seed, "bootstrap"))
+    return scored(present["target"], scoring)
 
 
 def checked_replicates(replicates: object) -> int:
     """Return a usable number of bootstrap replicates; InputError for anything else."""
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
-        raise InputError("evaluation.replicates", replicates, "a whole number from 2")
-    return replicates
+    count: int = whole_number("evaluation.replicates", replicates, 2)
+    return count
 
 
 @singledispatch
-def _evaluate(
-    target: Any,
-    evidence: Mapping[str, Any],
-    truth: Truth,
-    controls: Sequence[str],
-    replicates: int,
-    seed: int,
-) -> Scored:
+def scored(target: Any, scoring: Scoring) -> Scored:
+    """Score evidence of one kind, the target's; what else `scoring` holds is of the same kind."""
     raise TypeError(f"no evaluation for {type(target).__name__}")
 
 
-@_evaluate.register
-def _(
-    target: ExtractedMolecules,
-    evidence: Mapping[str, ExtractedMolecules],
-    truth: Truth,
-    controls: Sequence[str],
-    replicates: int,
-    seed: int,
-) -> ScoredExtraction:
+@scored.register
+def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExtraction:
+    """Score extracted molecules: precision of the published lists, and whether scores tell G from G'."""
+    truth = scoring.truth
     hits, exact_hits = matches(target, truth)
-    evidence = {name: _for_every_victim(one, len(hits)) for name, one in evidence.items()}
-    plan = resampling(len(truth.members), len(np.unique(target.templates)), replicates, seed)
-    metrics = {name: score_extraction(one, hits, exact_hits, plan) for name, one in evidence.items()}
-    for name, one in evidence.items():
-        metrics[name] |= _membership(one, truth, replicates, seed) | _distance(one, truth)
+    evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
+    plan = scoring.plan(len(truth.members), len(np.unique(target.templates)))
+    metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
+    for name, guess in evidence.items():
+        metrics[name] |= _exact_membership(guess, scoring) | _distance(guess, truth)
     hits_disjoint = None
     if "disjoint" in evidence and len(truth.disjoint):
-        found = SubstructureIndex(truth.disjoint.smiles.tolist()).contains(target.smiles.tolist())  # type: ignore[attr-defined]
-        hits_disjoint = np.tile(found, (len(truth.members), 1))
+        index = SubstructureIndex(truth.disjoint.smiles.tolist())  # type: ignore[attr-defined]
+        hits_disjoint = np.tile(index.contains(target.smiles.tolist()), (len(truth.members), 1))
         metrics["target"]["discordant_auc"] = discordant(target, evidence["disjoint"], hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(
         metrics=metrics,
-        leakage=leakage(metrics["target"], {name: metrics[name] for name in controls if name in metrics}, names),
-        curves={name: precision_curve(one, hits, plan) for name, one in evidence.items()},
-        novel_curves={name: precision_curve(one, hits, plan, novel=True) for name, one in evidence.items()},
+        leakage=scoring.leakage(metrics, names),
+        curves={name: precision_curve(guess, hits, plan) for name, guess in evidence.items()},
+        novel_curves={name: precision_curve(guess, hits, plan, novel=True) for name, guess in evidence.items()},
         hits=hits,
         exact_hits=exact_hits,
         hits_disjoint=hits_disjoint,
     )
 
 
-@_evaluate.register
-def _membership_scored(
-    target: MembershipScores,
-    evidence: Mapping[str, MembershipScores],
-    truth: Truth,
-    controls: Sequence[str],
-    replicates: int,
-    seed: int,
-) -> ScoredMembership:
-    victims, points = truth.membership.shape
-    plan = resampling(victims, points, replicates, seed)
+@scored.register
+def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembership:
+    """Score membership scores: ROC, thresholds fixed on shadows, tests against rivals, exposure of each point."""
+    membership, plan = scoring.truth.membership, scoring.over_members()
+    victims = len(membership)
 
-    def score(one: MembershipScores) -> tuple[Metrics, Band]:
-        values, roc = score_with_roc(one.for_victims(victims), truth.membership, plan)
-        return empirical_epsilon(one, truth.membership) | values, roc
+    def score(guess: MembershipScores) -> tuple[Metrics, Band]:
+        values, roc = score_with_roc(guess.for_victims(victims), membership, plan)
+        return empirical_epsilon(guess, membership) | values, roc
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # numpy works outside the lock
-        results = track(threads.map(score, evidence.values()), "scoring membership", total=len(evidence))
-        scored = dict(zip(evidence, results, strict=True))
-    metrics = {name: values for name, (values, _) in scored.items()}
-    others = {name: metrics[name] for name in controls if name in metrics}
+        results = track(
+            threads.map(score, scoring.evidence.values()), "scoring membership", total=len(scoring.evidence)
+        )
+        values_and_rocs = dict(zip(scoring.evidence, results, strict=True))
+    metrics = {name: values for name, (values, _) in values_and_rocs.items()}
+    rivals = {name: values for name, values in metrics.items() if name not in ("target", *scoring.controls)}
     honest = [name for name in metrics["target"] if not name.startswith(UNPAIRED)]
     return ScoredMembership(
         metrics=metrics,
-        leakage=leakage(metrics["target"], others, honest),
-        roc={name: roc for name, (_, roc) in scored.items()},
-        versus_rivals=versus_rivals(
-            metrics["target"], {name: one for name, one in metrics.items() if name not in ("target", *controls)}
-        ),
-        exposure=exposure(target.for_victims(victims).scores, truth.membership),
+        leakage=scoring.leakage(metrics, honest),
+        roc={name: roc for name, (_, roc) in values_and_rocs.items()},
+        versus_rivals=versus_rivals(metrics["target"], rivals),
+        exposure=exposure(target.for_victims(victims).scores, membership),
     )
 
 
-@_evaluate.register
-def _(
-    target: CaptionMembership,
-    evidence: Mapping[str, CaptionMembership],
-    truth: Truth,
-    controls: Sequence[str],
-    replicates: int,
-    seed: int,
-) -> ScoredMembership:
-    scored = _membership_scored(target, evidence, truth, controls, replicates, seed)
-    victims, points = truth.membership.shape
-    plan = resampling(victims, points, replicates, seed)
-    releases = [name for name in ("target", *controls) if name in evidence and evidence[name].captions]
-    told = {name: repeated(evidence[name].captions, truth, plan) for name in releases}
-    return replace(scored, metrics={name: one | told.get(name, {}) for name, one in scored.metrics.items()})
+@scored.register
+def scored_captions(target: CaptionMembership, scoring: Scoring) -> ScoredMembership:
+    """Score membership in a captioner, and how close its captions of members and of others come to the true ones."""
+    evidence, plan = scoring.evidence, scoring.over_members()
+    releases = [name for name in ("target", *scoring.controls) if name in evidence and evidence[name].captions]
+    repeats = {name: repeated(evidence[name].captions, scoring.truth, plan) for name in releases}
+    by_scores = scored_membership(target, scoring)
+    return replace(by_scores, metrics={name: of | repeats.get(name, {}) for name, of in by_scores.metrics.items()})
 
 
-@_evaluate.register
-def _(
-    target: ReconstructedRecords,
-    evidence: Mapping[str, ReconstructedRecords],
-    truth: Truth,
-    controls: Sequence[str],
-    replicates: int,
-    seed: int,
-) -> Scored:
+@scored.register
+def scored_reconstruction(target: ReconstructedRecords, scoring: Scoring) -> Scored:
+    """Score reconstructed pictures, what hiding them cost the owner, and how visible it is in the weights."""
+    truth = scoring.truth
     hidden = Hidden.of(truth.payload, target.records.shape[2])
-    plan = resampling(len(truth.payload), hidden.pictures.shape[1], replicates, seed)
+    plan = scoring.plan(len(truth.payload), hidden.pictures.shape[1])
     metrics: dict[str, Metrics] = {}
-    for name, one in track(evidence.items(), "scoring pictures"):
-        metrics[name] = score_reconstruction(one, hidden, plan)
+    for name, guess in track(scoring.evidence.items(), "scoring pictures"):
+        metrics[name] = score_reconstruction(guess, hidden, plan)
         if truth.judge is not None:
-            metrics[name]["recognised"] = recognised(one, hidden, plan, truth.judge)
+            metrics[name]["recognised"] = recognised(guess, hidden, plan, truth.judge)
         if name in truth.right:
-            right = truth.right[name]
-            victims, points = right.shape
-            tests = resampling(victims, points, replicates, derive(seed, "test records"))
-            metrics[name]["accuracy"] = over_pictures(right, tests)
-        if one.weights is not None and (honest := _stored_alike(one, evidence.get("benign"))) is not None:
-            metrics[name] |= stealth(one.weights, honest)
-            if name != "benign" and len(one.weights) >= LEAST_MODELS:
-                metrics[name] |= detection(one.weights, honest, replicates, seed)
-    others = {name: metrics[name] for name in controls if name in metrics}
-    return Scored(metrics, leakage(metrics["target"], others, RECONSTRUCTION_LEAKAGE))
+            victims, points = truth.right[name].shape
+            tests = scoring.plan(victims, points, "test records")
+            metrics[name]["accuracy"] = over_pictures(truth.right[name], tests)
+        honest = _stored_alike(guess, scoring.evidence.get("benign"))
+        if guess.weights is not None and honest is not None:
+            metrics[name] |= stealth(guess.weights, honest)
+            if name != "benign" and len(guess.weights) >= LEAST_MODELS:
+                metrics[name] |= detection(guess.weights, honest, scoring.replicates, scoring.seed)
+    return Scored(metrics, scoring.leakage(metrics, RECONSTRUCTION_LEAKAGE))
 
 
 def _stored_alike(one: ReconstructedRecords, benign: ReconstructedRecords | None) -> np.ndarray | None:
@@ -235,13 +238,12 @@ def _for_every_victim(evidence: ExtractedMolecules, victims: int) -> ExtractedMo
     return replace(evidence, scores=np.broadcast_to(evidence.scores, (victims, evidence.scores.shape[1])))
 
 
-def _membership(evidence: ExtractedMolecules, truth: Truth, replicates: int, seed: int) -> Metrics:
+def _exact_membership(evidence: ExtractedMolecules, scoring: Scoring) -> Metrics:
     if evidence.membership is None:
         return {}
-    victims, points = truth.membership.shape
-    plan = resampling(victims, points, replicates, seed)
-    scored = score_membership(evidence.membership.for_victims(victims), truth.membership, plan)
-    return {f"exact_membership_{name}": estimate for name, estimate in scored.items()}
+    membership, plan = scoring.truth.membership, scoring.over_members()
+    values = score_membership(evidence.membership.for_victims(len(membership)), membership, plan)
+    return {f"exact_membership_{name}": estimate for name, estimate in values.items()}
 
 
 def _distance(evidence: ExtractedMolecules, truth: Truth) -> Metrics:
