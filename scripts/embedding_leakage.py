@@ -14,22 +14,19 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from scripts.jobs import ROOT, Run, play_all
 from telltale.attacks.embedding_membership.attack import VARIANTS
 from telltale.errors import InputError
-from telltale.reporting.metrics_file import write_json
 from telltale.store.sources import source_digest
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "embedding_membership.md"
 SIZES = (100, 300, 1000)
 EPOCHS = {  # by size; enough to fit so few molecules
@@ -126,36 +123,26 @@ def measure(jobs: Sequence[Job], at_once: int, fresh: bool, folder: Path) -> lis
     _tell(f"{len(jobs)} rows, {len(jobs) - len(waiting)} of them there; about {_minutes(left / at_once)} for the rest")
     write_csv(list(finished(jobs)), folder / "results.csv")
     failed = []
-    with ThreadPoolExecutor(at_once) as pool:
-        running = {pool.submit(run, job): job for job in waiting}
-        for number, ended in enumerate(as_completed(running), 1):
-            job = running[ended]
-            if not ended.result():
-                failed.append(job)
-            write_csv(list(finished(jobs)), folder / "results.csv")
-            left, spent = left - job.price, spent + job.price
-            rest = _minutes(left * (time.monotonic() - began) / spent)
-            outcome = "failed" if job in failed else _headline(job)
-            _tell(f"{number} of {len(waiting)}: {job.objective}, {job.members} molecules: {outcome}; about {rest} left")
+    for number, (job, succeeded) in enumerate(play_all(waiting, run, at_once), 1):
+        if not succeeded:
+            failed.append(job)
+        write_csv(list(finished(jobs)), folder / "results.csv")
+        left, spent = left - job.price, spent + job.price
+        rest = _minutes(left * (time.monotonic() - began) / spent)
+        outcome = _headline(job) if succeeded else "failed"
+        _tell(f"{number} of {len(waiting)}: {job.objective}, {job.members} molecules: {outcome}; about {rest} left")
     return failed
 
 
 def run(job: Job) -> bool:
     """Do both runs of a row; tell whether they ended well."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    made_by = [fingerprint(job, signal) for signal in ATTACKS]  # of the code that the runs begin with
-    for signal, document in zip(ATTACKS, made_by, strict=True):
-        folder = job.folder / signal
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "src.run", *job.words(signal), f"hydra.run.dir={folder}"]
-        with (job.folder / f"{signal}.log").open("w") as output:
-            ended = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=ROOT, check=False
-            )
-        if ended.returncode:
-            return False
-        write_json(folder / "made_by.json", document)
-    return True
+    runs = [run_of(job, signal) for signal in ATTACKS]  # made by the code that the first of them begins with
+    return all(one.play(threads=1) for one in runs)
+
+
+def run_of(job: Job, signal: str) -> Run:
+    """Return one of the two runs of a row."""
+    return Run(job.words(signal), job.folder / signal, job.folder / f"{signal}.log", fingerprint(job, signal))
 
 
 def fingerprint(job: Job, signal: str) -> dict[str, Any]:
@@ -171,11 +158,7 @@ def fingerprint(job: Job, signal: str) -> dict[str, Any]:
 
 def is_finished(job: Job) -> bool:
     """Tell whether both runs are there, made by this code."""
-    for signal in ATTACKS:
-        file = job.folder / signal / "made_by.json"
-        if not file.exists() or json.loads(file.read_text()) != fingerprint(job, signal):
-            return False
-    return True
+    return all(run_of(job, signal).is_finished() for signal in ATTACKS)
 
 
 def finished(jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, dict]]]:

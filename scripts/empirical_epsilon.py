@@ -12,7 +12,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ from unittest import mock
 import numpy as np
 from torch import Size, Tensor, device, zeros
 
+from scripts.jobs import COMMAND, ROOT, Run
 from telltale.evaluation.canary_audit import ALL_MODELS, RETRAINED
 from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "empirical_epsilon.md"
 WITHOUT_NOISE = "--without-noise"
 CANARIES = 1000
@@ -72,7 +71,7 @@ class Row:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every setting and write the page."""
+    """Run every setting and write the page; 1 where a run fails."""
     if arguments is None and sys.argv[1:2] == [WITHOUT_NOISE]:
         return run_without_noise(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,25 +88,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = options.folder / f"epsilon-{epsilon:g}{'-without-noise' if broken else ''}"
             words = (*COMMON, f"victims={options.models}", f"defense.epsilon={epsilon}", *options.overrides)
             print(f"{name}: {folder}/run.log", file=sys.stderr, flush=True)
-            audit(folder, words, broken)
+            if not audit(folder, words, broken):
+                print(f"failed: {name}; see {folder}/run.log", file=sys.stderr)
+                return 1
             rows.append(read(name, folder))
     options.page.write_text(page(rows, options.models), encoding="utf-8")
     print(options.page)
     return 0
 
 
-def audit(folder: Path, words: Sequence[str], broken: bool) -> None:
-    """Play one game as a process of its own. Raises CalledProcessError, the log says why."""
-    start = ["-m", "scripts.empirical_epsilon", WITHOUT_NOISE] if broken else ["-m", "src.run"]
+def audit(folder: Path, words: Sequence[str], broken: bool) -> bool:
+    """Play one game as a process of its own; tell whether it ended well, if not the log says why."""
+    start = ("-m", "scripts.empirical_epsilon", WITHOUT_NOISE) if broken else COMMAND
     # weights trained without noise must never be found by a run that asks for noise
-    places = [
-        f"hydra.run.dir={folder}",
-        f"paths.store={folder}/store" if broken else f"paths.store={folder.parent}/store",
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "run.log").open("w") as output:
-        command = [sys.executable, *start, *words, *places]
-        subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, check=True)
+    store = f"paths.store={folder}/store" if broken else f"paths.store={folder.parent}/store"
+    return Run((*words, store), folder, folder / "run.log", start=start).play()
 
 
 def run_without_noise(words: Sequence[str]) -> int:

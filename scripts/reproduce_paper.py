@@ -8,10 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from scripts.jobs import ROOT, Run, play_all
 from telltale.configuration.command_line import SCALES
 from telltale.errors import InputError
 from telltale.papers.claims import Claim, Results, judge_all
@@ -30,9 +29,6 @@ from telltale.papers.grid_view import print_grid, write_grids
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 from telltale.progress import track
-from telltale.reporting.metrics_file import write_json
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,11 @@ class Job:
     seed: int
     overrides: tuple[str, ...]
     folder: Path
+
+    def run(self, code: str) -> Run:
+        """Return the run that this digest of the code makes."""
+        made_by = {"overrides": list(self.overrides), "code": code}
+        return Run(self.overrides, self.folder, self.folder / "output.log", made_by)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,16 +106,12 @@ def run_all(jobs: Sequence[Job], at_once: int, fresh: bool) -> list[Job]:
     paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
     papers = ROOT / "conf" / "paper"  # a claim changes no run, and an experiment is known by its overrides
     code = blake2b(b"".join(path.read_bytes() for path in sorted(paths) if path.parent != papers)).hexdigest()
-    waiting = [job for job in jobs if fresh or not _is_done(job, code)]
+    waiting = [job for job in jobs if fresh or not job.run(code).is_finished()]
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them finished earlier", file=sys.stderr)
-    threads = str(max(1, (os.cpu_count() or 1) // at_once))
-    failed = []
-    with ThreadPoolExecutor(at_once) as pool:
-        outcomes = pool.map(lambda job: _run(job, threads, code), waiting)
-        for job, succeeded in track(zip(waiting, outcomes, strict=True), "running experiments", len(waiting)):
-            if not succeeded:
-                failed.append(job)
-    return failed
+    threads = max(1, (os.cpu_count() or 1) // at_once)
+    ended = play_all(waiting, lambda job: job.run(code).play(threads), at_once)
+    failed = {job for job, succeeded in track(ended, "running experiments", len(waiting)) if not succeeded}
+    return [job for job in waiting if job in failed]
 
 
 def read_results(jobs: Sequence[Job]) -> Results:
@@ -133,26 +130,6 @@ def _owners(job: Job) -> dict[str, np.ndarray]:
     file = job.folder / "metrics.json"
     measured = json.loads(file.read_text()).get("target", {}) if file.exists() else {}
     return {f"owner/{name}": np.array([value], float) for name, value in measured.items()}
-
-
-def _is_done(job: Job, code: str) -> bool:
-    file = job.folder / "made_by.json"
-    return file.exists() and json.loads(file.read_text()) == _made_by(job, code)
-
-
-def _made_by(job: Job, code: str) -> dict[str, object]:
-    return {"overrides": list(job.overrides), "code": code}
-
-
-def _run(job: Job, threads: str, code: str) -> bool:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "src.run", *job.overrides, f"hydra.run.dir={job.folder}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    with (job.folder / "output.log").open("w") as output:
-        ended = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
-    if ended.returncode == 0:
-        write_json(job.folder / "made_by.json", _made_by(job, code))
-    return ended.returncode == 0
 
 
 if __name__ == "__main__":

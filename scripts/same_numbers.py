@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +26,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.jobs import ROOT, command, environment
+
 ALWAYS = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "executor.way=auto")
 # what fits what; any other attack and defence needs no word beside its own
 WITH_ATTACK = {
@@ -108,10 +108,8 @@ def _play(job: Job, scratch: Path) -> dict[str, Any]:
     """Run one job in a process of its own: what is kept of it."""
     run, release = scratch / "run", scratch / "store" / "release"
     before = set(release.glob("*/weights.safetensors"))
-    places = [f"paths.store={scratch / 'store'}", f"hydra.run.dir={run}"]
-    command = [sys.executable, "-m", "src.run", *job.words, *ALWAYS, *places]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    line = command((*job.words, *ALWAYS, f"paths.store={scratch / 'store'}"), run)
+    ended = subprocess.run(line, cwd=ROOT, env=environment(threads=1), capture_output=True, text=True, check=False)
     if ended.returncode:
         return {"ended": f"exit code {ended.returncode}: {ended.stderr.strip().splitlines()[-1][:300]}"}
     made = sorted(_digest(file) for file in set(release.glob("*/weights.safetensors")) - before)
