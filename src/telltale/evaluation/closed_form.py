@@ -75,6 +75,10 @@ def likelihood_ratio(separation: np.ndarray, weights: np.ndarray | None = None) 
 
     Neyman & Pearson 1933: log Λ = δ (φ − μ_out)/σ − δ²/2 ~ N(±δ²/2, δ²), pooled over points. One δ for all gives
     TPR = Φ(Φ⁻¹(FPR) + δ) and AUC = Φ(δ/√2); several give AUC = E Φ(√(δ² + δ'²)/2), δ and δ' those of a pair.
+
+    >>> best = likelihood_ratio(np.array([1.3]))
+    >>> round(best.auc(), 3), round(best.tpr(fpr=0.01), 3)
+    (0.821, 0.152)
     """
     separation = np.asarray(separation, float)
     return ScoreLaw(separation**2 / 2, separation, -(separation**2) / 2, separation, _weights(separation, weights))

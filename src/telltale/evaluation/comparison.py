@@ -50,7 +50,10 @@ def bootstrap_p(differences: np.ndarray) -> float:
 
     p = min(1, 2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 + B)) over the B finite replicates: the smallest level at
     which the percentile interval leaves 0 out (Efron, Tibshirani 1993, section 15.4). With the ones added it is
-    never 0 (Davison, Hinkley 1997, eq. 4.11). NaN if fewer than half of the replicates are finite.
+    never 0 (Davison, Hinkley 1997, eq. 4.11). NaN if fewer than half of the replicates are finite. One of 99 below 0:
+
+    >>> bootstrap_p(np.array([-1.0] + [1.0] * 98))
+    0.04
     """
     finite = differences[np.isfinite(differences)]
     if len(finite) == 0 or 2 * len(finite) < len(differences):
@@ -63,6 +66,9 @@ def holm(p: Sequence[float]) -> np.ndarray:
     """Return p-values corrected for their number by Holm's step-down method (Holm 1979); NaN stays NaN.
 
     Sorted p_(1) <= … <= p_(m) become max over j <= i of min(1, (m - j + 1) p_(j)).
+
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
     """
     raw = np.asarray(p, dtype=float)
     corrected, known = np.full(len(raw), np.nan), np.flatnonzero(np.isfinite(raw))

@@ -44,7 +44,12 @@ def exposure(scores: np.ndarray, membership: np.ndarray) -> Exposure:
     """Return P(score in a model trained on a point > score in one that was not), ties half, for every point.
 
     scores, membership: (victims, points). The Mann-Whitney statistic across victims, by its rank-sum form:
-    (R_in - n_in (n_in + 1) / 2) / (n_in n_out), R_in the sum of the ranks where the point was in.
+    (R_in - n_in (n_in + 1) / 2) / (n_in n_out), R_in the sum of the ranks where the point was in. One point, in the
+    first two of four models, of whose four pairs of models three are in order:
+
+    >>> membership = np.array([[True], [True], [False], [False]])
+    >>> exposure(np.array([[4.0], [2.0], [3.0], [1.0]]), membership).value
+    array([0.75])
     """
     from scipy.stats import rankdata
 

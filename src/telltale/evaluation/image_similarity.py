@@ -9,7 +9,11 @@ STABILISERS = (0.01, 0.03)
 
 
 def mape(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Mean absolute pixel error ("MAPE", Song et al. 2017) of pictures on the scale 0 to 255: (…, c, h, w) -> (…,)."""
+    """Mean absolute pixel error ("MAPE", Song et al. 2017) of pictures on the scale 0 to 255: (…, c, h, w) -> (…,).
+
+    >>> mape(np.array([[[0.0, 255.0]]]), np.array([[[51.0, 255.0]]])).item()
+    25.5
+    """
     return np.abs(one - other).mean((-3, -2, -1))
 
 

@@ -27,13 +27,23 @@ class Ranked:
     false: np.ndarray
 
     def auc(self) -> np.ndarray:
-        """P(positive scores above negative) + P(tie) / 2, the weighted Mann-Whitney statistic."""
+        """P(positive scores above negative) + P(tie) / 2, the weighted Mann-Whitney statistic.
+
+        Of four pairs of a positive and a negative, three in order and one a tie:
+
+        >>> auc(np.array([3, 2, 2, 1]), np.array([True, True, False, False]), np.ones((1, 4)))
+        array([0.875])
+        """
         gained, lost = (np.diff(side, axis=1, prepend=side.dtype.type(0)) for side in (self.true, self.false))
         pairs = np.einsum("ij,ij->i", lost, 2 * self.true - gained, dtype=float) / 2
         return ratio_or_nan(pairs, self.true[:, -1].astype(float) * self.false[:, -1])
 
     def tpr_at_fpr(self, fpr: float) -> np.ndarray:
-        """Return the largest TPR whose false-positive rate is at most `fpr`; no interpolation."""
+        """Return the largest TPR whose false-positive rate is at most `fpr`; no interpolation.
+
+        >>> tpr_at_fpr(np.array([4, 3, 2, 1]), np.array([True, False, True, False]), 0.0, np.ones((1, 4)))
+        array([0.5])
+        """
         return self.tpr_at_fprs(np.array([fpr]))[:, 0]
 
     def tpr_at_fprs(self, fprs: np.ndarray) -> np.ndarray:
@@ -55,7 +65,11 @@ class Ranked:
         return (1 + np.where(gain < 0, 0, gain)) / 2  # a threshold above every score has gain 0; NaN stays NaN
 
     def precision_at(self, k: float) -> np.ndarray:
-        """Return the share of positives in the top `k`; a tie at the border counts in expectation."""
+        """Return the share of positives in the top `k`; a tie at the border counts in expectation.
+
+        >>> precision_at(np.array([2, 1, 1]), np.array([True, True, False]), 2, np.ones((1, 3)))
+        array([0.75])
+        """
         known = self.true + self.false
         k_row = np.minimum(k, known[:, -1:])
         border = (known < k_row).sum(axis=1)[:, None]
@@ -169,7 +183,11 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def weighted_quantile(values: np.ndarray, q: float, weights: np.ndarray) -> np.ndarray:
-    """Smallest value with at least a share q of the weight at or below it (inverse of the weighted CDF)."""
+    """Smallest value with at least a share q of the weight at or below it (inverse of the weighted CDF).
+
+    >>> weighted_quantile(np.array([10, 20, 30]), 0.5, np.array([[1, 1, 1], [3, 1, 1]]))
+    array([20., 10.])
+    """
     order = np.argsort(values, kind="stable")
     known = np.cumsum(weights[:, order], axis=1, dtype=float)
     below = (known < q * known[:, -1:] - 1e-6).sum(axis=1)

@@ -22,9 +22,15 @@ CHUNK = 2**20  # draws made at once, 8 MB
 class Estimate:
     """One measured number with its bootstrap replicates.
 
-    value: on the data as it is; replicates: (replicates,) on resampled data, NaN where a replicate has no
-    value, empty for a number without interval; n: records behind it; plan: key of the `Resampling` that
-    made the replicates.
+    value       on the data as it is
+    replicates  (replicates,) on resampled data; NaN where one has no value; empty for a number without interval
+    n           records behind it
+    note        what a reader must know beside the number
+    plan        key of the `Resampling` that made the replicates
+
+    >>> auc = Estimate(0.6, np.linspace(0.5, 0.7, 1001), n=100)
+    >>> round(auc.low, 3), round(auc.high, 3)
+    (0.505, 0.695)
     """
 
     value: float
@@ -55,7 +61,15 @@ class Estimate:
         return float(np.percentile(finite, q))
 
     def __sub__(self, other: Estimate) -> Estimate:
-        """Return the paired difference by replicate; ValueError unless both share one `Resampling`."""
+        """Return the paired difference by replicate; ValueError unless both share one `Resampling`.
+
+        Two numbers that go up and down together differ by less than their intervals suggest:
+
+        >>> target = Estimate(0.75, np.array([0.625, 0.75, 0.875]), 10)
+        >>> control = Estimate(0.5, np.array([0.375, 0.5, 0.625]), 10)
+        >>> (target - control).low
+        0.25
+        """
         if self.plan != other.plan or len(self.replicates) != len(other.replicates):
             raise ValueError("a paired difference needs two estimates of the same Resampling")
         note = "; ".join(dict.fromkeys(text for text in (self.note, other.note) if text))
@@ -83,7 +97,13 @@ class Resampling:
 
     @classmethod
     def over(cls, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
-        """Draw clusters with replacement, as many as there are: one victim."""
+        """Draw clusters with replacement, as many as there are: one victim.
+
+        >>> Resampling.over(4, replicates=3, seed=0).weights
+        array([[0, 1, 2, 1],
+               [3, 1, 0, 0],
+               [1, 0, 1, 2]], dtype=uint16)
+        """
         return cls(_draws(np.random.default_rng(seed), clusters, replicates))
 
     @classmethod
@@ -205,7 +225,11 @@ class Band:
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the exact binomial interval (Clopper, Pearson 1934); only for independent decisions."""
+    """Return the exact binomial interval (Clopper, Pearson 1934); only for independent decisions.
+
+    >>> [round(end, 4) for end in clopper_pearson(8, 10)]
+    [0.4439, 0.9748]
+    """
     from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2
@@ -215,7 +239,11 @@ def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> t
 
 
 def ratio_or_nan(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Divide where `below` is above 0; NaN elsewhere."""
+    """Divide where `below` is above 0; NaN elsewhere.
+
+    >>> ratio_or_nan(np.array([1.0, 1.0]), np.array([2.0, 0.0]))
+    array([0.5, nan])
+    """
     below = np.broadcast_to(below, np.shape(above))
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
 

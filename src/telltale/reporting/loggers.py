@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.reporting.metrics_file import plain
 
 MODES = ("offline", "online", "disabled")
@@ -109,8 +109,7 @@ class WandbLogger(NoLogger):
         mode: str = "offline",
         group: str | None = None,
     ) -> None:
-        if mode not in MODES:
-            raise InputError("logger.mode", mode, f"one of {', '.join(MODES)}")
+        choice("logger.mode", mode, MODES)
         self._run: Any = None
         if mode == "disabled" or not _first_process():
             return

@@ -15,7 +15,11 @@ COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
 
 
 def metric_title(name: str) -> str:
-    """Return a metric's name as a person reads it: "tpr_at_fpr_0.01" is "TPR at 1 % FPR"."""
+    """Return a metric's name as a person reads it.
+
+    >>> metric_title("tpr_at_fpr_0.01")
+    'TPR at 1 % FPR'
+    """
     stem, low_fpr, rate = name.rpartition("tpr_at_fpr_")
     if low_fpr:
         return f"{stem.replace('_', ' ')}TPR at {100 * float(rate):g} % FPR"
@@ -25,9 +29,14 @@ def metric_title(name: str) -> str:
 
 
 def interval(estimate: Estimate | LeakageEstimate | None) -> str:
-    """Return "0.512 [0.48, 0.54]", a plain number without interval, "–" without value.
+    """Return value and interval, a plain number without interval, "–" without value.
 
     Ends have a third digit where two would hide that there is a width.
+
+    >>> interval(LeakageEstimate(0.512, 0.483, 0.541, 100, "untrained"))
+    '0.512 [0.48, 0.54]'
+    >>> interval(LeakageEstimate(0.009, 0.005, 0.014, 100, "untrained"))
+    '0.009 [0.005, 0.014]'
     """
     if estimate is None or math.isnan(estimate.value):
         return "–"
