@@ -13,7 +13,7 @@ from telltale.reporting import figures
 from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
-from telltale.reporting.reconstruction_figures import picture_rows
+from telltale.reporting.picture_sheet import picture_rows
 
 RESAMPLED = "points"
 
