@@ -82,7 +82,7 @@ def choice(field: str, value: T, options: Collection[Any], *, expected: str = ""
     Traceback (most recent call last):
     telltale.errors.InputError: defense.on=middle: one of first, last
     """
-    if value not in options:
+    if value not in tuple(options):  # which need not be hashable
         raise InputError(field, value, expected or f"one of {', '.join(map(str, options))}")
     return value
 

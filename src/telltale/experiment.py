@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
+from telltale.checks import whole_number
 from telltale.configuration.assembly import pools_of, recipe_of, records_of, transfer_of
 from telltale.configuration.command_line import check_options
 from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
 from telltale.data.pools import PoolSizes
-from telltale.data.seeds import checked_seed, derive
+from telltale.data.seeds import derive
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.evidence import Evidence
 from telltale.game.game import Game, World
@@ -36,7 +37,7 @@ log = logging.getLogger("telltale")
 
 def run(cfg: DictConfig) -> float:
     """Play one game and leave its report in the run folder; returns the headline metric, for a sweeper to optimise."""
-    seed = checked_seed(cfg.seed)
+    seed = whole_number("seed", cfg.seed, 0)
     _log_to_stderr()
     hydra = HydraConfig.get()
     with RunFolder(Path(hydra.runtime.output_dir), cfg, hydra.overrides.task) as job:

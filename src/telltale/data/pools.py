@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.digests import equal_pair
 from telltale.data.records import Records
 from telltale.errors import InputError
@@ -33,14 +34,12 @@ class PoolSizes:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-                raise InputError(f"pools.{name}", size, "a whole number from 0")
+            whole_number(f"pools.{name}", size, 0)
         if self.canaries and self.non_members:
             expected = "0 beside pools.canaries: every other record is in every model"
             raise InputError("pools.non_members", self.non_members, expected)
         for name in ("members", "auxiliary") if self.canaries else ("members", "non_members", "auxiliary"):
-            if getattr(self, name) < 1:
-                raise InputError(f"pools.{name}", getattr(self, name), "at least 1")
+            whole_number(f"pools.{name}", getattr(self, name), expected="at least 1")
 
 
 @dataclass(frozen=True)

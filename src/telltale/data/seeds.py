@@ -6,8 +6,6 @@ import hashlib
 
 import numpy as np
 
-from telltale.errors import InputError
-
 
 def derive(seed: int, role: str, index: int = 0) -> int:
     """Derive a seed in [0, 2^31) for one role, e.g. derive(0, "victim", 3)."""
@@ -18,10 +16,3 @@ def derive(seed: int, role: str, index: int = 0) -> int:
 def generator(seed: int, role: str, index: int = 0) -> np.random.Generator:
     """Return a numpy generator for one role."""
     return np.random.default_rng(derive(seed, role, index))
-
-
-def checked_seed(seed: object) -> int:
-    """Return a usable seed; InputError for anything but a whole number from 0."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError("seed", seed, "a whole number from 0")
-    return seed

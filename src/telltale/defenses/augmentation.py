@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from telltale.checks import choice
 from telltale.errors import InputError
 from telltale.objectives.augmentation import AUGMENTATIONS
 from telltale.owner.defense import Defense, Stage
@@ -23,8 +24,7 @@ class Augmentation(Defense):
     kind: str = "shift_flip_noise"
 
     def __post_init__(self) -> None:
-        if self.kind not in AUGMENTATIONS[1:]:
-            raise InputError("defense.kind", self.kind, f"one of {', '.join(AUGMENTATIONS[1:])}")
+        choice("defense.kind", self.kind, AUGMENTATIONS[1:])
 
     def prepare(self, objective: Any) -> None:
         """Set the objective's option."""

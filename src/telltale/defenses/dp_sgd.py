@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from telltale.checks import choice, number, whole_number
 from telltale.errors import InputError
 from telltale.objectives.transfer import Transfer
 from telltale.owner.defense import Defense, Stage, Trained
@@ -53,27 +53,17 @@ class DPSGD(Defense):
             both = self.epsilon is not None
             expected = f"null where defense.sigma={self.sigma} is given" if both else "above 0, or give defense.sigma"
             raise InputError("defense.epsilon", self.epsilon, expected)
-        if self.epsilon is not None and not 0 < self.epsilon < math.inf:
-            raise InputError("defense.epsilon", self.epsilon, "above 0")
-        for field in ("sigma", "clip"):
-            value = getattr(self, field)
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"defense.{field}", value, "from 0")
-        if self.delta is not None and not 0 < self.delta < 1:
-            raise InputError("defense.delta", self.delta, "above 0, below 1, and well below 1 / records")
-        for field, options in (
-            ("on", ("first", "last")),
-            ("accountant", ACCOUNTANTS),
-            ("mode", ("auto", *MODES)),
-        ):
-            if getattr(self, field) not in options:
-                raise InputError(f"defense.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        number("defense.epsilon", self.epsilon, above=0, finite=True, or_null=True, expected="above 0")
+        number("defense.sigma", self.sigma, least=0, finite=True, or_null=True, expected="from 0")
+        number("defense.clip", self.clip, least=0, finite=True)
+        small = "above 0, below 1, and well below 1 / records"
+        number("defense.delta", self.delta, above=0, below=1, or_null=True, expected=small)
+        choice("defense.on", self.on, ("first", "last"))
+        choice("defense.accountant", self.accountant, ACCOUNTANTS)
+        choice("defense.mode", self.mode, ("auto", *MODES))
         for field in ("public_records", "batch_size", "epochs"):
-            value = getattr(self, field)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise InputError(f"defense.{field}", value, "a whole number from 1, or null")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise InputError("defense.learning_rate", self.learning_rate, "above 0, or null")
+            whole_number(f"defense.{field}", getattr(self, field), or_null=True)
+        number("defense.learning_rate", self.learning_rate, above=0, or_null=True)
 
     @property
     def privacy(self) -> Privacy:

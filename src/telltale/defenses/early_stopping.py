@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from telltale.errors import InputError
+from telltale.checks import share
 from telltale.owner.defense import Defense, Stage
 
 
@@ -25,8 +25,7 @@ class EarlyStopping(Defense):
     share: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise InputError("defense.share", self.share, "above 0, below 1")
+        share("defense.share", self.share, whole=False)
 
     def prepare(self, objective: Any) -> None:
         """Have the fit hold records back (telltale.training.validation)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from telltale.checks import share
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
 
@@ -22,8 +23,7 @@ class LabelSmoothing(Defense):
     alpha: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha < 1:
-            raise InputError("defense.alpha", self.alpha, "from 0 to below 1")
+        share("defense.alpha", self.alpha, zero=True, whole=False, expected="from 0 to below 1")
 
     def prepare(self, objective: Any) -> None:
         """Set the option of the objective's cross-entropy."""

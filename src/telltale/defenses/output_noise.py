@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from telltale.errors import InputError
+from telltale.checks import number
 from telltale.owner.defense import Defense, Stage
 from telltale.owner.release import softmax
 from telltale.training.counter_random import uniform
@@ -31,8 +31,7 @@ class OutputNoise(Defense):
     sigma: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.sigma >= 0:
-            raise InputError("defense.sigma", self.sigma, "from 0")
+        number("defense.sigma", self.sigma, least=0)
 
     def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Add the noise: (records, classes or width) -> the same."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, one_hot
 
+from telltale.checks import number, share
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
 from telltale.training.processes import total_over_processes, world_size
@@ -32,10 +33,8 @@ class RelaxLoss(Defense):
     upper: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.alpha >= 0:
-            raise InputError("defense.alpha", self.alpha, "from 0, in nats")
-        if not 0 < self.upper <= 1:
-            raise InputError("defense.upper", self.upper, "above 0, at most 1")
+        number("defense.alpha", self.alpha, least=0, expected="from 0, in nats")
+        share("defense.upper", self.upper)
 
     def prepare(self, objective: Any) -> None:
         """Refuse an objective that computes no logits of classes."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from telltale.errors import InputError
+from telltale.checks import whole_number
 from telltale.owner.defense import Defense, Stage
 
 
@@ -27,8 +27,7 @@ class Rounding(Defense):
     decimals: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.decimals, bool) or not isinstance(self.decimals, int) or self.decimals < 0:
-            raise InputError("defense.decimals", self.decimals, "a whole number from 0")
+        whole_number("defense.decimals", self.decimals, 0)
 
     def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Round: (records, classes or width) -> the same."""

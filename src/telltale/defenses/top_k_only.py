@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from telltale.errors import InputError
+from telltale.checks import whole_number
 from telltale.owner.defense import Defense, Stage
 
 
@@ -25,8 +25,7 @@ class TopKOnly(Defense):
     k: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise InputError("defense.k", self.k, "a whole number from 1")
+        whole_number("defense.k", self.k)
 
     def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Spread the rest: (records, classes) -> the same."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from telltale.checks import whole_number
 from telltale.defenses.quantization.network import require_bits
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
@@ -30,8 +31,8 @@ class TorchaoWeights(Defense):
     def __post_init__(self) -> None:
         if require_bits("defense.bits", self.bits) == 1:
             raise InputError("defense.bits", 1, "2 to 8: torchao's symmetric integers of one bit have one level only")
-        if self.group is not None and (isinstance(self.group, bool) or self.group < 1):
-            raise InputError("defense.group", self.group, "a whole number from 1, or null for a whole output channel")
+        expected = "a whole number from 1, or null for a whole output channel"
+        whole_number("defense.group", self.group, or_null=True, expected=expected)
 
     def check(self, recipe: Any) -> None:
         """Refuse where torchao or a linear layer is missing, or a group does not divide a layer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from telltale.errors import InputError
+from telltale.checks import number
 from telltale.owner.defense import Defense, Stage
 
 
@@ -21,8 +21,7 @@ class WeightDecay(Defense):
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        if not self.weight_decay >= 0:
-            raise InputError("defense.weight_decay", self.weight_decay, "from 0")
+        number("defense.weight_decay", self.weight_decay, least=0)
 
     def prepare(self, objective: Any) -> None:
         """Set the objective's option."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from telltale.checks import choice
 from telltale.errors import InputError
 
 
@@ -62,13 +63,6 @@ class Classifier(nn.Module):
         return self.head(self.backbone(records))
 
 
-def whole(field: str, value: Any, least: int = 1) -> int:
-    """Return a whole number from `least`; InputError names the field for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(field, value, f"a whole number from {least}")
-    return value
-
-
 def flat_width(shape: Sequence[int]) -> int:
     """Count the numbers in one record."""
     return math.prod(shape)
@@ -83,8 +77,5 @@ def picture_channels(shape: Sequence[int]) -> int:
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
     """Build the normalisation after a convolution: batch (statistics of the batch) or group (of the record alone)."""
-    if kind == "batch":
-        return nn.BatchNorm2d(channels)
-    if kind == "group":
-        return nn.GroupNorm(math.gcd(channels, 8), channels)
-    raise InputError("model.norm", kind, "one of batch, group")
+    choice("model.norm", kind, ("batch", "group"))
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(math.gcd(channels, 8), channels)

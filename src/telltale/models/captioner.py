@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from torch import Tensor, nn
 
+from telltale.checks import choice, whole_number
 from telltale.data.captions.vocabulary import Vocabulary
 from telltale.errors import InputError
-from telltale.models.backbone import Backbone, norm_layer, picture_channels, whole
+from telltale.models.backbone import Backbone, norm_layer, picture_channels
 from telltale.models.caption_decoder import CaptionDecoder
 from telltale.models.resnet import Block
 from telltale.models.trunk_options import trunk_of
@@ -51,8 +52,7 @@ class Captioner(nn.Module):
         downloads: str | None = None,
     ) -> None:
         super().__init__()
-        if encoder not in ENCODERS:
-            raise InputError("model.encoder", encoder, f"one of {', '.join(ENCODERS)}")
+        choice("model.encoder", encoder, ENCODERS)
         if not isinstance(vocabulary, str) or not vocabulary.strip():
             expected = "words parted by blanks; leave it null to take the data set's, and model.least_count low enough"
             raise InputError("model.vocabulary", vocabulary, expected)
@@ -62,9 +62,9 @@ class Captioner(nn.Module):
         # a frozen trunk stays outside: what is fed here has gone through it (telltale.owner.frozen_features)
         self.encoder = nn.Identity() if frozen else own
         entering = frozen.width if frozen else own.output_width
-        self.head = nn.Linear(entering, whole("model.width", width), bias=norm != "batch")
+        self.head = nn.Linear(entering, whole_number("model.width", width), bias=norm != "batch")
         self.head_norm = nn.BatchNorm1d(width) if norm == "batch" else nn.LayerNorm(width)
-        self.decoder = CaptionDecoder(len(self.vocabulary), width, whole("model.hidden", hidden))
+        self.decoder = CaptionDecoder(len(self.vocabulary), width, whole_number("model.hidden", hidden))
         self.output_width = width
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -143,4 +143,4 @@ def checked_channels(channels: Sequence[int], shape: Sequence[int]) -> list[int]
         raise InputError("model.channels", channels, "a list of whole numbers, one a stage, as [16,32]")
     if min(shape[1:]) >> len(channels) < 1:
         raise InputError("model.channels", list(channels), f"fewer stages: each halves {shape[1]} x {shape[2]}")
-    return [whole("model.channels", after) for after in channels]
+    return [whole_number("model.channels", after) for after in channels]

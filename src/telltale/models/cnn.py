@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
-from telltale.models.backbone import Backbone, norm_layer, picture_channels, whole
+from telltale.models.backbone import Backbone, norm_layer, picture_channels
 
 
 class CNN(Backbone):
@@ -28,17 +29,16 @@ class CNN(Backbone):
             raise InputError("model.channels", channels, "a list of whole numbers, one a convolution, as [16,32]")
         if min(height, side) >> len(channels) < 1:
             raise InputError("model.channels", list(channels), f"fewer convolutions: each halves {height} x {side}")
-        if norm not in ("none", "batch", "group"):
-            raise InputError("model.norm", norm, "one of none, batch, group")
+        choice("model.norm", norm, ("none", "batch", "group"))
         layers: list[nn.Module] = []
         for after in channels:
             # before a norm a bias has no effect and a gradient of rounding errors, which Adam would make steps of
-            layers += [nn.Conv2d(before, whole("model.channels", after), 3, padding=1, bias=norm == "none")]
+            layers += [nn.Conv2d(before, whole_number("model.channels", after), 3, padding=1, bias=norm == "none")]
             layers += [] if norm == "none" else [norm_layer(norm, after)]
             layers += [nn.ReLU(), nn.MaxPool2d(2)]
             before, height, side = after, height // 2, side // 2
         self.layers = nn.Sequential(*layers)
-        self.dense = nn.Linear(before * height * side, whole("model.width", width))
+        self.dense = nn.Linear(before * height * side, whole_number("model.width", width))
         self.output_width = width
 
     @property

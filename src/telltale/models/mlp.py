@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from telltale.checks import choice, share, whole_number
 from telltale.errors import InputError
-from telltale.models.backbone import Backbone, flat_width, whole
+from telltale.models.backbone import Backbone, flat_width
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -26,13 +27,11 @@ class MLP(Backbone):
         shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__(shape)
-        if activation not in ACTIVATIONS:
-            raise InputError("model.activation", activation, f"one of {', '.join(ACTIVATIONS)}")
-        if not 0 <= dropout < 1:
-            raise InputError("model.dropout", dropout, "from 0 to below 1")
+        choice("model.activation", activation, ACTIVATIONS)
+        share("model.dropout", dropout, zero=True, whole=False, expected="from 0 to below 1")
         if isinstance(widths, str) or not widths:
             raise InputError("model.widths", widths, "a list of whole numbers, one a hidden layer, as [256,128]")
-        sizes = [flat_width(self.shape), *(whole("model.widths", width) for width in widths)]
+        sizes = [flat_width(self.shape), *(whole_number("model.widths", width) for width in widths)]
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]

@@ -12,9 +12,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import choice, share, whole_number
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import BOND_DIRECTIONS, BOND_TYPES, CHIRALITIES, ELEMENTS, SELF_LOOP
-from telltale.errors import InputError
 from telltale.models.batch_norm import GlobalBatchNorm
 
 NORMS: dict[str, type[nn.Module]] = {"batch": GlobalBatchNorm, "layer": nn.LayerNorm}
@@ -39,14 +39,12 @@ class MoleculeEncoder(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        _one_of("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
-        _one_of("model.pooling", pooling, ("mean", "sum"))
-        _one_of("model.norm", norm, tuple(NORMS))
-        for field, value in (("model.layers", layers), ("model.width", width)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(field, value, "a whole number from 1")
-        if not 0 <= dropout < 1:
-            raise InputError("model.dropout", dropout, "from 0 to below 1")
+        choice("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
+        choice("model.pooling", pooling, ("mean", "sum"))
+        choice("model.norm", norm, NORMS)
+        whole_number("model.layers", layers)
+        whole_number("model.width", width)
+        share("model.dropout", dropout, zero=True, whole=False, expected="from 0 to below 1")
         self.jumping_knowledge, self.pooling, self.width = jumping_knowledge, pooling, width
         self.options: dict[str, Any] = {
             "jumping_knowledge": jumping_knowledge,
@@ -140,8 +138,3 @@ def with_self_loops(batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
     loops = batch.bonds.new_zeros(len(every), 2)
     loops[:, 0] = SELF_LOOP
     return torch.cat([batch.ends, every.expand(2, -1)], 1), torch.cat([batch.bonds, loops])
-
-
-def _one_of(field: str, value: str, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise InputError(field, value, f"one of {', '.join(options)}")

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
 from telltale.models import efficientnet_lite
 from telltale.models.efficientnet_lite import EfficientNetLiteTrunk
@@ -154,11 +155,9 @@ class FrozenTrunk:
     option: str = field(default="model.weights", compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or self.name not in TRUNKS:
-            raise InputError(self.option.replace("weights", "trunk"), self.name, f"one of {', '.join(TRUNKS)}")
-        if isinstance(self.side, bool) or not isinstance(self.side, int) or self.side < LEAST_SIDE:
-            group = self.option.partition(".")[0]
-            raise InputError(f"{group}.side", self.side, f"a whole number of pixels from {LEAST_SIDE}")
+        choice(self.option.replace("weights", "trunk"), self.name, TRUNKS)
+        side = f"{self.option.partition('.')[0]}.side"
+        whole_number(side, self.side, LEAST_SIDE, expected=f"a whole number of pixels from {LEAST_SIDE}")
         try:
             fault = _fault(self.name, self.file, _version(self.file))
         except (OSError, SafetensorError, ValueError, TypeError) as error:  # of names that no file can have, too

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from telltale.errors import InputError
-from telltale.models.backbone import Backbone, norm_layer, picture_channels, whole
+from telltale.checks import choice, whole_number
+from telltale.models.backbone import Backbone, norm_layer, picture_channels
 
 # basic blocks a stage and channels of the first; He et al. section 4.2 (three stages), table 1 (four)
 DEPTHS: dict[int, tuple[tuple[int, ...], int]] = {
@@ -34,8 +34,7 @@ class ResNet(Backbone):
 
     def __init__(self, depth: int, norm: str = "batch", widen: int = 1, shape: Sequence[int] | None = None) -> None:
         super().__init__(shape)
-        if depth not in DEPTHS:
-            raise InputError("model.depth", depth, f"one of {', '.join(map(str, sorted(DEPTHS)))}")
+        choice("model.depth", depth, sorted(DEPTHS))
         blocks, first = DEPTHS[depth]
         stem = first
         self.stem = nn.Sequential(
@@ -44,7 +43,7 @@ class ResNet(Backbone):
         layers: list[nn.Module] = []
         before = stem
         for stage, number in enumerate(blocks):
-            after = first * whole("model.widen", widen) * 2**stage
+            after = first * whole_number("model.widen", widen) * 2**stage
             for place in range(number):
                 layers.append(Block(before, after, 2 if stage and not place else 1, norm))
                 before = after

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from telltale.checks import choice
 from telltale.errors import InputError
 from telltale.models.fetched_weights import FETCHED, fetched_weights
 from telltale.models.pretrained import FAMILIES, LITE, FrozenTrunk
@@ -21,12 +22,11 @@ def trunk_of(options: Mapping[str, Any]) -> FrozenTrunk | None:
     if not given or encoder not in FAMILIES:
         return None
     name, file, trunks = trunk.get(encoder), weights.get(encoder), FAMILIES[encoder]
-    if not isinstance(name, str) or name not in trunks:
-        raise InputError(f"model.trunk.{encoder}", name, f"one of {', '.join(trunks)}")
+    choice(f"model.trunk.{encoder}", name, trunks)
     if file is None:
         told = f"weights of {name} as safetensors, as encoder={given[0]} has its own; or null for every encoder"
         raise InputError(f"model.weights.{encoder}", "null", told)
-    return FrozenTrunk(name, file, options.get("side", 224), f"model.weights.{encoder}")
+    return FrozenTrunk(str(name), file, options.get("side", 224), f"model.weights.{encoder}")
 
 
 def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
-from telltale.models.backbone import Backbone, flat_width, picture_channels, whole
+from telltale.models.backbone import Backbone, flat_width, picture_channels
 
 ARCHITECTURES = ("mlp", "conv")
 LEAST_SIDE = 16  # pixels: smaller pictures leave nothing to stride over
@@ -36,10 +37,10 @@ class VAE(Backbone):
         shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__(shape)
-        if architecture not in ARCHITECTURES:
-            raise InputError("defense.vae.architecture", architecture, f"one of {', '.join(ARCHITECTURES)}")
-        for field, value in (("latent_dim", latent_dim), ("width", width), ("channels", channels)):
-            whole(f"defense.vae.{field}", value)
+        choice("defense.vae.architecture", architecture, ARCHITECTURES)
+        whole_number("defense.vae.latent_dim", latent_dim)
+        whole_number("defense.vae.width", width)
+        whole_number("defense.vae.channels", channels)
         self.latent_dim, self.classes, self.output_width = latent_dim, classes, latent_dim
         parts = _convolutional if architecture == "conv" else _dense
         self.encoder, self.decoder = parts(self.shape, latent_dim, width, channels, classes)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import share
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
-from telltale.errors import InputError
 from telltale.models.molecule_encoder import MoleculeEncoder
 from telltale.objectives.corruption import mask_atoms
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
@@ -30,8 +30,7 @@ class AttributeMasking(Objective):
         rate: float = 0.15,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        if not 0 < rate <= 1:
-            raise InputError("objective.rate", rate, "above 0, at most 1")
+        share("objective.rate", rate)
         self.rate = rate
         self.predict_element = nn.Linear(model.output_width, ELEMENTS - 1)
 

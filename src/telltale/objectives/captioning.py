@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from telltale.checks import choice, whole_number
 from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.vocabulary import PAD, START
 from telltale.data.captions.words import words
-from telltale.errors import InputError
 from telltale.models.captioner import Captioner
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
@@ -49,15 +49,10 @@ class Captioning(Objective):
         contrastive_epochs: int = 0,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        for field, value, options in (
-            ("optimizer", optimizer, ("adam", "sgd")),
-            ("augmentation", augmentation, AUGMENTATIONS),
-        ):
-            if value not in options:
-                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
-        whole = isinstance(contrastive_epochs, int) and not isinstance(contrastive_epochs, bool)
-        if not whole or not 0 <= contrastive_epochs < epochs:
-            raise InputError("objective.contrastive_epochs", contrastive_epochs, "from 0 to below objective.epochs")
+        choice("objective.optimizer", optimizer, ("adam", "sgd"))
+        choice("objective.augmentation", augmentation, AUGMENTATIONS)
+        some = "from 0 to below objective.epochs"
+        whole_number("objective.contrastive_epochs", contrastive_epochs, 0, epochs - 1, expected=some)
         self.optimizer, self.augmentation, self.contrastive_epochs = optimizer, augmentation, contrastive_epochs
         self.label_smoothing = 0.0
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from telltale.errors import InputError
+from telltale.checks import choice, number, share, whole_number
 from telltale.models.backbone import Classifier
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch
@@ -45,21 +45,16 @@ class Classification(Objective):
         head_init: float | None = None,
         classes: int | None = None,
     ) -> None:
-        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-            raise InputError("objective.classes", classes, "at least 2; leave it null to take the data set's")
-        super().__init__(Classifier(model, classes), epochs, batch_size, learning_rate, weight_decay)
-        for field, value, options in (
-            ("optimizer", optimizer, ("sgd", "adam")),
-            ("schedule", schedule, ("cosine", "constant")),
-            ("augmentation", augmentation, AUGMENTATIONS),
-        ):
-            if value not in options:
-                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
-        if not 0 <= momentum < 1:
-            raise InputError("objective.momentum", momentum, "from 0 to below 1")
+        expected = "at least 2; leave it null to take the data set's"
+        head = Classifier(model, whole_number("objective.classes", classes, 2, expected=expected))
+        super().__init__(head, epochs, batch_size, learning_rate, weight_decay)
+        choice("objective.optimizer", optimizer, ("sgd", "adam"))
+        choice("objective.schedule", schedule, ("cosine", "constant"))
+        choice("objective.augmentation", augmentation, AUGMENTATIONS)
+        share("objective.momentum", momentum, zero=True, whole=False, expected="from 0 to below 1")
+        deviation = "a number from 0, or null for torch's default"
+        number("objective.head_init", head_init, least=0, finite=True, or_null=True, expected=deviation)
         if head_init is not None:
-            if isinstance(head_init, bool) or not isinstance(head_init, int | float) or not 0 <= head_init < math.inf:
-                raise InputError("objective.head_init", head_init, "a number from 0, or null for torch's default")
             nn.init.normal_(self.model.head.weight, std=head_init)
             nn.init.zeros_(self.model.head.bias)
         self.optimizer, self.momentum, self.schedule, self.augmentation = optimizer, momentum, schedule, augmentation

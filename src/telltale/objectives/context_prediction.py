@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import whole_number
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.models.molecule_encoder import MoleculeEncoder
 from telltale.objectives.corruption import choose_atom, hops_from
-from telltale.training.objective import LossTerm, Objective, balanced_accuracy, require_whole
+from telltale.training.objective import LossTerm, Objective, balanced_accuracy
 from telltale.training.processes import gather_rows
 
 
@@ -35,8 +36,8 @@ class ContextPrediction(Objective):
         negatives: int = 1,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        require_whole("objective.context_size", context_size)
-        require_whole("objective.negatives", negatives)
+        whole_number("objective.context_size", context_size)
+        whole_number("objective.negatives", negatives)
         self.radius = len(model.convolutions)
         self.context_size, self.negatives = context_size, negatives
         self.context_model = model.alike(layers=context_size)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import number, share
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.errors import InputError
 from telltale.models.molecule_encoder import MoleculeEncoder
@@ -37,10 +38,8 @@ class GraphCL(Objective):
         unknown = [name for name in augmentations if name not in AUGMENTATIONS]
         if unknown or len(augmentations) != 2:
             raise InputError("objective.augmentations", list(augmentations), f"two of {', '.join(AUGMENTATIONS)}")
-        if not 0 <= rate <= 1:
-            raise InputError("objective.rate", rate, "from 0 to 1")
-        if not temperature > 0:
-            raise InputError("objective.temperature", temperature, "above 0")
+        share("objective.rate", rate, zero=True, expected="from 0 to 1")
+        number("objective.temperature", temperature, above=0)
         self.augmentations, self.rate, self.temperature = tuple(augmentations), rate, temperature
         width = model.output_width
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))

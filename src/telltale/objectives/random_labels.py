@@ -10,11 +10,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import whole_number
 from telltale.data.molecules.batch import MoleculeBatch
-from telltale.errors import InputError
 from telltale.models.molecule_encoder import MoleculeEncoder
 from telltale.training.counter_random import uniform
-from telltale.training.objective import LossTerm, Objective, mean_of_batches, require_whole
+from telltale.training.objective import LossTerm, Objective, mean_of_batches
 from telltale.training.processes import total_over_processes
 
 
@@ -40,9 +40,8 @@ class RandomLabels(Objective):
         label_seed: int = 0,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        require_whole("objective.labels", labels)
-        if isinstance(label_seed, bool) or not isinstance(label_seed, int) or label_seed < 0:
-            raise InputError("objective.label_seed", label_seed, "a whole number from 0")
+        whole_number("objective.labels", labels)
+        whole_number("objective.label_seed", label_seed, 0)
         self.labels, self.label_seed = labels, label_seed
         self.predict_labels = nn.Linear(model.output_width, labels)
         for name in ("right", "seen"):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
 from telltale.models.backbone import Backbone, Classifier
 from telltale.objectives.classification import Classification
@@ -46,23 +47,21 @@ class Transfer(Classification):
     ) -> None:
         super().__init__(
             model,
-            epochs,
-            batch_size,
-            learning_rate,
-            weight_decay,
-            optimizer,
-            momentum,
-            schedule,
-            augmentation,
-            head_init,
-            classes,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            momentum=momentum,
+            schedule=schedule,
+            augmentation=augmentation,
+            head_init=head_init,
+            classes=classes,
         )
-        for field, value, options in (("tune", tune, TUNED), ("batch_norm", batch_norm, BATCH_NORM)):
-            if value not in options:
-                raise InputError(f"objective.{field}", value, f"one of {', '.join(options)}")
+        choice("objective.tune", tune, TUNED)
+        choice("objective.batch_norm", batch_norm, BATCH_NORM)
+        whole_number("objective.last_k", last_k)
         blocks = self.model.backbone.blocks
-        if isinstance(last_k, bool) or not isinstance(last_k, int) or last_k < 1:
-            raise InputError("objective.last_k", last_k, "a whole number from 1")
         if tune == "last_k" and last_k > len(blocks):
             expected = f"at most {len(blocks)}, the blocks of this backbone; tune=all trains them all"
             raise InputError("objective.last_k", last_k, expected)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from telltale.errors import InputError
+from telltale.checks import number
 from telltale.models.variational import VAE
 from telltale.training.batches import LabelledBatch
 from telltale.training.counter_random import normal
@@ -76,9 +76,8 @@ class Variational(Objective):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        for field, value in (("beta", beta), ("deviation", deviation)):
-            if not value > 0:
-                raise InputError(f"defense.vae.{field}", value, "above 0")
+        number("defense.vae.beta", beta, above=0)
+        number("defense.vae.deviation", deviation, above=0)
         self.beta = beta
         self.likelihoods = [Likelihood(kind, start, stop, deviation) for kind, start, stop in likelihoods]
 

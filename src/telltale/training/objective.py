@@ -12,6 +12,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from telltale.checks import number, whole_number
 from telltale.errors import InputError
 from telltale.training.batches import evaluation_batches
 from telltale.training.processes import total_over_processes, world_size
@@ -63,12 +64,10 @@ class Objective(LightningModule):
         self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0
     ) -> None:
         super().__init__()
-        require_whole("objective.epochs", epochs)
-        require_whole("objective.batch_size", batch_size)
-        if not learning_rate > 0:
-            raise InputError("objective.learning_rate", learning_rate, "above 0")
-        if not weight_decay >= 0:
-            raise InputError("objective.weight_decay", weight_decay, "from 0")
+        whole_number("objective.epochs", epochs)
+        whole_number("objective.batch_size", batch_size)
+        number("objective.learning_rate", learning_rate, above=0)
+        number("objective.weight_decay", weight_decay, least=0)
         self.model = model
         self.epochs, self.batch_size = epochs, batch_size
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
@@ -195,9 +194,3 @@ def balanced_accuracy(batches: Iterable[Any], scores: Callable[[Any], tuple[Tens
 
     accepted, true, refused, false = mean_of_batches(batches, counts)
     return (accepted / true + refused / false) / 2 if true and false else float("nan")
-
-
-def require_whole(field: str, value: Any) -> None:
-    """Refuse, by InputError, what is not a whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(field, value, "a whole number from 1")

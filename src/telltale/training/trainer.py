@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
@@ -27,19 +28,15 @@ class TrainerOptions:
     profiler: str | None = None
 
     def __post_init__(self) -> None:
-        if self.accelerator not in ("auto", "cpu", "gpu"):
-            raise InputError("trainer.accelerator", self.accelerator, "one of auto, cpu, gpu")
+        choice("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise InputError("trainer.accelerator", self.accelerator, "no GPU is visible here; use trainer=cpu or auto")
-        if self.strategy not in ("auto", "ddp"):
-            raise InputError("trainer.strategy", self.strategy, "one of auto, ddp")
-        whole = isinstance(self.devices, int) and not isinstance(self.devices, bool)
-        if not whole or self.devices < 1 or (self.devices > 1 and self.strategy != "ddp"):
-            raise InputError("trainer.devices", self.devices, "1, or more with trainer.strategy=ddp")
+        choice("trainer.strategy", self.strategy, ("auto", "ddp"))
+        most = None if self.strategy == "ddp" else 1
+        whole_number("trainer.devices", self.devices, most=most, expected="1, or more with trainer.strategy=ddp")
         if self.device_type == "cuda" and self.devices > torch.cuda.device_count():
             raise InputError("trainer.devices", self.devices, f"only {torch.cuda.device_count()} GPUs are visible here")
-        if self.precision not in PRECISIONS:
-            raise InputError("trainer.precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        choice("trainer.precision", self.precision, PRECISIONS)
 
     @property
     def device_type(self) -> str:

@@ -13,9 +13,10 @@ from hydra.utils import instantiate
 from telltale.attacks.quantized_encoding.codebooks import DATA_AWARE
 from telltale.attacks.quantized_encoding.compression import EncodedCompression
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
+from telltale.checks import choice
 from telltale.data.images.records import ImageRecords
 from telltale.defenses.quantization.fine_tuning import FineTunedQuantization
-from telltale.defenses.quantization.network import QUANTIZERS, require_bits, require_choice
+from telltale.defenses.quantization.network import QUANTIZERS, require_bits
 from telltale.defenses.quantization.post_training import Quantization
 from telltale.errors import InputError
 from telltale.game.game import Game, World
@@ -74,11 +75,11 @@ class Compression(Variant):
         learning_rate: float = 0.001,
     ) -> None:
         for quantizer in quantizers:
-            require_choice("variants.quantizers", quantizer, {**QUANTIZERS, **DATA_AWARE})
+            choice("variants.quantizers", quantizer, {**QUANTIZERS, **DATA_AWARE})
         for number in bits:
             require_bits("variants.bits", number)
         for mode in modes:
-            require_choice("variants.modes", mode, MODES)
+            choice("variants.modes", mode, MODES)
         self.cells = list(product(bits, quantizers, modes))
         self.epochs, self.learning_rate = epochs, learning_rate
 

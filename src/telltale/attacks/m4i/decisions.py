@@ -16,9 +16,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from telltale.attacks.membership.shadow_classifier import one_thread
 from telltale.attacks.membership.thresholds import best_threshold
+from telltale.checks import whole_number
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.training.objective import require_whole
 from telltale.training.seeding import seeded
 
 log = logging.getLogger("telltale")
@@ -84,7 +84,7 @@ class NetworkOptions:
     held_out: float = 0.25
 
     def __post_init__(self) -> None:
-        require_whole("attack.hidden", self.hidden)
+        whole_number("attack.hidden", self.hidden)
         if not self.weight_decay >= 0:
             raise InputError("attack.weight_decay", self.weight_decay, "from 0")
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
 from telltale.attacks.m4i.extractor import CHUNK, BagOfWords, Extractor, ImageSide, TextSide
+from telltale.checks import whole_number
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
@@ -33,7 +34,6 @@ from telltale.progress import track
 from telltale.store.sources import source_digest
 from telltale.store.store import Store
 from telltale.training.batches import make_batch
-from telltale.training.objective import require_whole
 from telltale.training.seeding import seeded
 
 LOSSES = ("mse", "infonce")
@@ -64,7 +64,7 @@ class ExtractorOptions:
         if not 1 <= len(self.channels) <= MOST_LAYERS or min(self.channels) < 1:
             raise InputError("attack.channels", list(self.channels), f"1 to {MOST_LAYERS} whole numbers from 1")
         for field in ("width", "epochs", "batch_size"):
-            require_whole(f"attack.{field}", getattr(self, field))
+            whole_number(f"attack.{field}", getattr(self, field))
         if self.batch_size < 2:
             raise InputError("attack.batch_size", self.batch_size, "at least 2: BatchNorm compares pairs")
 

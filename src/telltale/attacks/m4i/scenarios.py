@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.captions.pools import require_second_source
 from telltale.data.captions.records import NONMEMBER_SOURCES, CaptionedImages
 from telltale.data.seeds import generator
@@ -23,7 +24,6 @@ from telltale.game.game import Knowledge
 from telltale.models.captioner import ENCODERS
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.recipe import Recipe
-from telltale.training.objective import require_whole
 
 SCENARIOS = {  # name: (data of another source, another encoder)
     "unrestricted": (False, False),
@@ -55,7 +55,7 @@ class Scenario:
             raise InputError("attack.scenario", self.name, f"one of {', '.join(SCENARIOS)}")
         if self.nonmember_source not in NONMEMBER_SOURCES:
             raise InputError("attack.nonmember_source", self.nonmember_source, " or ".join(NONMEMBER_SOURCES))
-        require_whole("attack.shadows", self.shadows)
+        whole_number("attack.shadows", self.shadows)
         if isinstance(self.shadow_share, bool) or not 0 < self.shadow_share <= 1:
             raise InputError("attack.shadow_share", self.shadow_share, "above 0, at most 1")
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from telltale.checks import whole_number
 from telltale.data.images.records import ImageRecords
 from telltale.data.records import Records
 from telltale.data.seeds import derive, generator
@@ -18,7 +19,6 @@ from telltale.errors import InputError
 from telltale.game.game import Knowledge
 from telltale.objectives.augmentation import SHIFT
 from telltale.owner.release import Release
-from telltale.training.objective import require_whole
 
 STEPS = {"none": ((0, 0),), "shift": ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))}
 AUGMENTATIONS = {
@@ -61,7 +61,7 @@ def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.nd
 
 def check_draws(number: Any, drawn: Any) -> None:
     """Refuse, by InputError, a number of queries and a way to draw them that there are not."""
-    require_whole("attack.queries", number)
+    whole_number("attack.queries", number)
     if drawn == "shifts" and number > len(STEPS["shift"]):
         raise InputError("attack.queries", number, f"at most {len(STEPS['shift'])} with attack.drawn=shifts")
     if drawn not in DRAWN:

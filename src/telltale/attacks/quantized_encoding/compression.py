@@ -11,10 +11,11 @@ import numpy as np
 from telltale.attacks.quantized_encoding.codebooks import DATA_AWARE
 from telltale.attacks.weight_encoding.carriers import Group, pieces, shapes_of
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
+from telltale.checks import choice
 from telltale.data.records import Records
 from telltale.defenses.quantization.codebook import Codebook
 from telltale.defenses.quantization.fine_tuning import train_levels
-from telltale.defenses.quantization.network import QUANTIZERS, matrices, require_bits, require_choice
+from telltale.defenses.quantization.network import QUANTIZERS, matrices, require_bits
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
 
@@ -40,9 +41,9 @@ class EncodedCompression(Defense):
     learning_rate: float = 0.001
 
     def __post_init__(self) -> None:
-        require_choice("attack.quantizer", self.quantizer, {**DATA_AWARE, **QUANTIZERS})
+        choice("attack.quantizer", self.quantizer, {**DATA_AWARE, **QUANTIZERS})
         require_bits("attack.bits", self.bits)
-        require_choice("attack.fine_tuning", self.fine_tuning, FINE_TUNING)
+        choice("attack.fine_tuning", self.fine_tuning, FINE_TUNING)
         if isinstance(self.epochs, bool) or self.epochs < 0:
             raise InputError("attack.tuning_epochs", self.epochs, "a whole number from 0")
         if not self.learning_rate > 0:

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from telltale.attacks.membership.shadow_classifier import one_thread
+from telltale.checks import whole_number
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.training.objective import require_whole
 
 CHUNK = {"cpu": 64}  # networks at once: few enough for a core's cache, enough to outweigh the calls
 LARGE_CHUNK = 4096  # on a device with memory of its own
@@ -51,7 +51,7 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("hidden", "decay_every", "epochs", "batch_size"):
-            require_whole(f"attack.{name}", getattr(self, name))
+            whole_number(f"attack.{name}", getattr(self, name))
         for name in ("learning_rate", "decay"):
             if not getattr(self, name) > 0:
                 raise InputError(f"attack.{name}", getattr(self, name), "above 0")

@@ -8,8 +8,8 @@ from typing import Any
 from telltale.attacks.membership.queries import check_draws
 from telltale.attacks.tmi.features import FEATURES
 from telltale.attacks.tmi.metaclassifiers import Training
+from telltale.checks import whole_number
 from telltale.errors import InputError
-from telltale.training.objective import require_whole
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Settings(Training):
         if self.features not in FEATURES:
             raise InputError("attack.features", self.features, f"one of {', '.join(FEATURES)}")
         if self.top_k is not None:
-            require_whole("attack.top_k", self.top_k)
+            whole_number("attack.top_k", self.top_k)
 
 
 # standardised: asked as a recipe without augmentation saw the records; chosen on one seed, see docs/transfer.md

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.fetch import fetch
@@ -42,8 +43,7 @@ def load(
     """
     vendors = [vendor] if second is None else [vendor, second]
     for field, name in zip(("vendor", "second"), vendors, strict=False):
-        if name not in VENDORS:
-            raise InputError(f"dataset.{field}", name, f"expected {' or '.join(VENDORS)}")
+        choice(f"dataset.{field}", name, VENDORS, expected=f"expected {' or '.join(VENDORS)}")
     if second == vendor:
         raise InputError("dataset.second", second, f"another vendor than dataset.vendor={vendor}, or null")
     require_size(size, FULL_SIZE if full else SIZE)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from telltale.checks import choice
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.folders import require_root
@@ -23,8 +24,7 @@ def load(root: str | None = None, split: str = "val2017", size: int = 32, cache:
     a file's name, captions without a picture, and pictures that are missing or cannot be read, are listed as invalid.
     Raises InputError where there are none to read.
     """
-    if split not in SPLITS:
-        raise InputError("dataset.split", split, f"expected one of {', '.join(SPLITS)}")
+    choice("dataset.split", split, SPLITS, expected=f"expected one of {', '.join(SPLITS)}")
     expected = f"a folder with {split}/*.jpg and annotations/captions_{split}.json"
     folder = require_root(root, expected)
     file = folder / "annotations" / f"captions_{split}.json"

@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.digests import as_digests
 from telltale.data.images.records import pixel_digests
 from telltale.data.records import input_digests
-from telltale.errors import InputError
 
 NONMEMBER_SOURCES = ("same", "other_dataset")
 
@@ -40,8 +40,8 @@ class CaptionedImages:
     kind: str = field(default="captions", init=False)
 
     def __post_init__(self) -> None:
-        if self.nonmember_source not in NONMEMBER_SOURCES:
-            raise InputError("dataset.nonmember_source", self.nonmember_source, " or ".join(NONMEMBER_SOURCES))
+        expected = " or ".join(NONMEMBER_SOURCES)
+        choice("dataset.nonmember_source", self.nonmember_source, NONMEMBER_SOURCES, expected=expected)
         count = len(self.images)
         lengths = {len(part) for part in (self.references, self.concepts, self.sources, self.names)}
         if lengths != {count}:

@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.captions.words import words
-from telltale.errors import InputError
 
 PAD, START, END, UNKNOWN = range(4)
 MARKS = ("<pad>", "<start>", "<end>", "<unk>")
@@ -76,7 +76,6 @@ def vocabulary_of(captions: Iterable[Sequence[str]], least_count: int) -> Vocabu
     who is in a model by its length or content. What two sources say alike of a thing counts once, so that a second
     vendor's pictures leave the list as it is. Raises InputError for a count out of range.
     """
-    if isinstance(least_count, bool) or not isinstance(least_count, int) or least_count < 1:
-        raise InputError("model.least_count", least_count, "a whole number from 1")
+    whole_number("model.least_count", least_count)
     counts = Counter(word for texts in dict.fromkeys(map(tuple, captions)) for text in texts for word in words(text))
     return Vocabulary(" ".join(sorted(word for word, count in counts.items() if count >= least_count)))

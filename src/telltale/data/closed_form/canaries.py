@@ -6,14 +6,12 @@ amount against noise that is independent from record to record. `telltale.evalua
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from telltale.data.closed_form.labelled import require_whole, with_random_labels
+from telltale.checks import number, whole_number
+from telltale.data.closed_form.labelled import with_random_labels
 from telltale.data.seeds import generator
 from telltale.data.tables.records import ReadTable
-from telltale.errors import InputError
 
 
 def load(records: int, scale: float, seed: int = 0) -> ReadTable:
@@ -21,10 +19,9 @@ def load(records: int, scale: float, seed: int = 0) -> ReadTable:
 
     Takes 4 records² bytes. Raises InputError for an option out of range.
     """
-    require_whole("dataset.records", records, least=2)
-    require_whole("dataset.seed", seed, least=0)
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
-        raise InputError("dataset.scale", scale, "a number above 0")
+    whole_number("dataset.records", records, 2)
+    whole_number("dataset.seed", seed, 0)
+    number("dataset.scale", scale, above=0, finite=True, expected="a number above 0")
     features = np.zeros((records, records), np.float32)
     np.fill_diagonal(features, scale)
     return with_random_labels(features, generator(seed, "canaries"), f"canaries ({records:,})")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from telltale.data.closed_form.labelled import require_whole, with_random_labels
+from telltale.checks import whole_number
+from telltale.data.closed_form.labelled import with_random_labels
 from telltale.data.seeds import derive, generator
 from telltale.data.tables.records import ReadTable
 
@@ -18,9 +19,9 @@ def load(records: int, dimensions: int, seed: int = 0) -> ReadTable:
 
     Raises InputError for an option out of range.
     """
-    require_whole("dataset.records", records, least=2)
-    require_whole("dataset.dimensions", dimensions, least=1)
-    require_whole("dataset.seed", seed, least=0)
+    whole_number("dataset.records", records, 2)
+    whole_number("dataset.dimensions", dimensions)
+    whole_number("dataset.seed", seed, 0)
     # one stream for the rows and one for the coins: the first records stay the same when more are asked for
     features = generator(seed, "gaussian mean").standard_normal((records, dimensions), dtype=np.float32)
     labels = np.random.default_rng(derive(seed, "gaussian mean/labels"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.data.tables.records import Column, ReadTable, TableRecords, distinct
-from telltale.errors import InputError
 
 CLASSES = ("minus", "plus")
 
@@ -15,10 +14,3 @@ def with_random_labels(features: np.ndarray, rng: np.random.Generator, source: s
     labels = rng.integers(2, size=len(features))
     columns = tuple(Column(f"x{place}", "numeric", place, place + 1) for place in range(features.shape[1]))
     return distinct(TableRecords(features, labels, source, CLASSES, columns))
-
-
-def require_whole(field: str, value: object, least: int) -> int:
-    """Return a whole number from `least`; InputError names the field for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(field, value, f"a whole number from {least}")
-    return value

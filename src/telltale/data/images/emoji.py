@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.fetch import fetch
 from telltale.data.images.pictures import require_size
 from telltale.data.images.records import ReadImages, distinct, require_labelling
@@ -43,8 +44,7 @@ def load(
     """
     require_labelling(labels)
     require_size(size, SIZE)
-    if vendor not in VENDORS:
-        raise InputError("dataset.vendor", vendor, f"expected {' or '.join(VENDORS)}")
+    choice("dataset.vendor", vendor, VENDORS, expected=f"expected {' or '.join(VENDORS)}")
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
     pixels, emoji = read_sheet(fetch(f"emoji_{vendor}", Path(downloads), field="dataset.vendor", value=vendor))

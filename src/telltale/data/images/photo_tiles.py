@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.images.records import ReadImages, distinct
 from telltale.data.images.scikit_image import files_of
-from telltale.errors import InputError
 
 PHOTOS = {
     "astronaut": "astronaut.png",
@@ -26,9 +26,8 @@ def load(size: int = 32, tiles: int = 250, grey: bool = False, downloads: str | 
     size: pixels of a tile's side; tiles: at most so many of each photograph, evenly spread; grey: one channel instead
     of three. Raises InputError for options out of range.
     """
-    for field, value, least, most in (("size", size, 4, 256), ("tiles", tiles, 1, 10_000)):
-        if isinstance(value, bool) or not least <= value <= most:
-            raise InputError(f"dataset.{field}", value, f"expected a whole number from {least} to {most}")
+    whole_number("dataset.size", size, 4, 256, expected="expected a whole number from 4 to 256")
+    whole_number("dataset.tiles", tiles, 1, 10_000, expected="expected a whole number from 1 to 10000")
     from PIL import Image
 
     parts = []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.images.records import InvalidImage
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.errors import InputError
@@ -46,8 +47,7 @@ def read_pictures(root: Path, files: Sequence[Path], size: int, grey: bool, cach
 
 def require_size(size: int, largest: int = 4096) -> None:
     """Raise InputError unless `size` is a number of pixels from 1 to `largest`."""
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= largest:
-        raise InputError("dataset.size", size, f"expected a whole number of pixels from 1 to {largest}")
+    whole_number("dataset.size", size, most=largest, expected=f"expected a whole number of pixels from 1 to {largest}")
 
 
 def _read_all(files: Sequence[Path], size: int, grey: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.digests import digests_of, first_of_each
 from telltale.data.records import check_labels, input_digests, require_labels
 from telltale.errors import InputError
@@ -162,5 +163,4 @@ def distinct(
 
 def require_labelling(labels: str) -> None:
     """Raise InputError unless `labels` names one of the two labellings, fine or coarse."""
-    if labels not in ("fine", "coarse"):
-        raise InputError("dataset.labels", labels, "expected fine or coarse")
+    choice("dataset.labels", labels, ("fine", "coarse"), expected="expected fine or coarse")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from telltale.checks import choice
 from telltale.data.fetch import fetch
 from telltale.data.folders import first_found, require_root
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
@@ -26,8 +27,7 @@ def load(
     root: folder with train.csv[.gz], test.csv[.gz], test_scaffolds.csv[.gz]. Raises InputError where the
     split is not to be had.
     """
-    if split not in SPLITS:
-        raise InputError("dataset.split", split, f"expected one of {', '.join(SPLITS)}")
+    choice("dataset.split", split, SPLITS, expected=f"expected one of {', '.join(SPLITS)}")
     if root is None and not full:
         if split != "train":
             raise InputError("dataset.split", split, "the embedded 50,000 are of train; expected dataset.full=true")

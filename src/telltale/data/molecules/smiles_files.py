@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import rdkit
 
+from telltale.checks import share
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.canonical import canonicalise
 from telltale.data.molecules.records import MoleculeRecords, as_texts
@@ -71,8 +72,7 @@ def read_molecules(
     columns to keep (of a molecule that comes twice, those of the first line); no_header: CSV files start with
     data; field: the configuration group named in errors. Raises InputError where the files cannot be used.
     """
-    if not (isinstance(max_invalid, int | float) and 0 <= max_invalid <= 1):
-        raise InputError(f"{field}.max_invalid", max_invalid, "expected a share between 0 and 1")
+    share(f"{field}.max_invalid", max_invalid, zero=True, expected="expected a share between 0 and 1")
     files = [Path(file) for file in files]
     columns = Columns(column, tuple(property_columns), no_header)
     folder = None if cache is None else Path(cache)

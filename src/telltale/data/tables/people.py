@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.digests import digests_of, first_of_each
 from telltale.data.tables.cells import lay_out, read_cells, to_features
 from telltale.data.tables.records import Column, ReadTable, TableRecords
@@ -23,8 +24,7 @@ def read_people(
     """
     names = [column.name for column in columns]
     possible = [column.name for column in columns if column.kind != "numeric"]
-    if label not in possible:
-        raise InputError("dataset.label", label, f"expected one of {', '.join(possible)}")
+    choice("dataset.label", label, possible, expected=f"expected one of {', '.join(possible)}")
     cells = read_cells(files, columns)
     shown = ", ".join(str(file) for file in files)
     if not len(cells.values):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
+from telltale.checks import choice, number, whole_number
 from telltale.data.records import Records
 from telltale.defenses.quantization.codebook import Codebook
 from telltale.defenses.quantization.network import (
@@ -19,12 +20,9 @@ from telltale.defenses.quantization.network import (
     codebooks_of,
     matrices,
     require_bits,
-    require_choice,
     require_matrices,
 )
-from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
-from telltale.training.objective import require_whole
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,10 @@ class FineTunedQuantization(Defense):
 
     def __post_init__(self) -> None:
         require_bits("defense.bits", self.bits)
-        require_choice("defense.quantizer", self.quantizer, QUANTIZERS)
-        require_choice("defense.granularity", self.granularity, GRANULARITIES)
-        require_whole("defense.epochs", self.epochs)
-        if not self.learning_rate > 0:
-            raise InputError("defense.learning_rate", self.learning_rate, "above 0")
+        choice("defense.quantizer", self.quantizer, QUANTIZERS)
+        choice("defense.granularity", self.granularity, GRANULARITIES)
+        whole_number("defense.epochs", self.epochs)
+        number("defense.learning_rate", self.learning_rate, above=0)
 
     def check(self, recipe: Any) -> None:
         """Refuse a network without matrices."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import nn
 
+from telltale.checks import whole_number
 from telltale.defenses.quantization.codebook import Codebook, Quantizer
 from telltale.defenses.quantization.kmeans import kmeans
 from telltale.defenses.quantization.uniform import symmetric, uniform
@@ -26,15 +27,8 @@ GRANULARITIES = ("tensor", "channel")
 
 def require_bits(field: str, bits: object) -> int:
     """Return a number of bits; InputError for what is not a whole number from 1 to 8."""
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= MOST_BITS:
-        raise InputError(field, bits, f"a whole number of bits from 1 to {MOST_BITS} (defense=none keeps {WHOLE})")
-    return bits
-
-
-def require_choice(field: str, value: str, choices: Collection[str]) -> None:
-    """Refuse, by InputError, what is not among `choices`."""
-    if value not in choices:
-        raise InputError(field, value, f"one of {', '.join(choices)}")
+    expected = f"a whole number of bits from 1 to {MOST_BITS} (defense=none keeps {WHOLE})"
+    return int(whole_number(field, bits, most=MOST_BITS, expected=expected))
 
 
 def matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

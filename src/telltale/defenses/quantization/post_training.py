@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from telltale.checks import choice
 from telltale.defenses.quantization.network import (
     GRANULARITIES,
     QUANTIZERS,
     quantize,
     require_bits,
-    require_choice,
     require_matrices,
 )
 from telltale.owner.defense import Defense, Stage
@@ -33,8 +33,8 @@ class Quantization(Defense):
 
     def __post_init__(self) -> None:
         require_bits("defense.bits", self.bits)
-        require_choice("defense.quantizer", self.quantizer, QUANTIZERS)
-        require_choice("defense.granularity", self.granularity, GRANULARITIES)
+        choice("defense.quantizer", self.quantizer, QUANTIZERS)
+        choice("defense.granularity", self.granularity, GRANULARITIES)
 
     def check(self, recipe: Any) -> None:
         """Refuse a network without matrices."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from telltale.checks import choice, number, whole_number
 from telltale.data.images.records import ImageRecords
 from telltale.data.tables.records import TableRecords
 from telltale.errors import InputError
-from telltale.models.backbone import flat_width, whole
+from telltale.models.backbone import flat_width
 from telltale.models.variational import ARCHITECTURES, LEAST_SIDE
 from telltale.owner.defense import Defense
 from telltale.owner.recipe import Recipe
@@ -38,13 +39,11 @@ class Autoencoder:
     learning_rate: float = 0.001
 
     def __post_init__(self) -> None:
-        for field, options in (("architecture", ("auto", *ARCHITECTURES)), ("likelihood", LIKELIHOODS)):
-            if getattr(self, field) not in options:
-                raise InputError(f"defense.vae.{field}", getattr(self, field), f"one of {', '.join(options)}")
+        choice("defense.vae.architecture", self.architecture, ("auto", *ARCHITECTURES))
+        choice("defense.vae.likelihood", self.likelihood, LIKELIHOODS)
         for field in ("latent_dim", "width", "channels", "epochs", "batch_size"):
-            whole(f"defense.vae.{field}", getattr(self, field))
-        if not self.learning_rate > 0:
-            raise InputError("defense.vae.learning_rate", self.learning_rate, "above 0")
+            whole_number(f"defense.vae.{field}", getattr(self, field))
+        number("defense.vae.learning_rate", self.learning_rate, above=0)
 
     def recipe(self, owner: Recipe, records: Any, classes: int, code: tuple[Defense, ...] = ()) -> Recipe:
         """Return the recipe that trains it on such records, with the owner's machines and store.

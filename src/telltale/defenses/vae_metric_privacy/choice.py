@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from telltale import checks
 from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
 from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
 from telltale.defenses.vae_metric_privacy.mechanism import Mechanism, NoNoise
@@ -34,8 +35,7 @@ def mechanism_of(
 
     Raises InputError for another name, values out of range, and a delta or a norm's rule that would do nothing.
     """
-    if name not in MECHANISMS:
-        raise InputError("defense.mechanism.name", name, f"one of {', '.join(MECHANISMS)}")
+    checks.choice("defense.mechanism.name", name, MECHANISMS)
     kind, given = MECHANISMS[name], norm or Norm()
     if delta is not None and kind is not Gaussian:
         raise InputError("defense.mechanism.delta", delta, f"null: {name} holds without one")
@@ -44,8 +44,7 @@ def mechanism_of(
     if kind is NoNoise:
         if clip_radius is not None:
             raise InputError("defense.mechanism.clip_radius", clip_radius, "null: without noise no code is clipped")
-        if not epsilon > 0:
-            raise InputError("defense.mechanism.epsilon", epsilon, "above 0; .inf for no noise")
+        checks.number("defense.mechanism.epsilon", epsilon, above=0, expected="above 0; .inf for no noise")
         return NoNoise()
     if issubclass(kind, VonMisesFisher | Purkayastha):
         return kind(epsilon, clip_radius, given)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from telltale.checks import choice, number
 from telltale.data.records import Records
 from telltale.data.seeds import derive, generator
 from telltale.defenses.dp_sgd import DPSGD
@@ -62,19 +63,17 @@ class VaeMetricPrivacy(Defense):
     labels: Labels = field(default_factory=Labels)
 
     def __post_init__(self) -> None:
-        for name, options in (("train_on", TRAIN_ON), ("label_mode", LABEL_MODES), ("decode", DECODINGS)):
-            if getattr(self, name) not in options:
-                raise InputError(f"defense.{name}", getattr(self, name), f"one of {', '.join(options)}")
+        choice("defense.train_on", self.train_on, TRAIN_ON)
+        choice("defense.label_mode", self.label_mode, LABEL_MODES)
+        choice("defense.decode", self.decode, DECODINGS)
         if self.train_on == "private_dpsgd":
             self._check_private()
         require_within(self.budget, self.synthesis())
 
     def _check_private(self) -> None:
-        ranges = {"epsilon": self.vae_epsilon > 0, "delta": 0 < self.vae_delta < 1, "clip": self.vae_clip > 0}
-        for name, right in ranges.items():
-            if not right:
-                told = "between 0 and 1" if name == "delta" else "above 0"
-                raise InputError(f"defense.vae_{name}", getattr(self, f"vae_{name}"), told)
+        number("defense.vae_epsilon", self.vae_epsilon, above=0)
+        number("defense.vae_delta", self.vae_delta, above=0, below=1, expected="between 0 and 1")
+        number("defense.vae_clip", self.vae_clip, above=0)
         if self.label_mode == "per_class" and self.labels.covered:
             told = "none or conditional: which autoencoders there are, and how long they trained, tells the labels"
             raise InputError("defense.label_mode", self.label_mode, told)

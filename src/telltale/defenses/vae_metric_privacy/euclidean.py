@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from telltale.checks import number
 from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
 from telltale.defenses.vae_metric_privacy.trade_off import epsilon_for, sigma_for
-from telltale.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ class Gaussian(Mechanism):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.delta < 1:
-            raise InputError("defense.mechanism.delta", self.delta, "above 0 and below 1")
+        number("defense.mechanism.delta", self.delta, above=0, below=1, expected="above 0 and below 1")
 
     def sigma(self, width: int) -> float:
         """Return σ, 0 where ε is infinite."""

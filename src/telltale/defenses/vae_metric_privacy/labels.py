@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telltale.checks import choice, number
 from telltale.data.seeds import generator
 from telltale.defenses.vae_metric_privacy.mechanism import BLOCK, blocks
 from telltale.defenses.vae_metric_privacy.trade_off import NOTHING, Law
@@ -26,12 +27,12 @@ class Labels:
     epsilon: float | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise InputError("defense.labels.mode", self.mode, f"one of {', '.join(MODES)}")
+        choice("defense.labels.mode", self.mode, MODES)
         if self.mode == "copy" and self.epsilon is not None:
             raise InputError("defense.labels.epsilon", self.epsilon, "null where labels are copied")
-        if self.mode != "copy" and not (self.epsilon or 0) > 0:
-            raise InputError("defense.labels.epsilon", self.epsilon, "above 0: what randomised response may spend")
+        if self.mode != "copy":
+            expected = "above 0: what randomised response may spend"
+            number("defense.labels.epsilon", self.epsilon, above=0, expected=expected)
 
     @property
     def covered(self) -> bool:

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from telltale.checks import number
 from telltale.data.seeds import generator
 from telltale.errors import InputError
 
@@ -41,10 +42,9 @@ class Mechanism:
     clip_radius: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise InputError("defense.mechanism.epsilon", self.epsilon, "above 0; .inf for no noise")
-        if self.clip_radius is not None and not 0 < self.clip_radius < math.inf:
-            raise InputError("defense.mechanism.clip_radius", self.clip_radius, "above 0, or null for √n")
+        number("defense.mechanism.epsilon", self.epsilon, above=0, expected="above 0; .inf for no noise")
+        radius, expected = self.clip_radius, "above 0, or null for √n"
+        number("defense.mechanism.clip_radius", radius, above=0, finite=True, or_null=True, expected=expected)
 
     def perturb(self, codes: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
         """Clip and perturb codes: (records, n) floats -> the same shape and type.

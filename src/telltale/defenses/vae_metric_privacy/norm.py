@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from telltale.checks import choice, number
 from telltale.errors import InputError
 
 
@@ -23,15 +23,14 @@ class Norm:
     lowest: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.rule not in ("drop", "release"):
-            expected = "drop or release: a norm that is kept without noise would void the guarantee"
-            raise InputError("defense.mechanism.norm.rule", self.rule, expected)
+        expected = "drop or release: a norm that is kept without noise would void the guarantee"
+        choice("defense.mechanism.norm.rule", self.rule, ("drop", "release"), expected=expected)
         if self.rule == "drop" and self.epsilon is not None:
             raise InputError("defense.mechanism.norm.epsilon", self.epsilon, "null where the norm is dropped")
-        if self.rule == "release" and not 0 < (self.epsilon or 0) < math.inf:
-            raise InputError("defense.mechanism.norm.epsilon", self.epsilon, "above 0 and finite, to release the norm")
-        if not self.lowest >= 0:
-            raise InputError("defense.mechanism.norm.lowest", self.lowest, "from 0, below the clip radius")
+        if self.rule == "release":
+            expected = "above 0 and finite, to release the norm"
+            number("defense.mechanism.norm.epsilon", self.epsilon, above=0, finite=True, expected=expected)
+        number("defense.mechanism.norm.lowest", self.lowest, least=0, expected="from 0, below the clip radius")
 
     def worst_case(self, radius: float) -> float:
         """ε (R - lowest), or 0."""

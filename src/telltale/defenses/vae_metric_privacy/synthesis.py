@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from telltale.checks import choice, number, whole_number
 from telltale.defenses.vae_metric_privacy.euclidean import Gaussian
 from telltale.defenses.vae_metric_privacy.labels import Labels
 from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
@@ -40,10 +41,8 @@ class Synthesis:
     counts_public: bool = False
 
     def __post_init__(self) -> None:
-        if self.train_on not in TRAIN_ON:
-            raise InputError("defense.train_on", self.train_on, f"one of {', '.join(TRAIN_ON)}")
-        if isinstance(self.copies, bool) or not isinstance(self.copies, int) or self.copies < 1:
-            raise InputError("defense.copies", self.copies, "a whole number from 1")
+        choice("defense.train_on", self.train_on, TRAIN_ON)
+        whole_number("defense.copies", self.copies)
         self.mechanism.check(self.width)
 
     @property
@@ -108,8 +107,7 @@ def require_within(budget: float | None, synthesis: Synthesis) -> None:
     """Refuse, by InputError, copies that together spend more than `budget`, the most e allowed a record."""
     if budget is None:
         return
-    if not budget > 0:
-        raise InputError("defense.budget", budget, "above 0, or null for any")
+    number("defense.budget", budget, above=0, expected="above 0, or null for any")
     if not synthesis.holds:
         raise InputError("defense.budget", budget, "null: with these options nothing is guaranteed, so none is kept to")
     e, one = synthesis.total[0], replace(synthesis, copies=1).total[0]
