@@ -29,7 +29,7 @@ import yaml
 from scripts.jobs import ROOT, command, environment
 
 ALWAYS = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "executor.way=auto")
-# what fits what; any other attack and defence needs no word beside its own
+# what fits what; any other attack needs no word beside its own
 WITH_ATTACK = {
     "nearest_synthetic": ("defense=vae_metric_privacy",),
     "canary_audit": ("defense=dp_sgd",),
@@ -38,6 +38,7 @@ WITH_DEFENSE = {
     "output_noise": ("attack=embedding_membership", "victims=2"),
     "torchao": ("attack=quantized_encoding",),
 }
+WITHOUT_OWN_WORDS = ("attack=threshold", "rivals=none")  # what every other defence is played under
 CLOCKS = {"seconds", "costs"}  # of metrics.json
 LEFT_OUT = {"torchao": "the extra `quant` is not installed"}
 
@@ -74,7 +75,7 @@ def all_jobs() -> list[Job]:
     attacks, defenses = (sorted(file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")) for group in GROUPS)
     jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in attacks]
     jobs += [
-        Job("defenses", name, (f"defense={name}", *WITH_DEFENSE.get(name, ("attack=threshold", "rivals=none"))))
+        Job("defenses", name, (f"defense={name}", *WITH_DEFENSE.get(name, WITHOUT_OWN_WORDS)))
         for name in defenses
         if name not in LEFT_OUT
     ]

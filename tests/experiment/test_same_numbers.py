@@ -1,0 +1,80 @@
+"""The proof that a change changed no number finds the number that did change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts import same_numbers
+from scripts.same_numbers import Job, all_jobs, compare, differences
+from tests.experiment.commands import ROOT
+
+JOBS = [Job("attacks", "lira", ("attack=lira",)), Job("attacks", "rmia", ("attack=rmia",))]
+KEPT = {"ended": "finished", "weights": ["ab", "cd"], "metrics": {"target": {"auc": 0.75}, "note": "what: so"}}
+
+
+def recorded(folder: Path, changed: dict[str, Any] | None = None) -> Path:
+    for job in JOBS:
+        file = folder / job.group / f"{job.name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(KEPT | (changed or {}) if job.name == "rmia" else KEPT))
+    return folder
+
+
+def test_equal_recordings_are_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches an alarm where nothing changed."""
+    assert compare(JOBS, recorded(tmp_path / "one"), recorded(tmp_path / "other")) == 0
+    assert capsys.readouterr().out == "2 runs compared: 2 equal bit for bit, 0 differ\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        (
+            {"metrics": {"target": {"auc": 0.75 + 2**-50}, "note": "what: so"}},
+            "metrics.target.auc: 0.75 -> 0.7500000000",
+        ),
+        ({"weights": ["ab", "ce"]}, 'weights: ["ab", "cd"] -> ["ab", "ce"]'),
+        ({"evidence": {"scores": "ab"}}, 'evidence: null -> {"scores": "ab"}'),
+        ({"ended": "exit code 1: error"}, 'ended: "finished" -> "exit code 1: error"'),
+    ],
+)
+def test_a_changed_number_is_found_and_named(
+    changed: dict[str, Any], place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a last bit that changed, weights that did, evidence that is new, a run that fails now."""
+    assert compare(JOBS, recorded(tmp_path / "one"), recorded(tmp_path / "other", changed)) == 1
+    said = capsys.readouterr().out
+    assert f"    {place}" in said and "attacks/lira" not in said
+    assert said.endswith("2 runs compared: 1 equal bit for bit, 1 differ\n")
+
+
+def test_a_run_that_was_not_recorded_differs(tmp_path: Path) -> None:
+    """Catches a proof that compares nothing."""
+    assert compare(JOBS, tmp_path / "nothing", recorded(tmp_path / "other")) == 1
+
+
+def test_arrays_are_compared_by_content(tmp_path: Path) -> None:
+    """Catches an alarm about compression, and an array that changed inside a file."""
+    scores = np.arange(4.0)
+    np.savez(tmp_path / "plain.npz", scores=scores)
+    np.savez_compressed(tmp_path / "compressed.npz", scores=scores)
+    np.savez(tmp_path / "other.npz", scores=np.nextafter(scores, 9))
+    plain, compressed, other = (
+        same_numbers._content(tmp_path / f"{name}.npz") for name in ("plain", "compressed", "other")
+    )
+    assert not list(differences(plain, compressed))
+    assert [place.partition(":")[0] for place in differences(plain, other)] == ["scores"]
+
+
+def test_every_attack_defence_and_paper_is_recorded() -> None:
+    """Catches a new word that no proof covers."""
+    names = {(job.group, job.name) for job in all_jobs()}
+    for group in ("attack", "defense"):
+        words = {file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")} - set(same_numbers.LEFT_OUT)
+        assert {name for room, name in names if room == f"{group}s"} == words
+    assert {file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml")} <= {group for group, _ in names}
