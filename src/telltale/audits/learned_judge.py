@@ -29,10 +29,10 @@ def learned_judge(synthesis: Synthesis, decode: Callable[[np.ndarray], np.ndarra
     one, other = mechanism.farthest(synthesis.width)
     coins = generator(seed, "learned judge").random(rows) < 0.5
     codes = mechanism.perturb(np.where(coins[:, None], one, other), derive(seed, "learned judge's noise"))
-    seen = torch.from_numpy(decode(codes)).float()
-    mean, deviation = seen.mean(0), seen.std(0) + 1e-6
+    decoded = torch.from_numpy(decode(codes)).float()
+    mean, deviation = decoded.mean(0), decoded.std(0) + 1e-6
     targets = torch.from_numpy(mechanism.log_ratio(codes, one, other)).float().sigmoid()
-    network = _fitted((seen - mean) / deviation, targets, derive(seed, "learned judge's network"))
+    network = _fitted((decoded - mean) / deviation, targets, derive(seed, "learned judge's network"))
 
     def judge(released: np.ndarray) -> np.ndarray:
         with torch.no_grad():

@@ -52,9 +52,10 @@ def one_record_test(
     codes, true = np.where(coins[:, None], one, other), np.where(coins, *labels)
     ratios = np.zeros(trials)
     for copy in range(synthesis.copies):
-        own = derive(seed, "copy", copy)
-        released = synthesis.labels.perturb(true, synthesis.classes, own)
-        ratios += judge(synthesis.mechanism.perturb(codes, own)) + synthesis.labels.log_ratio(released, *labels)
+        seed_of_copy = derive(seed, "copy", copy)
+        released = synthesis.labels.perturb(true, synthesis.classes, seed_of_copy)
+        ratios_of_labels = synthesis.labels.log_ratio(released, *labels)
+        ratios += judge(synthesis.mechanism.perturb(codes, seed_of_copy)) + ratios_of_labels
     # sums that are equal but for rounding are ties
     guesses = np.where(np.abs(ratios) < 1e-9, rng.random(trials) < 0.5, ratios > 0)
     right = int((guesses == coins).sum())

@@ -26,15 +26,15 @@ def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str
     if models > 1:
         spread = f"median {np.median(each):.2f}, {each.min():.2f} to {each.max():.2f}"
         note = f"; bounds of all {models} models: {spread}, of which the largest is no bound"
-    found = {ONE_RUN: Estimate.exact(each[0], canaries, f"{_said(most, 'canaries')}{note}")}
+    bounds = {ONE_RUN: Estimate.exact(each[0], canaries, f"{_reach(most, 'canaries')}{note}")}
     if models > 1:
         most = most_by_one_run(models * canaries, delta)
-        found[ALL_MODELS] = Estimate.exact(pooled(scores, coins, delta), models * canaries, _said(most, "canaries"))
+        bounds[ALL_MODELS] = Estimate.exact(pooled(scores, coins, delta), models * canaries, _reach(most, "canaries"))
     if models > 3:
         most = most_by_retraining(models - models // 2, delta)
-        found[RETRAINED] = Estimate.exact(retrained(scores, coins, delta), models, _said(most, "models"))
-    return found
+        bounds[RETRAINED] = Estimate.exact(retrained(scores, coins, delta), models, _reach(most, "models"))
+    return bounds
 
 
-def _said(most: float, of: str) -> str:
+def _reach(most: float, of: str) -> str:
     return f"lower bound at {100 * CONFIDENCE:g} %, at most {most:.2f} with so many {of}"

@@ -32,7 +32,7 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
         ratio_or_nan(totals(weights, values * side), totals(weights, side)) for side in (members, ~members)
     )
     by_chance = np.stack(
-        [_of_others(texts, truth.references, ~row) for texts, row in zip(captions, truth.membership, strict=True)]
+        [_of_others(texts, truth.references, ~member) for texts, member in zip(captions, truth.membership, strict=True)]
     )
     chance = ratio_or_nan(totals(weights, by_chance.ravel() * ~members), totals(weights, ~members))
     measured = {"rouge_l_members": inside, "rouge_l_non_members": outside, "rouge_l_gap": inside - outside}
@@ -46,13 +46,13 @@ def _of_others(captions: Sequence[str], references: Any, side: np.ndarray) -> np
     """Return ROUGE-L of the captions of some other points of `side` (points,) bool, averaged: (points,), else 0."""
     rows = np.flatnonzero(side)
     steps = range(1, min(OTHERS, len(rows) - 1) + 1)
-    true, found = [references[row] for row in rows.tolist()], np.zeros(len(side))
+    true, likeness = [references[row] for row in rows.tolist()], np.zeros(len(side))
     for step in steps:
-        found[rows] += likeness_of([captions[row] for row in np.roll(rows, step).tolist()], true) / len(steps)
-    return found
+        likeness[rows] += likeness_of([captions[row] for row in np.roll(rows, step).tolist()], true) / len(steps)
+    return likeness
 
 
 def likeness_of(captions: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """Return ROUGE-L F1 of each caption, the mean over its references: (captions,)."""
-    own = [text.split() for text in captions]
-    return rouge_l(CaptionTokens.of(own, [[words(text) for text in texts] for texts in references])).f1
+    generated = [text.split() for text in captions]
+    return rouge_l(CaptionTokens.of(generated, [[words(text) for text in texts] for texts in references])).f1

@@ -84,7 +84,7 @@ def likelihood_ratio(separation: np.ndarray, weights: np.ndarray | None = None) 
     return ScoreLaw(separation**2 / 2, separation, -(separation**2) / 2, separation, _weights(separation, weights))
 
 
-def gaussian_mean_separation(members: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+def gaussian_mean_separation(member_count: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     """Return δ of `gaussian_mean` to an attacker who knows the pool, over its distribution: nodes and weights.
 
     Fix the pool's u_1 … u_2n and point i. The other 2n − 1 products g_j = ⟨u_i, u_j⟩ are N(0, |u_i|²), their mean ḡ
@@ -98,20 +98,20 @@ def gaussian_mean_separation(members: int, dimensions: int) -> tuple[np.ndarray,
     |u_i|² − 1 ~ χ²_d. `pool_separation` takes a pool's own. The normal law is that of large n (Hájek 1960).
     """
     squares, weights = _squared_norms(dimensions)
-    return np.sqrt(squares * (2 * members - 1) / (members * (members - 1))), weights
+    return np.sqrt(squares * (2 * member_count - 1) / (member_count * (member_count - 1))), weights
 
 
-def pool_separation(directions: np.ndarray, members: int) -> np.ndarray:
-    """Return δ of each point of a given pool: directions u (2 members, d + 1) -> (2 members,), as derived above."""
+def pool_separation(directions: np.ndarray, member_count: int) -> np.ndarray:
+    """Return δ of each point of a given pool: directions u (2n, d + 1) -> (2n,), n = member_count; as derived above."""
     products = directions @ directions.T
-    own, others = np.diag(products).copy(), len(products) - 1
+    squares, others = np.diag(products).copy(), len(products) - 1
     np.fill_diagonal(products, 0.0)
     mean = products.sum(1) / others
     variance = (np.square(products).sum(1) - others * mean**2) / (others - 1)
-    return (own - mean) / members / np.sqrt(variance * (members - 1) / (members * others))
+    return (squares - mean) / member_count / np.sqrt(variance * (member_count - 1) / (member_count * others))
 
 
-def gaussian_mean_signal(members: int, dimensions: int) -> ScoreLaw:
+def gaussian_mean_signal(member_count: int, dimensions: int) -> ScoreLaw:
     """Law of φ/η itself in `gaussian_mean`: what one threshold for all points can use.
 
     To one who does not know the pool, its other points are fresh draws and no finite population helps: given |u|,
@@ -119,23 +119,23 @@ def gaussian_mean_signal(members: int, dimensions: int) -> ScoreLaw:
     Φ(√(d/n)).
     """
     squares, weights = _squared_norms(dimensions)
-    out = np.sqrt(squares / members)
-    return ScoreLaw(squares / members, out * np.sqrt(1 - 1 / members), np.zeros_like(out), out, weights)
+    out = np.sqrt(squares / member_count)
+    return ScoreLaw(squares / member_count, out * np.sqrt(1 - 1 / member_count), np.zeros_like(out), out, weights)
 
 
-def gaussian_mean_population(members: int, dimensions: int) -> ScoreLaw:
+def gaussian_mean_population(member_count: int, dimensions: int) -> ScoreLaw:
     """Law of the best score of one who knows the population and all answers, but not the pool, in `gaussian_mean`.
 
     The mean m of the members' u is N(0, I/n), or N(u/n, I (n − 1)/n²) where u is among them, so that
     log Λ = (n/(n − 1)) (⟨u, m⟩ − |u|²/2n − |m|²/2) + const. |m|², the same for all points of a target and for all
     targets up to a share of √(2/d), is left out.
     """
-    raw = gaussian_mean_signal(members, dimensions)
+    raw = gaussian_mean_signal(member_count, dimensions)
     half = raw.mean_in / 2
     return ScoreLaw(half, raw.sd_in, -half, raw.sd_out, raw.weights)
 
 
-def canary_separation(members: int, scale: float, learning_rate: float, head_init: float) -> float:
+def canary_separation(member_count: int, scale: float, learning_rate: float, head_init: float) -> float:
     """Return δ = μ/s of `canaries`: φ_in − φ_out = μ = η a²/n against the initial logit's s = √2 σ a.
 
     Canary x = a e_i meets no other: φ = s_i (W_1i − W_0i) a is N(0, 2σ²a²) before the step, independent over points
@@ -143,7 +143,7 @@ def canary_separation(members: int, scale: float, learning_rate: float, head_ini
     where 2 (1 − p) = 1 − tanh(φ_0/2): μ = ηa²/n, up to a share of φ_0/2. The bias moves all points of a class alike,
     by about η/√(2n), which is η/(2 σ a √n) of s. Both are small where s ≪ 1 and η ≪ σ a √n.
     """
-    return learning_rate * scale / (np.sqrt(2) * head_init * members)
+    return learning_rate * scale / (np.sqrt(2) * head_init * member_count)
 
 
 def with_finite_shadows(separation: np.ndarray, shadows: int, weights: np.ndarray | None = None) -> ScoreLaw:

@@ -18,8 +18,10 @@ LEVEL = 0.05
 class PairedTest:
     """The difference of one metric between two attacks, both measured on the same resamples.
 
-    value, low, high: attack - rival with its 95 % interval; p: two-sided, for one comparison (not corrected
-    for how many there are); replicates: how many it rests on, which sets the smallest p there can be.
+    value, low, high  attack - rival with its 95 % interval
+    n                 records behind it
+    p                 two-sided, for one comparison: not corrected for how many there are
+    replicates        how many it rests on, which sets the smallest p there can be
     """
 
     value: float
@@ -103,11 +105,11 @@ class Standing:
 
 def standing(tests: Mapping[str, Tests], metric: str, level: float = LEVEL) -> Standing:
     """Sort the rivals by the sign of the difference where its p-value, Holm-corrected over them, is below level."""
-    found = {rival: metrics[metric] for rival, metrics in tests.items() if metric in metrics}
-    corrected = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
-    told = {rival: one.value for rival, one in found.items() if corrected[rival] < level and one.value != 0}
+    of_metric = {rival: metrics[metric] for rival, metrics in tests.items() if metric in metrics}
+    corrected = dict(zip(of_metric, holm([test.p for test in of_metric.values()]), strict=True))
+    decided = {rival: test.value for rival, test in of_metric.items() if corrected[rival] < level and test.value != 0}
     return Standing(
-        better=tuple(rival for rival, value in told.items() if value > 0),
-        worse=tuple(rival for rival, value in told.items() if value < 0),
-        open=tuple(rival for rival in found if rival not in told),
+        better=tuple(rival for rival, value in decided.items() if value > 0),
+        worse=tuple(rival for rival, value in decided.items() if value < 0),
+        open=tuple(rival for rival in of_metric if rival not in decided),
     )

@@ -54,8 +54,8 @@ def _judged(described: np.ndarray, pair: int) -> np.ndarray:
     """Score both models of a pair by the linear discriminant of all other pairs: (2,), above 0 = malicious."""
     others = np.delete(described, pair, axis=1)
     centre, scale = others.mean((0, 1)), np.maximum(others.std((0, 1)), 1e-12)
-    known, asked = (others - centre) / scale, (described[:, pair] - centre) / scale
-    means = known.mean(1)
-    within = (known - means[:, None]).reshape(-1, known.shape[-1])
+    learned, judged = (others - centre) / scale, (described[:, pair] - centre) / scale
+    means = learned.mean(1)
+    within = (learned - means[:, None]).reshape(-1, learned.shape[-1])
     direction = np.linalg.solve(within.T @ within / len(within) + RIDGE * np.eye(len(centre)), means[0] - means[1])
-    return (asked - means.mean(0)) @ direction
+    return (judged - means.mean(0)) @ direction

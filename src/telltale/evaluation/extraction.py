@@ -103,12 +103,12 @@ def discordant(
     _require_fit(target, [disjoint.scores, hits_g, hits_g_prime], resampling)
     index = template_index(target, resampling, clusters)
     difference = target.scores - disjoint.scores
-    in_g, one_only = np.asarray(hits_g, dtype=bool), np.asarray(hits_g, bool) ^ np.asarray(hits_g_prime, bool)
+    in_g, in_g_prime = np.asarray(hits_g, dtype=bool), np.asarray(hits_g_prime, dtype=bool)
     values = [
-        measure(d[one], g[one], resampling.of_victim(v, index[one]), {"auc": Ranked.auc})["auc"]
-        for v, (d, g, one) in enumerate(zip(difference, in_g, one_only, strict=True))
+        measure(d[keep], g[keep], resampling.of_victim(v, index[keep]), {"auc": Ranked.auc})["auc"]
+        for v, (d, g, keep) in enumerate(zip(difference, in_g, in_g ^ in_g_prime, strict=True))
     ]
-    n = int(one_only.sum())
+    n = int((in_g ^ in_g_prime).sum())
     few = f"cannot tell: {n} discordant candidates, {DISCORDANT_NEEDED} needed"
     return resampling.estimate(resampling.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
 
@@ -142,15 +142,15 @@ def leakage(
 
     A metric that the target or every control lacks, or that has no interval anywhere, is left out.
     """
-    found: dict[str, LeakageEstimate] = {}
+    leakages: dict[str, LeakageEstimate] = {}
     for name in (name for name in names if name in target):
         differences = {c: target[name] - metrics[name] for c, metrics in controls.items() if name in metrics}
         known = {control: d for control, d in differences.items() if np.isfinite(d.low)}
         if known:
             control = min(known, key=lambda c: known[c].low)
             d = known[control]
-            found[name] = LeakageEstimate(d.value, d.low, d.high, d.n, control)
-    return found
+            leakages[name] = LeakageEstimate(d.value, d.low, d.high, d.n, control)
+    return leakages
 
 
 def _score(
@@ -200,13 +200,13 @@ def _mixing(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampl
     """Mean and quartiles of the mixing weight α of Eq. (1) over all candidates."""
     if evidence.mixing is None or evidence.mixing.shape[1] == 0:
         return {}
-    rows = []
+    of_victims = []
     for victim, alpha in enumerate(evidence.mixing):
         weights = resampling.of_victim(victim, index)
         low, high = (weighted_quantile(alpha, q, weights) for q in (0.25, 0.75))
-        rows.append((weighted_mean(alpha, weights), high - low, low, high))
+        of_victims.append((weighted_mean(alpha, weights), high - low, low, high))
     names = ("alpha_mean", "alpha_iqr", "alpha_q25", "alpha_q75")
-    averages = [resampling.average(np.array(column)) for column in zip(*rows, strict=True)]
+    averages = [resampling.average(np.array(column)) for column in zip(*of_victims, strict=True)]
     n = evidence.mixing.shape[1]
     return {name: resampling.estimate(a, n) for name, a in zip(names, averages, strict=True)}
 

@@ -43,7 +43,7 @@ def score_with_roc(
         scores,
         truth,
         weights,
-        {"auc": Ranked.auc, "tpr": lambda one: one.tpr_at_fprs(rates), "best": Ranked.best_balanced_accuracy},
+        {"auc": Ranked.auc, "tpr": lambda ranked: ranked.tpr_at_fprs(rates), "best": Ranked.best_balanced_accuracy},
     )
     n, negatives, tprs = truth.size, int((~truth).sum()), np.ascontiguousarray(measured["tpr"].T)
     values = {"auc": resampling.estimate(measured["auc"], n)}

@@ -54,9 +54,9 @@ class Ranked:
             allowed = np.floor(allowed).astype(self.false.dtype)  # else each search would copy its row as float
         searched = zip(self.false, allowed, strict=True)
         reached = np.stack([np.searchsorted(row, most, side="right") for row, most in searched])
-        found = np.take_along_axis(self.true, np.maximum(reached - 1, 0), axis=1)
+        hits = np.take_along_axis(self.true, np.maximum(reached - 1, 0), axis=1)
         defined = np.where(negatives > 0, self.true[:, -1:], 0)
-        return ratio_or_nan(np.where(reached > 0, found, 0), defined)
+        return ratio_or_nan(np.where(reached > 0, hits, 0), defined)
 
     def best_balanced_accuracy(self) -> np.ndarray:
         """Return the largest (TPR + TNR) / 2 that any threshold reaches on these very records: optimistic."""
@@ -70,17 +70,17 @@ class Ranked:
         >>> precision_at(np.array([2, 1, 1]), np.array([True, True, False]), 2, np.ones((1, 3)))
         array([0.75])
         """
-        known = self.true + self.false
-        k_row = np.minimum(k, known[:, -1:])
-        border = (known < k_row).sum(axis=1)[:, None]
+        listed = self.true + self.false
+        length = np.minimum(k, listed[:, -1:])
+        border = (listed < length).sum(axis=1)[:, None]
 
         def upto(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             padded = np.pad(counts, ((0, 0), (1, 0)))
             return np.take_along_axis(padded, border, 1), np.take_along_axis(padded, border + 1, 1)
 
-        (hits, hits_next), (taken, taken_next) = upto(self.true), upto(known)
-        share = ratio_or_nan(k_row - taken, taken_next - taken)
-        return ratio_or_nan(hits + share * (hits_next - hits), k_row)[:, 0]
+        (hits, hits_next), (taken, taken_next) = upto(self.true), upto(listed)
+        share = ratio_or_nan(length - taken, taken_next - taken)
+        return ratio_or_nan(hits + share * (hits_next - hits), length)[:, 0]
 
     def base_rate(self) -> np.ndarray:
         """Return the share of positives: the precision of a random ranking."""
@@ -189,6 +189,6 @@ def weighted_quantile(values: np.ndarray, q: float, weights: np.ndarray) -> np.n
     array([20., 10.])
     """
     order = np.argsort(values, kind="stable")
-    known = np.cumsum(weights[:, order], axis=1, dtype=float)
-    below = (known < q * known[:, -1:] - 1e-6).sum(axis=1)
-    return np.where(known[:, -1] > 0, np.asarray(values, dtype=float)[order][below], np.nan)
+    reached = np.cumsum(weights[:, order], axis=1, dtype=float)
+    below = (reached < q * reached[:, -1:] - 1e-6).sum(axis=1)
+    return np.where(reached[:, -1] > 0, np.asarray(values, dtype=float)[order][below], np.nan)

@@ -29,7 +29,8 @@ class Hidden:
     def of(cls, payload: tuple[Any, ...], channels: int) -> Hidden:
         """Read the truth's records; channels: of the reconstruction, 1 = compared by luminance."""
         return cls(
-            np.stack([tones(one.pixels, channels) for one in payload]), np.stack([one.labels for one in payload])
+            np.stack([tones(records.pixels, channels) for records in payload]),
+            np.stack([records.labels for records in payload]),
         )
 
 
@@ -40,20 +41,21 @@ def score_reconstruction(evidence: ReconstructedRecords, hidden: Hidden, plan: R
     under `oracle_…` (the better of picture and negative; the private mean and deviation) stand what they reach.
     """
     count = hidden.pictures.shape[1]
-    ways = {name: one[:, :count] for name, one in evidence.decodings.items()}
-    found = _scores("", evidence.records[:, :count], hidden, plan)
-    for name, pictures in ways.items() if len(ways) > 1 else ():
-        found |= _scores(f"{name}_", pictures, hidden, plan)
-    found |= _oracles(evidence, hidden, plan)
+    decodings = {name: pictures[:, :count] for name, pictures in evidence.decodings.items()}
+    metrics = _scores("", evidence.records[:, :count], hidden, plan)
+    for name, pictures in decodings.items() if len(decodings) > 1 else ():
+        metrics |= _scores(f"{name}_", pictures, hidden, plan)
+    metrics |= _oracles(evidence, hidden, plan)
     if evidence.stretched:
         after = Hidden(stretched(hidden.pictures), hidden.labels)
-        found |= _scores("stretched_", evidence.records[:, :count], after, plan)
-    return found | _correlations(evidence, hidden) | _sizes(evidence)
+        metrics |= _scores("stretched_", evidence.records[:, :count], after, plan)
+    return metrics | _correlations(evidence, hidden) | _sizes(evidence)
 
 
 def _sizes(evidence: ReconstructedRecords) -> dict[str, Estimate]:
     sizes = {"stored_bits": evidence.stored_bits, "bits_per_weight": evidence.bits_per_weight}
-    return {name: Estimate.exact(float(one.mean()), len(one)) for name, one in sizes.items() if one is not None}
+    known = {name: bits for name, bits in sizes.items() if bits is not None}
+    return {name: Estimate.exact(float(bits.mean()), len(bits)) for name, bits in known.items()}
 
 
 def _scores(prefix: str, pictures: np.ndarray, hidden: Hidden, plan: Resampling) -> dict[str, Estimate]:
@@ -72,13 +74,13 @@ def _oracles(evidence: ReconstructedRecords, hidden: Hidden, plan: Resampling) -
     """Score what only the truth makes possible: Song et al. keep the better of each picture and its negative."""
     shown = WHITE * evidence.records[:, : hidden.pictures.shape[1]]
     either = np.minimum(mape(shown, hidden.pictures), mape(WHITE - shown, hidden.pictures))
-    found = {"oracle_sign_mape": over_pictures(either, plan, ORACLE)}
+    metrics = {"oracle_sign_mape": over_pictures(either, plan, ORACLE)}
     if evidence.carrier is None:
-        return found
+        return metrics
     carrier = evidence.carrier[:, : hidden.pictures.shape[1]]
     mean = hidden.pictures.mean((1, 2, 3, 4), keepdims=True)
     private = np.clip(mean + hidden.pictures.std((1, 2, 3, 4), keepdims=True) * carrier, 0, WHITE)
-    return found | {"oracle_moment_mape": over_pictures(mape(private, hidden.pictures), plan, ORACLE)}
+    return metrics | {"oracle_moment_mape": over_pictures(mape(private, hidden.pictures), plan, ORACLE)}
 
 
 def _correlations(evidence: ReconstructedRecords, hidden: Hidden) -> dict[str, Estimate]:
@@ -88,16 +90,17 @@ def _correlations(evidence: ReconstructedRecords, hidden: Hidden) -> dict[str, E
     target = stretched(hidden.pictures) if evidence.stretched else hidden.pictures
     count = target.shape[1]
     carrier, groups = evidence.carrier[:, :count], evidence.groups[:count]
-    found = {}
+    pairs = list(zip(carrier, target, strict=True))
+    by_group = {}
     for place, name in enumerate(evidence.group_names):
-        own = groups == place
-        if own.any():
-            values = [abs(pearson(one[own], pixels[own])) for one, pixels in zip(carrier, target, strict=True)]
-            found[f"correlation_{name.removesuffix('.weight')}"] = Estimate.exact(
-                float(np.mean(values)), int(own.sum())
+        chosen = groups == place
+        if chosen.any():
+            values = [abs(pearson(weights[chosen], pixels[chosen])) for weights, pixels in pairs]
+            by_group[f"correlation_{name.removesuffix('.weight')}"] = Estimate.exact(
+                float(np.mean(values)), int(chosen.sum())
             )
-    every = [abs(pearson(one.ravel(), pixels.ravel())) for one, pixels in zip(carrier, target, strict=True)]
-    return {"correlation": Estimate.exact(float(np.mean(every)), target[0].size)} | found
+    every = [abs(pearson(weights.ravel(), pixels.ravel())) for weights, pixels in pairs]
+    return {"correlation": Estimate.exact(float(np.mean(every)), target[0].size)} | by_group
 
 
 def recognised(
@@ -144,8 +147,8 @@ def over_pictures(values: np.ndarray, plan: Resampling, note: str = "") -> Estim
     """
     values = np.broadcast_to(values, (plan.victims, values.shape[1])).astype(np.float64)
     index = np.arange(values.shape[1])
-    rows = [plan.of_victim(victim, index) for victim in range(plan.victims)]
-    means = np.stack([(row @ own) / np.maximum(row.sum(1), 1) for row, own in zip(rows, values, strict=True)])
+    weights = [plan.of_victim(victim, index) for victim in range(plan.victims)]
+    means = np.stack([(drawn @ row) / np.maximum(drawn.sum(1), 1) for drawn, row in zip(weights, values, strict=True)])
     return plan.estimate(plan.average(means), values.shape[1], note)
 
 

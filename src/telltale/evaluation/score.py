@@ -210,18 +210,18 @@ def scored_reconstruction(target: ReconstructedRecords, scoring: Scoring) -> Sco
     return Scored(metrics, scoring.leakage(metrics, RECONSTRUCTION_LEAKAGE))
 
 
-def _stored_alike(one: ReconstructedRecords, benign: ReconstructedRecords | None) -> np.ndarray | None:
-    """Return an honest model's weights where it takes as many bits; else a few levels would be all that is told."""
-    if benign is None or benign.weights is None or one.stored_bits is None or benign.stored_bits is None:
+def _stored_alike(guess: ReconstructedRecords, benign: ReconstructedRecords | None) -> np.ndarray | None:
+    """Return an honest model's weights where it takes as many bits; else its number of levels alone would tell it."""
+    if benign is None or benign.weights is None or guess.stored_bits is None or benign.stored_bits is None:
         return None
-    return benign.weights if np.allclose(one.stored_bits, benign.stored_bits, rtol=0.01) else None
+    return benign.weights if np.allclose(guess.stored_bits, benign.stored_bits, rtol=0.01) else None
 
 
 def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
     """Match candidates with each victim's training molecules: part of one, is one; each (victims, candidates)."""
     queries = evidence.smiles.tolist()
-    parts = np.stack([SubstructureIndex(members).contains(queries) for members in _smiles(truth)])
-    return parts, np.stack([contained_exactly(queries, members) for members in _smiles(truth)])
+    parts = np.stack([SubstructureIndex(smiles).contains(queries) for smiles in _smiles(truth)])
+    return parts, np.stack([contained_exactly(queries, smiles) for smiles in _smiles(truth)])
 
 
 def resampling(victims: int, clusters: int, replicates: int, seed: int) -> Resampling:
@@ -250,13 +250,14 @@ def _distance(evidence: ExtractedMolecules, truth: Truth) -> Metrics:
     """Fréchet ChemNet distance of the longest published list to the training molecules, where weights are there."""
     longest = max(evidence.k)
     distances = [
-        frechet_chemnet_distance(evidence.smiles[np.argsort(-scores, kind="stable")[:longest]].tolist(), members)
-        for scores, members in zip(evidence.scores, _smiles(truth), strict=True)
+        frechet_chemnet_distance(evidence.smiles[np.argsort(-scores, kind="stable")[:longest]].tolist(), smiles)
+        for scores, smiles in zip(evidence.scores, _smiles(truth), strict=True)
     ]
     known = [distance for distance in distances if distance is not None]
     return {f"fcd_at_{longest}": Estimate.exact(float(np.mean(known)), longest)} if known else {}
 
 
 def _smiles(truth: Truth) -> list[list[str]]:
-    molecules: tuple[Any, ...] = truth.members
-    return [members.smiles.tolist() for members in molecules]
+    """Return the SMILES of each victim's training molecules."""
+    records_of_victims: tuple[Any, ...] = truth.members
+    return [records.smiles.tolist() for records in records_of_victims]

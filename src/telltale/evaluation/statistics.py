@@ -87,9 +87,10 @@ class Estimate:
 class Resampling:
     """A cluster bootstrap drawn once: how often each cluster appears in each replicate.
 
-    cluster_draws: (replicates, clusters), or (replicates, victims, clusters) where every victim has its own; a
-    cluster is what is drawn as a whole: a template with all its candidates, or a challenge point. victim_draws:
-    (replicates, victims) where models are resampled beside clusters that all of them share, else None.
+    A cluster is what is drawn as a whole: a template with all its candidates, or a challenge point.
+
+    cluster_draws  (replicates, clusters), or (replicates, victims, clusters) where every victim has its own
+    victim_draws   (replicates, victims) where models are resampled beside clusters that all of them share, else None
     """
 
     cluster_draws: np.ndarray = field(repr=False)
@@ -186,10 +187,10 @@ class Resampling:
         """
         share = self.shares[1:, victim, None]
         if self.victim_draws is not None:
-            rows = (self.cluster_draws * (share > 0)).astype(np.float32)[:, index]
+            drawn = (self.cluster_draws * (share > 0)).astype(np.float32)[:, index]
         else:
-            rows = (self._by_victim[:, victim] / np.maximum(share, 1)).astype(np.float32)[:, index]
-        return np.concatenate([np.ones((1, len(index)), np.float32), rows])
+            drawn = (self._by_victim[:, victim] / np.maximum(share, 1)).astype(np.float32)[:, index]
+        return np.concatenate([np.ones((1, len(index)), np.float32), drawn])
 
     def pooled(self, index: np.ndarray) -> Weights:
         """Return the weights of all victims' items, (1 + replicates, victims * items); row 0 is ones."""
@@ -248,16 +249,16 @@ def ratio_or_nan(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
 
 
-def _after_ones(rows: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.ones((1, rows.shape[1]), rows.dtype), rows])
+def _after_ones(drawn: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones((1, drawn.shape[1]), drawn.dtype), drawn])
 
 
-def _draws(rng: np.random.Generator, clusters: int, rows: int) -> np.ndarray:
-    """Multinomial counts (rows, clusters): uint16, because plans over many points are large."""
-    counts = np.empty((rows, clusters), dtype=np.uint16)
+def _draws(rng: np.random.Generator, clusters: int, replicates: int) -> np.ndarray:
+    """Multinomial counts (replicates, clusters): uint16, because plans over many points are large."""
+    counts = np.empty((replicates, clusters), dtype=np.uint16)
     step = max(1, CHUNK // max(1, clusters))
-    for at in range(0, rows, step):
-        size = min(step, rows - at)
+    for at in range(0, replicates, step):
+        size = min(step, replicates - at)
         drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
         counts[at : at + size] = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
     return counts

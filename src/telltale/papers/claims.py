@@ -30,9 +30,14 @@ class Verdict(StrEnum):
 class Quantity:
     """Mean over `experiments` and `metrics` of `of`'s metric, minus that of `minus` where it is given.
 
-    metrics: names, or patterns such as precision_at_*; of, minus: target, a rival or a control; minus_experiments:
-    subtract the same metric there instead; relative: divide the difference by what is subtracted; less: another
-    quantity, subtracted from all this. All pairs come from the same run and the same bootstrap replicate.
+    All pairs come from the same run and the same bootstrap replicate.
+
+    metrics             names, or patterns such as precision_at_*
+    experiments         of the paper's file
+    of, minus           target, a rival or a control
+    minus_experiments   subtract the same metric there instead
+    relative            divide the difference by what is subtracted
+    less                another quantity, subtracted from all this
     """
 
     metrics: Sequence[str]
@@ -54,10 +59,14 @@ class Quantity:
 class Claim:
     """One claim: what the paper says and where, its figure or None, and how we test it.
 
-    above, below: the bound that the whole interval must pass for the claim to hold, on the other side of it the
-    claim fails; controls: names that `quantity` must exceed as well, each by a paired difference above 0;
-    cannot_tell: why no verdict is possible here, if so; name: by which other claims require this one; requires:
-    names of claims that must hold, or this one cannot be told.
+    text, source    what the paper says, and where
+    paper           its figure; None: not available
+    quantity        what we measure
+    above, below    the bound that the whole interval must pass for the claim to hold; on its other side the claim fails
+    controls        names that `quantity` must exceed as well, each by a paired difference above 0
+    cannot_tell     why no verdict is possible here, if so
+    name            by which other claims require this one
+    requires        names of claims that must hold, or this one cannot be told
     """
 
     text: str
@@ -102,17 +111,18 @@ class Tested:
 
 def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
     """Test each claim, then hold back the verdicts whose requirements do not hold. InputError for an unknown one."""
-    given = [claim.name for claim in claims if claim.name]
-    for field_, names, expected in (
-        ("name", [one for one in given if given.count(one) > 1], "a name of one claim alone"),
-        ("requires", [one for claim in claims for one in claim.requires if one not in given], f"one of {given}"),
+    names = [claim.name for claim in claims if claim.name]
+    required = [name for claim in claims for name in claim.requires]
+    for field_, wrong, expected in (
+        ("name", [name for name in names if names.count(name) > 1], "a name of one claim alone"),
+        ("requires", [name for name in required if name not in names], f"one of {names}"),
     ):
-        if names:
-            raise InputError(f"claims.{field_}", names[0], expected)
+        if wrong:
+            raise InputError(f"claims.{field_}", wrong[0], expected)
     tested = [judge(claim, results) for claim in claims]
     for _ in claims:  # what is held back holds others back
-        named = {one.claim.name: one for one in tested}
-        tested = [_held_back(one, [named[name] for name in one.claim.requires]) for one in tested]
+        named = {test.claim.name: test for test in tested}
+        tested = [_held_back(test, [named[name] for name in test.claim.requires]) for test in tested]
     return tested
 
 
@@ -138,11 +148,11 @@ def judge(claim: Claim, results: Results, seed: int = 0) -> Tested:
 
 
 def _held_back(tested: Tested, required: Sequence[Tested]) -> Tested:
-    missing = [one for one in required if one.verdict is not Verdict.HOLDS]
+    missing = [other for other in required if other.verdict is not Verdict.HOLDS]
     if not missing or tested.verdict is Verdict.UNKNOWN:
         return tested
-    told = "; ".join(f"{one.claim.name} ({one.verdict})" for one in missing)
-    return replace(tested, verdict=Verdict.UNKNOWN, reason=f"it would be {tested.verdict}, but requires {told}")
+    what = "; ".join(f"{other.claim.name} ({other.verdict})" for other in missing)
+    return replace(tested, verdict=Verdict.UNKNOWN, reason=f"it would be {tested.verdict}, but requires {what}")
 
 
 def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
@@ -151,11 +161,11 @@ def per_seed(quantity: Quantity, results: Results, seed: int) -> np.ndarray:
     def mean(experiments: Sequence[str], name: str) -> np.ndarray:
         parts = []
         for experiment, metric in product(experiments, quantity.metrics):
-            found = results.get((experiment, seed), {})
-            names = fnmatch.filter(found, f"{name}/{metric}")
+            run = results.get((experiment, seed), {})
+            names = fnmatch.filter(run, f"{name}/{metric}")
             if not names:
                 raise KeyError(f"{name}/{metric} of {experiment}, seed {seed}")
-            parts += [found[matching] for matching in names]
+            parts += [run[matching] for matching in names]
         shortest = min(len(part) for part in parts)
         return np.mean([part[:shortest] if len(part) > 1 else part for part in parts], axis=0)
 

@@ -45,12 +45,12 @@ def rows(tested: Sequence[Tested]) -> list[list[str]]:
     """Return the table's texts: claim with its source, paper, ours with what is beyond controls, verdict."""
     return [
         [
-            f"{one.claim.text}\n({one.claim.source})",
-            one.claim.paper or "not available",
-            _ours(one),
-            f"{one.verdict}{f': {one.reason}' if one.reason else ''}",
+            f"{test.claim.text}\n({test.claim.source})",
+            test.claim.paper or "not available",
+            _ours(test),
+            f"{test.verdict}{f': {test.reason}' if test.reason else ''}",
         ]
-        for one in tested
+        for test in tested
     ]
 
 
@@ -84,8 +84,8 @@ def _page(title: str, tested: Sequence[Tested], commands: Sequence[str]) -> str:
     )
     kinds = {"holds": "holds", "does not hold": "fails"}
     body = "".join(
-        f'<tr class="{kinds.get(str(one.verdict), "unknown")}">{"".join(map(cell, row))}</tr>'
-        for one, row in zip(tested, rows(tested), strict=True)
+        f'<tr class="{kinds.get(str(test.verdict), "unknown")}">{"".join(map(cell, row))}</tr>'
+        for test, row in zip(tested, rows(tested), strict=True)
     )
     head = "".join(f"<th>{column}</th>" for column in COLUMNS)
     listing = html.escape("\n".join(commands))

@@ -15,9 +15,10 @@ from telltale.papers.grid import Cell
 class Curve:
     """A figure of a paper's runs.
 
-    x, y: name of evidence and metric, e.g. owner/accuracy and lira/auc; lines: what a reader calls it -> its points in
-    order, each experiment -> what is written beside it; points: experiments that stand alone; chance: what guessing
-    gives on the vertical axis, None = not drawn.
+    x, y    name of evidence and metric, e.g. owner/accuracy and lira/auc
+    lines   what a reader calls it -> its points in order, each experiment -> what is written beside it
+    points  experiments that stand alone -> what a reader calls them
+    chance  what guessing gives on the vertical axis; None: not drawn
     """
 
     title: str
@@ -43,7 +44,7 @@ class Curve:
 
 def points(curve: Curve, results: Results, seed: int = 0) -> dict[str, tuple[Cell, Cell]]:
     """Return x and y of each experiment that was measured, with 95 % intervals over seeds."""
-    found = {}
+    measured = {}
     for experiment in curve.experiments:
         seeds = sorted({number for name, number in results if name == experiment})
         try:
@@ -51,8 +52,8 @@ def points(curve: Curve, results: Results, seed: int = 0) -> dict[str, tuple[Cel
         except KeyError:
             continue
         if seeds:
-            found[experiment] = (both[0], both[1])
-    return found
+            measured[experiment] = (both[0], both[1])
+    return measured
 
 
 def _cell(axis: str, experiment: str, results: Results, seeds: list[int], seed: int) -> Cell:

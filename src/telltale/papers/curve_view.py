@@ -17,40 +17,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Found = Mapping[str, tuple[Cell, Cell]]
+Points = Mapping[str, tuple[Cell, Cell]]  # experiment -> x, y
 
 
-def write_curves(curves: Sequence[tuple[Curve, Found]], folder: Path) -> list[Path]:
+def write_curves(curves: Sequence[tuple[Curve, Points]], folder: Path) -> list[Path]:
     """Write a figure of each curve that has a point; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
         save_png(
-            curve_figure(curve, found), folder / f"{re.sub(r'[^a-z0-9]+', '_', curve.title.lower()).strip('_')}.png"
+            curve_figure(curve, points), folder / f"{re.sub(r'[^a-z0-9]+', '_', curve.title.lower()).strip('_')}.png"
         )
-        for curve, found in curves
-        if found
+        for curve, points in curves
+        if points
     ]
 
 
-def curve_figure(curve: Curve, found: Found) -> Figure:
+def curve_figure(curve: Curve, points: Points) -> Figure:
     """Draw each line through its points with the band of the vertical figure, and the points that stand alone."""
     figure, axes = new_figure(curve.title, _titled(curve.x), _titled(curve.y), height=5.2)
     figure.set_figwidth(8.0)
     for place, (label, line) in enumerate(curve.lines.items()):
-        present = {name: text for name, text in line.items() if name in found}
+        present = {name: text for name, text in line.items() if name in points}
         if present:
-            _line(axes, found, present, label, (TARGET, *RIVALS)[place % (1 + len(RIVALS))])
+            _line(axes, points, present, label, (TARGET, *RIVALS)[place % (1 + len(RIVALS))])
     for place, (name, label) in enumerate(curve.points.items()):
-        if name in found:
-            _point(axes, found[name], label, (*RIVALS[2:], *CONTROLS)[place % (len(RIVALS) - 2 + len(CONTROLS))])
+        if name in points:
+            _point(axes, points[name], label, (*RIVALS[2:], *CONTROLS)[place % (len(RIVALS) - 2 + len(CONTROLS))])
     if curve.chance is not None:
         axes.axhline(curve.chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
     legend_below(axes)
     return figure
 
 
-def _line(axes: Axes, found: Found, texts: Mapping[str, str], label: str, colour: str) -> None:
-    x, y = (np.array([found[name][axis] for name in texts], float) for axis in (0, 1))
+def _line(axes: Axes, points: Points, texts: Mapping[str, str], label: str, colour: str) -> None:
+    x, y = (np.array([points[name][axis] for name in texts], float) for axis in (0, 1))
     axes.plot(x[:, 0], y[:, 0], color=colour, marker="o", markersize=4, linewidth=1.4, label=label)
     order = np.argsort(x[:, 0], kind="stable")
     axes.fill_between(x[order, 0], y[order, 1], y[order, 2], color=colour, alpha=0.15, linewidth=0)

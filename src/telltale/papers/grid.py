@@ -16,8 +16,10 @@ Cell = tuple[float, float, float]
 class Grid:
     """A table of a paper's runs.
 
-    metric: by its name in metrics.json; rows: name of the evidence -> what a reader calls it; columns: experiment ->
-    what a reader calls it; chance: what guessing gives, None = not drawn.
+    metric   by its name in metrics.json
+    rows     name of the evidence -> what a reader calls it
+    columns  experiment -> what a reader calls it
+    chance   what guessing gives; None: not drawn
     """
 
     title: str
@@ -37,7 +39,7 @@ class Grid:
 
 def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], Cell]:
     """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
-    found = {}
+    measured = {}
     for row in grid.rows:
         for column in grid.columns:
             seeds = sorted({number for experiment, number in results if experiment == column})
@@ -46,5 +48,5 @@ def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], 
             except KeyError:
                 continue
             if parts:
-                found[row, column] = interval(over_seeds(parts, seed))
-    return found
+                measured[row, column] = interval(over_seeds(parts, seed))
+    return measured

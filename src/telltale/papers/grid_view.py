@@ -12,10 +12,10 @@ from telltale.papers.grid import Cell, Grid
 from telltale.reporting.console import wide_console
 from telltale.reporting.figures import dots, save_png
 
-Found = Mapping[tuple[str, str], Cell]
+Cells = Mapping[tuple[str, str], Cell]  # row, column -> value, low, high
 
 
-def print_grid(grid: Grid, found: Found) -> None:
+def print_grid(grid: Grid, cells: Cells) -> None:
     """Print the table."""
     from rich.table import Table
     from rich.text import Text
@@ -23,22 +23,22 @@ def print_grid(grid: Grid, found: Found) -> None:
     table = Table(title=Text(f"{grid.title} ({grid.metric})"), title_style="bold", title_justify="left")
     for title in ("", *grid.columns.values()):
         table.add_column(Text(title), justify="left" if not title else "right")
-    for row in _texts(grid, found):
+    for row in _texts(grid, cells):
         table.add_row(*(Text(text.replace(" [", "\n[")) for text in row))
     wide_console().print(table)
 
 
-def write_grids(grids: Sequence[tuple[Grid, Found]], folder: Path) -> list[Path]:
+def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]:
     """Write grids.md and a figure of each grid; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     parts, files = [], [folder / "grids.md"]
-    for grid, found in grids:
-        written = markdown([["", *grid.columns.values()], *_texts(grid, found)])
+    for grid, cells in grids:
+        written = markdown([["", *grid.columns.values()], *_texts(grid, cells)])
         parts.append("\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written]))
-        if found:
+        if cells:
             file = folder / f"{re.sub(r'[^a-z0-9]+', '_', grid.title.lower()).strip('_')}.png"
             series = {
-                label: [found.get((row, column), (np.nan,) * 3) for column in grid.columns]
+                label: [cells.get((row, column), (np.nan,) * 3) for column in grid.columns]
                 for row, label in grid.rows.items()
             }
             files.append(
@@ -63,7 +63,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _texts(grid: Grid, found: Found) -> list[list[str]]:
+def _texts(grid: Grid, cells: Cells) -> list[list[str]]:
     return [
-        [label, *(cell_text(found.get((row, column))) for column in grid.columns)] for row, label in grid.rows.items()
+        [label, *(cell_text(cells.get((row, column))) for column in grid.columns)] for row, label in grid.rows.items()
     ]

@@ -39,13 +39,13 @@ class Table:
 
 def lines(table: Table, results: Results, seed: int = 0) -> dict[str, list[Cell | None]]:
     """Return value and 95 % interval over seeds of each row's metrics, None where nothing was measured."""
-    found = {}
+    measured: dict[str, list[Cell | None]] = {}
     for label, (experiment, evidence) in table.rows.items():
         for name in _matching(results, experiment, evidence):
             shown = label if name == evidence else name
-            shown = f"{shown} ({experiment})" if shown in found else shown
-            found[shown] = [_cell(results, experiment, name, metric, seed) for metric in table.columns]
-    return found
+            shown = f"{shown} ({experiment})" if shown in measured else shown
+            measured[shown] = [_cell(results, experiment, name, metric, seed) for metric in table.columns]
+    return measured
 
 
 def _matching(results: Results, experiment: str, evidence: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,18 @@ import numpy as np
 from telltale.evidence import CaptionMembership
 from telltale.reporting import membership_view
 from telltale.reporting.gallery import Gallery, RecordCard, picture
-from telltale.reporting.membership_view import RESAMPLED, asked, cards, draw, sizes
+from telltale.reporting.membership_view import cards, draw
 from telltale.reporting.outcome import Outcome
+from telltale.reporting.summary import Reading
 
-__all__ = ["RESAMPLED", "asked", "cards", "draw", "gallery", "headlines", "sizes", "write"]
+__all__ = ["cards", "draw", "gallery", "reading", "write"]
 SHOWN = 6  # pictures of each of the four groups
 
 
-def headlines(target: CaptionMembership) -> list[str]:
-    """Name the metrics that a person reads first; the attack success rate is the balanced accuracy."""
-    rates = ["balanced_accuracy", "auc", "tpr_at_fpr_0.01"]
-    return [*rates, "rouge_l_members", "rouge_l_non_members"]
+def reading(target: CaptionMembership) -> Reading:
+    """Say what a person reads first; the attack success rate is the balanced accuracy."""
+    headlines = ["balanced_accuracy", "auc", "tpr_at_fpr_0.01", "rouge_l_members", "rouge_l_non_members"]
+    return replace(membership_view.reading(target), headlines=headlines)
 
 
 def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:
@@ -31,9 +33,9 @@ def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:
     with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["victim", "point", "member", "score", "true", "generated"])
-        for victim, told in enumerate(target.captions):
+        for victim, captions in enumerate(target.captions):
             inside, scores = outcome.membership[victim], target.scores[victim]
-            for point, text in enumerate(told):
+            for point, text in enumerate(captions):
                 true = outcome.challenge.references[point][0]
                 table.writerow([victim, point, int(inside[point]), f"{scores[point]:.6g}", true, text])
 

@@ -13,25 +13,19 @@ from telltale.evidence import ExtractedMolecules
 from telltale.reporting import figures
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
+from telltale.reporting.summary import Reading
 
 MOLECULES_DRAWN = 48
-RESAMPLED = "templates"
 
 
-def headlines(target: ExtractedMolecules) -> list[str]:
-    """Name the metrics that a person reads first."""
+def reading(target: ExtractedMolecules) -> Reading:
+    """Say what a person reads first."""
     k = sorted(target.k)[len(target.k) // 2]
-    return [f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"]
-
-
-def sizes(target: ExtractedMolecules) -> dict[str, int]:
-    """Name the sizes that belong in the title."""
-    return {"candidates": len(target.smiles)}
-
-
-def asked(target: ExtractedMolecules) -> tuple[str, int]:
-    """Return what queries are divided by in the table, and what that is called."""
-    return "queries", 1
+    return Reading(
+        headlines=[f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"],
+        sizes={"candidates": len(target.smiles)},
+        resampled="templates",
+    )
 
 
 def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
@@ -45,18 +39,17 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
             table[f"hit_disjoint{suffix}"] = scored.hits_disjoint[victim]
         if target.mixing is not None:
             table[f"alpha{suffix}"] = target.mixing[victim]
-        for name, one in outcome.evidence.items():
-            if one is not None:
-                table[f"score_{name}{suffix}"] = one.scores[victim if len(one.scores) > 1 else 0]
+        for name, guess in outcome.present.items():
+            table[f"score_{name}{suffix}"] = guess.scores[victim if len(guess.scores) > 1 else 0]
     frame = pd.DataFrame(table)
     first_score = next(name for name in frame.columns if name.startswith("score_target"))
     frame.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
     frame.to_parquet(folder / "evidence.parquet", index=False)
     if target.membership is not None:
         scores = {
-            f"membership_{name}": one.membership.scores
-            for name, one in outcome.evidence.items()
-            if one is not None and one.membership is not None
+            f"membership_{name}": guess.membership.scores
+            for name, guess in outcome.present.items()
+            if guess.membership is not None
         }
         np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **scores)
 
@@ -80,7 +73,7 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
             "The same on candidates that no auxiliary molecule contains: only these are news to the attacker.",
         ),
         "novel_auc": (
-            figures.forest({name: one["novel_auc"] for name, one in scored.metrics.items()}, roles, "novel AUC", 0.5),
+            figures.forest({name: of["novel_auc"] for name, of in scored.metrics.items()}, roles, "novel AUC", 0.5),
             "AUC on novel candidates. What controls reach is chemistry, not memory.",
         ),
         "scores": (

@@ -14,33 +14,31 @@ from telltale.reporting.gallery import Gallery, exposed_members, exposed_records
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
 from telltale.reporting.picture_sheet import picture_rows
-
-RESAMPLED = "points"
-
-
-def headlines(target: MembershipScores) -> list[str]:
-    """Name the metrics that a person reads first."""
-    rates = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
-    return [ONE_RUN, ALL_MODELS, RETRAINED, *rates[:2]] if isinstance(target, CanaryScores) else rates
+from telltale.reporting.summary import Reading
 
 
-def sizes(target: MembershipScores) -> dict[str, int]:
-    """Name the sizes that belong in the title."""
+def reading(target: MembershipScores) -> Reading:
+    """Say what a person reads first."""
     victims, points = target.scores.shape
-    return {"challenge points": points} | ({"models": victims} if victims > 1 else {})
-
-
-def asked(target: MembershipScores) -> tuple[str, int]:
-    """Return what queries are divided by in the table, and what that is called."""
-    return "queries per victim and point", max(1, target.scores.size)
+    headlines = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
+    if isinstance(target, CanaryScores):
+        headlines = [ONE_RUN, ALL_MODELS, RETRAINED, "auc", "tpr_at_fpr_0.01"]
+    return Reading(
+        headlines=headlines,
+        sizes={"challenge points": points} | ({"models": victims} if victims > 1 else {}),
+        resampled="points",
+        queries="queries per victim and point",
+        shared_by=max(1, target.scores.size),
+    )
 
 
 def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
     """Keep the scores of all evidence, its thresholds and the truth, and how exposed each point is."""
-    present = {name: one for name, one in outcome.evidence.items() if one is not None}
-    arrays: dict[str, np.ndarray] = {name: np.asarray(one.scores) for name, one in present.items()}
+    arrays: dict[str, np.ndarray] = {name: np.asarray(guess.scores) for name, guess in outcome.present.items()}
     arrays |= {
-        f"threshold_{name}": np.asarray(one.threshold) for name, one in present.items() if one.threshold is not None
+        f"threshold_{name}": np.asarray(guess.threshold)
+        for name, guess in outcome.present.items()
+        if guess.threshold is not None
     }
     if outcome.membership is not None:
         arrays["membership"] = outcome.membership
@@ -55,7 +53,7 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
     made = {
         "roc": (figures.roc_figure(scored.roc, roles), "ROC with 95 % bands; the diagonal is guessing."),
         "auc": (
-            figures.forest({name: one["auc"] for name, one in scored.metrics.items()}, roles, "AUC", 0.5),
+            figures.forest({name: metrics["auc"] for name, metrics in scored.metrics.items()}, roles, "AUC", 0.5),
             "AUC with 95 % intervals. What controls reach is not memory.",
         ),
     }
@@ -65,7 +63,7 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
             figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
             "Scores of the target over all its models; the outermost bins hold the 2.5 % beyond either end.",
         )
-    pictures = {name: one.pixels for name, one in outcome.examples.items() if one.kind == "images"}
+    pictures = {name: records.pixels for name, records in outcome.examples.items() if records.kind == "images"}
     if pictures:
         made["twins"] = (
             picture_rows(pictures, "Records and what the model was trained on instead"),

@@ -59,6 +59,11 @@ class Outcome:
     examples: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def present(self) -> dict[str, Any]:
+        """The evidence that there is: what has no blind guess, say, hands over None for it."""
+        return {name: guess for name, guess in self.evidence.items() if guess is not None}
+
+    @property
     def roles(self) -> dict[str, str]:
         """Say for each name of evidence what it is."""
         kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals, "variant": self.variants}

@@ -11,47 +11,41 @@ from telltale.reporting import figures, reconstruction_figures
 from telltale.reporting.gallery import Gallery
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
-
-RESAMPLED = "pictures"
-
-
-def headlines(target: ReconstructedRecords) -> list[str]:
-    """Name the metrics that a person reads first."""
-    return ["accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"]
+from telltale.reporting.summary import Reading
 
 
-def sizes(target: ReconstructedRecords) -> dict[str, int]:
-    """Name the sizes that belong in the title."""
-    victims, images = target.records.shape[:2]
-    return {"hidden pictures": images} | ({"models": victims} if victims > 1 else {})
-
-
-def asked(target: ReconstructedRecords) -> tuple[str, int]:
-    """Return what queries are divided by in the table, and what that is called."""
-    return "queries per victim", max(1, len(target.records))
+def reading(target: ReconstructedRecords) -> Reading:
+    """Say what a person reads first."""
+    victims, pictures = target.records.shape[:2]
+    return Reading(
+        headlines=["accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"],
+        sizes={"hidden pictures": pictures} | ({"models": victims} if victims > 1 else {}),
+        resampled="pictures",
+        queries="queries per victim",
+        shared_by=max(1, victims),
+    )
 
 
 def write(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> None:
     """Keep the pictures of all evidence and those that were hidden."""
-    present = {name: one for name, one in outcome.evidence.items() if one is not None}
-    arrays = {_file_name(name): one.records.astype(np.float32) for name, one in present.items()}
-    arrays["hidden"] = np.stack([one.pixels for one in outcome.payload])
+    arrays = {_file_name(name): guess.records.astype(np.float32) for name, guess in outcome.present.items()}
+    arrays["hidden"] = np.stack([records.pixels for records in outcome.payload])
     np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **arrays)
 
 
 def draw(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> list[PageFigure]:
     """Draw the pictures side by side, accuracy against error, and the histogram of the weights."""
-    evidence = {name: one for name, one in outcome.evidence.items() if one is not None}
+    evidence = outcome.present
     order = ["target", *outcome.variants, *outcome.controls]
-    rows = {name: evidence[name].records[0] for name in order if name in evidence}
+    decoded = {name: evidence[name].records[0] for name in order if name in evidence}
     metrics = outcome.scored.metrics
     made = {
         "pictures": (
-            reconstruction_figures.picture_grid(outcome.payload[0].pixels, rows, metrics),
+            reconstruction_figures.picture_grid(outcome.payload[0].pixels, decoded, metrics),
             "What was hidden, and what is decoded from each release; beside a row its accuracy and mean pixel error.",
         )
     }
-    if any("accuracy" in one for one in metrics.values()):
+    if any("accuracy" in estimates for estimates in metrics.values()):
         made["accuracy_vs_mape"] = (
             reconstruction_figures.accuracy_against_error(metrics),
             "Right and low is good for the attacker: an accurate model with a small pixel error. Crosses are 95 %.",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -22,15 +21,40 @@ from telltale.evidence import (
 )
 from telltale.reporting import caption_view, extraction_view, membership_view, reconstruction_view
 from telltale.reporting.console import print_summary
+from telltale.reporting.gallery import Gallery
 from telltale.reporting.loggers import RunLogger
 from telltale.reporting.metrics_file import metrics_document, write_json
 from telltale.reporting.outcome import Outcome
-from telltale.reporting.page import PageFigure, write_page
+from telltale.reporting.page import MoleculeCard, PageFigure, write_page
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Heading, Reading, Summary, tests_of
 
-# a view knows how one kind of evidence is shown: headlines, sizes, asked, write, draw, cards, gallery, RESAMPLED
-VIEWS: dict[type, ModuleType] = {
+
+class View(Protocol):
+    """How one kind of evidence is shown and kept; each view is a module."""
+
+    def reading(self, target: Any) -> Reading:
+        """Say what a person reads first."""
+        ...
+
+    def write(self, target: Any, outcome: Outcome, folder: Path) -> None:
+        """Keep the evidence in open formats."""
+        ...
+
+    def draw(self, target: Any, outcome: Outcome, folder: Path) -> list[PageFigure]:
+        """Draw the figures of the page into the folder."""
+        ...
+
+    def cards(self, target: Any, outcome: Outcome) -> list[MoleculeCard]:
+        """Return extracted molecules, for the page."""
+        ...
+
+    def gallery(self, target: Any, outcome: Outcome) -> Gallery | None:
+        """Return single records, for the page."""
+        ...
+
+
+VIEWS: dict[type, View] = {
     ExtractedMolecules: extraction_view,
     MembershipScores: membership_view,
     CanaryScores: membership_view,
@@ -46,8 +70,8 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
     view.write(target, outcome, run.folder)
     with run.stage("figures"):
         drawn = view.draw(target, outcome, run.folder / "figures")
-    heading = Heading.of(choices, pools, view.sizes(target))
-    reading = Reading(view.headlines(target), view.RESAMPLED, view.asked(target))
+    reading = view.reading(target)
+    heading = Heading.of(choices, pools, reading.sizes)
     summary = Summary.of(outcome, heading, reading, run.seconds, run.folder / "report.html")
     document = metrics_document(
         summary.target,

@@ -61,27 +61,27 @@ def verdict(estimate: Estimate, chance: float = 0.5) -> str:
 
 def leakage_sentence(leakage: LeakageEstimate) -> str:
     """Return the difference to the strongest control, its interval and what that says."""
-    said = "above every control" if leakage.low > 0 else "not above the control"
+    meaning = "above every control" if leakage.low > 0 else "not above the control"
     signed = ("+" if leakage.value >= 0 else "") + interval(
         LeakageEstimate(leakage.value, leakage.low, leakage.high, 0, "")
     )
-    return f"{signed} over {leakage.control}: {said}"
+    return f"{signed} over {leakage.control}: {meaning}"
 
 
 def rivals_sentence(tests: Mapping[str, Tests]) -> str:
     """Say which rivals the attack is better than, worse than or not told apart from; empty without rivals."""
-    drawn = min((one.replicates for metrics in tests.values() for one in metrics.values()), default=0)
+    drawn = min((test.replicates for metrics in tests.values() for test in metrics.values()), default=0)
     needed = math.ceil(2 * len(tests) / LEVEL)  # so that the smallest p, 2 / (1 + replicates), stays below after Holm
     if 0 < drawn < needed:
         return f"whether the attack is better cannot be told: {drawn} bootstrap replicates, {needed} needed"
     parts = []
     for metric in COMPARED_BY:
-        found = standing(tests, metric)
-        said = [f"better than {_listed(found.better)}"] if found.better else []
-        said += [f"worse than {_listed(found.worse)}"] if found.worse else []
-        said += [f"not told apart from {_listed(found.open)}"] if found.open else []
-        if said:
-            parts.append(f"by {metric_title(metric)}, {'; '.join(said)}")
+        rivals = standing(tests, metric)
+        places = [f"better than {_listed(rivals.better)}"] if rivals.better else []
+        places += [f"worse than {_listed(rivals.worse)}"] if rivals.worse else []
+        places += [f"not told apart from {_listed(rivals.open)}"] if rivals.open else []
+        if places:
+            parts.append(f"by {metric_title(metric)}, {'; '.join(places)}")
     if not parts:
         return ""
     holm = f", Holm-corrected over {len(tests)} rivals for each metric" if len(tests) > 1 else ""

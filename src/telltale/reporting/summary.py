@@ -59,13 +59,17 @@ class Reading:
     """How a person reads one kind of evidence.
 
     headlines   names of the metrics that are read first; those that nobody has are not shown
+    sizes       of the evidence, for the title, by name
     resampled   what the intervals resample beside models, e.g. "points"
-    asked       title of the column of queries, and what they are divided by
+    queries     title of the column of queries
+    shared_by   what the queries of a piece of evidence are divided by in that column
     """
 
     headlines: Sequence[str]
+    sizes: Mapping[str, int]
     resampled: str
-    asked: tuple[str, int]
+    queries: str = "queries"
+    shared_by: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ class Summary:
             success=success_sentence(outcome.target),
             versus=rivals_sentence(tests_of(outcome)),
             notes=_notes(outcome, reading.resampled),
-            columns=_cost_columns(outcome, *reading.asked),
+            columns=_cost_columns(outcome, reading.queries, reading.shared_by),
             guarantee=outcome.guarantee,
             queries=outcome.queries,
             seconds=dict(seconds),
@@ -191,11 +195,11 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
     return notes
 
 
-def _cost_columns(outcome: Outcome, title: str, units: int) -> dict[str, dict[str, str]]:
-    """Return what evidence cost as columns: title -> name of evidence -> text; queries are divided by units."""
+def _cost_columns(outcome: Outcome, title: str, shared_by: int) -> dict[str, dict[str, str]]:
+    """Return what evidence cost as columns: title -> name of evidence -> text; queries are divided."""
     if not outcome.costs:
         return {}
-    queries = {name: sum(cost.queries.values()) / units for name, cost in outcome.costs.items()}
+    queries = {name: sum(cost.queries.values()) / shared_by for name, cost in outcome.costs.items()}
     return {
         title: {name: f"{count:,.0f}" if count >= 100 else f"{count:.3g}" for name, count in queries.items()},
         "seconds": {name: f"{cost.seconds:,.1f}" for name, cost in outcome.costs.items()},

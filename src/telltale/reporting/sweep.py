@@ -38,15 +38,15 @@ class SweepSummary(Callback):
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
     """Write `summary.csv`, whole or not at all, and return its rows, one a job."""
-    rows = [row(job) for job in sorted(folder.iterdir(), key=_number) if (job / "run.json").exists()]
-    names = list(dict.fromkeys(name for one in rows for name in one))
+    lines = [row(job) for job in sorted(folder.iterdir(), key=_number) if (job / "run.json").exists()]
+    names = list(dict.fromkeys(name for line in lines for name in line))
     written = folder / f".summary.{os.getpid()}.csv"
     with written.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names)
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(lines)
     written.replace(folder / "summary.csv")
-    return rows
+    return lines
 
 
 def row(job: Path) -> dict[str, Any]:
@@ -57,11 +57,11 @@ def row(job: Path) -> dict[str, Any]:
     words = {group: cfg[group]["_target_"].rpartition(".")[2] for group in ("attack", "model", "objective")}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
     named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
-    found: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": run["status"]}
+    line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": run["status"]}
     if (job / "metrics.json").exists():
         metrics = json.loads((job / "metrics.json").read_text())["metrics"]
-        found |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
-    return found
+        line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
+    return line
 
 
 def _text(metric: dict[str, Any]) -> str:
