@@ -204,3 +204,9 @@ def test_the_script_lists_every_set_with_its_client(capsys: pytest.CaptureFixtur
     for name, artefact in ARTEFACTS.items():
         assert artefact.kind in CLIENTS
         assert f"{name}: {artefact.megabytes} MB, {artefact.kind} {artefact.requirement}: " in told
+
+
+def test_paths_inside_foreign_packages_are_not_ours() -> None:
+    """Catches a rename of our own folders that took the paths inside other people's archives along."""
+    paths = [member.path for artefact in ARTEFACTS.values() for member in artefact.members]
+    assert paths and not [path for path in paths if "telltale" in path]

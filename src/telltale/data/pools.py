@@ -19,7 +19,21 @@ CHALLENGE = ("members", "non_members", "canaries")
 
 @dataclass(frozen=True)
 class PoolSizes:
-    """How many records each role gets; members, non_members and canaries together are the challenge pool."""
+    """How many records each role gets; members, non_members and canaries together are the challenge pool.
+
+        members        each victim's training records
+        non_members    challenge records that a victim is not trained on
+        auxiliary      the attacker's own records
+        disjoint       what the `disjoint` control is trained on
+        test           the owner's held-out records
+        population     records for shadows and reference points
+        finetune       the downstream task's training records
+        finetune_test  the downstream task's held-out records
+        public         records known to all
+        canaries       challenge records in each model by a coin of their own; all other members are in every model
+
+    Raises InputError for a size below what an attack needs.
+    """
 
     members: int
     non_members: int
@@ -44,14 +58,16 @@ class PoolSizes:
 
 @dataclass(frozen=True)
 class Pools(Generic[R]):
-    """Pairwise disjoint records.
+    """Pairwise disjoint records, each role's as `PoolSizes` says, and how they were dealt.
 
-    challenge: from which each victim's members are drawn, the rest are its non-members; canaries: where there are
-    any, so many of the last challenge records, each in a model by a coin of its own, while all before them are in
-    every model; assigned: the first `members` challenge records are the members of every model, because the others
-    are not of the owner's data set; auxiliary: the attacker's own; disjoint: what the `disjoint` control is trained
-    on; test: the owner's held-out records; population: for shadows and reference points; finetune, finetune_test: the
-    downstream task's, to train on and to test on; public: known to all.
+    challenge   records from which each victim's members are drawn; the rest are its non-members
+    members     how many of them each victim is trained on
+    source      the data set
+    available   how many records it has
+    canaries    the last so many challenge records, each in a model by a coin of its own; all before them are in
+                every model
+    assigned    the first `members` challenge records are the members of every model, because the others are not of
+                the owner's data set
     """
 
     challenge: R

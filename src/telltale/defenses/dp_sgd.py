@@ -27,12 +27,20 @@ UNITS = {
 class DPSGD(Defense):
     """g = (Σ_i min(1, C / ‖g_i‖) g_i + σ C N(0, I)) / B,  each record i in the sum with probability q = B / n.
 
-    epsilon: the ε that all steps together may spend, from which σ follows, or sigma: the noise multiplier σ itself;
-    delta: the δ it holds with, to be well below 1/n, None = 1e-5; clip: C, the L2 norm a record's gradient is cut to;
-    on: of a recipe with a start, the part protected; public_records: n, None = as many as there are; accountant: how
-    steps add up; mode: how gradients are computed (telltale.training.private), which changes nothing but the time.
-    learning_rate, batch_size, epochs: in place of the objective's, which were chosen for gradients without noise;
-    None = keep. Raises InputError for options out of range, and for a model or objective in which records see others.
+        epsilon         ε that all steps together may spend, from which σ follows; None where sigma is given
+        sigma           σ, the noise multiplier, in place of epsilon
+        delta           δ that ε holds with, to be well below 1/n; None = 1e-5
+        clip            C, the L2 norm that a record's gradient is cut to
+        on              first | last: which part of a transfer is protected
+        public_records  n; None = as many as there are
+        accountant      rdp | prv: how steps add up
+        mode            auto | bookkeeping | vmap | hooks | ghost | one_by_one: how gradients are computed
+                        (telltale.training.private), which changes nothing but the time
+        learning_rate   in place of the objective's, which was chosen for gradients without noise; None = keep
+        batch_size      the same
+        epochs          the same
+
+    Raises InputError for options out of range, and for a model or objective in which records see others.
     """
 
     stage: ClassVar[Stage] = "training"

@@ -24,14 +24,22 @@ class Captioner(nn.Module):
     What follows it is a caption's first word. In the released code (model_resnet.py, train.py) <start> follows: it is
     predicted, fed in and one of the at most 20 words; here it is neither learned nor told.
 
-    encoder: residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together with all
-    else at the pictures' own size; channels: of the encoder's stages, each of which halves the picture; weights: file
-    of each encoder's frozen pre-trained trunk, as the paper has it, null = trained; trunk: what each of these files
-    holds; side: see `FrozenTrunk`; downloads: folder for weights that are `fetched`. Of a frozen trunk the model holds
-    nothing: it is fed features in place of pictures. width: of feature and word embedding; hidden: of the LSTM; norm:
-    batch, or group, where no picture sees another; least_count, vocabulary: the experiment makes the list of words of
-    the data set's captions that occur so often, and fills it in, parted by blanks, as it does `shape`. Raises
-    InputError for an option out of range.
+        encoder      residual (A, in the place of the paper's ResNet-152) | vgg (B, of its VGG-16), trained together
+                     with all else at the pictures' own size
+        channels     of the encoder's stages, each of which halves the picture
+        width        of feature and word embedding
+        hidden       of the LSTM
+        norm         batch | group, where no picture sees another
+        least_count  how often a word occurs in the data set's captions to be in the list of words
+        vocabulary   the list of words, parted by blanks, which the experiment makes, as it fills in `shape`
+        shape        (channels, height, width) of one picture
+        trunk        what each of the files of weights holds
+        weights      file of each encoder's frozen pre-trained trunk, as the paper has it; None = trained
+        side         pixels, see `FrozenTrunk`
+        downloads    folder for weights that are `fetched`
+
+    Of a frozen trunk the model holds nothing: it takes features in place of pictures. Raises InputError for an option
+    out of range.
     """
 
     accepts = frozenset({"captions"})

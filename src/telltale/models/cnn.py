@@ -12,7 +12,13 @@ from telltale.models.backbone import Backbone, norm_layer, picture_channels
 
 
 class CNN(Backbone):
-    """[convolution 3x3, norm, ReLU, max pooling 2] per entry of channels, then dense: pictures -> (records, width)."""
+    """[convolution 3x3, norm, ReLU, max pooling 2] per entry of channels, then dense: pictures -> (records, width).
+
+    channels  of each convolution
+    width     of the dense layer
+    norm      none | batch | group, after each convolution
+    shape     (channels, height, width) of one picture
+    """
 
     accepts = frozenset({"images"})
 

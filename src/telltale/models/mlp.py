@@ -15,7 +15,13 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 class MLP(Backbone):
-    """Linear layers with an activation after each: (records, *shape) -> (records, widths[-1])."""
+    """Linear layers with an activation after each: (records, *shape) -> (records, widths[-1]).
+
+    widths      of each layer
+    activation  of ACTIVATIONS
+    dropout     probability, after each activation
+    shape       of one record
+    """
 
     accepts = frozenset({"images", "table"})
 

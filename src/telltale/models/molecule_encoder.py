@@ -23,8 +23,14 @@ NORMS: dict[str, type[nn.Module]] = {"batch": GlobalBatchNorm, "layer": nn.Layer
 class MoleculeEncoder(nn.Module):
     """A message-passing encoder: atoms -> (atoms, width) -> molecule embedding (molecules, output_width).
 
-    norm: of each layer's output, over all atoms of a batch (batch) or over each atom's own features (layer). No ReLU
-    after the last layer. Raises InputError for an option that is not there or out of range.
+        layers             convolutions
+        width              of an atom's embedding
+        jumping_knowledge  last | sum | max | concat: which layers' embeddings are read out
+        pooling            mean | sum, over a molecule's atoms
+        dropout            probability, after each layer
+        norm               batch | layer: of each layer's output, over all atoms of a batch or over an atom's features
+
+    No ReLU after the last layer. Raises InputError for an option that is not there or out of range.
     """
 
     accepts = "molecules"

@@ -141,11 +141,16 @@ TRUNKS = {name: make for family in FAMILIES.values() for name, make in family.it
 class FrozenTrunk:
     """A pre-trained network that no training changes, with ImageNet's means and deviations in front of it.
 
-    features = trunk((resized picture − MEAN) / DEVIATION)
+        features = trunk((resized picture − MEAN) / DEVIATION)
 
-    always in eval mode and without gradient: that BatchNorm's statistics drift in the released code, whose frozen trunk
-    is in train mode, is not reproduced. name: one of TRUNKS; file: its weights as safetensors; side: pixels that
-    pictures are resized to, bilinear, whatever their own sides were; option: what told the file, for error messages.
+    It is always in eval mode and without gradient: that BatchNorm's statistics drift in the released code, whose frozen
+    trunk is in train mode, is not reproduced.
+
+        name    one of TRUNKS
+        file    its weights as safetensors
+        side    pixels that pictures are resized to, bilinear, whatever their own sides are
+        option  the option that names the file, for error messages
+
     Raises InputError for an option out of range, and for a file that is missing or does not hold these weights.
     """
 

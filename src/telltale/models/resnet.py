@@ -27,7 +27,10 @@ DEPTHS: dict[int, tuple[tuple[int, ...], int]] = {
 class ResNet(Backbone):
     """A 3x3 stem (no pooling), stages of basic blocks, each later stage halves the picture; mean over positions.
 
-    widen: Wide-ResNet's factor k, e.g. depth 28 and widen 10 is WRN-28-10 (post-activation blocks, no dropout).
+    depth  layers: of DEPTHS
+    norm   batch | group
+    widen  Wide-ResNet's factor k, e.g. depth 28 and widen 10 is WRN-28-10 (post-activation blocks, no dropout)
+    shape  (channels, height, width) of one picture
     """
 
     accepts = frozenset({"images"})

@@ -20,9 +20,15 @@ LEAST_SIDE = 16  # pixels: smaller pictures leave nothing to stride over
 class VAE(Backbone):
     """Encoder q(z|x) = N(μ(x), diag σ²(x)) and decoder p(x|z), both told the class where `classes` is above 0.
 
-    architecture: mlp = one hidden layer of `width` each; conv = two or three convolutions of stride 2 (`channels`,
-    doubled each time) and their transposes, for pictures of 16 pixels and more. latent_dim: n, numbers in a code.
-    forward: the mean code of records (records, n).
+        architecture  mlp = one hidden layer each | conv = two or three convolutions of stride 2 and their transposes,
+                      for pictures of 16 pixels and more
+        latent_dim    n, numbers in a code
+        width         of the hidden layer
+        channels      of conv's first layer, doubled in each after it
+        classes       number of classes that encoder and decoder are told of, 0 = none
+        shape         of one record
+
+    `forward` returns the mean codes (records, n).
     """
 
     accepts = frozenset({"images", "table"})

@@ -16,7 +16,10 @@ from telltale.training.objective import LossTerm, Objective, mean_of_batches
 
 
 class AttributeMasking(Objective):
-    """Cross-entropy on the element of `rate` of each molecule's atoms, at least one."""
+    """Cross-entropy on the element of masked atoms. The option beside those of every objective:
+
+    rate  share of each molecule's atoms that is masked, at least one atom
+    """
 
     model: MoleculeEncoder
 

@@ -27,9 +27,15 @@ NEAREST = 0.1  # squared distance; exp(1/d²) has no bound as d goes to 0
 class Captioning(Objective):
     """Cross-entropy of every next word of every reference caption, averaged over a picture's words, then pictures.
 
-    Each reference of a picture is a training pair, and all of them come in one batch; a batch is one of pictures.
-    augmentation: random changes of each picture in each epoch; contrastive_epochs: of the epochs, the first ones
-    that train the encoder alone to keep pictures apart, as the authors' train.py does before it learns captions.
+    Each reference of a picture is a training pair, and all of them come in one batch; a batch is one of pictures. The
+    options beside those of every objective:
+
+        optimizer           adam | sgd
+        augmentation        random changes of each picture in each epoch: AUGMENTATIONS
+        contrastive_epochs  the first epochs, which train the encoder alone to keep pictures apart, as the authors'
+                            train.py does before it learns captions
+
+    Raises InputError for an option out of range.
     """
 
     accepts = "captions"

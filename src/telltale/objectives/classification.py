@@ -20,10 +20,18 @@ from telltale.training.objective import LossTerm, Objective, mean_of_batches
 class Classification(Objective):
     """Cross-entropy on the records' classes, by SGD with momentum or Adam.
 
-    classes: how many; the experiment fills it in from the data set. schedule: learning rate over epochs;
-    augmentation: random changes of each picture in each epoch; head_init: standard deviation of the head's
-    initial weights, its biases 0 (a first step known in closed form needs that), None = torch's own. After
-    `terms`, `logits` holds the batch's logits (records, classes) for training-stage defences.
+    The options beside those of every objective:
+
+        optimizer     sgd | adam
+        momentum      of sgd
+        schedule      learning rate over epochs: cosine | constant
+        augmentation  random changes of each picture in each epoch: AUGMENTATIONS
+        head_init     standard deviation of the head's initial weights, its biases 0 (a first step known in closed form
+                      needs that); None = torch's own
+        classes       number of classes, which the experiment takes from the data set
+
+    After `terms`, `logits` holds the batch's logits (records, classes) for training-stage defences. Raises InputError
+    for an option out of range.
     """
 
     accepts = frozenset({"images", "table", "molecules"})

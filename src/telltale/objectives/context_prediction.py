@@ -21,6 +21,10 @@ class ContextPrediction(Objective):
     A second encoder with `context_size` layers embeds the context; its mean over the atoms that lie in both is
     matched, by dot product, with the centre's embedding. Negatives are other molecules' contexts, shifted by
     1 … negatives places in the global batch. Molecules too small to have a context are left out of the loss.
+    The options beside those of every objective:
+
+        context_size  hops that a context is deep
+        negatives     other molecules' contexts that each neighbourhood is held against
     """
 
     model: MoleculeEncoder

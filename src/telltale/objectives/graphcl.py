@@ -19,7 +19,16 @@ AUGMENTATIONS = {"drop_atoms": drop_atoms, "hide_atoms": hide_atoms, "drop_bonds
 
 
 class GraphCL(Objective):
-    """-log exp(s_ii / T) / Σ_{j ≠ i} exp(s_ij / T), s = cosine of projected views, negatives = the global batch."""
+    """-log exp(s_ii / T) / Σ_{j ≠ i} exp(s_ij / T), s = cosine of projected views, negatives = the global batch.
+
+    The options beside those of every objective:
+
+        augmentations  two of drop_atoms, hide_atoms, drop_bonds, one a view
+        rate           share of atoms or bonds that a view loses
+        temperature    T
+
+    Raises InputError for an option out of range.
+    """
 
     model: MoleculeEncoder
 

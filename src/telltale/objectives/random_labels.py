@@ -19,7 +19,12 @@ from telltale.training.processes import total_over_processes
 
 
 class RandomLabels(Objective):
-    """Binary cross-entropy on `labels` coin flips a molecule: nothing but memory lowers it.
+    """Binary cross-entropy on coin flips about a molecule: nothing but memory lowers it.
+
+    The options beside those of every objective:
+
+        labels      coin flips a molecule
+        label_seed  seed of the coins
 
     A molecule's labels are a function of its graph and `label_seed`: the same in every epoch and in every model.
     """

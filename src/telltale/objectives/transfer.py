@@ -23,9 +23,15 @@ BATCH_NORM = ("frozen", "moving")
 class Transfer(Classification):
     """Classification of downstream classes that starts from a pre-trained backbone.
 
-    tune: what is trained beside the new head: nothing (head), the backbone's last `last_k` blocks, or all of it; the
-    rest has no gradient. batch_norm: the backbone's running statistics stay those of pre-training (frozen), or follow
-    the fine-tuning batches (moving), whichever weights are trained. The other options are Classification's.
+    The options beside Classification's:
+
+        tune        head | last_k | all: what is trained beside the new head, nothing, the backbone's last `last_k`
+                    blocks, or all of it; the rest has no gradient
+        last_k      blocks of the backbone, counted from its end
+        batch_norm  frozen | moving: the backbone's running statistics stay those of pre-training, or follow the
+                    fine-tuning batches, whichever weights are trained
+
+    Raises InputError for an option out of range, and for more blocks than the backbone has.
     """
 
     def __init__(

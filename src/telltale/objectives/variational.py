@@ -26,10 +26,13 @@ KINDS = ("unit", "binary", "numeric", "categorical")
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How p(x|z) reads a slice of the flattened features, start to stop.
+    """How p(x|z) reads a slice of the flattened features.
 
-    kind: unit = numbers in [0, 1] by a Bernoulli's cross-entropy; binary = the same, 0 or 1; numeric = a Gaussian
-    of deviation `deviation`; categorical = a one-hot block by its cross-entropy.
+    kind       unit = numbers in [0, 1] by a Bernoulli's cross-entropy | binary = the same, 0 or 1 |
+               numeric = a Gaussian | categorical = a one-hot block by its cross-entropy
+    start      first feature of the slice
+    stop       first feature after it
+    deviation  of the Gaussian
     """
 
     kind: str
@@ -55,8 +58,13 @@ class Likelihood:
 class Variational(Objective):
     """Trains a VAE by Adam; one code a record and step, its noise drawn from the record's key.
 
-    likelihoods: slices of the features, [kind, start, stop] each, which together take all of them; beta: weight of
-    the KL; deviation: of numeric features.
+    The options beside those of every objective:
+
+        likelihoods  slices of the features, [kind, start, stop] each, which together take all of them
+        beta         β, the weight of the KL
+        deviation    of numeric features
+
+    Raises InputError for an option out of range.
     """
 
     accepts = frozenset({"images", "table"})

@@ -45,13 +45,24 @@ class LossCode(Protocol):
 class Objective(LightningModule):
     """Base of all objectives: `model` is what gets released, everything else here stays with the owner.
 
-    A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned). Raises
-    InputError for an option out of range.
+    A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned), and declares
 
-    accepts: kinds of data; supervised: learns the records' classes; answers: the calls, beside embeddings and
-    weights, that what is released understands; stackable: forward is made of tensor operations
-    that torch.func.vmap can run for many models at once, on records that are plain tensors; features_are_fixed: all
-    that is trained takes a record's features, which no training changes (telltale.objectives.transfer).
+        accepts             kinds of data
+        supervised          whether it learns the records' classes
+        answers             calls that what is released understands, beside embeddings and weights
+        stackable           whether `forward` is made of tensor operations that torch.func.vmap can run for many models
+                            at once, on records that are plain tensors
+        features_are_fixed  whether all that is trained takes a record's features, which no training changes
+                            (telltale.objectives.transfer)
+
+    Options, of the fit:
+
+        epochs         passes over the records
+        batch_size     records in the global batch
+        learning_rate  of the optimiser
+        weight_decay   of the optimiser
+
+    Raises InputError for an option out of range.
     """
 
     accepts: str | frozenset[str] = "molecules"

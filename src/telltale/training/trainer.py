@@ -16,8 +16,14 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 class TrainerOptions:
     """Lightning's hardware options and debugging switches.
 
-    accelerator: auto | cpu | gpu; strategy: auto | ddp, `devices` processes for one model with ddp;
-    fast_dev_run: train on so many batches only (0 = train); profiler: None | simple | advanced.
+        accelerator   auto | cpu | gpu
+        devices       processes that train one model, more than 1 with strategy=ddp
+        strategy      auto | ddp
+        precision     32-true | 16-mixed | bf16-mixed
+        fast_dev_run  batches that a fit trains on, 0 = all of them
+        profiler      None | simple | advanced
+
+    Raises InputError for an option out of range, and for a GPU that is not there.
     """
 
     accelerator: str = "auto"

@@ -21,12 +21,15 @@ NONMEMBER_SOURCES = ("same", "other_dataset")
 class CaptionedImages:
     """An ordered set of n pictures, each with one or more reference captions.
 
-    images: (n, channels, height, width), float32 in [0, 1] or uint8, 255 for 1; references: the captions of each, in
-    lower case, none of any where they are withheld; concepts: (n,) int64, what is shown: records of one concept never
-    lie in two pools; sources: (n,) int64, who drew or took the picture, a position in source_names, the first of which
-    is the owner's; names: of each record, for reports; nonmember_source: where non-members are drawn from when pools
-    are dealt, "same" = the owner's source, "other_dataset" = the second one, as in the released code of M^4I
-    (mi_attack.py).
+    images            (n, channels, height, width), float32 in [0, 1] or uint8, 255 for 1
+    references        the captions of each, in lower case, none of any where they are withheld
+    concepts          (n,) int64, what is shown: records of one concept never lie in two pools
+    sources           (n,) int64, who drew or took the picture, a position in source_names
+    source_names      the first is the owner's
+    names             of each record, for reports
+    source            the data set, as printed beside every figure
+    nonmember_source  where non-members are drawn from when pools are dealt: same = the owner's source |
+                      other_dataset = the second one, as in the released code of M^4I (mi_attack.py)
     """
 
     images: np.ndarray

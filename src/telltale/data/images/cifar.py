@@ -16,7 +16,15 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Version:
-    """How a set is laid out; names: file of class names, and their count, for each label byte before a picture."""
+    """How a set is laid out.
+
+    source   its name
+    folder   of its files, as the archive unpacks
+    archive  with the binary version
+    pickled  folder of the version that is not read
+    files    of pictures
+    names    file of class names, and their count, for each label byte before a picture
+    """
 
     source: str
     folder: str

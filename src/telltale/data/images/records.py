@@ -20,9 +20,12 @@ from telltale.errors import InputError
 class ImageRecords:
     """An ordered set of n pictures.
 
-    pixels: (n, channels, height, width), float32 in [0, 1] or uint8, 255 for 1; labels: (n,) int64, the class of
-    each; classes: their names, a label is a position there; coarse: (n,) int64, a second label of each, of fewer
-    classes, named in coarse_classes, None = the data set has no such labels.
+    pixels          (n, channels, height, width), float32 in [0, 1] or uint8, 255 for 1
+    labels          (n,) int64, the class of each
+    source          the data set, as printed beside every figure
+    classes         their names, a label is a position there
+    coarse          (n,) int64, a second label of each, of fewer classes; None = the data set has no such labels
+    coarse_classes  their names
     """
 
     pixels: np.ndarray

@@ -16,9 +16,12 @@ from telltale.data.molecules.graphs import MoleculeGraphs
 class MoleculeBatch:
     """A disjoint union of molecules.
 
-    atoms: (atoms, 2) element and chirality; bonds: (directed bonds, 2) type and direction; ends: (2, directed
-    bonds) source and target atom; molecule_of: (atoms,) which molecule an atom is in; first_atom: (molecules,);
-    keys: (molecules,) one whole number a molecule and epoch, from which all its random corruptions derive.
+    atoms        (atoms, 2) element and chirality
+    bonds        (directed bonds, 2) type and direction
+    ends         (2, directed bonds) source and target atom
+    molecule_of  (atoms,) which molecule an atom is in
+    first_atom   (molecules,)
+    keys         (molecules,) one whole number a molecule and epoch, from which all its random corruptions derive
     """
 
     atoms: Tensor

@@ -37,9 +37,12 @@ _BOND_DIRECTION = {BondDir.ENDUPRIGHT: 1, BondDir.ENDDOWNRIGHT: 2}
 class MoleculeGraphs:
     """The graphs of n molecules with N atoms and E directed bonds in all; a graph may have no bond.
 
-    atoms: (N, 2) uint8 = element, chirality; bonds: (E, 2) uint8 = type, direction, each bond twice, i→j then
-    j→i; bond_ends: (2, E) int32 = from, to, counted within the molecule; atom_offsets, bond_offsets: (n + 1,)
-    int64, molecule k has the atoms atom_offsets[k] … atom_offsets[k + 1] - 1, in the order of its SMILES.
+    atoms         (N, 2) uint8 = element, chirality
+    bonds         (E, 2) uint8 = type, direction, each bond twice, i→j then j→i
+    bond_ends     (2, E) int32 = from, to, counted within the molecule
+    atom_offsets  (n + 1,) int64: molecule k has the atoms atom_offsets[k] … atom_offsets[k + 1] - 1, in the order
+                  of its SMILES
+    bond_offsets  (n + 1,) int64, the same for bonds
     """
 
     atoms: np.ndarray

@@ -14,7 +14,13 @@ from telltale.errors import InputError
 
 @dataclass(frozen=True)
 class Task:
-    """A data set of MoleculeNet; stem: its file name; measured: its columns of results, () = all but SMILES and ids."""
+    """A data set of MoleculeNet.
+
+    title     its name
+    stem      of its file's name
+    measured  its columns of results, () = all but SMILES and ids
+    smiles    its column of SMILES
+    """
 
     title: str
     stem: str

@@ -22,9 +22,12 @@ from telltale.errors import InputError
 class MoleculeRecords:
     """An ordered set of n molecules.
 
-    smiles: (n,) object array of str, canonical; properties: name → (n,) float, NaN = missing; cache: folder for
-    the graphs, None = make them anew in each run; labels: (n,) int64, the class of each, None = not labelled;
-    classes: their names, a label is a position there.
+    smiles      (n,) object array of str, canonical
+    source      the data set, as printed beside every figure
+    properties  name → (n,) float, NaN = missing
+    cache       folder for the graphs, None = make them anew in each run
+    labels      (n,) int64, the class of each, None = not labelled
+    classes     their names, a label is a position there
     """
 
     smiles: np.ndarray

@@ -35,9 +35,13 @@ class InvalidLine:
 
 @dataclass(frozen=True, eq=False)
 class ReadMolecules:
-    """What files held: distinct molecules, invalid lines, duplicates dropped, lines (without header).
+    """What files held.
 
-    unlabelled: distinct molecules dropped because they lack the property that is to be the class.
+    records     distinct molecules
+    invalid     lines without a valid SMILES
+    duplicates  molecules dropped because an equal one came before
+    lines       all of them, without headers
+    unlabelled  distinct molecules dropped because they lack the property that is to be the class
     """
 
     records: MoleculeRecords

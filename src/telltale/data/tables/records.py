@@ -17,8 +17,15 @@ from telltale.data.records import check_labels, input_digests, require_labels
 class Column:
     """Which slice of the features a column of the source takes, and how to read it back.
 
-    numeric: one feature x, its value is low + x (high - low), rounded where `whole`; binary: one feature, 0 or 1
-    for levels[0] or levels[1]; categorical: one feature a level, 1 for the one that holds (one-hot).
+    name    of the column
+    kind    numeric = one feature x, its value is low + x (high - low) | binary = one feature, 0 or 1 for levels[0]
+            or levels[1] | categorical = one feature a level, 1 for the one that holds (one-hot)
+    start   its first feature
+    stop    the first feature after it
+    levels  of binary and categorical columns
+    low     of numeric columns
+    high    the same
+    whole   whether the value of a numeric column is rounded
     """
 
     name: str
@@ -35,9 +42,11 @@ class Column:
 class TableRecords:
     """An ordered set of n rows.
 
-    features: (n, width) float32, numeric columns scaled to [0, 1] by their range; labels: (n,) int64, the class
-    of each; classes: their names, a label is a position there; columns: what the features stand for, which
-    together take all of them, from left to right.
+    features  (n, width) float32, numeric columns scaled to [0, 1] by their range
+    labels    (n,) int64, the class of each
+    source    the data set, as printed beside every figure
+    classes   their names, a label is a position there
+    columns   what the features stand for, which together take all of them, from left to right
     """
 
     features: np.ndarray

@@ -22,7 +22,13 @@ from telltale.errors import InputError
 
 @dataclass(frozen=True)
 class Table:
-    """A set; stem: what its files are called; texts: of its text file, or of features and labels apart."""
+    """A data set of Shokri et al. (2017).
+
+    source   its name
+    stem     of its files' names
+    classes  number of classes
+    texts    names of its text file, or of features and labels apart
+    """
 
     source: str
     stem: str

@@ -29,8 +29,14 @@ from telltale.owner.defense import Defense, Stage
 class FineTunedQuantization(Defense):
     """Quantizes as `Quantization` does, then trains the levels, biases and norms on the owner's own loss.
 
-    epochs, learning_rate: of Adam, without weight decay. What an attacker added to the loss plays no part. Raises
-    InputError for options out of range, and for a network without matrices.
+        bits           1 to 8, of each weight
+        quantizer      uniform | symmetric | kmeans | weighted_entropy
+        granularity    tensor | channel: what has one set of levels
+        epochs         passes over the training records
+        learning_rate  of Adam, without weight decay
+
+    What an attacker added to the loss plays no part. Raises InputError for options out of range, and for a network
+    without matrices.
     """
 
     stage: ClassVar[Stage] = "finish"

@@ -22,8 +22,17 @@ LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 class Autoencoder:
     """Options of the VAE; `telltale.models.variational` and `telltale.objectives.variational` say what they do.
 
-    architecture: auto = conv for pictures of 16 pixels and more, else mlp; latent_dim: n; likelihood: auto = pixels by
-    a Bernoulli's cross-entropy and tables by their columns' kinds, bernoulli or gaussian = one for all features.
+        architecture   mlp | conv | auto = conv for pictures of 16 pixels and more
+        latent_dim     n, numbers in a code
+        width          of the hidden layer
+        channels       of conv's first layer, doubled in each after it
+        likelihood     bernoulli | gaussian | auto = pixels by a Bernoulli's cross-entropy, tables by their columns
+        deviation      of numeric features in [0, 1]
+        beta           β, the weight of the KL
+        epochs         passes over the records
+        batch_size     records in a batch
+        learning_rate  of Adam
+
     Raises InputError for a word that there is not, and for a number out of range.
     """
 

@@ -37,12 +37,22 @@ LABEL_MODES = ("none", "conditional", "per_class")
 class VaeMetricPrivacy(Defense):
     """Trains every model on noised reconstructions of its records, by an autoencoder and a mechanism.
 
-    train_on: public = one autoencoder of the public records (pools.public, else auxiliary) for all models; private =
-    one of each model's own records, as the abstract reads; private_dpsgd = the same by DP-SGD (vae_epsilon, vae_delta,
-    vae_clip; public_records as in DPSGD). label_mode: none = the autoencoder knows no label; conditional = encoder and
-    decoder are told it; per_class = one autoencoder a class. labels: how they are released; copies: twins of each
-    record; decode: soft | round | sample, how binary and one-hot features are read off; budget: the most that
-    everything released about one record may spend (`Synthesis.total`), None = any.
+        mechanism       noise on the codes
+        train_on        public = one autoencoder of the public records (pools.public, else auxiliary) for all models |
+                        private = one of each model's own records, as the abstract reads | private_dpsgd = the same by
+                        DP-SGD
+        label_mode      none = the autoencoder knows no label | conditional = encoder and decoder are told it |
+                        per_class = one autoencoder a class
+        copies          twins of each record
+        budget          the most that everything released about one record may spend (`Synthesis.total`), None = any
+        decode          soft | round | sample: how binary and one-hot features are read off
+        vae_epsilon     ε of train_on=private_dpsgd
+        vae_delta       δ, the same
+        vae_clip        L2 norm that a record's gradient is cut to, the same
+        public_records  as in DPSGD, the same
+        vae             options of the autoencoder
+        labels          how labels are released
+
     Raises InputError for a word that there is not, for copies that pass the budget, and for options that would void
     the guarantee they ask for.
     """

@@ -25,10 +25,15 @@ TRAIN_ON = ("public", "private", "private_dpsgd")
 class Synthesis:
     """Everything that the guarantee of a synthetic data set rests on.
 
-    width: n, the latent dimension; classes: K; copies: synthetic rows per record; train_on: the records that encoder
-    and decoder were trained on, `public` (disjoint from the protected ones), `private` (the protected ones) or
-    `private_dpsgd` (those, by DP-SGD that spent `vae` = (ε, δ) for one record added or removed); counts_public: the
-    number of records of each class is taken for public.
+    mechanism      noise on the codes
+    labels         how labels are released
+    width          n, the latent dimension
+    classes        K
+    copies         synthetic rows a record
+    train_on       what encoder and decoder were trained on: public = records disjoint from the protected ones |
+                   private = the protected ones | private_dpsgd = those, by DP-SGD
+    vae            (ε, δ) that this DP-SGD spent, for one record added or removed; None without it
+    counts_public  whether the number of records of each class is taken for public
     """
 
     mechanism: Mechanism

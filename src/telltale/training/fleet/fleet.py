@@ -32,9 +32,12 @@ WAYS = ("stacked", "one_by_one")
 class FleetData:
     """Records of all models of a fleet.
 
-    inputs: (records, *shape) float32 and labels: (records,), or (records, length) words, shared by the models;
-    fingerprints: (records,) S16; tables: (models, n) index of each model's records, in the order a single run would
-    give them, filled up with -1 where a private model has fewer than another; seeds: one a model.
+    inputs        (records, *shape) float32, shared by the models
+    labels        (records,), or (records, length) words, shared by the models
+    fingerprints  (records,) S16
+    tables        (models, n) rows of each model's records, in the order a single run would give them; filled up
+                  with -1 where a private model has fewer than another
+    seeds         one a model
     """
 
     inputs: Tensor

@@ -21,6 +21,11 @@ def epsilon_of(sigma: float, rate: float, steps: int, delta: float, accountant: 
     """Return ε of `steps` steps at noise multiplier sigma, each record taken with probability `rate`.
 
     It is inf without noise. Raises InputError where Opacus is not installed.
+
+    >>> round(epsilon_of(sigma=1.0, rate=0.01, steps=1000, delta=1e-5, accountant="rdp"), 2)
+    2.1
+    >>> round(epsilon_of(sigma=1.0, rate=0.01, steps=1000, delta=1e-5, accountant="prv"), 2)
+    1.84
     """
     if not steps:
         return 0.0
@@ -41,6 +46,9 @@ def sigma_for(epsilon: float, rate: float, steps: int, delta: float, accountant:
     """Return the least noise multiplier that keeps `steps` steps within ε, up to 0.01 in ε.
 
     Raises InputError where no noise is enough, or Opacus is not installed.
+
+    >>> round(sigma_for(epsilon=8.0, rate=0.05, steps=600, delta=1e-5, accountant="rdp"), 2)
+    1.07
     """
     search = _opacus().utils.get_noise_multiplier
     with warnings.catch_warnings():

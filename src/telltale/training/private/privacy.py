@@ -18,9 +18,13 @@ def doubt_of_delta(delta: float, records: int) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """A mechanism: `steps` an epoch, each record in each with probability `rate`, noise σ C N(0, I) on the sum.
+    """A mechanism: noisy sums of clipped gradients over Poisson samples.
 
-    expected: records in a sample on average, what the sum is divided by.
+    rate      probability of each record to be in a sample
+    steps     of an epoch, one sample each
+    sigma     σ; the sum gets the noise σ C N(0, I)
+    clip      C, the L2 norm that a record's gradient is cut to
+    expected  records in a sample on average, which the sum is divided by
     """
 
     rate: float
@@ -32,7 +36,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Privacy:
-    """Options of DP-SGD, as in telltale.defenses.dp_sgd; one of epsilon and sigma is None."""
+    """Options of DP-SGD, as telltale.defenses.dp_sgd has them; one of epsilon and sigma is None.
+
+    epsilon     ε that all steps together may spend
+    sigma       σ, the noise multiplier
+    delta       δ that ε holds with
+    clip        C, the L2 norm that a record's gradient is cut to
+    accountant  rdp | prv
+    records     public number of records, None = as many as there are
+    mode        auto | bookkeeping | vmap | hooks | ghost | one_by_one
+    """
 
     epsilon: float | None
     sigma: float | None

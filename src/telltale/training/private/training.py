@@ -32,7 +32,10 @@ def _warn_of_delta(delta: float, records: int) -> None:
 class PrivateTraining:
     """How an objective's gradient is made private.
 
-    plan: settled when the number of records is known; mode: the gradient mode in use; seed: of the model.
+    options  what the recipe asks for
+    plan     settled once the number of records is known
+    mode     the gradient mode in use
+    seed     of the model
     """
 
     options: Privacy
