@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.metadata
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.jobs import ROOT, Run, play_all
+from scripts.pages import machine
 from telltale.attacks.embedding_membership.attack import VARIANTS
 from telltale.errors import InputError
+from telltale.papers.grid_view import markdown
 from telltale.store.sources import source_digest
 
 PAGE = ROOT / "docs" / "embedding_membership.md"
@@ -190,7 +189,7 @@ def page(results: Sequence[tuple[Job, Mapping[str, Mapping]]], victims: int) -> 
     """Write the table, one row for each objective and size."""
     columns = ["objective", "\\|G\\|", "epochs", "PW", "View", "Norm", "Norm cal.", "LR", "D / U (Norm cal.)"]
     columns += ["D / U (LR)", "LR − strongest control", "LR: TPR at 1 % FPR", "owner's task"]
-    lines = [columns, ["---"] * len(columns)]
+    lines = [columns]
     for job, documents in results:
         norm, logistic = (documents[signal] for signal in ATTACKS)
         signals = [norm["rivals"][name]["auc"] for name in ("part_whole", "views", "norm")]
@@ -206,11 +205,8 @@ def page(results: Sequence[tuple[Job, Mapping[str, Mapping]]], victims: int) -> 
                 " / ".join(f"{value:.2f}" for value in norm["target"].values()),
             ]
         )
-    return (
-        HEAD.format(victims=victims, shadows=victims - 2, machine=_machine())
-        + "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        + "\n"
-    )
+    head = HEAD.format(victims=victims, shadows=victims - 2, machine=machine("torch", "rdkit", "scikit-learn"))
+    return f"{head}{markdown(lines)}\n"
 
 
 HEAD = """# Where embeddings begin to leak
@@ -257,11 +253,6 @@ def _interval(one: Mapping[str, float], sign: str = "") -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _machine() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "rdkit", "scikit-learn"))
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}; {time.strftime('%Y-%m-%d')}."
 
 
 def _tell(text: str) -> None:

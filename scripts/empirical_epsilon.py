@@ -8,12 +8,8 @@ Models come from the store, so that a second start takes seconds.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +19,10 @@ import numpy as np
 from torch import Size, Tensor, device, zeros
 
 from scripts.jobs import COMMAND, ROOT, Run
+from scripts.pages import machine
 from telltale.evaluation.canary_audit import ALL_MODELS, RETRAINED
 from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run
+from telltale.papers.grid_view import markdown
 
 PAGE = ROOT / "docs" / "empirical_epsilon.md"
 WITHOUT_NOISE = "--without-noise"
@@ -139,7 +137,6 @@ def page(rows: Sequence[Row], models: int) -> str:
     """Write the page: what was done, and one row for each setting."""
     columns = ["setting", "accountant's ε", "test accuracy", "one model: median (range)", "models above ε"]
     columns += ["all models side by side", "one canary, retrained models", "lower bound above ε?"]
-    lines = [columns, ["---"] * len(columns), *(row.cells() for row in rows)]
     honest = [row for row in rows if "left out" not in row.name]
     wrong, number = sum(int((row.each > row.epsilon).sum()) for row in honest), sum(len(row.each) for row in honest)
     delta = rows[0].delta
@@ -148,8 +145,10 @@ def page(rows: Sequence[Row], models: int) -> str:
         "most_all": most_by_one_run(CANARIES * models, delta),
         "most_retrained": most_by_retraining(models - models // 2, delta),
     }
-    head = HEAD.format(models=models, delta=delta, wrong=wrong, number=number, machine=_machine(), **most)
-    return head + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    head = HEAD.format(
+        models=models, delta=delta, wrong=wrong, number=number, machine=machine("torch", "opacus"), **most
+    )
+    return f"{head}{markdown([columns, *(row.cells() for row in rows)])}\n"
 
 
 HEAD = """# Empirical ε beside the accountant's
@@ -176,11 +175,6 @@ A bound far below ε is no proof of more privacy: this attacker sees little of w
 {machine}
 
 """
-
-
-def _machine() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "opacus"))
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}; {time.strftime('%Y-%m-%d')}."
 
 
 if __name__ == "__main__":

@@ -6,11 +6,7 @@ python -m scripts.one_record_test [--trials 500000] [--rows 20000] [--page FILE]
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from scripts.pages import machine
 from telltale.audits.learned_judge import learned_judge
 from telltale.audits.one_record_test import Measured, best_balanced_accuracy, one_record_test
 from telltale.data.seeds import derive
@@ -30,6 +27,7 @@ from telltale.defenses.vae_metric_privacy.norm import Norm
 from telltale.defenses.vae_metric_privacy.synthesis import Synthesis, balanced_accuracy_bound
 from telltale.defenses.vae_metric_privacy.trade_off import total_variation
 from telltale.evaluation.statistics import CONFIDENCE
+from telltale.papers.grid_view import markdown
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "one_record_test.md"
 HEAD = (
@@ -169,13 +167,11 @@ def _interval(one: Measured) -> str:
 
 def page(rows: Sequence[Row], trials: int, learned: int) -> str:
     """Write the page."""
-    table = "\n".join(f"| {' | '.join(line)} |" for line in (HEAD, ["---"] * len(HEAD), *(row.cells() for row in rows)))
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "scipy"))
     return TEXT.format(
         trials=f"{trials:,}",
         rows=f"{learned:,}",
-        machine=f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}; {time.strftime('%Y-%m-%d')}",
-        table=table,
+        machine=machine("numpy", "scipy"),
+        table=markdown([HEAD, *(row.cells() for row in rows)]),
     )
 
 
@@ -204,7 +200,7 @@ these are made from the row (post-processing). {trials} trials each; intervals b
   (`src/telltale/audits/learned_judge.py`). Where it comes near the best possible, decoding hides nothing; in 64
   dimensions a decoder of 64 pixels, or so few rows to learn from, cost this attacker something.
 
-{machine}.
+{machine}
 
 {table}
 """

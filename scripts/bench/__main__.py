@@ -26,6 +26,7 @@ from scripts.bench import (
     scoring,
     substructure,
 )
+from telltale.papers.grid_view import markdown
 
 NOT_MEASURED = "## GPU\n\nNot available: nothing has been measured on a GPU yet.\n"
 GPU = Path(__file__).with_name("gpu_measured.md")  # what `python -m scripts.bench.gpu` wrote on a machine with one
@@ -269,8 +270,7 @@ def _processor() -> str:
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown([columns, *rows])
 
 
 SECTIONS = {

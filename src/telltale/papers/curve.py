@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from telltale.errors import InputError
 from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
+from telltale.papers.entries import read
 from telltale.papers.grid import Cell
 
 
@@ -31,10 +31,7 @@ class Curve:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Curve:
         """Read a curve from its YAML entry. Raises InputError where fields are missing or unknown."""
-        try:
-            return cls(**entry)
-        except TypeError as error:
-            raise InputError("curves", entry.get("title", "?"), str(error)) from error
+        return read(cls, "curves", entry)
 
     @property
     def experiments(self) -> list[str]:

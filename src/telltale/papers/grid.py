@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from telltale.errors import InputError
 from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
+from telltale.papers.entries import read
 
 Cell = tuple[float, float, float]
 
@@ -31,10 +31,7 @@ class Grid:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Grid:
         """Read a grid from its YAML entry. Raises InputError where fields are missing or unknown."""
-        try:
-            return cls(**entry)
-        except TypeError as error:
-            raise InputError("grids", entry.get("title", "?"), str(error)) from error
+        return read(cls, "grids", entry)
 
 
 def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], Cell]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from telltale.errors import InputError
 from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
+from telltale.papers.entries import read
 from telltale.papers.grid import Cell
 
 
@@ -16,8 +17,10 @@ from telltale.papers.grid import Cell
 class Table:
     """A table of a paper's runs.
 
-    columns: metric by its name in metrics.json -> its head; rows: label -> [experiment, evidence]. An evidence may be
-    a pattern such as "kmeans * bit, *": then each evidence that it matches is a row, labelled by its own name.
+    columns  metric by its name in metrics.json -> its head
+    rows     label -> [experiment, evidence]
+
+    An evidence may be a pattern such as "kmeans * bit, *": then each that it matches is a row, labelled by its name.
     """
 
     title: str
@@ -27,10 +30,7 @@ class Table:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Table:
         """Read a table from its YAML entry. Raises InputError where fields are missing or unknown."""
-        try:
-            table = cls(**entry)
-        except TypeError as error:
-            raise InputError("tables", entry.get("title", "?"), str(error)) from error
+        table = read(cls, "tables", entry)
         for label, place in table.rows.items():
             if len(place) != 2:
                 raise InputError("tables", label, "[experiment, evidence]")
