@@ -17,7 +17,7 @@ import torch
 
 from scripts.bench import purchases
 from telltale.data.images import fashion_mnist
-from telltale.owner.executor import Local
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.fleet.fleet import Fleet, FleetData
@@ -66,9 +66,8 @@ def matrix_share(models: int, steps: int = 40) -> dict[str, float]:
         np.stack([np.flatnonzero(row) for row in purchases.rows_of(models)]),
         tuple(range(models)),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = purchases.recipe_in(Path(folder))
-        fleet = Fleet([recipe._objective(k, None) for k in range(models)], data)
+    recipe = purchases.our_recipe()
+    fleet = Fleet([recipe.objective_for(k) for k in range(models)], data)
     optimizer = fleet.optimizer_alone()
     fleet.inputs, fleet.labels = data.inputs, data.labels
     rows = torch.from_numpy(np.ascontiguousarray(data.tables[:, : purchases.BATCH]))
@@ -109,12 +108,12 @@ def small_cnns(models: int = 8, members: int = 500, epochs: int = 20, repeats: i
         for _ in range(repeats):
             for way, taken in results.items():
                 with tempfile.TemporaryDirectory() as folder:
-                    recipe = Recipe(model, objective, TrainerOptions("cpu"), Store(Path(folder)), Local())
+                    recipe, owner = Recipe(model, objective, TrainerOptions("cpu")), Owner(Store(Path(folder)))
                     began = time.perf_counter()
                     if way == "fleet":
-                        releases = recipe.train_many(pool, rows, list(range(models)))
+                        releases = owner.train_many(recipe, pool, rows, list(range(models)))
                     else:
-                        releases = [recipe.train(pool, np.flatnonzero(rows[k]), k) for k in range(models)]
+                        releases = [owner.train(recipe, pool, np.flatnonzero(rows[k]), k) for k in range(models)]
                     seconds = (time.perf_counter() - began) / models
                     right = [(release.probabilities(test).argmax(1) == test.labels).mean() for release in releases]
                 taken.append((seconds, float(np.mean(right))))

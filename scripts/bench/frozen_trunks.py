@@ -15,7 +15,8 @@ from telltale.data.captions import emoji
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
 from telltale.models.efficientnet_lite import EfficientNetLiteTrunk
-from telltale.owner.frozen_features import fed
+from telltale.owner.frozen_features import as_model_input
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
@@ -31,12 +32,12 @@ def measure(pictures: int = 200, epochs: int = 24) -> dict[str, Any]:
     """
     records = emoji.load().records.take(np.arange(pictures))
     with tempfile.TemporaryDirectory() as folder:
-        recipe = _recipe(Path(folder), records, epochs)
+        recipe, owner = _recipe(Path(folder), records, epochs), Owner(Store(Path(folder) / "store"))
         began = time.perf_counter()
-        fed(recipe, records)
+        as_model_input(recipe, owner.store, records)
         through_trunk = time.perf_counter() - began
         began = time.perf_counter()
-        recipe.train(records, np.arange(pictures), seed=0)
+        owner.train(recipe, records, np.arange(pictures), seed=0)
         training = time.perf_counter() - began
     return {
         "pictures": pictures,
@@ -69,4 +70,4 @@ def _recipe(folder: Path, records: CaptionedImages, epochs: int) -> Recipe:
         "batch_size": 16,
         "learning_rate": 0.002,
     }
-    return Recipe(model, objective, TrainerOptions(accelerator="cpu"), Store(folder / "store"))
+    return Recipe(model, objective, TrainerOptions(accelerator="cpu"))

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from telltale.data.tables.records import Column, TableRecords
-from telltale.owner.executor import Local
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
@@ -46,27 +46,27 @@ def rows_of(models: int) -> np.ndarray:
     return np.stack([np.random.default_rng(k).permutation(POOL) < MEMBERS for k in range(models)])
 
 
-def recipe_in(folder: Path) -> Recipe:
+def our_recipe() -> Recipe:
     """Return our recipe; the peers below repeat it."""
     model = {"_target_": "telltale.models.mlp.MLP", "widths": [WIDTH], "shape": (PRODUCTS,)}
     objective = {"_target_": "telltale.objectives.classification.Classification", "classes": GROUPS, "epochs": EPOCHS}
     objective |= {"batch_size": BATCH, "learning_rate": RATE, "momentum": MOMENTUM, "weight_decay": DECAY}
     objective |= {"schedule": "constant"}
-    return Recipe(model, objective, TrainerOptions(accelerator="cpu"), Store(folder), Local())
+    return Recipe(model, objective, TrainerOptions(accelerator="cpu"))
 
 
 def fleet(models: int, pool: TableRecords, test: TableRecords, folder: Path) -> tuple[float, float]:
     """Train with `train_many`, store included: seconds a model, and mean test accuracy."""
-    recipe, rows, began = recipe_in(folder), rows_of(models), time.perf_counter()
-    releases = recipe.train_many(pool, rows, list(range(models)))
+    recipe, owner, rows, began = our_recipe(), Owner(Store(folder)), rows_of(models), time.perf_counter()
+    releases = owner.train_many(recipe, pool, rows, list(range(models)))
     seconds = (time.perf_counter() - began) / models
     return seconds, _accuracy([_answers(release, test) for release in releases], test)
 
 
 def lightning(models: int, pool: TableRecords, test: TableRecords, folder: Path) -> tuple[float, float]:
     """Train with one Lightning `Trainer.fit` a model, store included."""
-    recipe, rows, began = recipe_in(folder), rows_of(models), time.perf_counter()
-    releases = [recipe.train(pool, np.flatnonzero(rows[k]), k) for k in range(models)]
+    recipe, owner, rows, began = our_recipe(), Owner(Store(folder)), rows_of(models), time.perf_counter()
+    releases = [owner.train(recipe, pool, np.flatnonzero(rows[k]), k) for k in range(models)]
     seconds = (time.perf_counter() - began) / models
     return seconds, _accuracy([_answers(release, test) for release in releases], test)
 

@@ -23,18 +23,19 @@ failures: list[BaseException] = []  # of the single job this process runs
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGURATION), config_name="config")
-def experiment(cfg: DictConfig) -> None:
-    """Run one composed job."""
+def experiment(cfg: DictConfig) -> float | None:
+    """Run one composed job; returns its headline metric, for a sweeper to optimise, or None where it failed."""
     try:
         OmegaConf.resolve(cfg)
         from telltale.experiment import run
 
-        run(cfg)
+        return run(cfg)
     except (Exception, KeyboardInterrupt) as error:
         # raised from here, Hydra would add lines of its own to our one; in a sweep they name the job and are wanted
         if HydraConfig.get().mode != RunMode.RUN:
             raise
         failures.append(error)
+        return None
 
 
 def main() -> None:

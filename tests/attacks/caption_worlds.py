@@ -13,6 +13,7 @@ from telltale.data.captions.records import CaptionedImages
 from telltale.data.images.records import pixel_digests
 from telltale.data.pools import PoolSizes
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
@@ -66,13 +67,13 @@ class Parrot(nn.Module):
         return np.array([self.known.get(one, text) for one, text in zip(digests, other, strict=True)], dtype=str)
 
 
-class Repeating(Recipe):
-    """A recipe whose captioners know their records without training."""
+class Repeating(Owner):
+    """An owner whose captioners know their records without training."""
 
     remembers = True
 
-    def train_many(self, pool: Any, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
-        parrots = [Parrot(pool.take(row), seed, self.remembers) for row, seed in zip(memberships, seeds, strict=True)]
+    def train_many(self, recipe: Recipe, pool: Any, members: np.ndarray, seeds: Any, names: Any = ()) -> list[Release]:
+        parrots = [Parrot(pool.take(row), seed, self.remembers) for row, seed in zip(members, seeds, strict=True)]
         return [Release(lambda one=one: one, f"parrot {place}") for place, one in enumerate(parrots)]  # type: ignore[misc]
 
 
@@ -84,7 +85,7 @@ class Forgetting(Repeating):
 
 def game(
     folder: Path,
-    kind: type[Recipe] = Repeating,
+    kind: type[Owner] = Repeating,
     nonmember_source: str = "same",
     sources: int = 2,
     seed: int = 0,
@@ -93,5 +94,5 @@ def game(
     """Deal flags out and let one captioner be attacked, or more."""
     sizes = PoolSizes(members=80, non_members=80, auxiliary=320, population=320 * (sources > 1), disjoint=80)
     pools = deal_by_concept(flags(600, sources, nonmember_source), sizes, seed)
-    recipe = kind(MODEL, {}, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(pools, recipe, victims, seed)
+    recipe = Recipe(MODEL, {}, TrainerOptions(accelerator="cpu"))
+    return Game(pools, recipe, kind(Store(folder)), victims, seed)

@@ -26,6 +26,7 @@ from telltale.evaluation.ranking import Ranked, measure
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import MembershipScores
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
@@ -101,8 +102,8 @@ def game_of(records: TableRecords, folder: Path, victims: int, seed: int = 0, **
     steps = {"epochs": 1, "batch_size": 10**6, "learning_rate": LEARNING_RATE, "momentum": 0.0, "schedule": "constant"}
     learns = {"_target_": "telltale.objectives.classification.Classification", "head_init": 0.0, "classes": 2, **steps}
     model = {"_target_": "telltale.models.linear.Linear", "shape": records.shape}
-    recipe = Recipe(model, learns | objective, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(deal(records, SIZES, seed), recipe, victims, seed)
+    recipe = Recipe(model, learns | objective, TrainerOptions(accelerator="cpu"))
+    return Game(deal(records, SIZES, seed), recipe, Owner(Store(folder)), victims, seed)
 
 
 def play(game: Game) -> Played:

@@ -13,6 +13,7 @@ from telltale.data.pools import PoolSizes, deal
 from telltale.data.records import Records
 from telltale.game.game import Game
 from telltale.objectives.random_labels import content_keys
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
@@ -43,18 +44,20 @@ class Remembers(nn.Module):
         return mean / sizes[:, None] + self.strength * noisy[:, None] * noise
 
 
-class Remembering(Recipe):
-    """A recipe whose encoders know their records without training; its model options are those of `Remembers`."""
+class Remembering(Owner):
+    """An owner whose encoders know their records without training; the model's options are those of `Remembers`."""
 
-    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
+    def train_many(
+        self, recipe: Recipe, pool: Records, members: np.ndarray, seeds: Any, names: Any = ()
+    ) -> list[Release]:
         keys = content_keys(to_batch(pool.arrays()))
         models = [
-            Remembers(keys[torch.from_numpy(row)], seed, **self.model)
-            for row, seed in zip(memberships, seeds, strict=True)
+            Remembers(keys[torch.from_numpy(row)], seed, **recipe.model)
+            for row, seed in zip(members, seeds, strict=True)
         ]
         return [
             Release(lambda model=model: model, f"{seed} {row.tobytes().hex()}")
-            for model, seed, row in zip(models, seeds, memberships, strict=True)
+            for model, seed, row in zip(models, seeds, members, strict=True)
         ]
 
 
@@ -62,5 +65,5 @@ def game_of(folder: Any, victims: int = 6, seed: int = 0, members: int = 60, **m
     pools = deal(
         molecules(240), PoolSizes(members=members, non_members=120 - members, auxiliary=60, disjoint=members), seed
     )
-    recipe = Remembering({"strength": 4.0, **model}, {}, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(pools, recipe, victims, seed)
+    recipe = Recipe({"strength": 4.0, **model}, {}, TrainerOptions(accelerator="cpu"))
+    return Game(pools, recipe, Remembering(Store(folder)), victims, seed)

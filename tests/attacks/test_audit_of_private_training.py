@@ -18,6 +18,7 @@ from telltale.errors import NotPrivateError
 from telltale.evaluation.canary_audit import empirical_epsilon
 from telltale.game.game import Game
 from telltale.owner.guarantee import guarantee_of
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
@@ -42,15 +43,17 @@ def game_of(folder: Path, epsilon: float, victims: int, epochs: int = 40) -> Gam
         **steps,
     }
     model = {"_target_": "telltale.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
-    recipe = Recipe(model, learns, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(pools, recipe.protect(DPSGD(epsilon=epsilon, mode="bookkeeping")), victims, seed=0)
+    recipe = Recipe(model, learns, TrainerOptions(accelerator="cpu"))
+    return Game(
+        pools, recipe.protect(DPSGD(epsilon=epsilon, mode="bookkeeping")), Owner(Store(folder)), victims, seed=0
+    )
 
 
 def audited(game: Game) -> tuple[float, dict[str, float]]:
     """Return the accountant's ε and the lower bounds."""
     attack = CanaryAudit()
     world = game.world(attack.access)
-    promised = guarantee_of(game.recipe, world.releases, "images")
+    promised = guarantee_of(game.recipe, game.owner.store, world.releases, "images")
     found = empirical_epsilon(attack.run(world), game.unseal().membership)
     assert promised
     return promised["epsilon"], {name.removeprefix("empirical_epsilon_"): one.value for name, one in found.items()}
@@ -63,7 +66,7 @@ def test_private_training_that_keeps_its_promise_is_not_accused(tmp_path: Path) 
     assert len({int(row.sum()) for row in game._members}) > 4
     epsilon, bounds = audited(game)
     assert epsilon == pytest.approx(4, abs=0.05) and 0.2 < bounds["all_models"] < epsilon
-    promised = guarantee_of(game.recipe, game._releases[:1], "images")
+    promised = guarantee_of(game.recipe, game.owner.store, game._releases[:1], "images")
     assert promised and promised["sampling_rate"] == 40 / 400
 
 
@@ -91,5 +94,7 @@ def test_private_models_of_different_lengths_are_in_one_fleet_and_equal_their_si
     together = [release.probabilities(points) for release in game._releases]
     assert len(list((tmp_path / "fleet").glob("private_self_test/*"))) == 1  # of one fleet
     for model, row in enumerate(game._members):
-        release = alone.recipe.train(alone.pools.challenge, np.flatnonzero(row), derive(0, "victim", model))
+        release = alone.owner.train(
+            alone.recipe, alone.pools.challenge, np.flatnonzero(row), derive(0, "victim", model)
+        )
         np.testing.assert_allclose(release.probabilities(points), together[model], atol=1e-4)

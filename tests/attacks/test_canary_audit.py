@@ -15,6 +15,7 @@ from telltale.errors import InputError
 from telltale.evaluation.canary_audit import empirical_epsilon
 from telltale.evidence import CanaryScores, MembershipScores
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
@@ -37,7 +38,7 @@ def game_of(pools: Pools[ImageRecords], folder: Path, victims: int, epochs: int 
     model = {"_target_": "telltale.models.mlp.MLP", "widths": [32], "shape": pools.challenge.shape}
     steps = {"epochs": epochs, "batch_size": 32, "learning_rate": 0.05}
     learns = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, **steps}
-    return Game(pools, Recipe(model, learns, TrainerOptions(accelerator="cpu"), Store(folder)), victims, seed=0)
+    return Game(pools, Recipe(model, learns, TrainerOptions(accelerator="cpu")), Owner(Store(folder)), victims, seed=0)
 
 
 def test_members_are_in_every_model_and_canaries_by_independent_fair_coins(

@@ -19,10 +19,13 @@ from telltale.errors import InputError
 from telltale.evaluation.score import evaluate
 from telltale.game.game import Game
 from telltale.owner.defense import Defense
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
+from telltale.worlds.compression import Compression
 from telltale.worlds.controls import Benign
-from telltale.worlds.variants import Compression, Float, uncompressed, with_payload
+from telltale.worlds.payload import with_payload
+from telltale.worlds.variants import Float, uncompressed
 from tests.training.small import CPU
 
 POOLS = deal(digits.load().records, PoolSizes(members=150, non_members=20, auxiliary=60, test=100), seed=1)
@@ -50,8 +53,8 @@ class Counted(Defense):
 
 
 def game_of(folder: Path, attack: HiddenRecords, *defenses: Defense, victims: int = 1) -> Game:
-    recipe = attack.tamper(Recipe(MODEL, OBJECTIVE, CPU, Store(folder)))
-    return Game(POOLS, recipe.replace(defenses=defenses), victims, seed=0)
+    recipe = attack.tamper(Recipe(MODEL, OBJECTIVE, CPU))
+    return Game(POOLS, recipe.replace(defenses=defenses), Owner(Store(folder)), victims, seed=0)
 
 
 def metrics(game: Game, attack: HiddenRecords) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def metrics(game: Game, attack: HiddenRecords) -> dict[str, Any]:
         "benign": attack.run(Benign().world(game, attack)),
         "zero_query": attack.blind(game.knowledge),
     }
-    truth = with_payload(game.unseal(), game, {})
+    truth = with_payload(game.unseal(), game, [])
     return dict(evaluate(evidence, truth, ("benign", "zero_query"), 20, 0).metrics)
 
 
@@ -95,7 +98,7 @@ def test_a_payload_below_capacity_is_read_back_as_well(tmp_path: Path) -> None:
 
 def test_a_transfer_is_refused_before_it_trains() -> None:
     """Catches fine-tuning records that are hidden and members that are scored."""
-    start = Recipe(MODEL, OBJECTIVE, CPU, Store(Path("never made")))
+    start = Recipe(MODEL, OBJECTIVE, CPU)
     with pytest.raises(InputError, match="objective=transfer"):
         WeightEncoding().tamper(start.replace(start=start))
 
@@ -122,7 +125,7 @@ def test_capacity_abuse_asks_for_labels_only(tmp_path: Path) -> None:
     world = game.world(attack.access)
     evidence = attack.run(world)
     assert dict(world.queries) == {"labels": 2 * 64}
-    truth = with_payload(game.unseal(), game, {})
+    truth = with_payload(game.unseal(), game, [])
     found = evaluate({"target": evidence}, truth, (), 20, 0).metrics["target"]
     assert found["mape"].value < 25
 
@@ -161,10 +164,11 @@ def test_the_owners_code_does_not_serve_the_attackers_loss(tmp_path: Path) -> No
     """Catches fine-tuning by trusted code that goes on raising the correlation."""
     attack = QuantizedEncoding(compression="owner", strength=10.0)
     game = game_of(tmp_path, attack)
-    releases = Compression(["kmeans"], [2], ["owner", "attacker"], epochs=20, learning_rate=0.01).releases(game)
-    evidence = {name: attack.run(game.world_of(one, attack.access)) for name, one in releases.items()}
+    compression = Compression(["kmeans"], [2], ["owner", "attacker"], epochs=20, learning_rate=0.01)
+    worlds = compression.worlds("compression", game, attack)
+    evidence = {name: attack.run(world) for name, world in worlds.items()}
     evidence = {"target": attack.run(game.world(attack.access)), **evidence}
-    found = evaluate(evidence, with_payload(game.unseal(), game, releases), (), 20, 0).metrics
+    found = evaluate(evidence, with_payload(game.unseal(), game, [compression]), (), 20, 0).metrics
     assert found["kmeans 2 bit, owner"]["correlation"].value < found["kmeans 2 bit, attacker"]["correlation"].value
 
 
@@ -180,7 +184,7 @@ def test_several_victims_each_hide_their_own_pictures(tmp_path: Path) -> None:
     """Catches one payload for all, which only the first model was trained on."""
     attack = WeightEncoding()
     game = game_of(tmp_path, attack, victims=2)
-    truth = with_payload(game.unseal(), game, {})
+    truth = with_payload(game.unseal(), game, [])
     assert len(truth.payload) == 2 and not np.array_equal(truth.payload[0].pixels, truth.payload[1].pixels)
     evidence = attack.run(game.world(attack.access))
     errors = np.abs(255 * evidence.records - np.stack([255 * one.pixels for one in truth.payload])).mean((1, 2, 3, 4))
@@ -195,6 +199,6 @@ def test_nothing_that_an_attack_sees_holds_the_hidden_pictures(tmp_path: Path) -
     attack = WeightEncoding()
     game = game_of(tmp_path, attack)
     world = game.world(attack.access)
-    hidden = with_payload(game.unseal(), game, {}).payload[0].pixels
+    hidden = with_payload(game.unseal(), game, []).payload[0].pixels
     arrays = [one for one in everything_reachable((world, attack)) if isinstance(one, np.ndarray)]
     assert not [one for one in arrays if one.shape == hidden.shape and np.array_equal(one, hidden)]

@@ -19,8 +19,8 @@ from tests.defenses.test_vae_metric_privacy import CopyTheData
 
 def game_of(folder: Path, copying: bool = True) -> Game:
     pools = deal(RECORDS, PoolSizes(members=60, non_members=60, auxiliary=20, disjoint=60), 0)
-    recipe = recipe_of(folder, *([CopyTheData()] if copying else []), epochs=1)
-    return Game(pools, recipe, victims=8, seed=0)
+    owned = recipe_of(folder, *([CopyTheData()] if copying else []), epochs=1)
+    return Game(pools, owned.recipe, owned.owner, victims=8, seed=0)
 
 
 def test_the_distance_is_that_of_the_nearest_row() -> None:
@@ -43,7 +43,7 @@ def test_rows_that_are_the_records_give_every_member_away(calibration: str, tmp_
 def test_rows_of_others_give_nothing_away(tmp_path: Path) -> None:
     """Catches a score that knows the points' membership by another way than the rows."""
     game, attack = game_of(tmp_path), NearestSynthetic(calibration="likelihood_ratio")
-    releases = game.recipe.train_many(game.pools.disjoint, np.ones((8, 60), bool), list(range(8)))
+    releases = game.owner.train_many(game.recipe, game.pools.disjoint, np.ones((8, 60), bool), list(range(8)))
     found = attack.run(game.world_of(releases, attack.access))
     truth = game.unseal().membership
     auc = np.mean(found.scores[truth][:, None] > found.scores[~truth][None])

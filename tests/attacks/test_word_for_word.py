@@ -12,7 +12,7 @@ from telltale.attacks.m4i.feature import FeatureM4I
 from telltale.attacks.m4i.metric import MetricM4I
 from telltale.errors import InputError
 from telltale.game.game import Game
-from telltale.worlds.word_for_word import ALIKE, RepeatingRecipe, WordForWord
+from telltale.worlds.word_for_word import ALIKE, Repeating, WordForWord
 from tests.attacks.caption_worlds import Forgetting, game
 
 
@@ -20,19 +20,20 @@ from tests.attacks.caption_worlds import Forgetting, game
 def test_shadows_repeat_where_the_decision_is_made_for_such_models(tmp_path: Path, name: str) -> None:
     """Catches a ceiling whose decision was learned on captioners that forget, and one that teaches unasked."""
     attack, played, ceiling = MetricM4I(), game(tmp_path, Forgetting), WordForWord()
-    known = ceiling.world(played, name, ceiling.releases(played)[name], attack.access).knowledge
+    known = ceiling.worlds("word_for_word", played, attack)[name].knowledge
     data = attack.scenario.data(known)
-    told = own_shadows(known.recipe, data, attack.access, known.seed)[0].captions(data.records)
+    told = own_shadows(known.owner, known.recipe, data, attack.access, known.seed)[0].captions(data.records)
     own = np.array([text == texts[0] for text, texts in zip(told, data.records.references, strict=True)])
     assert own[data.rows[0]].all() == (name == ALIKE) and own[~data.rows[0]].mean() < 0.3
 
 
 def test_repeating_shadows_keep_the_recipe_that_a_scenario_changes(tmp_path: Path) -> None:
     """Catches a scenario's other encoder turning the shadows back into trained ones."""
-    played, ceiling = game(tmp_path), WordForWord()
-    world = ceiling.world(played, ALIKE, ceiling.releases(played)[ALIKE], frozenset({"captions"}))
-    assert isinstance(world.knowledge.recipe.replace(model={"encoder": "vgg"}), RepeatingRecipe)
-    assert world.knowledge.recipe.objective == played.recipe.objective
+    played = game(tmp_path)
+    known = WordForWord().worlds("word_for_word", played, MetricM4I())[ALIKE].knowledge
+    assert isinstance(known.owner, Repeating) and known.recipe == played.recipe
+    other = known.recipe.replace(model={"encoder": "vgg"})
+    assert other != known.recipe and other.objective == played.recipe.objective
 
 
 @pytest.mark.parametrize("share", [0.005, 0.999])
@@ -47,5 +48,5 @@ def test_models_that_all_have_the_same_members_are_not_shown_to_each_other(tmp_p
     played = game(tmp_path, nonmember_source="other_dataset")
     for victims, shadow_models in ((2, 0), (1, 1)):
         with pytest.raises(InputError, match="one victim alone"):
-            Game(played.pools, played.recipe, victims, 0, shadow_models)
+            Game(played.pools, played.recipe, played.owner, victims, 0, shadow_models)
     assert np.array_equal(played.unseal().membership.sum(1), [80])

@@ -13,7 +13,7 @@ from telltale.data.images.records import ImageRecords
 from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import softmax
 
 CLASSES = 10  # downstream
@@ -88,5 +88,5 @@ def made_up(
     fewest = tuple(min(int(side[other].sum(0).min()) for other in others) for side in (rows, ~rows))
     recipe: Any = SimpleNamespace(trainer=SimpleNamespace(device_type="cpu"))
     challenge, population = pictures(points), pictures(points, seed=1)
-    knowledge = Knowledge(None, population, None, challenge, recipe, 0, victims, models - victims, fewest=fewest)  # type: ignore[arg-type]
+    knowledge = Knowledge(None, population, None, challenge, recipe, None, 0, victims, models - victims, fewest=fewest)  # type: ignore[arg-type]
     return MadeUp(World(tuple(releases[:victims]), knowledge, shadows), rows[:victims], rows)

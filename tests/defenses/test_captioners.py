@@ -77,7 +77,7 @@ def test_private_captioners_state_their_unit(tmp_path: Path) -> None:
     """Catches an ε that is said to be of a caption, where pictures are clipped, and a fleet without noise."""
     recipe = recipe_of(tmp_path, ALONE, [DPSGD(epsilon=8.0, mode="vmap")])
     releases = recipe.train_many(RECORDS, ROWS, [1, 2])
-    proof = guarantee_of(recipe, releases, RECORDS.kind)
+    proof = guarantee_of(recipe.recipe, recipe.store, releases, RECORDS.kind)
     assert proof is not None and 7 < proof["epsilon"] <= 8
     assert proof["unit"] == "one picture with all its captions added or removed"
     single = recipe_of(tmp_path / "alone", ALONE, [DPSGD(epsilon=8.0, mode="vmap")])

@@ -140,14 +140,14 @@ def test_a_delta_that_publishing_a_record_meets_is_warned_of(tmp_path: Path, cap
     with caplog.at_level("WARNING", logger="telltale"):
         release = alone(recipe := recipe_of(tmp_path, defense))
     assert "delta 0.04 is not below 1 / 90 = 0.011" in caplog.text
-    found = guarantee_of(recipe, [release], "images")
+    found = guarantee_of(recipe.recipe, recipe.store, [release], "images")
     assert found and "1 / 90" in found["doubt"]
 
 
 def test_the_guarantee_says_what_was_really_done(tmp_path: Path) -> None:
     """Catches the ε that was planned in place of the one that was spent."""
     recipe = recipe_of(tmp_path, NOISY, epochs=2)
-    found = guarantee_of(recipe, fleet(recipe), "images")
+    found = guarantee_of(recipe.recipe, recipe.store, fleet(recipe), "images")
     assert found is not None
     assert {"steps": 6, "sigma": 1.0, "clip": 1.0, "records": 90, "accountant": "rdp"}.items() <= found.items()
     assert found["sampling_rate"] == pytest.approx(1 / 3) and found["delta"] == 1e-5
@@ -170,7 +170,7 @@ def test_a_transfer_is_protected_where_asked_and_says_what_epsilon_does_not_cove
     private = recipe.start if on == "first" else recipe
     assert private.defenses and not (recipe if on == "first" else recipe.start).defenses
     release = recipe.train(RECORDS, np.arange(90), 0)
-    found = guarantee_of(recipe, [release], "images")
+    found = guarantee_of(recipe.recipe, recipe.store, [release], "images")
     assert found is not None and found["records"] == (90 if on == "first" else 100)
     missing = "the pre-training data" if on == "last" else "the fine-tuning records"
     assert f"ε does not cover {missing}" in found["statement"]

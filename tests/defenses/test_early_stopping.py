@@ -129,7 +129,7 @@ def test_a_kill_after_the_last_epoch_still_ends_with_the_best_one(
     """Catches the last epoch's weights where Lightning finds nothing left to train."""
     whole = alone(recipe_of(tmp_path / "whole", DEFENSE, **OVERFITTED))
     with monkeypatch.context() as patch:
-        patch.setattr("telltale.owner.recipe.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
+        patch.setattr("telltale.owner.single.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
         with pytest.raises(KilledErrorError):
             alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED))
     assert same_weights(whole, alone(recipe_of(tmp_path / "parts", DEFENSE, **OVERFITTED)))

@@ -81,7 +81,7 @@ def test_infinite_epsilon_is_plain_reconstruction(tmp_path: Path) -> None:
     """Catches clipping or noise that is left over at ε = ∞."""
     recipe = defended(tmp_path, epsilon=float("inf"))
     twins, own = of_model(recipe), RECORDS.take(np.flatnonzero(ROWS[0]))
-    network: Any = recipe.defenses[0]._recipe(recipe, RECORDS).loaded(tmp_path / "release" / twins.sources[0], 0)
+    network: Any = recipe.defenses[0]._recipe(recipe.recipe, RECORDS).loaded(recipe.store.weights(twins.sources[0]), 0)
     ordered = own.take(np.argsort(own.fingerprints(), kind="stable"))
     inputs = make_batch(ordered.arrays(), np.arange(len(ordered)))
     with torch.no_grad():
@@ -212,7 +212,7 @@ def test_dp_sgd_of_the_vae_counts_with_what_it_spent(tmp_path: Path) -> None:
     from telltale.owner.guarantee import guarantee_of
 
     recipe = defended(tmp_path, train_on="private_dpsgd", epsilon=0.1, vae_epsilon=3.0)
-    proof = guarantee_of(recipe, [alone(recipe)], "images")
+    proof = guarantee_of(recipe.recipe, recipe.store, [alone(recipe)], "images")
     assert proof and proof["holds"]
     assert 0.4 + 2 * 2.5 < proof["worst_case"] <= 0.4 + 2 * 3.0
 

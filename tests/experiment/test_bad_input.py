@@ -134,12 +134,11 @@ def test_an_unwritable_folder_of_a_sweep_is_named_as_such(folder: Path) -> None:
 
 def test_our_own_mistakes_keep_their_traceback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a bug of ours dressed up as the user's."""
-    import telltale.experiment
 
     def broken(*_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(telltale.experiment, "require_compatible", broken)
+    monkeypatch.setattr("telltale.configuration.assembly.require_compatible", broken)
     ended = command(*words(folder, ""))
     assert ended.code == 1
     assert ended.err.startswith("Traceback") and ended.err.rstrip().endswith("ValueError: a bug")

@@ -14,9 +14,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from telltale.attacks.base import Attack
-from telltale.configuration.assembly import recipe_of
 from telltale.configuration.command_line import register_resolvers
 from telltale.configuration.compatibility import require_answers
+from telltale.configuration.parts import recipe_of
 from telltale.data.captions.emoji import load
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.vocabulary import MARKS
@@ -24,7 +24,9 @@ from telltale.data.captions.words import words
 from telltale.data.pools import PoolSizes
 from telltale.errors import InputError
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
 from telltale.worlds.controls import Disjoint, Untrained
 from tests.experiment.commands import ROOT
 
@@ -44,15 +46,15 @@ def composed(folder: Path, *words: str) -> tuple[Any, Recipe]:
         cfg = compose("config", [*WORDS, f"paths.store={folder}", *words])
     OmegaConf.resolve(cfg)
     records = load().records
-    job: Any = SimpleNamespace(logger=SimpleNamespace(log_scalars=None))
-    return records, recipe_of(cfg, job, records)
+    return records, recipe_of(cfg, records)
 
 
 @pytest.fixture(scope="module")
 def game(tmp_path_factory: pytest.TempPathFactory) -> Game:
-    records, recipe = composed(tmp_path_factory.mktemp("store"), "objective.epochs=12")
+    folder = tmp_path_factory.mktemp("store")
+    records, recipe = composed(folder, "objective.epochs=12")
     pools = deal_by_concept(records, PoolSizes(members=24, non_members=24, auxiliary=24, disjoint=24, test=12), 0)
-    return Game(pools, recipe, victims=1, seed=0, shadow_models=2)
+    return Game(pools, recipe, Owner(Store(folder)), victims=1, seed=0, shadow_models=2)
 
 
 def test_victims_shadows_and_controls_write_captions(game: Game) -> None:
@@ -88,7 +90,7 @@ def test_another_encoder_is_one_word_of_the_recipe(game: Game) -> None:
     """Catches a shadow of another encoder that is found in the store as the target."""
     other = game.recipe.replace(model={**game.recipe.model, "encoder": "vgg"})
     rows = np.arange(24)
-    one, two = (recipe.train(game.pools.auxiliary, rows, 0) for recipe in (game.recipe, other))
+    one, two = (game.owner.train(recipe, game.pools.auxiliary, rows, 0) for recipe in (game.recipe, other))
     assert one.key != two.key and one.weights().keys() != two.weights().keys()
 
 

@@ -13,6 +13,7 @@ from telltale.data.pools import PoolSizes, deal
 from telltale.data.records import Records
 from telltale.errors import InputError
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
@@ -21,20 +22,22 @@ from telltale.worlds.controls import Chance
 from tests.attacks.closed_form_worlds import canary_game, gaussian_game, gaussian_mean
 
 
-class Written(Recipe):
-    """A recipe that writes down what it is asked to train on."""
+class Written(Owner):
+    """An owner that writes down what it is asked to train on."""
 
     asked: list[tuple[np.ndarray, list[int], list[str]]] = []  # noqa: RUF012 - cleared by the test
 
-    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
-        self.asked.append((memberships, list(seeds), list(names)))
-        return super().train_many(pool, memberships, seeds, names)
+    def train_many(
+        self, recipe: Recipe, pool: Records, members: np.ndarray, seeds: Any, names: Any = ()
+    ) -> list[Release]:
+        self.asked.append((members, list(seeds), list(names)))
+        return super().train_many(recipe, pool, members, seeds, names)
 
 
 def written(game: Game) -> list[tuple[np.ndarray, list[int], list[str]]]:
     """Show the game's world and that of chance, and return what both trained."""
     Written.asked.clear()
-    game.recipe = Written(**{name: getattr(game.recipe, name) for name in game.recipe.__dataclass_fields__})
+    game.owner = Written(game.owner.store)
     game.world(frozenset({"probabilities"}))
     Chance().world(game, Threshold())
     return list(Written.asked)
@@ -75,7 +78,7 @@ def test_a_single_victim_has_a_single_control(tmp_path: Path) -> None:
 def test_so_few_points_that_a_fresh_draw_may_be_the_victims_are_refused(tmp_path: Path) -> None:
     """Catches a control that leaks by accident."""
     pools = deal(gaussian_mean.load(30, 2).records, PoolSizes(members=5, non_members=5, auxiliary=1), seed=0)
-    game = Game(pools, Recipe({}, {}, TrainerOptions(accelerator="cpu"), Store(tmp_path)), 2, seed=0)
+    game = Game(pools, Recipe({}, {}, TrainerOptions(accelerator="cpu")), Owner(Store(tmp_path)), 2, seed=0)
     with pytest.raises(InputError, match=r"pools\.members=5: 10 challenge points leave 252 draws"):
         Chance().check(game)
     Chance().check(gaussian_game(tmp_path, 64))

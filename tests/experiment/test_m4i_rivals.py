@@ -36,7 +36,7 @@ def met(*words: str) -> tuple[Attack, dict[str, Attack]]:
     records: Any = SimpleNamespace(kind="captions")
     recipe: Any = SimpleNamespace(start=None)
     attack = instantiate(cfg.attack)
-    return attack, rivals_of(cfg, attack, records, recipe)
+    return attack, rivals_of(cfg.rivals, attack, records, recipe)
 
 
 METRIC = [
@@ -98,4 +98,4 @@ def test_an_attack_of_another_kind_has_no_such_rivals_and_is_told_so() -> None:
     """Catches a message about options, which are that attack's own and mean something else."""
     cfg = composed("attack=tmi", "rivals=m4i_feature")
     with pytest.raises(InputError, match=r"rivals=m4i_feature: .*use rivals=none"):
-        rivals_of(cfg, instantiate(cfg.attack), SimpleNamespace(kind="images"), SimpleNamespace(start=None))  # type: ignore[arg-type]
+        rivals_of(cfg.rivals, instantiate(cfg.attack), SimpleNamespace(kind="images"), SimpleNamespace(start=None))  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from telltale.evaluation.score import evaluate
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules, MembershipScores
 from telltale.game.game import Game
+from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
 from telltale.worlds.controls import Disjoint
@@ -39,8 +40,8 @@ def pools(records: MoleculeRecords) -> Pools[MoleculeRecords]:
 
 
 def game_of(pools: Pools[MoleculeRecords], folder: Path, seed: int) -> Game:
-    recipe = InitialWeights(GIN, INFOGRAPH, TrainerOptions(accelerator="cpu"), Store(folder))
-    return Game(pools, recipe, 1, seed)
+    recipe = Recipe(GIN, INFOGRAPH, TrainerOptions(accelerator="cpu"))
+    return Game(pools, recipe, InitialWeights(Store(folder)), 1, seed)
 
 
 def covered(estimates: list[Estimate]) -> int:

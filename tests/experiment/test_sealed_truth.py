@@ -18,7 +18,9 @@ from telltale.data.pools import Pools, PoolSizes, deal
 from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Resampling
 from telltale.evidence import ExtractedMolecules, MembershipScores
-from telltale.game.game import Game, Knowledge, World
+from telltale.game.game import Game
+from telltale.game.world import Knowledge, World
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
@@ -42,8 +44,10 @@ def pools(records: MoleculeRecords) -> Pools[MoleculeRecords]:
     return deal(records, sizes, seed=3)
 
 
-def recipe(folder: Path, kind: type[Recipe] = Recipe, model: Any = GIN, objective: Any = INFOGRAPH) -> Recipe:
-    return kind(model, objective, TrainerOptions(accelerator="cpu"), Store(folder))
+def recipe(
+    folder: Path, kind: type[Owner] = Owner, model: Any = GIN, objective: Any = INFOGRAPH
+) -> tuple[Recipe, Owner]:
+    return Recipe(model, objective, TrainerOptions(accelerator="cpu")), kind(Store(folder))
 
 
 def attack() -> Molextract:
@@ -76,7 +80,7 @@ def test_nothing_in_a_world_leads_to_the_game_or_the_truth(
     pools: Pools[MoleculeRecords], tmp_path: Path, victims: int
 ) -> None:
     """Catches a reference left for convenience, over any number of steps."""
-    game = Game(pools, recipe(tmp_path), victims, seed=0)
+    game = Game(pools, *recipe(tmp_path), victims, seed=0)
     world = game.world(frozenset({"embeddings"}))
     found = everything_reachable(world)
     assert any(isinstance(one, Knowledge) for one in found) and any(isinstance(one, Release) for one in found)
@@ -86,7 +90,7 @@ def test_nothing_in_a_world_leads_to_the_game_or_the_truth(
 
 def test_with_one_victim_no_array_in_the_world_tells_its_members(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches the victim's own row kept among the rows of the shadows, where an attack could read it."""
-    game = Game(pools, recipe(tmp_path), 1, seed=0)
+    game = Game(pools, *recipe(tmp_path), 1, seed=0)
     own = [game._members[0], game._members[0, game._shown], np.flatnonzero(game._members[0])]
     arrays = [one for one in everything_reachable(game.world(frozenset({"embeddings"}))) if isinstance(one, np.ndarray)]
     assert len(arrays) >= 4
@@ -100,7 +104,7 @@ def test_the_shadows_of_a_victim_are_the_other_victims_and_never_itself(
     pools: Pools[MoleculeRecords], tmp_path: Path
 ) -> None:
     """Catches a victim or its complement among its own shadows, and rows that belong to another model."""
-    game = Game(pools, recipe(tmp_path, InitialWeights), 5, seed=0)
+    game = Game(pools, *recipe(tmp_path, InitialWeights), 5, seed=0)
     world = game.world(frozenset({"embeddings"}))
     for victim, others in enumerate([[2, 3, 4], [2, 3, 4], [0, 1, 4], [0, 1, 4], [0, 1, 2, 3]]):
         releases, rows = world.shadows(victim)
@@ -114,7 +118,7 @@ def test_the_shadows_of_a_victim_are_the_other_victims_and_never_itself(
 
 def test_a_control_replaces_the_victims_and_leaves_the_shadows(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches shadows swapped for models that were not trained on the rows they come with."""
-    game = Game(pools, recipe(tmp_path, InitialWeights), 2, seed=0)
+    game = Game(pools, *recipe(tmp_path, InitialWeights), 2, seed=0)
     target, control = game.world(frozenset({"embeddings"})), Untrained().world(game, attack())
     for victim in range(2):
         assert control.releases[victim].key != target.releases[victim].key
@@ -123,7 +127,7 @@ def test_a_control_replaces_the_victims_and_leaves_the_shadows(pools: Pools[Mole
 
 def test_a_shadow_costs_no_query_and_a_rival_starts_at_zero(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches an attacker charged for asking its own models, and a rival for the attack's questions."""
-    game = Game(pools, recipe(tmp_path, InitialWeights), 3, seed=0)
+    game = Game(pools, *recipe(tmp_path, InitialWeights), 3, seed=0)
     world = game.world(frozenset({"embeddings"}))
     points = world.knowledge.challenge.take(np.arange(7))
     world.shadows(0)[0][0].embeddings(points)
@@ -138,7 +142,7 @@ def test_changing_the_truth_after_training_changes_no_score(
     pools: Pools[MoleculeRecords], tmp_path: Path, victims: int
 ) -> None:
     """Catches an attack that reads who is a member from anywhere in the game."""
-    game = Game(pools, recipe(tmp_path), victims, seed=0)
+    game = Game(pools, *recipe(tmp_path), victims, seed=0)
     before = scores(attack().run(game.world(attack().access)))
     truth = game.unseal()
     game._members[:] = np.random.default_rng(0).permuted(~game._members, axis=1)
@@ -156,7 +160,7 @@ def test_flipping_a_victims_row_changes_no_score_of_that_victim(pools: Pools[Mol
         challenge = world.knowledge.challenge
         return world.releases[victim].embeddings(challenge)[:, 0] + (rows * releases[0].embeddings(challenge)[:, 0])[0]
 
-    game = Game(pools, recipe(tmp_path, InitialWeights), 4, seed=0)
+    game = Game(pools, *recipe(tmp_path, InitialWeights), 4, seed=0)
     before = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(4)]
     game._members[:2] = ~game._members[:2]  # a victim and its complement
     after = [distance_to_shadows(game.world(frozenset({"embeddings"})), victim) for victim in range(4)]
@@ -168,7 +172,7 @@ def test_members_and_non_members_are_balanced_over_the_models_and_more_models_ch
     pools: Pools[MoleculeRecords], tmp_path: Path
 ) -> None:
     """Catches points that are in more models than others, and shadows that doubling would train anew."""
-    few, many = (Game(pools, recipe(tmp_path, InitialWeights), victims, seed=0)._members for victims in (4, 8))
+    few, many = (Game(pools, *recipe(tmp_path, InitialWeights), victims, seed=0)._members for victims in (4, 8))
     assert (many.sum(0) == 4).all() and (many.sum(1) == pools.members).all()
     np.testing.assert_array_equal(many[:4], few)
 
@@ -177,7 +181,7 @@ def test_the_challenge_is_in_an_order_that_says_nothing(pools: Pools[MoleculeRec
     """Catches members listed first, or as many as chance would not give among the first half."""
     shares = []
     for seed in range(40):
-        game = Game(pools, recipe(tmp_path), 1, seed)
+        game = Game(pools, *recipe(tmp_path), 1, seed)
         order = game._members[0, game._shown]
         shares.append(order[: len(order) // 2].mean())
         assert order.mean() == 0.5
@@ -185,7 +189,7 @@ def test_the_challenge_is_in_an_order_that_says_nothing(pools: Pools[MoleculeRec
 
 
 def swapped(game: Game) -> Game:
-    other = Game(game.pools, game.recipe, game.victims, game.seed)
+    other = Game(game.pools, game.recipe, game.owner, game.victims, game.seed)
     other._members[:] = ~game._members
     return other
 
@@ -197,7 +201,7 @@ def membership_auc(evidence: MembershipScores | None, truth: np.ndarray) -> floa
 
 def test_training_on_the_non_members_instead_mirrors_the_result(pools: Pools[MoleculeRecords], tmp_path: Path) -> None:
     """Catches a signal that is a property of the molecules and not of having been trained on."""
-    game = Game(pools, recipe(tmp_path, model=PLANTED, objective=REMEMBERS), 1, seed=0)
+    game = Game(pools, *recipe(tmp_path, model=PLANTED, objective=REMEMBERS), 1, seed=0)
     mirrored = swapped(game)
     # `_shown` is drawn from the members: the same points in the same order for both
     mirrored._shown = game._shown
@@ -218,7 +222,7 @@ def test_a_release_answers_only_what_the_threat_model_grants(pools: Pools[Molecu
     """Catches weights handed to an attack that declares embeddings."""
     from telltale.errors import AccessDeniedError
 
-    world = Game(pools, recipe(tmp_path, InitialWeights), 1, seed=0).world(attack().access)
+    world = Game(pools, *recipe(tmp_path, InitialWeights), 1, seed=0).world(attack().access)
     with pytest.raises(AccessDeniedError, match="weights: this threat model grants embeddings"):
         world.releases[0].weights()
     assert torch.is_grad_enabled()
@@ -228,8 +232,8 @@ def test_shadow_models_are_shown_with_their_rows_and_never_attacked(
     tmp_path: Path, pools: Pools[MoleculeRecords]
 ) -> None:
     """Catches a shadow model that is scored, a victim's row among the shadows', a point missing on one side."""
-    game = Game(pools, recipe(tmp_path, InitialWeights), 2, seed=0, shadow_models=4)
-    world, all_six = game.world(frozenset({"embeddings"})), Game(pools, game.recipe, 6, seed=0)
+    game = Game(pools, *recipe(tmp_path, InitialWeights), 2, seed=0, shadow_models=4)
+    world, all_six = game.world(frozenset({"embeddings"})), Game(pools, game.recipe, game.owner, 6, seed=0)
     assert len(world.releases) == 2 and len(game.unseal().membership) == 2
     releases, rows = world.shadows(0)
     assert len(releases) == len(rows) == 4  # not the victim, not its complement

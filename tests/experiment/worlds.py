@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from telltale.data.records import Records
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 
@@ -19,8 +20,11 @@ INFOGRAPH = {
 }
 
 
-class InitialWeights(Recipe):
-    """A recipe whose releases are drawn from the seed alone: no record plays a part."""
+class InitialWeights(Owner):
+    """An owner whose releases are drawn from the seed alone: no record plays a part."""
 
-    def train_many(self, pool: Records, memberships: np.ndarray, seeds: Any, names: Any = None) -> list[Release]:
-        return [self.untrained(pool.take(np.arange(64)), seed) for seed in seeds]
+    def train_many(
+        self, recipe: Recipe, pool: Records, members: np.ndarray, seeds: Any, names: Any = ()
+    ) -> list[Release]:
+        few = pool.take(np.arange(64))
+        return [self.untrained_many(recipe, few, [seed], ["untrained"])[0] for seed in seeds]

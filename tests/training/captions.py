@@ -11,9 +11,9 @@ from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
 from telltale.objectives.captioning import Captioning
 from telltale.owner.preparation import initial_objective
-from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.batches import LabelledBatch, RecordDataset
+from tests.owned import Owned
 from tests.training.small import CPU
 
 COLOURS, THINGS = ("red", "green", "blue", "white"), ("cat", "dog", "sun", "car", "tree", "hat")
@@ -63,8 +63,8 @@ def batch_of(objective: Captioning, records: CaptionedImages = RECORDS) -> Label
     return found
 
 
-def recipe_of(folder: Path, model: dict[str, Any] | None = None, defenses: Any = (), **options: Any) -> Recipe:
-    return Recipe(model or model_of(), objective_of(**options), CPU, Store(folder), defenses=tuple(defenses))
+def recipe_of(folder: Path, model: dict[str, Any] | None = None, defenses: Any = (), **options: Any) -> Owned:
+    return Owned.of(model or model_of(), objective_of(**options), CPU, Store(folder), defenses=tuple(defenses))
 
 
 def close(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolerance: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import torch
 from telltale.data.molecules import moses
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.owner.preparation import initial_objective, training_records
-from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.batches import training_loader
 from telltale.training.fit import fit
 from telltale.training.objective import Objective
 from telltale.training.trainer import TrainerOptions
+from tests.owned import Owned
 
 OBJECTIVES = {
     "attribute_masking": "AttributeMasking",
@@ -49,8 +48,8 @@ def objective_of(name: str = "attribute_masking", **options: Any) -> dict[str, A
     return {"_target_": f"telltale.objectives.{name}.{OBJECTIVES[name]}", **common, **options}
 
 
-def recipe_in(store: Path, **changes: Any) -> Recipe:
-    return replace(Recipe(model_of(), objective_of(), CPU, Store(store)), **changes)
+def recipe_in(store: Path, **changes: Any) -> Owned:
+    return Owned.of(model_of(), objective_of(), CPU, Store(store)).replace(**changes)
 
 
 def fitted(

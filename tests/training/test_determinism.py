@@ -70,7 +70,7 @@ def test_the_order_in_which_records_are_given_changes_nothing(tmp_path: Path) ->
 
 def test_train_many_gives_each_row_the_model_it_would_have_had_alone(tmp_path: Path) -> None:
     """Catches seeds or rows that slip by one model."""
-    memberships = np.random.default_rng(0).random((3, len(RECORDS))) < 0.5
-    many = recipe_in(tmp_path).train_many(RECORDS, memberships, [4, 5, 6])
-    alone = recipe_in(tmp_path).train(RECORDS, np.flatnonzero(memberships[1]), 5)
+    members = np.random.default_rng(0).random((3, len(RECORDS))) < 0.5
+    many = recipe_in(tmp_path).train_many(RECORDS, members, [4, 5, 6])
+    alone = recipe_in(tmp_path).train(RECORDS, np.flatnonzero(members[1]), 5)
     assert len({release.key for release in many}) == 3 and many[1].key == alone.key

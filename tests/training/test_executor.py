@@ -19,10 +19,11 @@ from telltale.data.images import digits
 from telltale.errors import InputError
 from telltale.owner import many
 from telltale.owner.executor import Local, Ray
-from telltale.owner.recipe import Recipe
+from telltale.owner.order import Order
 from telltale.run import CONFIGURATION
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
+from tests.owned import Owned
 from tests.training.small import molecules, objective_of, recipe_in, same
 
 MODELS = 6
@@ -39,11 +40,13 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def fleet_recipe(folder: Path, executor: Any, **changes: Any) -> Recipe:
+def fleet_recipe(folder: Path, executor: Any, **changes: Any) -> Owned:
     model = {"_target_": "telltale.models.mlp.MLP", "widths": [16], "dropout": 0.2, "shape": RECORDS.shape}
     objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 32, "learning_rate": 0.05}
-    return Recipe(model, objective, TrainerOptions(accelerator="cpu"), Store(folder), executor).replace(**changes)
+    return Owned.of(model, objective, TrainerOptions(accelerator="cpu"), Store(folder), executor=executor).replace(
+        **changes
+    )
 
 
 def weights_in(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
@@ -100,9 +103,9 @@ def test_errors_come_back_as_themselves(cluster: None, error: BaseException) -> 
 def test_a_worker_on_another_device_is_refused(tmp_path: Path) -> None:
     """Catches models of a CPU kept under the key of a GPU's."""
     recipe = fleet_recipe(tmp_path, Local())
-    order = many.Order("one", 0, np.arange(80), {"device": "cuda"})
+    order = Order("one", 0, np.arange(80), {"device": "cuda"})
     with pytest.raises(InputError, match=r"the worker has cpu, the experiment cuda; set executor.gpus_per_chunk"):
-        many.Chunk(recipe, [order], "stacked")(None)  # type: ignore[arg-type]
+        many.Chunk(recipe.recipe, recipe.store, [order], "stacked")(None)  # type: ignore[arg-type]
 
 
 def test_a_task_without_room_is_refused(cluster: None) -> None:

@@ -15,9 +15,9 @@ from telltale.defenses.output_noise import OutputNoise
 from telltale.errors import InputError, NumericalError
 from telltale.owner import many
 from telltale.owner.executor import Local
-from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
+from tests.owned import Owned
 from tests.training.small import CPU
 
 RECORDS: ImageRecords = digits.load().records.take(np.arange(600))
@@ -33,11 +33,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def recipe_of(folder: Path, network: str = "mlp", executor: Local = ONE, **options: Any) -> Recipe:
+def recipe_of(folder: Path, network: str = "mlp", executor: Local = ONE, **options: Any) -> Owned:
     objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 32, "learning_rate": 0.01, **options}
     model = {**NETWORKS[network], "shape": RECORDS.shape}
-    return Recipe(model, objective, CPU, Store(folder), executor)
+    return Owned.of(model, objective, CPU, Store(folder), executor=executor)
 
 
 def fleet(folder: Path, network: str = "mlp", models: int = MODELS, **options: Any) -> list[Release]:

@@ -16,9 +16,9 @@ import pytest
 
 from telltale.data.tables.records import Column, TableRecords
 from telltale.owner.executor import Local
-from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
+from tests.owned import Owned
 from tests.training.small import CPU
 
 POINTS, FEATURES, CLASSES = 400, 200, 10
@@ -31,14 +31,14 @@ RECORDS = TableRecords(
 )
 
 
-def recipe_of(folder: Path, widths: tuple[int, ...] = (16,), epochs: int = 2, chunk: int | None = None) -> Recipe:
+def recipe_of(folder: Path, widths: tuple[int, ...] = (16,), epochs: int = 2, chunk: int | None = None) -> Owned:
     model = {"_target_": "telltale.models.mlp.MLP", "widths": list(widths), "shape": RECORDS.shape}
     objective = {"_target_": "telltale.objectives.classification.Classification", "classes": CLASSES, "epochs": epochs}
     objective |= {"batch_size": 32, "learning_rate": 0.05}
-    return Recipe(model, objective, CPU, Store(folder), Local(chunk))
+    return Owned.of(model, objective, CPU, Store(folder), executor=Local(chunk))
 
 
-def shadows(recipe: Recipe, models: int, **changes: Any) -> list[Release]:
+def shadows(recipe: Owned, models: int, **changes: Any) -> list[Release]:
     rows = np.stack([np.random.default_rng(k).permutation(POINTS) < POINTS // 2 for k in range(models)])
     return recipe.replace(**changes).train_many(RECORDS, rows, list(range(models)), [f"m{k}" for k in range(models)])
 

@@ -15,7 +15,7 @@ from telltale.attacks.m4i.extractor_training import ExtractorOptions, extractor_
 from telltale.defenses.dp_sgd import DPSGD
 from telltale.models.pretrained import FrozenTrunk
 from telltale.models.trunk_options import trunk_of
-from telltale.owner.frozen_features import fed, seen
+from telltale.owner.frozen_features import as_model_input, with_features
 from telltale.owner.guarantee import guarantee_of
 from telltale.store.store import Store
 from tests.training.captions import RECORDS, close, model_of, recipe_of
@@ -67,9 +67,9 @@ def test_features_are_those_of_the_trunk_in_the_order_asked_for(file: str, tmp_p
     monkeypatch.setattr(frozen_features, "SHARD", 5)
     monkeypatch.setattr(frozen_features, "AT_ONCE", 2)
     trunk, store = FrozenTrunk("resnet18", file, 32), Store(tmp_path)
-    seen(RECORDS.take(np.arange(3, 9)), trunk, store, "cpu")
+    with_features(RECORDS.take(np.arange(3, 9)), trunk, store, "cpu")
     order = np.random.default_rng(0).permutation(len(RECORDS))
-    found = seen(RECORDS.take(order), trunk, store, "cpu")
+    found = with_features(RECORDS.take(order), trunk, store, "cpu")
     expected = trunk.network()(trunk.prepared(torch.from_numpy(RECORDS.images[order]).float() / 255))
     np.testing.assert_allclose(found.features, expected.numpy(), atol=1e-4)
     assert found.fingerprints().tolist() == RECORDS.take(order).fingerprints().tolist()
@@ -81,7 +81,7 @@ def test_features_of_other_weights_or_sides_are_not_served(file: str, tmp_path: 
     store, few = Store(tmp_path), RECORDS.take(np.arange(4))
     other = weights_of("resnet18", tmp_path, seed=1)
     trunks = [FrozenTrunk("resnet18", file, 32), FrozenTrunk("resnet18", file, 48), FrozenTrunk("resnet18", other, 32)]
-    first, *others = (seen(few, trunk, store, "cpu").features for trunk in trunks)
+    first, *others = (with_features(few, trunk, store, "cpu").features for trunk in trunks)
     assert not any(np.allclose(first, one, atol=1e-3) for one in others)
 
 
@@ -130,7 +130,7 @@ def test_private_training_on_a_frozen_trunk_keeps_its_promise(file: str, tmp_pat
     """Catches DP-SGD that cannot clip what is fed features, and a fleet without noise."""
     recipe = recipe_of(tmp_path, model(file, norm="group"), [DPSGD(epsilon=8.0, mode="vmap")])
     releases = recipe.train_many(RECORDS, ROWS[:2], SEEDS[:2])
-    proof = guarantee_of(recipe, releases, RECORDS.kind)
+    proof = guarantee_of(recipe.recipe, recipe.store, releases, RECORDS.kind)
     assert proof is not None and 7 < proof["epsilon"] <= 8
     alone = recipe_of(tmp_path / "alone", model(file, norm="group"), [DPSGD(epsilon=8.0, mode="vmap")])
     assert close(alone.train(RECORDS, np.flatnonzero(ROWS[0]), SEEDS[0]).weights(), releases[0].weights(), 1e-4)
@@ -139,7 +139,7 @@ def test_private_training_on_a_frozen_trunk_keeps_its_promise(file: str, tmp_pat
 def test_without_a_trunk_a_model_is_fed_the_pictures_themselves(tmp_path: Path) -> None:
     """Catches a detour for those who brought no weights."""
     recipe = recipe_of(tmp_path)
-    assert fed(recipe, RECORDS) is RECORDS and not list(tmp_path.glob("features"))
+    assert as_model_input(recipe.recipe, recipe.store, RECORDS) is RECORDS and not list(tmp_path.glob("features"))
 
 
 def test_an_extractor_on_a_frozen_trunk_trains_what_comes_after_it(file: str, tmp_path: Path) -> None:

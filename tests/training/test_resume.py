@@ -62,7 +62,7 @@ def test_a_crash_after_the_last_epoch_trains_nothing_again(
 ) -> None:
     """Catches initial weights kept as trained ones, or one epoch too many, where there is nothing left to train."""
     with monkeypatch.context() as patch:
-        patch.setattr("telltale.owner.recipe.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
+        patch.setattr("telltale.owner.single.write_weights", lambda *_: (_ for _ in ()).throw(KilledErrorError))
         with pytest.raises(KilledErrorError):
             trained(tmp_path)
     seen: list[int] = []

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,14 @@ from telltale.store import sources
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, key_of
 from telltale.training.trainer import TrainerOptions
+from tests.owned import Owned
 from tests.training.small import DDP, fitted, model_of, molecules, objective_of, recipe_in, rows
 
 RECORDS = molecules(10)
 
 
-def key(recipe: Recipe, records: Any = RECORDS, seed: int = 0) -> str:
-    return key_of(document_of(recipe, records.fingerprints(), seed, None))
+def key(recipe: Owned, records: Any = RECORDS, seed: int = 0) -> str:
+    return key_of(document_of(recipe.recipe, records.fingerprints(), seed, None))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def key(recipe: Recipe, records: Any = RECORDS, seed: int = 0) -> str:
         lambda recipe: recipe.replace(trainer=TrainerOptions("cpu", precision="bf16-mixed")),
     ],
 )
-def test_the_key_changes_with_whatever_changes_the_weights(change: Callable[[Recipe], Recipe], tmp_path: Path) -> None:
+def test_the_key_changes_with_whatever_changes_the_weights(change: Callable[[Owned], Owned], tmp_path: Path) -> None:
     """Catches a field left out: the store would serve another model's weights."""
     recipe = recipe_in(tmp_path)
     assert key(change(recipe)) != key(recipe)
@@ -241,5 +241,6 @@ def test_a_store_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_recipes_compare_by_what_they_do(tmp_path: Path) -> None:
     """Catches a logger or a store in the comparison of two recipes."""
     recipe = recipe_in(tmp_path)
-    assert recipe == replace(recipe, store=Store(tmp_path / "b"), on_epoch=print)
-    assert recipe != replace(recipe, model=model_of(width=9))
+    assert recipe.recipe == recipe.replace(store=Store(tmp_path / "b"), on_epoch=print).recipe
+    assert recipe.recipe != recipe.replace(model=model_of(width=9)).recipe
+    assert {name for name, field in Recipe.__dataclass_fields__.items() if not field.compare} == {"finetune", "public"}

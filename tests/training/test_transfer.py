@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from telltale.data.images.records import ImageRecords
 from telltale.data.molecules import b3db
 from telltale.errors import InputError
 from telltale.owner.preparation import initial_objective
-from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
+from tests.owned import Owned
 from tests.training.small import CPU, model_of, molecules, objective_of
 
 PICTURES: ImageRecords = digits.load().records
@@ -35,20 +34,20 @@ COMMON: dict[str, Any] = {"epochs": 3, "batch_size": 32, "learning_rate": 0.05, 
 ROWS = np.stack([np.random.default_rng(k).permutation(200) < 100 for k in range(3)])
 
 
-def transfer_of(folder: Path, model: dict[str, Any] = MLP, **options: Any) -> Recipe:
-    start = Recipe(model, {**CLASSIFICATION, **COMMON}, CPU, Store(folder))
+def transfer_of(folder: Path, model: dict[str, Any] = MLP, **options: Any) -> Owned:
+    start = Owned.of(model, {**CLASSIFICATION, **COMMON}, CPU, Store(folder))
     objective = {"_target_": "telltale.objectives.transfer.Transfer", **COMMON, **options}
     return start.replace(start=start, objective=objective, finetune=OTHERS, finetune_share=0.8)
 
 
-def both(recipe: Recipe, seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def both(recipe: Owned, seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The weights of a pre-trained model and of the one fine-tuned from it."""
     assert recipe.start is not None
     rows = np.arange(100)
-    return recipe.start.train(POOL, rows, seed).weights(), recipe.train(POOL, rows, seed).weights()
+    return recipe.owner.train(recipe.start, POOL, rows, seed).weights(), recipe.train(POOL, rows, seed).weights()
 
 
-def moved(recipe: Recipe) -> set[str]:
+def moved(recipe: Owned) -> set[str]:
     before, after = both(recipe)
     return {name for name in before if not np.array_equal(before[name], after[name])}
 
@@ -107,17 +106,19 @@ def test_heads_train_on_features_that_are_computed_once(tmp_path: Path) -> None:
 def test_each_model_draws_its_own_fine_tuning_records(tmp_path: Path) -> None:
     """Catches one draw for all models, which the authors' code does not have."""
     recipe = transfer_of(tmp_path)
-    rows = np.stack([recipe.finetuning_row(seed) for seed in range(3)])
+    rows = np.stack([recipe.finetuning_members(seed) for seed in range(3)])
     assert (rows.sum(1) == 160).all() and (rows[0] != rows[1]).any()
-    assert np.array_equal(rows[1], recipe.finetuning_row(1))
+    assert np.array_equal(rows[1], recipe.finetuning_members(1))
 
 
 def test_shared_initial_weights_are_shared_by_all_seeds_and_named_in_the_key(tmp_path: Path) -> None:
     """Catches a switch that changes nothing, and models of both kinds under one key."""
-    own, shared = (transfer_of(tmp_path).start, transfer_of(tmp_path).start.replace(initial_seed=7))  # type: ignore[union-attr]
-    first, second = (shared._objective(seed, None).state_dict() for seed in (0, 1))
+    owned = transfer_of(tmp_path)
+    assert owned.start is not None
+    own, shared = Owned(owned.start, owned.owner), Owned(owned.start.replace(initial_seed=7), owned.owner)
+    first, second = (shared.objective_for(seed).state_dict() for seed in (0, 1))
     assert all((first[name] == second[name]).all() for name in first)
-    assert own.train(POOL, np.arange(9), 0).key != shared.train(POOL, np.arange(9), 0).key  # type: ignore[union-attr]
+    assert own.train(POOL, np.arange(9), 0).key != shared.train(POOL, np.arange(9), 0).key
 
 
 def test_a_fresh_backbone_is_fine_tuned_like_the_others(tmp_path: Path) -> None:
@@ -132,13 +133,13 @@ def test_a_fresh_backbone_is_fine_tuned_like_the_others(tmp_path: Path) -> None:
 
 def test_a_head_on_an_encoder_of_molecules_learns_a_property(tmp_path: Path) -> None:
     """Catches an unsupervised start whose weights are not found under the classifier's names."""
-    start = Recipe(model_of(), objective_of("infograph"), CPU, Store(tmp_path))
+    start = Owned.of(model_of(), objective_of("infograph"), CPU, Store(tmp_path))
     labelled = b3db.load().records.take(np.arange(300))
     objective = {"_target_": "telltale.objectives.transfer.Transfer", **COMMON, "classes": 2}
     recipe = start.replace(start=start, objective=objective, finetune=labelled)
     pool = molecules(40)
     releases = recipe.train_many(pool, np.ones((2, 40), bool), [0, 1])
-    alone = recipe.replace(store=Store(tmp_path / "other"), start=replace(start, store=Store(tmp_path / "other")))
+    alone = recipe.replace(store=Store(tmp_path / "other"))
     single = alone.train(pool, np.arange(40), 1)
     assert releases[1].probabilities(pool).shape == (40, 2)
     np.testing.assert_allclose(releases[1].probabilities(pool), single.probabilities(pool), atol=1e-4)

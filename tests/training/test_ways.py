@@ -42,7 +42,7 @@ def test_a_head_on_features_is_stacked_whatever_its_backbone_is_made_of() -> Non
 def test_the_way_is_in_the_key_and_in_what_a_run_says(tmp_path: Path) -> None:
     """Catches weights of one way that are served for another, whose last digits differ."""
     recipe, fingerprints = recipe_of(tmp_path), PICTURES.fingerprints()
-    alone, stacked = (document_of(recipe, fingerprints, 0, None, way) for way in ("alone", "stacked"))
+    alone, stacked = (document_of(recipe.recipe, fingerprints, 0, None, way) for way in ("alone", "stacked"))
     assert {name for name in alone if alone[name] != stacked[name]} == {"way"}
     assert recipe.ways(4) == {"models": 4, "way": "stacked", "gradient_mode": None}
     assert recipe.ways(1)["way"] == "alone"

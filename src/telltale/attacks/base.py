@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from telltale.data.pools import Pools
 from telltale.evidence import Evidence, MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.recipe import Recipe
 
 

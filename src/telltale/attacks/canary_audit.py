@@ -20,7 +20,7 @@ from telltale.data.seeds import generator
 from telltale.defenses.dp_sgd import DPSGD
 from telltale.errors import InputError
 from telltale.evidence import CanaryScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.progress import track
 from telltale.training.private.privacy import DELTA
 

@@ -1,113 +1,121 @@
-"""The owner's side of a configuration: its records, what it fine-tunes on, and its recipe."""
+"""From a configuration to a plan: all that a run is made of, and the one place that refuses what does not fit."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from telltale.data.captions.pools import deal_by_concept
-from telltale.data.captions.records import CaptionedImages
-from telltale.data.captions.vocabulary import vocabulary_of
-from telltale.data.downstream import Downstream, TransferData
-from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.attacks.base import Attack
+from telltale.checks import whole_number
+from telltale.configuration.command_line import check_options
+from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
+from telltale.configuration.parts import owner_of, pools_of, recipe_of, records_of, transfer_of
+from telltale.data.downstream import TransferData
+from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
 from telltale.data.seeds import derive
-from telltale.errors import InputError
-from telltale.models.trunk_options import at_hand
+from telltale.evaluation.score import checked_replicates
+from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
-from telltale.reporting.run_folder import RunFolder
-from telltale.store.store import Store
-
-log = logging.getLogger("telltale")
+from telltale.training.fit import Curve
+from telltale.worlds.other_world import OtherWorld
 
 
-def records_of(cfg: DictConfig, job: RunFolder) -> Records:
-    """Read the data set; what could not be read is listed in the run folder."""
-    loaded = instantiate(cfg.dataset, _convert_="all")
-    if loaded.invalid:
-        loaded.write_invalid(job.folder / "invalid_records.csv")
-        log.warning(f"{len(loaded.invalid)} of {loaded.lines} records could not be read; listed in invalid_records.csv")
-    return loaded.records
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of. Nothing has been trained, and `check` refuses before anything is.
+
+    cfg           the composed configuration
+    choices       the word of each group, as the user chose it
+    records       the data set
+    transfer      records of both parts of a transfer; None = there is one part
+    attack        whom the owner faces
+    recipe        what the owner does, the attacker's code and the owner's defence in it
+    owner         who trains
+    controls      worlds in which there is nothing to find, by name
+    variants      other releases of the same victims, by name
+    replicates    bootstrap replicates behind every interval
+    """
+
+    cfg: DictConfig
+    choices: Mapping[str, str]
+    records: Records
+    transfer: TransferData | None
+    attack: Attack
+    recipe: Recipe
+    owner: Owner
+    controls: Mapping[str, OtherWorld]
+    variants: Mapping[str, OtherWorld]
+    replicates: int
+
+    @property
+    def seed(self) -> int:
+        """Return the seed from which every other one derives."""
+        return int(self.cfg.seed)
+
+    @cached_property
+    def pools(self) -> Pools[Any]:
+        """Deal the records out, with what the attack plants among them."""
+        return self.attack.plant(pools_of(self.cfg, self.records, self.transfer), derive(self.seed, "canaries"))
+
+    @cached_property
+    def game(self) -> Game:
+        """Return the game, which alone knows who is in which model."""
+        finetune = self.pools.finetune if self.transfer else None
+        recipe = self.recipe.replace(finetune=finetune, public=self.pools.known)
+        return Game(self.pools, recipe, self.owner, self.cfg.victims, self.seed, self.cfg.shadow_models)
+
+    @cached_property
+    def rivals(self) -> Mapping[str, Attack]:
+        """Return other attacks that face the same world, by name."""
+        return rivals_of(self.cfg.rivals, self.attack, self.records, self.recipe)
+
+    def other_worlds(self) -> Iterator[tuple[str, str, OtherWorld]]:
+        """Yield controls and variants, on which the same attack is run, unchanged: group, name and world."""
+        for group, worlds in (("controls", self.controls), ("variants", self.variants)):
+            for name, world in worlds.items():
+                yield group, name, world
+
+    def check(self) -> None:
+        """Refuse, by InputError, what makes no sense together: before anything is trained."""
+        require_compatible(self.attack, self.recipe, self.records, self.choices, self.transfer)
+        require_records(self.game.recipe, self.pools.members + self.pools.canaries // 2)
+        for _, _, world in self.other_worlds():
+            world.check(self.game)
+        rivals = self.rivals
+        self.attack.check(self.game.knowledge_of(self.attack.access))
+        for name, rival in rivals.items():
+            check_rival(name, rival, self.game)
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a reader of the report has to know of how it came about."""
+        quick = "debug.fast_dev_run: models saw a few batches only; not a result"
+        of_attack = self.attack.notes(self.game.knowledge_of(self.attack.access))
+        return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack)
 
 
-def transfer_of(cfg: DictConfig, records: Records) -> TransferData | None:
-    """Return the records of both parts of a transfer, None where there is none."""
-    if not cfg.downstream:
-        return None
-    if "pretraining" not in cfg.objective:
-        word = HydraConfig.get().runtime.choices["downstream"]
-        raise InputError("downstream", word, "fine-tunes a pre-trained model; add objective=transfer or leave it out")
-    task: Downstream = instantiate(cfg.downstream, _convert_="all")
-    return task.transfer(records)
+def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch: Curve) -> Plan:
+    """Build all that a configuration names, each part checking its own options.
 
-
-def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:
-    """Deal the records out, those of the downstream task too."""
-    sizes, seed = PoolSizes(**cfg.pools), derive(cfg.seed, "pools")
-    if isinstance(records, CaptionedImages):
-        return deal_by_concept(records, sizes, seed)
-    if transfer is None:
-        return deal(records, sizes, seed)
-    if sizes.finetune < 2:
-        raise InputError("pools.finetune", sizes.finetune, "at least 2 records to fine-tune on")
-    if round(cfg.downstream_share * sizes.finetune) < 2:
-        expected = f"a share that leaves each model 2 of pools.finetune={sizes.finetune} at least"
-        raise InputError("downstream_share", cfg.downstream_share, expected)
-    return transfer.deal(sizes, seed)
-
-
-def recipe_of(cfg: DictConfig, job: RunFolder, records: Records, transfer: TransferData | None = None) -> Recipe:
-    """Build the owner's recipe: model and objective with what only the data set knows, device, store, executor."""
-    model: Any = OmegaConf.to_container(cfg.model)
-    model = at_hand(model)
-    objective: Any = OmegaConf.to_container(cfg.objective)
-    pretraining = objective.pop("pretraining", None)
-    _fill_in("model", model, "shape", getattr(records, "shape", None), records)
-    if isinstance(records, CaptionedImages) and "vocabulary" in model:
-        _fill_in("model", model, "vocabulary", vocabulary_of(records.references, model["least_count"]).known, records)
-    trainer = instantiate(cfg.trainer, **_debugging(cfg))
-    if not isinstance(cfg.paths.keep_weights, bool):
-        raise InputError("paths.keep_weights", cfg.paths.keep_weights, "true or false")
-    if not isinstance(cfg.share_initial_weights, bool):
-        raise InputError("share_initial_weights", cfg.share_initial_weights, "true or false")
-    store = Store(Path(cfg.paths.store), cfg.paths.keep_weights)
-    shared = derive(cfg.seed, "shared initial weights") if cfg.share_initial_weights else None
-
-    def recipe(group: str, options: Any, learned: Records, **more: Any) -> Recipe:
-        _fill_in(group, options, "classes", len(getattr(learned, "classes", ())), learned)
-        return Recipe(model, options, trainer, store, instantiate(cfg.executor), job.logger.log_scalars, **more)
-
-    if pretraining is None:
-        return recipe("objective", objective, records, initial_seed=shared)
-    if transfer is None:
-        raise InputError(
-            "downstream", "none", "objective=transfer needs a task to fine-tune on, e.g. downstream=digits"
-        )
-    start = recipe("objective.pretraining", pretraining, transfer.pretraining, initial_seed=shared)
-    share = cfg.downstream_share
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise InputError("downstream_share", share, "a share of pools.finetune, above 0, at most 1")
-    return recipe("objective", objective, transfer.downstream, start=start, finetune_share=float(share))
-
-
-def _fill_in(group: str, options: Any, field: str, known: Any, records: Records) -> None:
-    """Set an option that follows from the data set; InputError where another value is given."""
-    if field not in options:
-        return
-    if options[field] not in (None, known, list(known) if isinstance(known, tuple) else known):
-        raise InputError(f"{group}.{field}", options[field], f"{known}, as {records.source} has, or null")
-    options[field] = known
-
-
-def _debugging(cfg: DictConfig) -> dict[str, Any]:
-    batches, profiler = cfg.debug.fast_dev_run, cfg.debug.profiler
-    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
-        raise InputError("debug.fast_dev_run", batches, "a whole number of batches, 0 = all")
-    if profiler not in (None, "simple", "advanced"):
-        raise InputError("debug.profiler", profiler, "one of null, simple, advanced")
-    return {"fast_dev_run": batches, "profiler": profiler}
+    choices: the word of each group; folder: of the run, for the list of what could not be read; on_epoch: whom training
+    tells of each epoch. Raises InputError for the first option that will not do.
+    """
+    whole_number("seed", cfg.seed, 0)
+    check_options(cfg, pools=PoolSizes)
+    replicates = checked_replicates(cfg.evaluation.replicates)
+    records = records_of(cfg, folder)
+    attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
+    transfer = transfer_of(cfg, records, choices)
+    recipe = attack.tamper(recipe_of(cfg, records, transfer)).protect(defense)  # the owner has the last word
+    controls, variants = (
+        {str(name): instantiate(one) for name, one in group.items()} for group in (cfg.controls, cfg.variants)
+    )
+    owner = owner_of(cfg, on_epoch)
+    return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
@@ -55,18 +55,18 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")
 
 
-def rivals_of(cfg: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
-    """Return the attack's own rivals and those of the configuration, less itself and what needs other data.
+def rivals_of(named: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
+    """Return the attack's own rivals and those that a configuration has named, less itself and what needs other data.
 
     Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
     or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
     """
-    for name, options in cfg.rivals.items():
+    for name, options in named.items():
         handed = get_object(options["_target_"]).hands_over  # first: options may follow those of an attack of its kind
         if handed is not attack.hands_over:
             what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    chosen: dict[str, Attack] = {name: instantiate(rival) for name, rival in cfg.rivals.items()}
+    chosen: dict[str, Attack] = {str(name): instantiate(rival) for name, rival in named.items()}
     others = {name: one for name, one in chosen.items() if not _alike(one, attack)}
     own = {
         name: one for name, one in attack.rivals().items() if not any(_alike(one, other) for other in others.values())
@@ -84,12 +84,21 @@ def _alike(one: Attack, other: Attack) -> bool:
     return (type(one), vars(one)) == (type(other), vars(other))
 
 
-def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfer: TransferData | None = None) -> None:
-    """Refuse, before anything is trained, options out of range and what makes no sense together."""
-    choices, kind = HydraConfig.get().runtime.choices, records.kind
-    _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective")
+def require_compatible(
+    attack: Attack,
+    recipe: Recipe,
+    records: Records,
+    choices: Mapping[str, str],
+    transfer: TransferData | None = None,
+) -> None:
+    """Refuse, before anything is trained, options out of range and what makes no sense together.
+
+    choices: the word of each group, as the user chose it, for the message.
+    """
+    kind = records.kind
+    _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective", choices)
     if recipe.start is not None and transfer is not None:
-        _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining")
+        _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining", choices)
     if kind not in attack.accepts:
         kinds = " or ".join(sorted(attack.accepts))
         raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
@@ -106,15 +115,16 @@ def require_compatible(attack: Attack, recipe: Recipe, records: Records, transfe
 
 def require_records(recipe: Recipe, members: int) -> None:
     """Refuse, before anything is trained, defences that cannot be for so many training records a model."""
-    own = members if recipe.start is None else int(recipe.finetuning_row(0).sum())
-    for part, number in ((recipe.start, members), (recipe, own)):
-        for code in part.stages if part is not None else ():
-            code.check_records(part, number)
+    last = members if recipe.start is None else int(recipe.finetuning_members(0).sum())
+    for part, number in ((recipe.start, members), (recipe, last)):
+        if part is not None:
+            for code in part.stages:
+                code.check_records(part, number)
 
 
-def _require_kinds(recipe: Recipe, records: Records, group: str) -> None:
+def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mapping[str, str]) -> None:
     """Refuse a model or objective that does not work on such records."""
-    choices, kind = HydraConfig.get().runtime.choices, records.kind
+    kind = records.kind
     objective_word = choices.get(group) or choices.get(f"objective@{group}")
     model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
     for field, word, part in (("model", choices["model"], model), (group, objective_word, objective)):

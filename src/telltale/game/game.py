@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,91 +14,13 @@ from telltale.data.pools import Pools
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.usefulness import mean_of, success
+from telltale.game.world import Knowledge, World
 from telltale.models.stored_bits import stored_bits
+from telltale.owner.owner import Owner
 from telltale.owner.preparation import examples_of
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.truth import Truth
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """What the attacker knows before the first query.
-
-    challenge: points to be judged, in an order independent of membership; victims: how many models are attacked;
-    shadow_models: how many more there are; query_budget: None = unlimited; fewest: over all victims and points, the
-    fewest shadows with and without a point.
-    """
-
-    auxiliary: Any
-    population: Any
-    public: Any
-    challenge: Any
-    recipe: Recipe
-    seed: int
-    victims: int = 1
-    shadow_models: int = 0
-    query_budget: int | None = None
-    fewest: tuple[int, int] = (0, 0)
-
-    @property
-    def models(self) -> int:
-        """Count victims and shadow models."""
-        return self.victims + self.shadow_models
-
-
-@dataclass(frozen=True)
-class World:
-    """All that an attack ever sees: one release per victim, and its knowledge.
-
-    _shadows: for each victim the other models and a copy of their membership rows; with one model there is none, and
-    nothing here tells its members. _mistold: seed of a control, see `as_told`.
-    """
-
-    releases: tuple[Release, ...]
-    knowledge: Knowledge
-    _shadows: tuple[tuple[tuple[Release, ...], np.ndarray], ...]
-    _mistold: int | None = None
-
-    def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
-        """Return the other models as shadow models of `victim`, with their membership rows, never its own.
-
-        Leave-one-out: (shadows) releases and (shadows, challenge points) bool. The model trained on exactly the
-        records that the victim was not is left out too: its row would tell the victim's. Asking shadows costs no
-        query: the attacker trained them.
-        """
-        return self._shadows[victim]
-
-    def as_told(self, members: np.ndarray) -> np.ndarray:
-        """Return what the attacker believes of shadows it trained on records of its own: (shadows, points) bool.
-
-        The truth, but in the control `shuffled_shadows`: there each says of its points in another order.
-        """
-        if self._mistold is None:
-            return members
-        rng = generator(self._mistold, "told")
-        return np.stack([rng.permutation(row) for row in members])
-
-    def with_mistold_shadows(self, seed: int) -> Self:
-        """Return a world in which the attacker is wrong about shadows of its own: for a control."""
-        return replace(self, _mistold=seed)
-
-    @property
-    def queries(self) -> Counter[str]:
-        """Count the records asked for, by call, over all victims."""
-        return sum((release.queries for release in self.releases), Counter())
-
-    def with_recipe(self, recipe: Recipe) -> Self:
-        """Return a world whose attacker trains its own models by another recipe: for a variant."""
-        return replace(self, knowledge=replace(self.knowledge, recipe=recipe))
-
-    def with_releases(self, releases: tuple[Release, ...]) -> Self:
-        """Return a world with other releases and the same shadows: for a control."""
-        return replace(self, releases=releases)
-
-    def with_rows(self, rows: Sequence[np.ndarray]) -> Self:
-        """Return a world whose shadow models come with other membership rows, one table a victim: for a control."""
-        return replace(self, _shadows=tuple((one, row) for (one, _), row in zip(self._shadows, rows, strict=True)))
 
 
 class Game:
@@ -112,7 +33,9 @@ class Game:
     canaries are shown.
     """
 
-    def __init__(self, pools: Pools[Any], recipe: Recipe, victims: int, seed: int, shadow_models: int = 0) -> None:
+    def __init__(
+        self, pools: Pools[Any], recipe: Recipe, owner: Owner, victims: int, seed: int, shadow_models: int = 0
+    ) -> None:
         for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise InputError(field, number, f"a whole number from {least}")
@@ -121,11 +44,12 @@ class Game:
             raise InputError(field, value, "one victim alone: where a record is from says which models have it")
         if pools.canaries:  # their coins decide how many records a model has, which no private rate may tell
             recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
-        self.pools, self.recipe, self.victims, self.seed = pools, recipe, victims, seed
+        self.pools, self.recipe, self.owner, self.victims, self.seed = pools, recipe, owner, victims, seed
         self.models = victims + shadow_models
         self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries and not pools.assigned
         self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
+        self._others: list[tuple[Recipe, str, list[Release]]] = []
         self.unsealed = False
 
     def _draw(self, model: int) -> np.ndarray:
@@ -159,6 +83,7 @@ class Game:
             pools.public,
             challenge,
             self.recipe,
+            self.owner,
             derive(self.seed, "attacker"),
             self.victims,
             self.models - self.victims,
@@ -170,15 +95,22 @@ class Game:
         return replace(self.knowledge, challenge=granted(self.knowledge.challenge, access))
 
     def _fewest(self) -> tuple[int, int]:
-        tables = [self._members[others][:, self._shown] for others in map(self._shadows_of, range(self.victims))]
-        return tuple(min(int(side.sum(0).min()) for side in sides) for sides in (tables, [~one for one in tables]))  # type: ignore[return-value]
+        """Return the fewest shadows with a point, and without one, over all victims and points."""
+        tables = [self._members[self._shadows_of(victim)][:, self._shown] for victim in range(self.victims)]
+        with_point = min(int(table.sum(0).min()) for table in tables)
+        without = min(int((~table).sum(0).min()) for table in tables)
+        return with_point, without
 
     def retrained(self, recipe: Recipe, name: str) -> list[Release]:
-        """Have the victims trained by another recipe, on the same records and from the same seeds."""
-        rows, seeds = zip(*self.victims_of_owner(), strict=True)
+        """Have the victims trained by another recipe, on the same records and from the same seeds; once each."""
+        for known, called, releases in self._others:
+            if (known, called) == (recipe, name):
+                return releases
+        names = [f"{name} {victim}" if self.victims > 1 else name for victim in range(self.victims)]
         members = self._members[: self.victims]
-        names = [f"{name} {victim}" if self.victims > 1 else name for victim in range(len(rows))]
-        return recipe.train_many(self.pools.challenge, members, seeds, names)
+        releases = self.owner.train_many(recipe, self.pools.challenge, members, self._seeds(self.victims), names)
+        self._others.append((recipe, name, releases))
+        return releases
 
     def benign(self) -> list[Release]:
         """Have them trained by the owner's recipe as it was before anyone added code to it."""
@@ -186,18 +118,28 @@ class Game:
 
     def examples(self, number: int = 8) -> Mapping[str, Any]:
         """Return some of the first victim's records and what a data stage made of them: for the report."""
-        (rows, seed), pool = self.victims_of_owner()[0], self.pools.challenge
-        own = self.recipe.of_models(pool, self._members[:1], [seed], ["target"])[0]
-        return examples_of(pool.take(rows), own.stages, seed, number)
+        records, recipe, seed = self.victims_as_trained(1)[0]
+        return examples_of(records, recipe.stages, seed, number)
+
+    def victims_as_trained(self, number: int | None = None) -> list[tuple[Any, Recipe, int]]:
+        """Return records, recipe as its data stages have prepared it, and seed of the first victims: for the report.
+
+        number: how many, None = all.
+        """
+        points, seeds = self.pools.challenge, self._seeds(self.models)
+        # of all models at once, as they were trained: what data stages have trained for them is found again
+        recipes = self.owner.prepared(
+            self.recipe, points, self._members, seeds, [f"target {k}" for k in range(self.models)]
+        )
+        few = range(self.victims if number is None else number)
+        return [(points.take(np.flatnonzero(self._members[victim])), recipes[victim], seeds[victim]) for victim in few]
+
+    def _seeds(self, number: int) -> list[int]:
+        return [derive(self.seed, "victim", model) for model in range(number)]
 
     def released(self) -> list[Release]:
         """Return the victims' releases with all their calls: for the evaluation, not for an attack."""
         return self._releases[: self.victims]
-
-    def victims_of_owner(self) -> list[tuple[np.ndarray, int]]:
-        """Return rows of the challenge pool and seed that each victim is trained with."""
-        seeds = [derive(self.seed, "victim", model) for model in range(self.victims)]
-        return [(np.flatnonzero(row), seed) for row, seed in zip(self._members, seeds, strict=False)]
 
     def world_of(self, releases: Sequence[Release], access: frozenset[str]) -> World:
         """Return the world of other releases of the victims under a threat model."""
@@ -206,17 +148,17 @@ class Game:
 
     @cached_property
     def _releases(self) -> list[Release]:
-        seeds = [derive(self.seed, "victim", model) for model in range(self.models)]
         names = ["target"] if self.models == 1 else [f"target {model}" for model in range(self.victims)]
         names += [f"shadow {model}" for model in range(self.victims, self.models)]
-        return self.recipe.train_many(self.pools.challenge, self._members, seeds, names)
+        points, seeds = self.pools.challenge, self._seeds(self.models)
+        return self.owner.train_many(self.recipe, points, self._members, seeds, names)
 
     @cached_property
     def _pretrained(self) -> list[Release]:
         assert self.recipe.start is not None, "only a transfer has pre-trained models"
-        seeds = [derive(self.seed, "victim", model) for model in range(self.models)]
         names = [f"{release.name} (pre-training)" for release in self._releases]
-        return self.recipe.start.train_many(self.pools.challenge, self._members, seeds, names)
+        points, seeds = self.pools.challenge, self._seeds(self.models)
+        return self.owner.train_many(self.recipe.start, points, self._members, seeds, names)
 
     def world(self, access: frozenset[str], before_transfer: bool = False) -> World:
         """Have the victims trained and show them under a threat model.
@@ -253,16 +195,13 @@ class Game:
 
         In a transfer it is the downstream task; what was pre-trained is measured under `pretrained_…`.
         """
-        rows, start = self._members[: self.victims], self.recipe.start
-        if start is None:
-            found = success(self.recipe, self._releases, self.pools.challenge, rows, self.pools.test)
-            return found | self._size()
-        seeds = [derive(self.seed, "victim", victim) for victim in range(self.victims)]
-        drawn = np.stack([self.recipe.finetuning_row(seed) for seed in seeds])
-        first = success(start, self._pretrained, self.pools.challenge, rows, self.pools.test)
-        return success(self.recipe, self._releases, self.pools.finetune, drawn, self.pools.finetune_test) | {
-            f"pretrained_{name}": value for name, value in first.items()
-        }
+        owner, recipe, pools, members = self.owner, self.recipe, self.pools, self._members[: self.victims]
+        if recipe.start is None:
+            return success(owner, recipe, self._releases, pools.challenge, members, pools.test) | self._size()
+        tuned_on = np.stack([recipe.finetuning_members(seed) for seed in self._seeds(self.victims)])
+        first = success(owner, recipe.start, self._pretrained, pools.challenge, members, pools.test)
+        last = success(owner, recipe, self._releases, pools.finetune, tuned_on, pools.finetune_test)
+        return last | {f"pretrained_{name}": value for name, value in first.items()}
 
     def _size(self) -> dict[str, float]:
         """Return what the releases take where they are compressed, averaged over victims."""

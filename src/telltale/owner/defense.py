@@ -4,14 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
 from telltale.data.records import Records
+from telltale.store.store import Store
+from telltale.training.objective import Objective
+from telltale.training.trainer import TrainerOptions
 
 Stage = Literal["none", "data", "training", "finish", "model", "answer"]
+
+
+class ProtectedRecipe(Protocol):
+    """What a defence may look at in the recipe that it protects (telltale.owner.recipe.Recipe)."""
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """Resolved configuration of the model."""
+
+    @property
+    def objective(self) -> Mapping[str, Any]:
+        """Resolved configuration of the objective."""
+
+    @property
+    def trainer(self) -> TrainerOptions:
+        """Device, precision and processes."""
+
+    @property
+    def start(self) -> ProtectedRecipe | None:
+        """Recipe of the pre-training."""
+
+    @property
+    def defenses(self) -> Sequence[Defense]:
+        """All defences, in order."""
+
+    @property
+    def public(self) -> Records | None:
+        """Records known to all."""
+
+    def initial(self) -> Objective:
+        """Return the objective with initial weights."""
+
+
+class Trainer(Protocol):
+    """What a data stage may have done by the owner whose models it protects (telltale.owner.owner.Owner)."""
+
+    @property
+    def store(self) -> Store:
+        """Where trained models lie."""
+
+    def train_many(
+        self, recipe: Any, pool: Records, members: np.ndarray, seeds: Sequence[int], names: Sequence[str] = ()
+    ) -> Sequence[Any]:
+        """Train a recipe of the defence's own, once for each row of `members` (models, records): releases."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +99,29 @@ class Defense:
         """Name the entries of the store that it has trained for one model, from which that model's records come."""
         return ()
 
-    def check(self, recipe: Any) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse, by InputError and before anything is trained, a recipe that the code cannot work on."""
 
     def with_public_records(self, number: int) -> Defense:
         """Return the defence where this number is public and that of a model's own records is not."""
         return self
 
-    def check_records(self, recipe: Any, number: int) -> None:
+    def check_records(self, recipe: ProtectedRecipe, number: int) -> None:
         """Refuse, by InputError, what cannot be for so many training records, before anything is trained."""
 
     def of_models(
-        self, recipe: Any, pool: Records, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+        self,
+        owner: Trainer,
+        recipe: ProtectedRecipe,
+        pool: Records,
+        members: np.ndarray,
+        seeds: Sequence[int],
+        names: Sequence[str],
     ) -> Sequence[Defense]:
         """Data stage: return the code as it is for each of many models, with all that it has trained for them.
 
-        recipe: what it protects; memberships: (models, records of the pool) bool, the rest as in `Recipe.train_many`.
+        owner: who trains; recipe: what it protects; members: (models, records of the pool) bool; the rest as in
+        `Owner.train_many`.
         """
         return [self] * len(seeds)
 
@@ -83,17 +137,17 @@ class Defense:
         """Data stage: return some records and what became of them, in equal order, by name; none by default."""
         return {}
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Training stage: change the objective's options (weight decay, epochs, …) before training."""
 
-    def begin(self, objective: Any, records: Records) -> None:
+    def begin(self, objective: Objective, records: Records) -> None:
         """Training stage: look at the training records before the first step, where it `needs_records`."""
 
-    def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
+    def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
         """Training stage: return the loss to descend instead."""
         return loss
 
-    def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
+    def finish(self, objective: Objective, records: Records, train: Callable[[], None]) -> None:
         """Finish stage: change the weights of the trained `objective.model` in place.
 
         train() goes on training the objective as it is then, on `records`.
@@ -112,7 +166,7 @@ class Defense:
         """
         return values
 
-    def hides(self, objective: Any, records: Records) -> np.ndarray | None:
+    def hides(self, objective: Objective, records: Records) -> np.ndarray | None:
         """Malicious code only: say which training records it puts into the release, (hidden,) rows in their order."""
         return None
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from telltale.owner.order import Order
 from telltale.owner.preparation import training_records
 from telltale.progress import track
 from telltale.training.batches import make_batch
 from telltale.training.fleet.fleet import FleetData
 from telltale.training.private.sampling import padded
-
-if TYPE_CHECKING:
-    from telltale.owner.many import Order
 
 
 class Tensors(NamedTuple):

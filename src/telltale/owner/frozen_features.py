@@ -1,6 +1,6 @@
 """What a frozen trunk makes of pictures: computed once for each picture, kept in the store, fed to all models.
 
-Whoever trains, fits statistics or answers on pictures takes `fed(recipe, records)` in place of the records: a model
+Whoever trains, fits statistics or answers on pictures takes `as_model_input` in place of the records: a model
 then has no trunk inside, and only its head and what follows is trained, alone as in a fleet.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,13 +24,11 @@ from telltale.data.records import input_digests
 from telltale.errors import InputError
 from telltale.models.pretrained import FrozenTrunk
 from telltale.models.trunk_options import trunk_of
+from telltale.owner.recipe import Recipe
 from telltale.progress import track
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, key_of
 from telltale.training.batches import make_batch
-
-if TYPE_CHECKING:
-    from telltale.owner.recipe import Recipe
 
 KIND, DIGESTS, FEATURES = "features", "digests.npy", "features.npy"  # of the store, and the files of an entry
 SHARD = 256  # pictures of one entry of the store: what an interrupted run loses at most
@@ -53,7 +51,7 @@ def _(arrays: SeenPictures, rows: np.ndarray, keys: np.ndarray | None = None) ->
     return torch.from_numpy(arrays.features[rows])
 
 
-def seen(records: Any, trunk: FrozenTrunk | None, store: Store, device: str) -> Any:
+def with_features(records: Any, trunk: FrozenTrunk | None, store: Store, device: str) -> Any:
     """Return captioned pictures with the trunk's features: from the store, where any run has computed them.
 
     Without a trunk, the records as they are. Raises InputError for weights whose features are not finite.
@@ -61,7 +59,7 @@ def seen(records: Any, trunk: FrozenTrunk | None, store: Store, device: str) -> 
     if trunk is None:
         return records
     digests = input_digests(records)
-    document = {**trunk.document(), "device": device, "sources": source_digest([f"{__name__}.seen"])}
+    document = {**trunk.document(), "device": device, "sources": source_digest([f"{__name__}.with_features"])}
     known = _known(store, document)
     if not known.keys() >= set(digests.tolist()):
         with store.workshop(f"{KIND}-{key_of(document)}"):
@@ -73,9 +71,9 @@ def seen(records: Any, trunk: FrozenTrunk | None, store: Store, device: str) -> 
     return SeenPictures(**shown, features=_gathered(digests, known, trunk.width))
 
 
-def fed(recipe: Recipe, records: Any) -> Any:
-    """Return records as a recipe's model is fed them: with what its frozen trunk, if it has one, makes of pictures."""
-    return seen(records, trunk_of(recipe.model), recipe.store, recipe.trainer.device_type)
+def as_model_input(recipe: Recipe, store: Store, records: Any) -> Any:
+    """Return records as a recipe's model takes them: with what its frozen trunk, if it has one, makes of pictures."""
+    return with_features(records, trunk_of(recipe.model), store, recipe.trainer.device_type)
 
 
 def _compute(records: Any, rows: np.ndarray, trunk: FrozenTrunk, store: Store, document: Mapping[str, Any]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from telltale.owner.defense import Trained
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
+from telltale.store.store import Store
 from telltale.training.private.account import read_account
 
 
-def guarantee_of(recipe: Recipe, releases: Sequence[Release], kind: str) -> dict[str, Any] | None:
+def guarantee_of(recipe: Recipe, store: Store, releases: Sequence[Release], kind: str) -> dict[str, Any] | None:
     """Return the weakest guarantee over the releases, by ε; None where nothing is proven.
 
     kind: of the records that are attacked. Nothing is proven for records from which added code makes others before
@@ -21,12 +22,12 @@ def guarantee_of(recipe: Recipe, releases: Sequence[Release], kind: str) -> dict
         return None
     proofs = []
     for release in releases:
-        account = read_account(recipe.store.root / "release" / release.entry) or {}
+        account = read_account(store.root / "release" / release.entry) or {}
         before = account.get("start") or {}
         parts = [(recipe, account)] if recipe.start is None else [(recipe.start, before), (recipe, account)]
         for part, own in parts:
             tuned = kind if part.finetune is None else part.finetune.kind
-            made = tuple(read_account(recipe.store.root / "release" / entry) for entry in release.sources)
+            made = tuple(read_account(store.root / "release" / entry) for entry in release.sources)
             classes = part.objective.get("classes") or 0
             trained = Trained(tuned, own.get("records", 0), own.get("ledger"), recipe.start is not None, made, classes)
             proofs += [proof for defense in part.defenses if (proof := defense.guarantee(trained))]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from telltale.data.records import Records
 from telltale.models.trunk_options import trunk_of
+from telltale.owner.preparation import training_records
+from telltale.owner.recipe import ALONE, Recipe
+from telltale.owner.release import Release
 from telltale.store.sources import source_digest
-from telltale.store.store import key_of
-
-if TYPE_CHECKING:
-    from telltale.owner.recipe import Recipe
-    from telltale.owner.release import Release
+from telltale.store.store import Store, key_of
 
 
 def document_of(
-    recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Release | None, way: str = "alone"
+    recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Release | None, way: str = ALONE
 ) -> dict[str, Any]:
     """Describe a model: its recipe, the fingerprints of its records, its seed, what it starts from, the way trained."""
     quick: dict[str, Any] = {"fast_dev_run": recipe.trainer.fast_dev_run} if recipe.trainer.fast_dev_run else {}
@@ -37,6 +37,12 @@ def document_of(
     }
 
 
+def document_of_untrained(recipe: Recipe, records: Records, seed: int) -> dict[str, Any]:
+    """Describe a model with initial weights, BatchNorm statistics averaged over `records`."""
+    fingerprints = training_records(records, (), seed).fingerprints()
+    return {**document_of(recipe, fingerprints, seed, None), "untrained": True}
+
+
 def key_of_release(recipe: Recipe, weights: str) -> str:
     """Return the key of what is released: that of its weights, and of what the model stage makes of them."""
     changed = [code.document() for code in recipe.stage("model")]
@@ -44,10 +50,10 @@ def key_of_release(recipe: Recipe, weights: str) -> str:
     return key_of({"weights": weights, "model_stage": changed, "sources": sources}) if changed else weights
 
 
-def fingerprint_of(recipe: Recipe, entry: str) -> str:
+def fingerprint_of(recipe: Recipe, store: Store, entry: str) -> str:
     """Return what tells a release from any other whatever the code is called: its weights, and its model stage."""
     changed = [f"{type(code).__qualname__} {asdict(code)}" for code in recipe.stage("model")]
-    return " ".join((recipe.store.digest_of_weights(entry), *changed))
+    return " ".join((store.digest_of_weights(entry), *changed))
 
 
 def model_of(recipe: Recipe) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def model_of(recipe: Recipe) -> dict[str, Any]:
     return {**recipe.model, **({"weights": trunk.document()} if trunk else {})}
 
 
-def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: str = "alone") -> dict[str, Any]:
+def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: str = ALONE) -> dict[str, Any]:
     """Describe all that makes the weights but records, seed and start; started: model stages of the start.
 
     way: "alone" or a way of fleets: each rounds in its own order, and so does each gradient mode of private training.
@@ -75,7 +81,7 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: st
             (
                 *(part["_target_"] for part in named),
                 *(("telltale.owner.fleet_records.Made",) if recipe.stackable else ()),
-                *(("telltale.owner.frozen_features.seen",) if trunk_of(recipe.model) else ()),
+                *(("telltale.owner.frozen_features.with_features",) if trunk_of(recipe.model) else ()),
             )
         ),
     }

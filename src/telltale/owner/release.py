@@ -41,7 +41,7 @@ class Release:
     model: builds the network; it is kept in memory only while it answers. key: of everything that decides an
     answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
     queries: call -> records asked for; budget: at most so many in all, None = unlimited; published: the records that
-    the owner hands out beside the model; sources: entries of the store that these come from; fed: makes of records
+    the owner hands out beside the model; sources: entries of the store that these come from; as_input: makes of records
     what the model takes; fingerprint: of the weights, from which random answers derive, None = the key.
     """
 
@@ -61,11 +61,11 @@ class Release:
         name: str = "",
         published: Callable[[], Records] | None = None,
         sources: tuple[str, ...] = (),
-        fed: Callable[[Records], Records] = lambda records: records,
+        as_input: Callable[[Records], Records] = lambda records: records,
         fingerprint: Callable[[], str] | None = None,
     ) -> None:
         self._fingerprint = fingerprint or (lambda: key)
-        self.sources, self._published, self._fed = sources, published, fed
+        self.sources, self._published, self._as_input = sources, published, as_input
         self.key, self.access, self.budget, self.queries = key, access, budget, Counter[str]()
         self.name = name or key
         self._model, self.entry, self._store = model, entry, store
@@ -89,7 +89,7 @@ class Release:
             name=self.name,
             published=self._published,
             sources=self.sources,
-            fed=self._fed,
+            as_input=self._as_input,
             fingerprint=self._fingerprint,
         )
 
@@ -180,7 +180,7 @@ class Release:
     @torch.no_grad()
     def _forward(self, records: Records, output: str, asked: Asked) -> np.ndarray:
         model: Any = self._model().eval().to(self._device)
-        arrays, parts = self._fed(records).arrays(), []
+        arrays, parts = self._as_input(records).arrays(), []
         for start in range(0, len(records), self._batch_size):
             rows = np.arange(start, min(start + self._batch_size, len(records)))
             parts.append(asked(model, make_batch(arrays, rows).to(self._device), rows))

@@ -5,40 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
 from telltale.data.records import Records
 from telltale.owner.defense import Defense
-from telltale.owner.frozen_features import fed
+from telltale.owner.frozen_features import as_model_input
 from telltale.owner.identity import fingerprint_of, key_of_release
 from telltale.owner.preparation import training_records
+from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
-
-if TYPE_CHECKING:
-    from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
 
 
 def release_of(
-    recipe: Recipe, folder: Path, seed: int, name: str, source: tuple[Records, np.ndarray] | None = None
+    recipe: Recipe,
+    store: Store,
+    folder: Path,
+    seed: int,
+    name: str,
+    source: tuple[Records, np.ndarray] | None = None,
 ) -> Release:
     """Release the model in `folder` by its own recipe; source: pool and rows it was trained on, None = none is told."""
     shown = partial(_published, source, recipe.stages, seed) if source and recipe.publishes else None
     return Release(
-        lambda: as_released(recipe.loaded(folder, seed).model, recipe.stages),
+        lambda: as_released(recipe.loaded(store.weights(folder.name), seed).model, recipe.stages),
         key_of_release(recipe, folder.name),
         entry=folder.name,
         device=recipe.trainer.device_type,
         answers=[defense for defense in recipe.defenses if defense.stage == "answer"],
-        store=recipe.store,
+        store=store,
         name=name,
         published=shown,
-        fed=partial(fed, recipe),
-        fingerprint=partial(fingerprint_of, recipe, folder.name),
+        as_input=partial(as_model_input, recipe, store),
+        fingerprint=partial(fingerprint_of, recipe, store, folder.name),
         sources=tuple(entry for code in recipe.defenses for entry in code.sources),
     )
+
+
+def parent_elsewhere(recipe: Recipe, store: Store, parent: Release | None) -> Release | None:
+    """Return a release of the recipe's start as another process finds it in the store."""
+    if parent is None or recipe.start is None:
+        return None
+    there = store.detached()
+    return release_of(recipe.start.detached(), there, there.root / "release" / parent.entry, 0, parent.name)
 
 
 def as_released(model: nn.Module, stages: Sequence[Defense]) -> nn.Module:

@@ -1,50 +1,125 @@
-"""One fit of a recipe, and what happens to the trained model afterwards with its training records at hand."""
+"""One model trained by a fit of its own, and what happens to a trained model with its training records at hand."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
+import torch
 
 from telltale.data.records import Records
 from telltale.data.seeds import derive
-from telltale.errors import InputError
 from telltale.owner.defense import Defense
-from telltale.owner.frozen_features import fed
-from telltale.owner.identity import method_of
+from telltale.owner.frozen_features import as_model_input
+from telltale.owner.identity import document_of, method_of
 from telltale.owner.preparation import training_records
+from telltale.owner.recipe import Recipe
+from telltale.owner.release import Release
+from telltale.owner.releasing import parent_elsewhere
 from telltale.store.sources import source_digest
+from telltale.store.store import Store, write_weights
 from telltale.training.batches import training_loader
-from telltale.training.fit import fit
+from telltale.training.fit import Curve, fit
 from telltale.training.objective import Objective
+from telltale.training.private.account import write_account
+from telltale.training.private.ledger import ledger_in
 from telltale.training.private.settle import settle
 
-if TYPE_CHECKING:
-    from telltale.owner.recipe import Recipe
+Source = tuple[Records, np.ndarray]  # a pool, and the rows of it that a model is trained on
+
+
+@dataclass(frozen=True)
+class Single:
+    """One model that is trained alone, on pool[rows]."""
+
+    recipe: Recipe
+    store: Store
+    rows: np.ndarray
+    seed: int
+    name: str
+    parent: Release | None
+    on_epoch: Curve | None = None
+
+    def detached(self) -> Self:
+        """Return the same for another process, where nobody listens; a parent is found there in the store."""
+        parent = parent_elsewhere(self.recipe, self.store, self.parent)
+        return replace(self, recipe=self.recipe.detached(), store=self.store.detached(), parent=parent, on_epoch=None)
+
+    def __call__(self, pool: Records) -> str:
+        """Train it, or find it, and return its key."""
+        source = pool.take(self.rows)
+        fingerprints = training_records(source, (), self.seed).fingerprints()
+        document = document_of(self.recipe, fingerprints, self.seed, self.parent)
+
+        def make(entry: Path, partial: Path) -> None:
+            objective = self.recipe.objective_for(self.seed, self.parent.weights() if self.parent else None)
+            records = as_model_input(self.recipe, self.store, training_records(source, self.recipe.stages, self.seed))
+            train(self.recipe, self.store, objective, records, self.seed, partial, self.name, self.on_epoch)
+            curve = (partial / "curve.csv").read_text()
+            write_release(self.store, TrainedState(objective.state_dict(), curve, len(records), self.parent), entry)
+
+        return self.store.find_or_make("release", document, make)[0].name
 
 
 def train(
-    recipe: Recipe, objective: Objective, records: Records, seed: int, partial: Path, name: str, checkpoints: int = 20
+    recipe: Recipe,
+    store: Store,
+    objective: Objective,
+    records: Records,
+    seed: int,
+    partial: Path,
+    name: str,
+    on_epoch: Curve | None,
+    checkpoints: int = 20,
 ) -> None:
     """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
     for code in objective.loss_code:
         code.begin(objective, records)
     loader = training_loader(records, objective.batch_size, seed, objective.targets(records))
     if objective.private:
-        settle(objective, loader.dataset, recipe.store, method_of(recipe), recipe.trainer.device_type)
-    fit(objective, loader, seed, recipe.trainer, partial, name, recipe.on_epoch, checkpoints)
+        settle(objective, loader.dataset, store, method_of(recipe), recipe.trainer.device_type)
+    fit(objective, loader, seed, recipe.trainer, partial, name, on_epoch, checkpoints)
 
 
-def finished(recipe: Recipe, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str) -> Path:
+@dataclass(frozen=True)
+class TrainedState:
+    """What training leaves: an objective's state, its loss curve, how many records it saw, what it started from."""
+
+    state: Mapping[str, torch.Tensor]
+    curve: str
+    record_count: int
+    parent: Release | None = None
+
+
+def write_release(store: Store, trained: TrainedState, entry: Path) -> None:
+    """Write what was trained into an entry of the store."""
+    write_weights(entry, trained.state)
+    (entry / "curve.csv").write_text(trained.curve)
+    start = store.root / "release" / trained.parent.entry if trained.parent else None
+    write_account(entry, ledger_in(trained.state), trained.record_count, start)
+
+
+def finished(
+    recipe: Recipe, store: Store, folder: Path, source: Source, seed: int, name: str, on_epoch: Curve | None
+) -> Path:
     """Return the entry of the model in `folder` as all code of the finish stage leaves it, each an entry of its own."""
     for code in recipe.stage("finish"):
-        folder = _finished_by(code, recipe, folder, pool, rows, seed, name)
+        folder = _finished_by(code, recipe, store, folder, source, seed, name, on_epoch)
     return folder
 
 
 def _finished_by(
-    code: Defense, recipe: Recipe, folder: Path, pool: Records, rows: np.ndarray, seed: int, name: str
+    code: Defense,
+    recipe: Recipe,
+    store: Store,
+    folder: Path,
+    source: Source,
+    seed: int,
+    name: str,
+    on_epoch: Curve | None,
 ) -> Path:
     """Return the entry of the model in `folder` as `code` leaves it: found in the store, or made.
 
@@ -59,23 +134,20 @@ def _finished_by(
     }
 
     def make(entry: Path, partial: Path) -> None:
-        objective = recipe.loaded(folder, seed)
+        objective = recipe.loaded(store.weights(folder.name), seed)
         if trusted:
-            objective.loss_code = [one for one in objective.loss_code if one not in recipe.added_code]
+            objective.loss_code = [other for other in objective.loss_code if other not in recipe.added_code]
+        pool, rows = source
         records = training_records(pool.take(rows), recipe.defenses if trusted else recipe.stages, seed)
-        records = fed(recipe, records)
+        records = as_model_input(recipe, store, records)
         own_seed = derive(seed, f"finish by {type(code).__name__}")
-        code.finish(
-            objective, records, lambda: train(recipe, objective, records, own_seed, partial, name, checkpoints=1)
-        )
+
+        def go_on() -> None:
+            train(recipe, store, objective, records, own_seed, partial, name, on_epoch, checkpoints=1)
+
+        code.finish(objective, records, go_on)
         curve = partial / "curve.csv"
-        recipe.write(entry, objective.state_dict(), curve.read_text() if curve.exists() else "", len(records), None)
+        text = curve.read_text() if curve.exists() else ""
+        write_release(store, TrainedState(objective.state_dict(), text, len(records)), entry)
 
-    return recipe.store.find_or_make("release", document, make)[0]
-
-
-def require_finishable(recipe: Recipe) -> None:
-    """Refuse, by InputError, private training whose records are used again afterwards; ends with initial options."""
-    if recipe.initial().private and (code := recipe.stage("finish")):
-        told = f"{type(code[0]).__name__} goes on with the records after private training, which voids its guarantee"
-        raise InputError("defense", "private training", f"{told}; use post-training quantization")
+    return store.find_or_make("release", document, make)[0]

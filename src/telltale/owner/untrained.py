@@ -9,8 +9,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from telltale.data.records import Records
 from telltale.data.seeds import derive
+from telltale.owner.frozen_features import as_model_input
+from telltale.owner.preparation import training_records
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
 from telltale.training.batches import make_batch
+from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
+
+
+def untrained_objective(recipe: Recipe, store: Store, records: Records, seed: int) -> tuple[Objective, int]:
+    """Build an objective with initial weights and the statistics of `records`; says how many those are."""
+    records = training_records(records, (), seed)
+    objective = recipe.objective_for(seed)
+    estimate_statistics(objective.model, as_model_input(recipe, store, records), objective.batch_size, seed)
+    return objective, len(records)
 
 
 @torch.no_grad()

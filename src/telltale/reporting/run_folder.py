@@ -8,11 +8,11 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import psutil
 from hydra.utils import instantiate
@@ -22,7 +22,6 @@ from telltale.errors import InputError
 from telltale.reporting.loggers import RunLogger
 from telltale.reporting.metrics_file import write_json
 
-T = TypeVar("T")
 LIBRARIES = ("torch", "pytorch-lightning", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
 
@@ -79,11 +78,6 @@ class RunFolder:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-
-    def timed(self, stage: str, work: Callable[[], T]) -> T:
-        """Do a stage's work and add its seconds up."""
-        with self.stage(stage):
-            return work()
 
     def since_process_start(self) -> float:
         """Count the seconds since this process began, imports included."""

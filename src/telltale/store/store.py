@@ -69,6 +69,10 @@ class Store:
         """Return the digest of a model's weights, which outlives them."""
         return (self.root / "release" / entry / DIGEST).read_text()
 
+    def detached(self) -> Store:
+        """Return the store for another process, which may have another working folder."""
+        return Store(self.root.resolve())
+
     def end(self) -> None:
         """Delete the weights that were used, unless they are to be kept."""
         if not self.keep_weights:

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from telltale.attacks.base import Attack
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.game.game import Game, World, drawn
+from telltale.game.game import Game, drawn
+from telltale.game.world import World
 from telltale.owner.release import Release
+from telltale.worlds.other_world import OtherWorld
 
 
-class Control(Protocol):
-    """A world like the target's, in which the target's training records play no part."""
-
-    def check(self, game: Game) -> None:
-        """Refuse, by InputError, a game in which this control says nothing."""
-        ...
-
-    def world(self, game: Game, attack: Attack) -> World:
-        """Return the world the attack is to be run on."""
-        ...
-
-
-class Untrained:
+class Untrained(OtherWorld):
     """Initial weights, BatchNorm statistics from auxiliary records: what the architecture alone gives away."""
-
-    def check(self, game: Game) -> None:
-        """Nothing can be missing."""
 
     def world(self, game: Game, attack: Attack) -> World:
         """Replace every victim by an untrained model. InputError where the attack looks at published records."""
@@ -39,10 +25,10 @@ class Untrained:
             raise InputError("controls", "untrained", "comes without published records; try controls=published")
         seeds = [derive(game.seed, "control/untrained", victim) for victim in range(game.victims)]
         names = [f"untrained control {victim}" for victim in range(game.victims)]
-        return _world_of(game.recipe.untrained_many(game.pools.auxiliary, seeds, names), game, attack)
+        return _world_of(game.owner.untrained_many(game.recipe, game.pools.auxiliary, seeds, names), game, attack)
 
 
-class Disjoint:
+class Disjoint(OtherWorld):
     """The same recipe trained on other records of the same source: what the chemistry or the statistics give away."""
 
     def check(self, game: Game) -> None:
@@ -56,16 +42,16 @@ class Disjoint:
 
     def world(self, game: Game, attack: Attack) -> World:
         """Replace every victim by a model of the disjoint pool."""
-        rows = np.ones((game.victims, len(game.pools.disjoint)), bool)
+        members = np.ones((game.victims, len(game.pools.disjoint)), bool)
         seeds = [derive(game.seed, "control/disjoint", victim) for victim in range(game.victims)]
         names = [
             f"disjoint control {victim}" if game.victims > 1 else "disjoint control" for victim in range(game.victims)
         ]
-        releases = game.recipe.train_many(game.pools.disjoint, rows, seeds, names)
+        releases = game.owner.train_many(game.recipe, game.pools.disjoint, members, seeds, names)
         return _world_of(releases, game, attack)
 
 
-class Chance:
+class Chance(OtherWorld):
     """The same recipe on other draws of the challenge points: both sides of the truth are in them equally often.
 
     Nothing an attack finds in these models tells members of the target from its non-members: every score is held to
@@ -87,13 +73,14 @@ class Chance:
     def world(self, game: Game, attack: Attack) -> World:
         """Replace every victim by a model that was trained on a draw of its own."""
         coins = [generator(game.seed, "control/chance/membership", victim) for victim in range(game.victims)]
-        rows = np.stack([drawn(game.pools, rng) for rng in coins])
+        members = np.stack([drawn(game.pools, rng) for rng in coins])
         seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
         names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
-        return _world_of(game.recipe.train_many(game.pools.challenge, rows, seeds, names), game, attack)
+        releases = game.owner.train_many(game.recipe, game.pools.challenge, members, seeds, names)
+        return _world_of(releases, game, attack)
 
 
-class Shuffled:
+class Shuffled(OtherWorld):
     """The target's own models, but each shadow model comes with the membership of other points.
 
     One permutation of the points for all shadow models: counts, pairs and overlaps between models stay as they are.
@@ -108,24 +95,21 @@ class Shuffled:
         """Permute the points of the membership rows."""
         world = game.world(attack.access, attack.before_transfer)
         order = generator(game.seed, "control/shuffled").permutation(len(world.knowledge.challenge))
-        return world.with_rows([rows[:, order] for _, rows in map(world.shadows, range(game.victims))])
+        return world.with_members([members[:, order] for _, members in map(world.shadows, range(game.victims))])
 
 
-class ShuffledShadows:
+class ShuffledShadows(OtherWorld):
     """The target's own models, but the shadows an attacker trained on its own records are told apart at random.
 
     As `Shuffled`, where shadow models are no models of the game.
     """
-
-    def check(self, game: Game) -> None:
-        """Nothing can be missing."""
 
     def world(self, game: Game, attack: Attack) -> World:
         """Permute members and non-members of each shadow."""
         return game.world(attack.access).with_mistold_shadows(derive(game.seed, "control/shuffled shadows"))
 
 
-class Benign:
+class Benign(OtherWorld):
     """The same recipe without the code that an attacker added: what is decoded where nothing was hidden."""
 
     def check(self, game: Game) -> None:

@@ -13,6 +13,7 @@ from telltale.data.captions.records import CaptionedImages
 from telltale.data.pools import PoolSizes
 from telltale.errors import InputError
 from telltale.game.game import Game
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
@@ -57,8 +58,8 @@ def test_the_released_sampling_takes_non_members_from_the_other_source() -> None
 def test_assigned_members_are_the_owners_and_nothing_shown_tells_which(tmp_path: Path) -> None:
     """Catches pictures of the other vendor that are trained on, and an attacker who reads the vendor off a record."""
     pools = deal_by_concept(pictures(nonmember_source="other_dataset"), SIZES, seed=3)
-    game = Game(pools, Recipe({}, {}, TrainerOptions(accelerator="cpu"), Store(tmp_path)), 1, seed=0)
-    ((rows, _),) = game.victims_of_owner()
+    game = Game(pools, Recipe({}, {}, TrainerOptions(accelerator="cpu")), Owner(Store(tmp_path)), 1, seed=0)
+    rows = np.flatnonzero(game._members[0])
     assert rows.tolist() == [0, 1, 2, 3, 4]
     shown = game.knowledge.challenge
     assert sorted(shown.references) == sorted(pools.challenge.references)

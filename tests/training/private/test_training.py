@@ -14,7 +14,6 @@ from telltale.data.images.records import ImageRecords
 from telltale.defenses.dp_sgd import DPSGD
 from telltale.errors import NotPrivateError
 from telltale.owner.executor import Local
-from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
 from telltale.training.private import step
@@ -22,6 +21,7 @@ from telltale.training.private.account import read_account
 from telltale.training.private.noise import gaussians
 from telltale.training.private.privacy import Plan, Privacy
 from telltale.training.private.sampling import PoissonBatches, PoissonFleetBatches, padded
+from tests.owned import Owned
 from tests.training.private.networks import MODELS, PICTURES, batch_of, flat, objective_of, records_for
 from tests.training.small import CPU
 
@@ -30,17 +30,17 @@ SEEDS = [0, 1, 2]
 NOISY = DPSGD(epsilon=None, sigma=0.5)
 
 
-def recipe_of(folder: Path, model: str = "mlp", defense: DPSGD = NOISY, **options: Any) -> Recipe:
+def recipe_of(folder: Path, model: str = "mlp", defense: DPSGD = NOISY, **options: Any) -> Owned:
     objective = {"_target_": "telltale.objectives.classification.Classification", "classes": 10, "epochs": 3}
     objective |= {"batch_size": 25, "learning_rate": 0.05, **options}
-    return Recipe(MODELS[model], objective, CPU, Store(folder), defenses=(defense,))
+    return Owned.of(MODELS[model], objective, CPU, Store(folder), defenses=(defense,))
 
 
 def weights(release: Release) -> np.ndarray:
     return np.concatenate([one.ravel() for one in release.weights().values()])
 
 
-def account(recipe: Recipe, release: Release) -> dict[str, Any]:
+def account(recipe: Owned, release: Release) -> dict[str, Any]:
     found = read_account(recipe.store.root / "release" / release.entry)
     assert found
     return found

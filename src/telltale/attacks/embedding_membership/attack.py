@@ -20,7 +20,7 @@ from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.records import Records
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.progress import track
 
 FEWEST_VICTIMS = 4  # itself, possibly its complement, a shadow that plays the victim, and one that calibrates that

@@ -15,7 +15,8 @@ from telltale.attacks.m4i.scenarios import Scenario, ShadowData
 from telltale.data.captions.withheld import REFERENCES
 from telltale.data.seeds import derive
 from telltale.evidence import CaptionMembership, MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
+from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 
@@ -64,7 +65,7 @@ class CaptionAttack(Attack):
         knowledge = world.knowledge
         data = self.scenario.data(knowledge)
         recipe, look = self.scenario.recipe(knowledge.recipe), self.look(knowledge, data)
-        shadows = own_shadows(recipe, data, self.access, knowledge.seed)
+        shadows = own_shadows(knowledge.owner, recipe, data, self.access, knowledge.seed)
         seen = [look(one, data.records.take(points)) for one, points in zip(shadows, data.points, strict=True)]
         decision = self.decide(np.concatenate(seen), world.as_told(data.members).ravel(), knowledge)
         scores = np.stack([decision.score(look(release, knowledge.challenge)) for release in world.releases])
@@ -90,8 +91,9 @@ class CaptionAttack(Attack):
         return tuple(tuple(one.restricted(self.access).captions(world.knowledge.challenge)) for one in world.releases)
 
 
-def own_shadows(recipe: Recipe, data: ShadowData, access: frozenset[str], seed: int) -> list[Release]:
+def own_shadows(owner: Owner, recipe: Recipe, data: ShadowData, access: frozenset[str], seed: int) -> list[Release]:
     """Have the attacker train its shadows; asking them costs no query."""
     seeds = [derive(seed, "own shadow", place) for place in range(len(data.rows))]
     names = ["shadow"] if len(seeds) == 1 else [f"shadow {place}" for place in range(len(seeds))]
-    return [one.restricted(access) for one in recipe.train_many(data.records, data.rows, seeds, names)]
+    releases = owner.train_many(recipe, data.records, data.rows, seeds, names)
+    return [release.restricted(access) for release in releases]

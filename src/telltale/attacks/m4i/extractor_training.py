@@ -29,7 +29,7 @@ from telltale.errors import InputError
 from telltale.models.captioner import ENCODERS
 from telltale.models.pretrained import FrozenTrunk
 from telltale.objectives.augmentation import augment
-from telltale.owner.frozen_features import seen
+from telltale.owner.frozen_features import with_features
 from telltale.progress import track
 from telltale.store.sources import source_digest
 from telltale.store.store import Store
@@ -87,7 +87,7 @@ class Trained:
 def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, store: Store, device: str) -> Trained:
     """Train an extractor on pairs, or find it in the store: it depends on no captioner."""
     trunk = options.trunk
-    shown = partial(seen, trunk=trunk, store=store, device=device)
+    shown = partial(with_features, trunk=trunk, store=store, device=device)
     bag = BagOfWords.of((text for texts in pairs.references for text in texts), options.marks)
     document = {
         "extractor": {**asdict(options), "channels": list(options.channels), "trunk": trunk and trunk.document()},

@@ -13,7 +13,7 @@ from telltale.attacks.m4i.scenarios import ShadowData, together
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.seeds import derive
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.models.pretrained import FrozenTrunk
 from telltale.models.trunk_options import fetched
 from telltale.owner.release import Release
@@ -69,8 +69,8 @@ class FeatureM4I(CaptionAttack):
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Train the extractor on pairs of the attacker's own, and compare by it."""
-        recipe, seed = knowledge.recipe, derive(knowledge.seed, "extractor")
-        trained = extractor_of(self.pairs(knowledge), self.extractor, seed, recipe.store, recipe.trainer.device_type)
+        seed, device = derive(knowledge.seed, "extractor"), knowledge.recipe.trainer.device_type
+        trained = extractor_of(self.pairs(knowledge), self.extractor, seed, knowledge.owner.store, device)
 
         def compare(release: Release, records: Any) -> np.ndarray:
             apart = trained.distance(records, release.captions(records))

@@ -18,7 +18,7 @@ from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.withheld import REFERENCES
 from telltale.data.captions.words import words
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 FEATURES = ("rouge", "bleu", "both")

@@ -12,7 +12,7 @@ from telltale.attacks.m4i.decisions import Decision, by_threshold
 from telltale.attacks.m4i.scenarios import ShadowData
 from telltale.data.captions.withheld import REFERENCES
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 

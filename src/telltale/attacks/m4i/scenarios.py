@@ -20,7 +20,7 @@ from telltale.data.captions.pools import require_second_source
 from telltale.data.captions.records import NONMEMBER_SOURCES, CaptionedImages
 from telltale.data.seeds import generator
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.models.captioner import ENCODERS
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.recipe import Recipe

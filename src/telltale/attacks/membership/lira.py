@@ -9,7 +9,7 @@ from telltale.attacks.membership.queries import check_augmentation, queries
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.attacks.membership.signals import scaled_logit
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 

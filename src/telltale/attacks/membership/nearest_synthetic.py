@@ -9,7 +9,7 @@ import numpy as np
 from telltale.attacks.membership.gaussians import likelihood_ratio
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 from telltale.training.batches import make_batch
 

@@ -16,7 +16,7 @@ from telltale.data.images.records import ImageRecords
 from telltale.data.records import Records
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.objectives.augmentation import SHIFT
 from telltale.owner.release import Release
 

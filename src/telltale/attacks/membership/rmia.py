@@ -10,7 +10,7 @@ import numpy as np
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
 from telltale.attacks.membership.signals import on_targets_class, true_class
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 LABELS = ("own", "argmax")

@@ -11,7 +11,7 @@ from telltale.attacks.base import Attack
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.errors import InputError, NumericalError
 from telltale.evidence import MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 from telltale.progress import track
 

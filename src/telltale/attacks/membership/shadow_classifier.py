@@ -14,7 +14,7 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 from telltale.training.seeding import seeded
 

@@ -8,7 +8,7 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
 from telltale.attacks.membership.signals import SIGNALS, WITHOUT_LABELS
 from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 

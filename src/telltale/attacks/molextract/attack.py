@@ -23,7 +23,7 @@ from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules, MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 
 

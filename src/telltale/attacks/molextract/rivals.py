@@ -17,7 +17,7 @@ from telltale.attacks.molextract.synthetic_accessibility import synthetic_access
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules
-from telltale.game.game import World
+from telltale.game.world import World
 from telltale.owner.release import Release
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack, require_side
 from telltale.attacks.membership.signals import class_logits, on_targets_class
 from telltale.attacks.tmi.features import FLOOR
 from telltale.errors import InputError
-from telltale.game.game import Knowledge
+from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 COVARIANCES = {"full": "", "diagonal": "per_point", "fixed": "fixed"}

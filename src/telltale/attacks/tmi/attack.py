@@ -19,7 +19,7 @@ from telltale.attacks.tmi.presets import settings_of
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 
 NORMALISATIONS = ("none", "per_victim")

@@ -20,7 +20,7 @@ from telltale.data.images.records import ImageRecords
 from telltale.data.images.tones import WHITE
 from telltale.errors import InputError
 from telltale.evidence import ReconstructedRecords
-from telltale.game.game import Knowledge, World
+from telltale.game.world import Knowledge, World
 from telltale.models.stored_bits import stored_bits
 from telltale.owner.recipe import Recipe
 

@@ -14,6 +14,7 @@ from telltale.models.backbone import flat_width
 from telltale.models.variational import ARCHITECTURES, LEAST_SIDE
 from telltale.owner.defense import Defense
 from telltale.owner.recipe import Recipe
+from telltale.training.trainer import TrainerOptions
 
 LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 
@@ -54,8 +55,8 @@ class Autoencoder:
             whole_number(f"defense.vae.{field}", getattr(self, field))
         number("defense.vae.learning_rate", self.learning_rate, above=0)
 
-    def recipe(self, owner: Recipe, records: Any, classes: int, code: tuple[Defense, ...] = ()) -> Recipe:
-        """Return the recipe that trains it on such records, with the owner's machines and store.
+    def recipe(self, trainer: TrainerOptions, records: Any, classes: int, code: tuple[Defense, ...] = ()) -> Recipe:
+        """Return the recipe that trains it on such records, on the owner's device.
 
         classes: how many it is told of, 0 = none; code: what protects its training.
         """
@@ -77,7 +78,7 @@ class Autoencoder:
             "beta": self.beta,
             "deviation": self.deviation,
         }
-        return Recipe(model, objective, owner.trainer, owner.store, owner.executor, owner.on_epoch, defenses=code)
+        return Recipe(model, objective, trainer, defenses=code)
 
     def _architecture(self, records: Any) -> str:
         if self.architecture != "auto":

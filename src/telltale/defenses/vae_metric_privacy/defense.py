@@ -26,8 +26,9 @@ from telltale.defenses.vae_metric_privacy.networks import DECODINGS, Networks, d
 from telltale.defenses.vae_metric_privacy.synthesis import TRAIN_ON, Synthesis, require_within
 from telltale.errors import InputError
 from telltale.objectives.variational import Variational
-from telltale.owner.defense import Defense, Stage, Trained
+from telltale.owner.defense import Defense, ProtectedRecipe, Stage, Trained, Trainer
 from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
 from telltale.training.private.accountant import epsilon_of
 
 LABEL_MODES = ("none", "conditional", "per_class")
@@ -112,14 +113,14 @@ class VaeMetricPrivacy(Defense):
         options["mechanism"]["_target_"] = f"{type(self.mechanism).__module__}.{type(self.mechanism).__qualname__}"
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **options}
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse a transfer, and a mechanism that cannot work in so few dimensions."""
         if recipe.start is not None:
             raise InputError(
                 "defense", "vae_metric_privacy", "makes records of one data set; use objective=classification"
             )
 
-    def check_records(self, recipe: Recipe, number: int) -> None:
+    def check_records(self, recipe: ProtectedRecipe, number: int) -> None:
         """Refuse records without an autoencoder, and options that it cannot be trained with."""
         public: Any = recipe.public
         slices(public)
@@ -143,24 +144,30 @@ class VaeMetricPrivacy(Defense):
             raise InputError("defense.label_mode", self.label_mode, expected)
 
     def of_models(
-        self, recipe: Any, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+        self,
+        owner: Trainer,
+        recipe: ProtectedRecipe,
+        pool: Any,
+        members: np.ndarray,
+        seeds: Sequence[int],
+        names: Sequence[str],
     ) -> Sequence[Defense]:
         """Have the autoencoders trained, or found: as a fleet where each model has its own."""
         own = self._recipe(recipe, pool)
         if self.train_on == "public":
-            public = recipe.public
+            public: Any = recipe.public
             # the same public records, the same autoencoder, whoever is protected by it
             seed = derive(0, f"public VAE of {np.sort(public.fingerprints()).tobytes().hex()}")
-            entries = self._trained(own, public, np.ones((1, len(public)), bool), [seed], ["public VAE"])
-            return [Twins(self, own, entries[0])] * len(seeds)
+            entries = self._trained(owner, own, public, np.ones((1, len(public)), bool), [seed], ["public VAE"])
+            return [Twins(self, own, owner.store, entries[0])] * len(seeds)
         own_seeds = [derive(seed, "VAE") for seed in seeds]
-        entries = self._trained(own, pool, memberships, own_seeds, [f"{name} (VAE)" for name in names])
-        return [Twins(self, own, one) for one in entries]
+        entries = self._trained(owner, own, pool, members, own_seeds, [f"{name} (VAE)" for name in names])
+        return [Twins(self, own, owner.store, entry) for entry in entries]
 
-    def _recipe(self, recipe: Recipe, records: Any) -> Recipe:
+    def _recipe(self, recipe: ProtectedRecipe, records: Any) -> Recipe:
         code = (self._dp_sgd,) if self.train_on == "private_dpsgd" else ()
         classes = len(records.classes) if self.label_mode == "conditional" else 0
-        return self.vae.recipe(recipe, records, classes, code)
+        return self.vae.recipe(recipe.trainer, records, classes, code)
 
     @property
     def _dp_sgd(self) -> DPSGD:
@@ -168,18 +175,25 @@ class VaeMetricPrivacy(Defense):
         return private if self.public_records is None else replace(private, public_records=self.public_records)
 
     def _trained(
-        self, own: Recipe, pool: Any, memberships: np.ndarray, seeds: Sequence[int], names: Sequence[str]
+        self,
+        owner: Trainer,
+        own: Recipe,
+        pool: Any,
+        members: np.ndarray,
+        seeds: Sequence[int],
+        names: Sequence[str],
     ) -> list[tuple[str | None, ...]]:
         """Return each model's entries of the store: one, or one a class and None where it has no record of it."""
         if self.label_mode != "per_class":
-            return [(one.entry,) for one in own.train_many(pool, memberships, seeds, names)]
+            return [(one.entry,) for one in owner.train_many(own, pool, members, seeds, names)]
         classes = range(len(pool.classes))
-        tables = [row & (pool.labels == label) for row in memberships for label in classes]
+        tables = [row & (pool.labels == label) for row in members for label in classes]
         asked = [place for place, table in enumerate(tables) if table.any()]
         chosen = [derive(seed, "class", label) for seed in seeds for label in classes]
         called = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
         rows = np.stack([tables[place] for place in asked])
-        trained = own.train_many(pool, rows, [chosen[place] for place in asked], [called[place] for place in asked])
+        its_seeds, its_names = [chosen[place] for place in asked], [called[place] for place in asked]
+        trained = owner.train_many(own, pool, rows, its_seeds, its_names)
         found: list[str | None] = [None] * len(tables)
         for place, one in zip(asked, trained, strict=True):
             found[place] = one.entry
@@ -203,8 +217,8 @@ class VaeMetricPrivacy(Defense):
 class Twins(Defense):
     """The defence as it is for one model: `entries` are its trained autoencoders, one, or one a class (None = none).
 
-    recipe: that they were trained by. One record's noise derives from the model's seed and its place among the model's
-    records, sorted by digest; the rows go out shuffled by that seed.
+    recipe: that they were trained by; store: where they lie. One record's noise derives from the model's seed and its
+    place among the model's records, sorted by digest; the rows go out shuffled by that seed.
     """
 
     stage: ClassVar[Stage] = "data"
@@ -212,6 +226,7 @@ class Twins(Defense):
     keeps_order: ClassVar[bool] = True
     options: VaeMetricPrivacy
     recipe: Recipe
+    store: Store
     entries: tuple[str | None, ...]
 
     @property
@@ -221,7 +236,7 @@ class Twins(Defense):
 
     def detached(self) -> Self:
         """Return the same for another process."""
-        return replace(self, recipe=self.recipe.detached())
+        return replace(self, recipe=self.recipe.detached(), store=self.store.detached())
 
     def document(self) -> dict[str, Any]:
         """Describe the defence, and name the autoencoders: whose keys say what they were trained on."""
@@ -264,5 +279,5 @@ class Twins(Defense):
         return discretised(means, self.recipe.objective["likelihoods"], options.decode, seed), labels
 
     def _loaded(self, entry: str) -> Variational:
-        loaded: Any = self.recipe.loaded(self.recipe.store.root / "release" / entry, 0, again=True)
+        loaded: Any = self.recipe.loaded(self.store.weights(entry, again=True), 0)
         return loaded.eval()

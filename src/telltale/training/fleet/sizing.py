@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
@@ -33,6 +35,11 @@ def way_of(objective: Objective, device: str, asked: str = "auto") -> str:
         return asked
     convolves = any(isinstance(module, _ConvNd) for module in objective.modules())
     return "one_by_one" if device == "cpu" and convolves else "stacked"
+
+
+def trained_part(objective: Any) -> Any:
+    """Return what a fleet trains of an objective: on fixed features the head."""
+    return objective.on_features() if objective.features_are_fixed else objective
 
 
 def _saved_bytes(objective: Objective, data: FleetData) -> int:

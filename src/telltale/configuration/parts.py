@@ -1,0 +1,119 @@
+"""From a configuration to its parts: the owner's records, what it fine-tunes on, its recipe, and the owner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from telltale.checks import choice, share, whole_number, yes_or_no
+from telltale.data.captions.pools import deal_by_concept
+from telltale.data.captions.records import CaptionedImages
+from telltale.data.captions.vocabulary import vocabulary_of
+from telltale.data.downstream import Downstream, TransferData
+from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.data.records import Records
+from telltale.data.seeds import derive
+from telltale.errors import InputError
+from telltale.models.trunk_options import at_hand
+from telltale.owner.owner import Owner
+from telltale.owner.recipe import Recipe
+from telltale.store.store import Store
+from telltale.training.fit import Curve
+
+log = logging.getLogger("telltale")
+
+
+def records_of(cfg: DictConfig, folder: Path) -> Records:
+    """Read the data set; what could not be read is listed in the run's folder."""
+    loaded = instantiate(cfg.dataset, _convert_="all")
+    if loaded.invalid:
+        loaded.write_invalid(folder / "invalid_records.csv")
+        log.warning(f"{len(loaded.invalid)} of {loaded.lines} records could not be read; listed in invalid_records.csv")
+    return loaded.records
+
+
+def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -> TransferData | None:
+    """Return the records of both parts of a transfer, None where there is none."""
+    if not cfg.downstream:
+        return None
+    if "pretraining" not in cfg.objective:
+        raise InputError(
+            "downstream",
+            choices["downstream"],
+            "fine-tunes a pre-trained model; add objective=transfer or leave it out",
+        )
+    task: Downstream = instantiate(cfg.downstream, _convert_="all")
+    return task.transfer(records)
+
+
+def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:
+    """Deal the records out, those of the downstream task too."""
+    sizes, seed = PoolSizes(**cfg.pools), derive(cfg.seed, "pools")
+    if isinstance(records, CaptionedImages):
+        return deal_by_concept(records, sizes, seed)
+    if transfer is None:
+        return deal(records, sizes, seed)
+    if sizes.finetune < 2:
+        raise InputError("pools.finetune", sizes.finetune, "at least 2 records to fine-tune on")
+    if round(cfg.downstream_share * sizes.finetune) < 2:
+        expected = f"a share that leaves each model 2 of pools.finetune={sizes.finetune} at least"
+        raise InputError("downstream_share", cfg.downstream_share, expected)
+    return transfer.deal(sizes, seed)
+
+
+def owner_of(cfg: DictConfig, on_epoch: Curve) -> Owner:
+    """Build the owner: its store, and the machines that it trains on."""
+    store = Store(Path(cfg.paths.store), yes_or_no("paths.keep_weights", cfg.paths.keep_weights))
+    return Owner(store, instantiate(cfg.executor), on_epoch)
+
+
+def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None = None) -> Recipe:
+    """Build the owner's recipe: model and objective with what only the data set knows, and the device."""
+    model: Any = OmegaConf.to_container(cfg.model)
+    model = at_hand(model)
+    objective: Any = OmegaConf.to_container(cfg.objective)
+    pretraining = objective.pop("pretraining", None)
+    _fill_in("model", model, "shape", getattr(records, "shape", None), records)
+    if isinstance(records, CaptionedImages) and "vocabulary" in model:
+        _fill_in("model", model, "vocabulary", vocabulary_of(records.references, model["least_count"]).known, records)
+    trainer = instantiate(cfg.trainer, **_debugging(cfg))
+    shares_weights = yes_or_no("share_initial_weights", cfg.share_initial_weights)
+    initial_seed = derive(cfg.seed, "shared initial weights") if shares_weights else None
+    if pretraining is None:
+        _fill_in("objective", objective, "classes", len(getattr(records, "classes", ())), records)
+        return Recipe(model, objective, trainer, initial_seed=initial_seed)
+    if transfer is None:
+        expected = "objective=transfer needs a task to fine-tune on, e.g. downstream=digits"
+        raise InputError("downstream", "none", expected)
+    first, last = transfer.pretraining, transfer.downstream
+    _fill_in("objective.pretraining", pretraining, "classes", len(getattr(first, "classes", ())), first)
+    _fill_in("objective", objective, "classes", len(getattr(last, "classes", ())), last)
+    expected = "a share of pools.finetune, above 0, at most 1"
+    finetune_share = share("downstream_share", cfg.downstream_share, expected=expected)
+    start = Recipe(model, pretraining, trainer, initial_seed=initial_seed)
+    return Recipe(model, objective, trainer, start=start, finetune_share=finetune_share)
+
+
+def _fill_in(group: str, options: Any, field: str, known: Any, records: Records) -> None:
+    """Set an option that follows from the data set; InputError where another value is given."""
+    if field not in options:
+        return
+    if options[field] not in (None, known, list(known) if isinstance(known, tuple) else known):
+        raise InputError(f"{group}.{field}", options[field], f"{known}, as {records.source} has, or null")
+    options[field] = known
+
+
+def _debugging(cfg: DictConfig) -> dict[str, Any]:
+    expected = "a whole number of batches, 0 = all"
+    batches = whole_number("debug.fast_dev_run", cfg.debug.fast_dev_run, 0, expected=expected)
+    profilers = {None: "null", "simple": "simple", "advanced": "advanced"}
+    expected = f"one of {', '.join(profilers.values())}"
+    return {
+        "fast_dev_run": batches,
+        "profiler": choice("debug.profiler", cfg.debug.profiler, profilers, expected=expected),
+    }
