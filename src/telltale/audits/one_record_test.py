@@ -41,7 +41,7 @@ def one_record_test(
 ) -> Measured:
     """Release one of two farthest records, guess which, and count; ties are guessed by a coin.
 
-    judge: the attacker's log-likelihood ratio of released codes, from what becomes of them (`learned_judge`); None =
+    judge: the attacker's log-likelihood ratio of released codes, from what becomes of them (`learned_judge`); None:
     from the codes themselves, by their densities.
     """
     one, other = synthesis.mechanism.farthest(synthesis.width)

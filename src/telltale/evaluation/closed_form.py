@@ -26,9 +26,11 @@ NODES = 40
 
 @dataclass(frozen=True)
 class ScoreLaw:
-    """A score that is normal given the point, pooled over points whose weights add up to 1.
+    """A score that is normal given the point, pooled over points whose weights add up to 1; each (points,).
 
-    mean_in, sd_in: of a point that is a member, (points,); mean_out, sd_out: of one that is not; weights: (points,).
+    mean_in, sd_in    of the score of a point that is a member
+    mean_out, sd_out  of one that is not
+    weights           of the points
     """
 
     mean_in: np.ndarray

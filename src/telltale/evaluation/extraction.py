@@ -31,10 +31,12 @@ def score_extraction(
 ) -> dict[str, Estimate]:
     """Score one attack's candidates; with several victims each number is the mean over victims.
 
-    hits: (victims, candidates) bool, the candidate is part of a training molecule; exact_hits: it is one;
-    resampling: the plan over distinct templates, shared by all that is compared; clusters: the templates
-    the plan counts, needed only where evidence that is compared does not mention the same ones. A K larger
-    than the number of candidates is left out. ValueError if a shape does not fit.
+    hits        (victims, candidates) bool: the candidate is part of a training molecule
+    exact_hits  the same shape: it is one
+    resampling  the plan over distinct templates, shared by all that is compared
+    clusters    the templates the plan counts, needed only where evidence that is compared mentions different ones
+
+    A K larger than the number of candidates is left out. ValueError if a shape does not fit.
     """
     _require_fit(evidence, [hits, exact_hits], resampling)
     index = template_index(evidence, resampling, clusters)

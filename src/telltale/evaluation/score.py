@@ -49,8 +49,9 @@ class Scored:
 class ScoredMembership(Scored):
     """What more is known of membership scores.
 
-    roc: evidence name -> ROC curve with its band; versus_rivals: rival -> metric -> paired test of the target
-    against it; exposure: of each point, by the target's scores.
+    roc            name of evidence -> ROC curve with its band
+    versus_rivals  rival -> metric -> paired test of the target against it
+    exposure       of each point, by the target's scores
     """
 
     roc: Mapping[str, Band]
@@ -60,10 +61,13 @@ class ScoredMembership(Scored):
 
 @dataclass(frozen=True)
 class ScoredExtraction(Scored):
-    """What more is known of extracted molecules.
+    """What more is known of extracted molecules; tables are (victims, candidates) bool.
 
-    curves, novel_curves: precision against K by evidence name; hits, exact_hits, hits_disjoint: (victims,
-    candidates) bool, the candidate is part of a training molecule of G, is one, is part of one of G'.
+    curves         name of evidence -> precision against K
+    novel_curves   the same, of candidates that are new to the attacker
+    hits           the candidate is part of a training molecule of G
+    exact_hits     it is one
+    hits_disjoint  it is part of a training molecule of G'; None without such a control
     """
 
     curves: Mapping[str, Band]

@@ -97,7 +97,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Tested:
-    """A claim with what we measured: value and 95 % interval, verdict, and the reason where there is one."""
+    """A claim with what we measured.
+
+    value, low, high  of its quantity, with the 95 % interval
+    verdict, reason   what follows, and why where there is more to say
+    seeds             runs it rests on
+    rows              what the quantity is above each control: value, low, high
+    """
 
     claim: Claim
     value: float

@@ -92,8 +92,11 @@ def score_histograms(
 ) -> Figure:
     """Histograms of scores: misses, hits and, if `novel` is given, hits new to the attacker.
 
-    scores, hits: (…, candidates); novel: (candidates,); names: what misses and hits are called; trim: share of
-    the finite scores at either end that is drawn in the outermost bins.
+    scores  (…, candidates)
+    hits    the same shape, bool
+    novel   (candidates,) bool
+    names   what misses and hits are called
+    trim    share of the finite scores at either end that is drawn in the outermost bins
     """
     figure, axes = new_figure(title, "score", "share of the group")
     hits, finite = np.asarray(hits, dtype=bool), np.isfinite(scores)
@@ -104,8 +107,8 @@ def score_histograms(
         groups.append(("novel hits", hits & np.asarray(novel, dtype=bool), line | {"color": TARGET}))
     low, high = np.quantile(scores[finite], [trim, 1 - trim]) if finite.any() else (0.0, 1.0)
     edges = np.histogram_bin_edges(np.clip(scores[finite], low, high), bins=40).tolist()
-    for name, rows, look in groups:
-        values = np.clip(scores[rows & finite], low, high)
+    for name, chosen, look in groups:
+        values = np.clip(scores[chosen & finite], low, high)
         if len(values):
             shares = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=shares, label=f"{name} ({len(values):,})", **look)

@@ -20,7 +20,11 @@ SHOWN = 12
 class RecordCard:
     """One record and what is said of it.
 
-    title: its place; label: its class; facts: name -> text; smiles, png: what it is drawn from, if anything.
+    title   its place
+    label   its class, "" where it has none
+    facts   name -> text
+    smiles  a molecule, to be drawn
+    png     a picture
     """
 
     title: str

@@ -31,12 +31,19 @@ def metrics_document(
 ) -> dict[str, Any]:
     """Return the layout of metrics.json as plain objects, in the order a person reads it.
 
-    metrics: what the attack reached; controls, rivals: the same metrics per control and per rival; leakage:
-    target minus control; guarantee: what the defence promises, None = empirical only; target: the owner's
-    own success; queries: calls counted per kind; seconds: time per stage; versus_rivals: paired tests of the
-    attack against each rival, p not corrected for their number; costs: queries and seconds of each piece of
-    evidence; variants: the same metrics for each other release of the victims. The last three are there only where
-    something is in them.
+    metrics        what the attack reached
+    controls       the same metrics where there is nothing to find, by control
+    rivals         the same metrics of other attacks, by rival
+    leakage        target minus control
+    guarantee      what the defence promises; None: empirical only
+    target         how well the owner's own task is learned
+    queries        records asked for, by call
+    seconds        time by stage
+    variants       the same metrics for each other release of the victims
+    versus_rivals  paired tests of the attack against each rival, p not corrected for their number
+    costs          queries and seconds of each piece of evidence
+
+    The last three are there only where something is in them.
     """
     document: dict[str, Any] = {
         "metrics": metrics,

@@ -21,7 +21,13 @@ VERDICTS = ("hit", "novel hit", "miss")
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table of the page: texts, first column left, the others right; emphasis: rows printed bold."""
+    """A table of the page.
+
+    caption   above the table
+    columns   their titles; the first column is set left, the others right
+    rows      lines of the table, a text for each column
+    emphasis  positions of the lines that are printed bold
+    """
 
     caption: str
     columns: Sequence[str]
@@ -40,9 +46,13 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class MoleculeCard:
-    """One extracted molecule: its place in the list, its score, and whether it was really there.
+    """One extracted molecule, and whether it was really there.
 
-    verdict: "hit", "novel hit" (not contained in the attacker's own molecules) or "miss".
+    smiles    the molecule
+    rank      its place in the list, from 1
+    score     by which it was ranked
+    verdict   "hit", "novel hit" (not contained in the attacker's own molecules) or "miss"
+    template  the ring it was grown from
     """
 
     smiles: str

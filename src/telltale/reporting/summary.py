@@ -81,7 +81,8 @@ class Summary:
     evidence    metrics by name of evidence, in the order in which it was made
     roles       target, rival, control or variant, by name of evidence
     leakage     what the target reaches above its strongest control, by metric
-    owner       how well the owner's own task is learned, as numbers; success: the same as a sentence
+    owner       how well the owner's own task is learned, by name
+    success     the same as a sentence
     versus      sentence: how the attack stands against its rivals
     notes       sentences that are shown as they are
     columns     what evidence cost: title -> name of evidence -> text
