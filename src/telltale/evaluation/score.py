@@ -24,7 +24,7 @@ from telltale.evaluation.frechet import frechet_chemnet_distance
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling
-from telltale.evidence import CaptionMembership, ExtractedMolecules, MembershipScores, ReconstructedRecords
+from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.progress import track
 from telltale.truth import Truth
 
@@ -108,9 +108,11 @@ class Scoring:
         return leakage(metrics["target"], {name: metrics[name] for name in self.controls if name in metrics}, names)
 
 
-def evaluate(evidence: Mapping[str, Any], truth: Truth, controls: Sequence[str], replicates: int, seed: int) -> Scored:
+def evaluate(
+    evidence: Mapping[str, Evidence | None], truth: Truth, controls: Sequence[str], replicates: int, seed: int
+) -> Scored:
     """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
-    present = {name: of_name for name, of_name in evidence.items() if of_name is not None}
+    present = {name: guess for name, guess in evidence.items() if guess is not None}
     scoring = Scoring(present, truth, controls, checked_replicates(replicates), derive(seed, "bootstrap"))
     return scored(present["target"], scoring)
 

@@ -27,7 +27,8 @@ class Cost:
 class Outcome:
     """What a run found.
 
-    evidence    what the attack, its controls, variants and rivals handed over, by name; the attack's is "target"
+    evidence    what the attack, its controls, variants and rivals handed over, by name; the attack's is "target";
+                None where there is none, e.g. no blind guess
     scored      the metrics of all evidence
     controls    names of the evidence from worlds in which there is nothing to find
     rivals      names of the evidence of other attacks on the same target
