@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_no_room_imports_from_one_to_its_right(room: str) -> None:
     """Catches data that knows models, training that knows attacks; type-checking imports count too."""
     right = ORDER[ORDER.index(room) + 1 :]
     assert not [arrow for arrow in arrows_from(room) if room_of(arrow[1]) in right]
+
+
+def test_no_circle_of_modules() -> None:
+    """Catches two modules that need each other, be it for types only: neither can be read, or moved, alone."""
+    try:
+        TopologicalSorter({module: imports_of(module) for module in FILES}).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
 
 
 @pytest.mark.parametrize("room", KNOWS_ONLY)
@@ -88,3 +97,10 @@ def test_no_source_unpickles_or_imports_torchvision(file: Path) -> None:
 
 def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("folder", ["src", "scripts"])
+def test_no_file_is_longer_than_300_lines(folder: str) -> None:
+    """Catches a file that nobody reads from top to bottom."""
+    lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in (ROOT / folder).rglob("*.py")}
+    assert not {file: lines for file, lines in lengths.items() if lines >= 300}

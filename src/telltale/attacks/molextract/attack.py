@@ -18,13 +18,12 @@ from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions
 from telltale.attacks.molextract.cuts import Cuts, cut_at_ring_bonds, part_whole_membership
 from telltale.attacks.molextract.rivals import blind_ranking, rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
-from telltale.attacks.molextract.scoring import Parts
+from telltale.attacks.molextract.scoring import embed
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules, MembershipScores
 from telltale.game.world import Knowledge, World
-from telltale.owner.release import Release
 
 
 class Molextract(Attack):
@@ -131,16 +130,6 @@ class Molextract(Attack):
             part_whole_membership(release, cuts, options.alpha, options.size_weighted) for release in world.releases
         ]
         return MembershipScores(np.stack(scores))
-
-
-def embed(release: Release, candidates: Candidates) -> Parts:
-    """Ask for the embeddings of rings and motifs once, and of every candidate."""
-    rings, motifs = (
-        release.embeddings(candidates.ring_molecules),
-        release.embeddings(candidates.motif_molecules),
-    )
-    whole = release.embeddings(candidates.molecules)
-    return Parts(rings[candidates.ring], motifs[candidates.motif], whole, *candidates.sizes)
 
 
 class _Challenge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from rdkit import Chem
@@ -12,16 +12,14 @@ from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates
-from telltale.attacks.molextract.scorers import SCORERS
+from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
+from telltale.attacks.molextract.scoring import embed
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules
-from telltale.game.world import World
+from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
-
-if TYPE_CHECKING:
-    from telltale.attacks.molextract.attack import Molextract
 
 FINGERPRINT_BITS = 1024
 
@@ -35,13 +33,26 @@ class Context:
     seed: int
 
 
+class Extraction(Protocol):
+    """The attack whose candidates are ranked again."""
+
+    scorer: str
+    options: ScorerOptions
+
+    def candidates(self, knowledge: Knowledge) -> Candidates:
+        """Return the pool, the same for every ranking of it."""
+
+    def evidence(self, candidates: Candidates, scores: np.ndarray) -> ExtractedMolecules:
+        """Wrap scores (victims, candidates) as evidence."""
+
+
 class CandidateRival(Attack):
     """A ranking function behind the contract of an attack, on the candidates of `attack`."""
 
     access: ClassVar = frozenset({"embeddings"})
     accepts: ClassVar = frozenset({"molecules"})
 
-    def __init__(self, attack: Molextract, name: str) -> None:
+    def __init__(self, attack: Extraction, name: str) -> None:
         self.attack, self.name = attack, name
 
     def run(self, world: World) -> ExtractedMolecules:
@@ -63,14 +74,12 @@ class ScorerRival(CandidateRival):
 
     def rank(self, context: Context) -> np.ndarray:
         """Score with the named scorer and the attack's options."""
-        from telltale.attacks.molextract.attack import embed
-
         candidates = context.candidates
         parts = embed(context.release, candidates)
         return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.attack.options).scores
 
 
-def rivals_named(names: Sequence[str], attack: Molextract) -> Mapping[str, Attack]:
+def rivals_named(names: Sequence[str], attack: Extraction) -> Mapping[str, Attack]:
     """Build the rivals of a configuration; the attack's own scorer is left out."""
     options = [*RIVALS, *SCORERS]
     for name in names:

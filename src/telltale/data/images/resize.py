@@ -51,4 +51,5 @@ def _grey(pixels: Tensor) -> Tensor:
     """Return the luminance of pictures in colour, grey ones as they are: (n, 1 | 3, …) -> (n, 1, …)."""
     if pixels.shape[1] == 1:
         return pixels
-    return torch.einsum("nc...,c->n...", pixels, pixels.new_tensor(LUMINANCE))[:, None]
+    red, green, blue = (weight * channel for weight, channel in zip(LUMINANCE, pixels.unbind(1), strict=True))
+    return (red + green + blue)[:, None]  # element by element: a matrix product rounds by how many pictures there are
