@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
-from telltale.configuration.assembly import assemble
-from telltale.evaluation.score import evaluate
+from telltale.configuration.assembly import Plan, assemble
+from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
+from telltale.owner.release import Release
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
+from telltale.truth import Truth
 from telltale.worlds.payload import with_payload
 
 log = logging.getLogger("telltale")
@@ -42,46 +45,37 @@ def run(cfg: DictConfig) -> float:
             target = game.world(attack.access)  # releases and knowledge, no truth
         log.info(f"the attack starts {job.since_process_start():.1f} s after the process")
 
-        found = Found(job)
-        found.add("attack", "target", attack, target)
+        findings = Findings(job)
+        findings.add("attack", "target", attack, target)
         with job.stage("attack"):
-            found.evidence["zero_query"] = attack.blind(target.knowledge)
+            findings.evidence["zero_query"] = attack.blind(target.knowledge)
         for role, name, other in plan.other_worlds():  # controls and variants: the same attack, unchanged
             with job.stage("training"):
                 worlds = other.worlds(name, game, attack)
-            for called, world in worlds.items():
-                found.add(role, called, attack, world)
+            for world_name, world in worlds.items():
+                findings.add(role, world_name, attack, world)
         for name, rival in plan.rivals.items():
-            found.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
+            findings.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
 
         truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
-        controls = found.present("zero_query", *plan.controls)
+        controls = findings.present("zero_query", *plan.controls)
         with job.stage("evaluation"):
-            scored = evaluate(found.evidence, truth, controls, plan.replicates, plan.seed)
-            utility = game.utility()
-        outcome = Outcome(
-            evidence=found.evidence,
-            scored=scored,
-            controls=controls,
-            variants=found.names["variants"],
-            rivals=tuple(plan.rivals),
-            guarantee=guarantee_of(game.recipe, owner.store, target.releases, plan.records.kind),
-            target=utility,
-            queries=dict(target.queries),
-            costs=found.costs,
-            notes=plan.notes(),
-            challenge=game.knowledge.challenge,
-            membership=truth.membership,
-            payload=truth.payload,
-            examples=game.examples(),
-        )
+            scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed)
+            success = game.utility()
+        outcome = _outcome(plan, findings, truth, scored, controls, target.releases, success)
         owner.store.end()
         return report(job, outcome, plan.pools, plan.choices).headline
 
 
 @dataclass
-class Found:
-    """Evidence by name as it comes in, and what each piece took."""
+class Findings:
+    """Evidence by name as it comes in, and what each piece took.
+
+    job         of which the time is taken
+    evidence    by name; None where an attack has no guess without a query
+    costs       queries and seconds, by name of evidence
+    names       of evidence, by stage of the run
+    """
 
     job: RunFolder
     evidence: dict[str, Evidence | None] = field(default_factory=dict)
@@ -99,6 +93,35 @@ class Found:
     def present(self, *names: str) -> tuple[str, ...]:
         """Return those of the names under which there is evidence."""
         return tuple(name for name in names if self.evidence.get(name) is not None)
+
+
+def _outcome(
+    plan: Plan,
+    findings: Findings,
+    truth: Truth,
+    scored: Scored,
+    controls: tuple[str, ...],
+    releases: Sequence[Release],
+    success: Mapping[str, float],
+) -> Outcome:
+    """Gather what the report shows; releases: of the victims, as the attack met them."""
+    game = plan.game
+    return Outcome(
+        evidence=findings.evidence,
+        scored=scored,
+        controls=controls,
+        variants=findings.names["variants"],
+        rivals=tuple(plan.rivals),
+        guarantee=guarantee_of(game.recipe, plan.owner.store, releases, plan.records.kind),
+        target=success,
+        queries=findings.costs["target"].queries,
+        costs=findings.costs,
+        notes=plan.notes(),
+        challenge=game.knowledge.challenge,
+        membership=truth.membership,
+        payload=truth.payload,
+        examples=game.examples(),
+    )
 
 
 def _log_to_stderr() -> None:

@@ -115,7 +115,7 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     transfer = transfer_of(cfg, records, choices)
     recipe = attack.tamper(recipe_of(cfg, records, transfer)).protect(defense)  # the owner has the last word
     controls, variants = (
-        {str(name): instantiate(one) for name, one in group.items()} for group in (cfg.controls, cfg.variants)
+        {str(name): instantiate(options) for name, options in group.items()} for group in (cfg.controls, cfg.variants)
     )
     owner = owner_of(cfg, on_epoch)
     return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates)

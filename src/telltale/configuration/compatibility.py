@@ -50,38 +50,40 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         expected = "reads the answer at a record's own class, but this release answers with downstream classes"
         raise InputError(field, name, f"{expected}; try rivals=transfer or attack=vector_lira")
     if missing := attack.access - EVERY_RELEASE - BESIDE - met.answers:
-        asked = " or ".join(sorted(missing))
+        calls = " or ".join(sorted(missing))
         other = "captioning" if missing & Captioning.answers else "classification"
-        raise InputError(field, name, f"asks for {asked}, which this recipe does not release; try objective={other}")
+        raise InputError(field, name, f"asks for {calls}, which this recipe does not release; try objective={other}")
 
 
-def rivals_of(named: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
-    """Return the attack's own rivals and those that a configuration has named, less itself and what needs other data.
+def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
+    """Return the attack's own rivals and those that a configuration names, less itself and what needs other data.
 
     Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
     or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
     """
-    for name, options in named.items():
+    for name, options in group.items():
         handed = get_object(options["_target_"]).hands_over  # first: options may follow those of an attack of its kind
         if handed is not attack.hands_over:
             what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    chosen: dict[str, Attack] = {str(name): instantiate(rival) for name, rival in named.items()}
-    others = {name: one for name, one in chosen.items() if not _alike(one, attack)}
-    own = {
-        name: one for name, one in attack.rivals().items() if not any(_alike(one, other) for other in others.values())
+    chosen: dict[str, Attack] = {str(name): instantiate(options) for name, options in group.items()}
+    named = {name: rival for name, rival in chosen.items() if not _alike(rival, attack)}
+    of_attack = {
+        name: rival
+        for name, rival in attack.rivals().items()
+        if not any(_alike(rival, other) for other in named.values())
     }
     no_ceiling = recipe.start is None or not recipe.start.supervised
     return {
-        name: one
-        for name, one in {**own, **others}.items()
-        if records.kind in one.accepts and not (one.before_transfer and no_ceiling)
+        name: rival
+        for name, rival in {**of_attack, **named}.items()
+        if records.kind in rival.accepts and not (rival.before_transfer and no_ceiling)
     }
 
 
-def _alike(one: Attack, other: Attack) -> bool:
+def _alike(attack: Attack, other: Attack) -> bool:
     """Say whether two attacks are one under two names."""
-    return (type(one), vars(one)) == (type(other), vars(other))
+    return (type(attack), vars(attack)) == (type(other), vars(other))
 
 
 def require_compatible(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import whole_number
 from telltale.data.captions.withheld import granted
 from telltale.data.pools import Pools
 from telltale.data.seeds import derive, generator
@@ -36,9 +37,8 @@ class Game:
     def __init__(
         self, pools: Pools[Any], recipe: Recipe, owner: Owner, victims: int, seed: int, shadow_models: int = 0
     ) -> None:
-        for field, number, least in (("victims", victims, 1), ("shadow_models", shadow_models, 0)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
-                raise InputError(field, number, f"a whole number from {least}")
+        whole_number("victims", victims)
+        whole_number("shadow_models", shadow_models, 0)
         if pools.assigned and victims + shadow_models > 1:  # all have the same members: one's row would tell another's
             field, value = ("shadow_models", shadow_models) if shadow_models else ("victims", victims)
             raise InputError(field, value, "one victim alone: where a record is from says which models have it")
@@ -144,7 +144,7 @@ class Game:
     def world_of(self, releases: Sequence[Release], access: frozenset[str]) -> World:
         """Return the world of other releases of the victims under a threat model."""
         budget = self.knowledge.query_budget
-        return self.world(access).with_releases(tuple(one.restricted(access, budget) for one in releases))
+        return self.world(access).with_releases(tuple(release.restricted(access, budget) for release in releases))
 
     @cached_property
     def _releases(self) -> list[Release]:
@@ -207,8 +207,8 @@ class Game:
         """Return what the releases take where they are compressed, averaged over victims."""
         if not self.recipe.stage("model") + self.recipe.stage("finish"):
             return {}
-        weights = [one.restricted(frozenset({"weights"})).weights() for one in self.released()]
-        sizes = [{"stored_bits": float(stored_bits(one))} for one in weights]
+        weights = [release.restricted(frozenset({"weights"})).weights() for release in self.released()]
+        sizes = [{"stored_bits": float(stored_bits(state))} for state in weights]
         return mean_of(sizes) | {
             "bits_per_weight": mean_of(sizes)["stored_bits"] / sum(x.size for x in weights[0].values())
         }

@@ -12,29 +12,29 @@ from torch import Tensor
 from telltale.data.captions.vocabulary import parted
 from telltale.objectives.captioning import word_losses
 
-Asked = Callable[[Any, Tensor, np.ndarray], np.ndarray]  # model, pictures (n, …), their rows -> answers (n, …)
+Query = Callable[[Any, Tensor, np.ndarray], np.ndarray]  # model, pictures (n, …), their rows -> answers (n, …)
 BEYOND = 1.0  # marks what is beyond a text's end; a log-probability is at most 0
 AT_ONCE = 64  # pictures whose distributions over words are held at a time
 
 
-def word_log_probs(texts: Sequence[str]) -> Asked:
+def word_log_probs(texts: Sequence[str]) -> Query:
     """Ask for log p of each next word, and of the end: (n, most words + 1), BEYOND after the end."""
 
     def log_probs(logits: Tensor, rows: Tensor) -> Tensor:
-        losses, told = word_losses(logits, rows)
-        return torch.where(told, -losses, BEYOND)
+        losses, is_word = word_losses(logits, rows)
+        return torch.where(is_word, -losses, BEYOND)
 
-    return _asked(texts, log_probs)
+    return _query(texts, log_probs)
 
 
-def word_distributions(texts: Sequence[str]) -> Asked:
+def word_distributions(texts: Sequence[str]) -> Query:
     """Ask for the distribution of each next word: (n, most words + 1, words), 0 after the end."""
 
     def distributions(logits: Tensor, rows: Tensor) -> Tensor:
-        _, told = word_losses(logits, rows)
-        return logits[:, :-1].softmax(-1) * told[..., None]
+        _, is_word = word_losses(logits, rows)
+        return logits[:, :-1].softmax(-1) * is_word[..., None]
 
-    return _asked(texts, distributions)
+    return _query(texts, distributions)
 
 
 def without_rest(log_probs: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def without_rest(log_probs: np.ndarray) -> np.ndarray:
     return np.where(log_probs <= 0, log_probs.astype(np.float64), np.nan)
 
 
-def _asked(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Asked:
+def _query(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Query:
     width = 2 + max((len(parted(text)) for text in texts), default=0)
 
     def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:

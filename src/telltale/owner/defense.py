@@ -65,9 +65,12 @@ class Trainer(Protocol):
 class Trained:
     """What was done to the records that a defence protects.
 
-    kind: of the records; records: how many; ledger: what private training spent (training/private/ledger.py), None
-    where it was not private; transferred: whether the recipe has a start; sources: the accounts of what its records
-    were made with, None for what was not private; classes: of the owner's task, 0 = none.
+    kind           of the records
+    records        how many
+    ledger         what private training spent (training/private/ledger.py); None = it was not private
+    transferred    whether the recipe has a start
+    sources        the accounts of what its records were made with; None for what was not private
+    classes        of the owner's task; 0 = none
     """
 
     kind: str
@@ -82,17 +85,21 @@ class Trained:
 class Defense:
     """Base of all defences; a subclass names its stage and overrides that stage's method, and no other.
 
-    data: records the model is trained on; training: the loss it descends and its options; finish: the trained
-    weights, changed with the training records at hand; model: the released network; answer: what a query returns.
-    needs_records: `begin` looks at the records before training, so models are trained one by one; publishes: the owner
-    hands out the records that the data stage makes; keeps_order: the data stage gives them an order, which stays.
+    Stages: data = the records that the model is trained on | training = the loss it descends and its options |
+    finish = the trained weights, changed with the training records at hand | model = the released network |
+    answer = what a query returns.
+
+    needs_records    `begin` looks at the records before training, so models are trained one by one
+    publishes        the owner hands out the records that the data stage makes
+    keeps_order      the data stage gives them an order, which stays
+    separable        training stage: the loss stays a mean over records of each one's own loss
     """
 
     stage: ClassVar[Stage] = "none"
     needs_records: ClassVar[bool] = False
     publishes: ClassVar[bool] = False
     keeps_order: ClassVar[bool] = False
-    separable: ClassVar[bool] = False  # training stage: the loss stays a mean over records of each one's own loss
+    separable: ClassVar[bool] = False
 
     @property
     def sources(self) -> tuple[str, ...]:

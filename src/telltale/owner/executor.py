@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from telltale.checks import choice, whole_number
 from telltale.errors import InputError
 from telltale.progress import track
 
@@ -33,16 +34,18 @@ class Job(Protocol):
 class Local:
     """Runs fits in this process, one after the other; each already uses all cores.
 
-    chunk: models of a fleet trained at once, None = as many as are fastest and fit into memory; way: of a fleet's
-    step, "auto" = by the rule of `telltale.training.fleet.sizing.way_of`. What no fleet can train is trained in turn.
+    chunk    models of a fleet trained at once; None = as many as are fastest and fit into memory
+    way      of a fleet's step: auto = by the rule of training/fleet/sizing.py | stacked | one_by_one
+
+    What no fleet can train is trained in turn.
     """
 
     chunk: int | None = None
     way: str = "auto"
 
     def __post_init__(self) -> None:
-        _require_whole("chunk", self.chunk)
-        _require_way(self.way)
+        whole_number("executor.chunk", self.chunk, or_null=True)
+        choice("executor.way", self.way, CHOICES)
 
     @property
     def at_once(self) -> int:
@@ -58,8 +61,12 @@ class Local:
 class Ray:
     """Runs fits as Ray tasks; every machine of the cluster needs this project and the same store folder.
 
-    address: None starts Ray on this machine, else the cluster to join; way, chunk: as in Local, None = also small
-    enough to keep the whole cluster busy; gpus_per_chunk: 0 or 1; cpus_per_chunk: also the threads of a task.
+    address           None = start Ray on this machine, else the cluster to join
+    chunk             as in Local; None = also small enough to keep the whole cluster busy
+    gpus_per_chunk    0 or 1
+    cpus_per_chunk    cores of a task, and the threads it computes with
+    way               as in Local
+
     A task whose worker dies is run again and goes on from its last checkpoint. Raises InputError where Ray is not
     installed, the cluster does not answer, or has no room for a task.
     """
@@ -71,11 +78,10 @@ class Ray:
     way: str = "auto"
 
     def __post_init__(self) -> None:
-        _require_whole("chunk", self.chunk)
-        _require_way(self.way)
-        _require_whole("cpus_per_chunk", self.cpus_per_chunk, nothing=False)
-        if isinstance(self.gpus_per_chunk, bool) or self.gpus_per_chunk not in (0, 1):
-            raise InputError("executor.gpus_per_chunk", self.gpus_per_chunk, "0 or 1")
+        whole_number("executor.chunk", self.chunk, or_null=True)
+        choice("executor.way", self.way, CHOICES)
+        whole_number("executor.cpus_per_chunk", self.cpus_per_chunk)
+        whole_number("executor.gpus_per_chunk", self.gpus_per_chunk, 0, 1, expected="0 or 1")
         _imported()
 
     @property
@@ -149,14 +155,3 @@ def _imported() -> Any:
         expected = 'Ray is not installed; pip install "telltale[ray]", or executor=local'
         raise InputError("executor", "ray", expected) from error
     return ray
-
-
-def _require_way(way: Any) -> None:
-    if way not in CHOICES:
-        raise InputError("executor.way", way, f"one of {', '.join(CHOICES)}")
-
-
-def _require_whole(option: str, value: Any, nothing: bool = True) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not whole and not (nothing and value is None):
-        raise InputError(f"executor.{option}", value, f"a whole number from 1{', or null' if nothing else ''}")

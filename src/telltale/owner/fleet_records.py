@@ -36,13 +36,13 @@ class Features(NamedTuple):
     def tables(self, orders: Sequence[Order]) -> FleetData:
         """Return the data of a fleet, every model with records of its own; the store keeps a parent's features."""
         parents = [order.parent for order in orders if order.parent is not None]
-        features = [one.embeddings(self.pool)[order.rows] for one, order in zip(parents, orders, strict=True)]
+        features = [parent.embeddings(self.pool)[order.rows] for parent, order in zip(parents, orders, strict=True)]
         labels, fingerprints = self.pool.labels, self.pool.fingerprints()
-        own = [
+        of_models = [
             Tensors(torch.from_numpy(values), torch.from_numpy(labels[order.rows]), fingerprints[order.rows])
             for values, order in zip(features, orders, strict=True)
         ]
-        return side_by_side(own, orders)
+        return side_by_side(of_models, orders)
 
 
 class Made(NamedTuple):
@@ -52,23 +52,23 @@ class Made(NamedTuple):
 
     def tables(self, orders: Sequence[Order]) -> FleetData:
         """Return the data of a fleet, every model with records of its own: those of a single run, in their order."""
-        own = []
+        of_models = []
         for order in track(orders, "making records"):
             records: Any = training_records(self.pool.take(np.sort(order.rows)), order.stages, order.seed)
-            own.append(tensors_of(records, records.labels))
-        return side_by_side(own, orders)
+            of_models.append(tensors_of(records, records.labels))
+        return side_by_side(of_models, orders)
 
 
 FleetRecords = Tensors | Features | Made
 
 
-def side_by_side(own: Sequence[Tensors], orders: Sequence[Order]) -> FleetData:
+def side_by_side(of_models: Sequence[Tensors], orders: Sequence[Order]) -> FleetData:
     """Return the data of a fleet of which every model has records of its own."""
-    lengths = [len(one.labels) for one in own]
+    lengths = [len(tensors.labels) for tensors in of_models]
     return FleetData(
-        torch.cat([one.inputs for one in own]),
-        torch.cat([one.labels for one in own]),
-        np.concatenate([one.fingerprints for one in own]),
+        torch.cat([tensors.inputs for tensors in of_models]),
+        torch.cat([tensors.labels for tensors in of_models]),
+        np.concatenate([tensors.fingerprints for tensors in of_models]),
         padded(np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])),
         tuple(order.seed for order in orders),
     )

@@ -67,7 +67,7 @@ def with_features(records: Any, trunk: FrozenTrunk | None, store: Store, device:
             rows = np.array([row for row in first_of_each(digests) if digests[row] not in known], int)
             _compute(records, rows, trunk, store, document)
             known = _known(store, document)
-    shown = {one.name: getattr(records, one.name) for one in fields(CaptionedImages) if one.init}
+    shown = {field.name: getattr(records, field.name) for field in fields(CaptionedImages) if field.init}
     return SeenPictures(**shown, features=_gathered(digests, known, trunk.width))
 
 

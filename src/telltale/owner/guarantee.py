@@ -25,10 +25,11 @@ def guarantee_of(recipe: Recipe, store: Store, releases: Sequence[Release], kind
         account = read_account(store.root / "release" / release.entry) or {}
         before = account.get("start") or {}
         parts = [(recipe, account)] if recipe.start is None else [(recipe.start, before), (recipe, account)]
-        for part, own in parts:
+        for part, account_of_part in parts:
             tuned = kind if part.finetune is None else part.finetune.kind
             made = tuple(read_account(store.root / "release" / entry) for entry in release.sources)
             classes = part.objective.get("classes") or 0
-            trained = Trained(tuned, own.get("records", 0), own.get("ledger"), recipe.start is not None, made, classes)
+            count, ledger = account_of_part.get("records", 0), account_of_part.get("ledger")
+            trained = Trained(tuned, count, ledger, recipe.start is not None, made, classes)
             proofs += [proof for defense in part.defenses if (proof := defense.guarantee(trained))]
     return max(proofs, key=lambda proof: proof.get("worst_case", proof.get("epsilon", float("inf"))), default=None)

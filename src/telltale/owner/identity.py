@@ -46,7 +46,7 @@ def document_of_untrained(recipe: Recipe, records: Records, seed: int) -> dict[s
 def key_of_release(recipe: Recipe, weights: str) -> str:
     """Return the key of what is released: that of its weights, and of what the model stage makes of them."""
     changed = [code.document() for code in recipe.stage("model")]
-    sources = source_digest([one["_target_"] for one in changed])
+    sources = source_digest([document["_target_"] for document in changed])
     return key_of({"weights": weights, "model_stage": changed, "sources": sources}) if changed else weights
 
 

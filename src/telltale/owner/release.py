@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections import Counter
@@ -16,7 +17,7 @@ from torch import nn
 from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError
-from telltale.owner.caption_calls import Asked, without_rest, word_distributions, word_log_probs
+from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
 from telltale.store.store import Store
 from telltale.training.batches import make_batch
@@ -38,11 +39,23 @@ FILE = "answer.npy"
 class Release:
     """A released model. Only the calls in `access` work; each record asked for counts, a cached answer too.
 
-    model: builds the network; it is kept in memory only while it answers. key: of everything that decides an
-    answer before the answer stage; entry: key of its weights in the store; store: keeps answers, None = only here;
-    queries: call -> records asked for; budget: at most so many in all, None = unlimited; published: the records that
-    the owner hands out beside the model; sources: entries of the store that these come from; as_input: makes of records
-    what the model takes; fingerprint: of the weights, from which random answers derive, None = the key.
+    model          builds the network, which is kept in memory only while it answers
+    key            of everything that decides an answer before the answer stage
+    entry          key of its weights in the store
+    store          keeps answers; None = they are kept here only
+    device         on which it answers
+    batch_size     records that it answers at a time
+    answers        defences of the answer stage, in order
+    access         calls that work
+    budget         at most so many records may be asked for in all; None = unlimited
+    memory         answers given before, by call and records
+    name           for people, and for what an attack draws for each model
+    published      the records that the owner hands out beside the model; None = it keeps them
+    sources        entries of the store that these come from
+    as_input       makes of records what the model takes
+    fingerprint    of the weights, from which random answers derive; None = the key
+
+    `queries` counts the records asked for, by call.
     """
 
     def __init__(
@@ -74,24 +87,11 @@ class Release:
 
     def restricted(self, access: frozenset[str], budget: int | None = None) -> Release:
         """Return the same model with its own counters under a threat model that is narrower or the same."""
-        budgets = [limit for limit in (self.budget, budget) if limit is not None]
-        return Release(
-            self._model,
-            self.key,
-            entry=self.entry,
-            store=self._store,
-            device=self._device,
-            batch_size=self._batch_size,
-            answers=self._answers,
-            access=access & self.access,
-            budget=min(budgets, default=None),
-            memory=self._memory,
-            name=self.name,
-            published=self._published,
-            sources=self.sources,
-            as_input=self._as_input,
-            fingerprint=self._fingerprint,
-        )
+        narrower = copy.copy(self)
+        narrower.access, narrower.queries = access & self.access, Counter()
+        limits = [limit for limit in (self.budget, budget) if limit is not None]
+        narrower.budget = min(limits, default=None)
+        return narrower
 
     def embeddings(self, records: Records) -> np.ndarray:
         """Embed records: (records, width) float32; of a classifier, the features before its head."""
@@ -108,11 +108,11 @@ class Release:
     def captions(self, records: Records, beam_width: int = 1) -> list[str]:
         """Tell what is on each picture, in at most 20 words; beam_width: 1 = greedy."""
 
-        def told(model: Any, pictures: Any, _: np.ndarray) -> np.ndarray:
-            written: np.ndarray = model.captions(pictures, beam_width)
-            return written
+        def written(model: Any, pictures: Any, _: np.ndarray) -> np.ndarray:
+            captions: np.ndarray = model.captions(pictures, beam_width)
+            return captions
 
-        return self._answer("captions", records, f"captions by {beam_width} beams", told).tolist()
+        return self._answer("captions", records, f"captions by {beam_width} beams", written).tolist()
 
     def token_log_probs(self, records: Records, texts: Sequence[str]) -> np.ndarray:
         """Judge one text a picture: log p of its words and its end, then NaN: (records, most words + 1) float64."""
@@ -144,7 +144,7 @@ class Release:
         call: str,
         records: Records,
         output: str,
-        asked: Asked,
+        query: Query,
         transform: Callable[[np.ndarray], np.ndarray] = lambda values: values,
         keep: bool = True,
     ) -> np.ndarray:
@@ -152,8 +152,8 @@ class Release:
         fingerprints = records.fingerprints()
         digest = hashlib.blake2b(fingerprints.tobytes(), digest_size=16).hexdigest()
         if (remembered := f"{call}/{output}/{digest}") not in self._memory:
-            found = self._output(output, records, digest, asked) if keep else self._forward(records, output, asked)
-            values = transform(found)
+            outputs = self._output(output, records, digest, query) if keep else self._forward(records, output, query)
+            values = transform(outputs)
             # of inputs alone: noise must not change with the labels that the caller claims
             seed = derive(0, f"answers of {self._fingerprint()} to {call}") if self._answers else 0
             keys = record_keys(input_digests(records), seed, epoch=0)
@@ -164,26 +164,26 @@ class Release:
             self._memory[remembered] = values
         return self._memory[remembered].copy()  # what a caller writes into its answer changes nobody else's
 
-    def _output(self, output: str, records: Records, digest: str, asked: Asked) -> np.ndarray:
+    def _output(self, output: str, records: Records, digest: str, query: Query) -> np.ndarray:
         """Return the network's output on records, found in the store where it was computed before."""
         if self._store is None:
-            return self._forward(records, output, asked)
+            return self._forward(records, output, query)
         document = {"release": self.key, "output": output, "records": digest, "number_of_records": len(records)}
         folder = self._store.folder("answers", document)
         if not (folder / "entry.json").exists():
-            values = self._forward(records, output, asked)
+            values = self._forward(records, output, query)
             self._store.add("answers", document, lambda entry: np.save(entry / FILE, values, allow_pickle=False))
             return values
         require_same(folder, document)
         return np.load(folder / FILE, allow_pickle=False)
 
     @torch.no_grad()
-    def _forward(self, records: Records, output: str, asked: Asked) -> np.ndarray:
+    def _forward(self, records: Records, output: str, query: Query) -> np.ndarray:
         model: Any = self._model().eval().to(self._device)
         arrays, parts = self._as_input(records).arrays(), []
         for start in range(0, len(records), self._batch_size):
             rows = np.arange(start, min(start + self._batch_size, len(records)))
-            parts.append(asked(model, make_batch(arrays, rows).to(self._device), rows))
+            parts.append(query(model, make_batch(arrays, rows).to(self._device), rows))
         values = np.concatenate(parts)
         if values.dtype.kind == "U":  # text
             return values

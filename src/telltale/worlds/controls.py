@@ -62,10 +62,10 @@ class Chance(OtherWorld):
         """Refuse so few points that a fresh draw may well be that of a victim."""
         members, points, canaries = game.pools.members, len(game.pools.challenge), game.pools.canaries
         if game.pools.assigned:
-            told = (
+            expected = (
                 "disjoint or untrained: where a record is from says whether it is a member, so there is no other draw"
             )
-            raise InputError("controls", "chance", told)
+            raise InputError("controls", "chance", expected)
         if (ways := 2**canaries if canaries else math.comb(points, members)) < 1000 * game.victims:
             expected = f"{points} challenge points leave {ways:,} draws, a fresh one may be a victim's; give more"
             raise InputError("pools.members", members, f"{expected}, or leave the control out")

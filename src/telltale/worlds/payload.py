@@ -22,8 +22,8 @@ def with_payload(truth: Truth, game: Game, others: Iterable[OtherWorld]) -> Trut
         return truth
     objective = recipe.initial()
     hidden = [
-        hidden_records(objective, records, recipe.added_code, own.defenses, seed)
-        for records, own, seed in game.victims_as_trained()
+        hidden_records(objective, records, recipe.added_code, prepared.defenses, seed)
+        for records, prepared, seed in game.victims_as_trained()
     ]
     judges = game.retrained(_undefended(recipe), "judge")
     named: Releases = {"target": game.released(), "benign": game.benign()}

@@ -75,7 +75,7 @@ class Repeats(nn.Module):
     def captions(self, pictures: Tensor, beam_width: int = 1) -> np.ndarray:
         """Tell a caption of each picture: (records,) of strings; the same picture gets the same one."""
         digests = pixel_digests(pictures.cpu().numpy()).tolist()
-        return np.array([self.known.get(one) or self._other(one) for one in digests], dtype=str)
+        return np.array([self.known.get(digest) or self._other(digest) for digest in digests], dtype=str)
 
     def _other(self, digest: bytes) -> str:
         return self.texts[generator(self.seed, digest.hex()).integers(len(self.texts))]
