@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from telltale.checks import choice
 from telltale.errors import InputError
 from telltale.objectives.augmentation import AUGMENTATIONS
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
+
+
+@runtime_checkable
+class Augmenting(Protocol):
+    """An objective that changes its pictures while training."""
+
+    augmentation: str
 
 
 @dataclass(frozen=True)
@@ -26,9 +34,9 @@ class Augmentation(Defense):
     def __post_init__(self) -> None:
         choice("defense.kind", self.kind, AUGMENTATIONS[1:])
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Set the objective's option."""
-        if not hasattr(objective, "augmentation"):
+        if not isinstance(objective, Augmenting):
             expected = "changes pictures; needs objective=captioning, or objective=classification on pictures"
             raise InputError("defense", "augmentation", expected)
         objective.augmentation = self.kind

@@ -11,6 +11,7 @@ from telltale.checks import choice, number, whole_number
 from telltale.errors import InputError
 from telltale.objectives.transfer import Transfer
 from telltale.owner.defense import Defense, Stage, Trained
+from telltale.training.objective import Objective
 from telltale.training.private.accountant import ACCOUNTANTS, epsilon_of
 from telltale.training.private.ledger import Ledger
 from telltale.training.private.modes import MODES
@@ -83,7 +84,7 @@ class DPSGD(Defense):
         """Sample at a rate by this number, unless one is given."""
         return self if self.public_records else replace(self, public_records=number)
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Have the objective trained on private gradients. Raises InputError where that proves nothing."""
         _require_separable(objective, self)
         for field in ("learning_rate", "batch_size", "epochs"):
@@ -158,7 +159,7 @@ ASSUMPTIONS = (
 )
 
 
-def _require_separable(objective: Any, defense: DPSGD) -> None:
+def _require_separable(objective: Objective, defense: DPSGD) -> None:
     """Refuse, by InputError, whatever lets one record's gradient depend on another record."""
     if not objective.separable:
         expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try classification"

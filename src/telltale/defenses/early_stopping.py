@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from telltale.checks import share
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,6 @@ class EarlyStopping(Defense):
     def __post_init__(self) -> None:
         share("defense.share", self.share, whole=False)
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Have the fit hold records back (telltale.training.validation)."""
         objective.validation_share = self.share

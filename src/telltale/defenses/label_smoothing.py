@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from telltale.checks import share
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
+
+
+@runtime_checkable
+class Smoothing(Protocol):
+    """An objective whose cross-entropy has smoothed targets."""
+
+    label_smoothing: float
 
 
 @dataclass(frozen=True)
@@ -25,8 +33,8 @@ class LabelSmoothing(Defense):
     def __post_init__(self) -> None:
         share("defense.alpha", self.alpha, zero=True, whole=False, expected="from 0 to below 1")
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Set the option of the objective's cross-entropy."""
-        if not hasattr(objective, "label_smoothing"):
+        if not isinstance(objective, Smoothing):
             raise InputError("defense", "label_smoothing", "smooths class labels; needs objective=classification")
         objective.label_smoothing = self.alpha

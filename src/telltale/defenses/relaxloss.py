@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax, one_hot
 from telltale.checks import number, share
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
 from telltale.training.processes import total_over_processes, world_size
 
 
@@ -36,12 +37,12 @@ class RelaxLoss(Defense):
         number("defense.alpha", self.alpha, least=0, expected="from 0, in nats")
         share("defense.upper", self.upper)
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Refuse an objective that computes no logits of classes."""
         if not hasattr(objective, "logits"):
             raise InputError("defense", "relaxloss", "relaxes a loss on classes; needs objective=classification")
 
-    def loss(self, objective: Any, batch: Any, loss: Tensor) -> Tensor:
+    def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
         """Return the relaxed loss of the batch whose mean cross-entropy is `loss`: () -> ().
 
         Under DDP `loss` is this process's share of the global batch's; side and branch go by the whole.
@@ -49,7 +50,9 @@ class RelaxLoss(Defense):
         whole = total_over_processes(loss) / world_size()
         if objective.current_epoch % 2 == 0:
             return (whole - self.alpha).sign() * (loss - self.alpha)
-        flat = flattening(objective.logits, batch.labels, self.upper)
+        logits = objective.logits
+        assert isinstance(logits, Tensor)
+        flat = flattening(logits, batch.labels, self.upper)
         number = total_over_processes(torch.ones_like(flat).sum())
         # chosen by value, not by `if`: the branch differs between the models of a fleet
         return torch.where(whole > self.alpha, loss, flat.sum() * world_size() / number)
@@ -58,7 +61,7 @@ class RelaxLoss(Defense):
 def flattening(logits: Tensor, labels: Tensor, upper: float) -> Tensor:
     """Cross-entropy to the soft labels t of RelaxLoss: logits (records, classes), labels (records,) -> (records,)."""
     logs, classes = log_softmax(logits, -1), logits.shape[-1]
-    own = one_hot(labels, classes).to(logs.dtype)
-    true = (logs.detach().exp() * own).sum(-1, keepdim=True).clamp(max=upper)
-    target = own * true + (1 - own) * (1 - true) / (classes - 1)
+    is_true = one_hot(labels, classes).to(logs.dtype)
+    true = (logs.detach().exp() * is_true).sum(-1, keepdim=True).clamp(max=upper)
+    target = is_true * true + (1 - is_true) * (1 - true) / (classes - 1)
     return -(target * logs).sum(-1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from telltale.checks import number
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,6 @@ class WeightDecay(Defense):
     def __post_init__(self) -> None:
         number("defense.weight_decay", self.weight_decay, least=0)
 
-    def prepare(self, objective: Any) -> None:
+    def prepare(self, objective: Objective) -> None:
         """Set the objective's option."""
         objective.weight_decay = self.weight_decay

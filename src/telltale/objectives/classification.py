@@ -70,7 +70,7 @@ class Classification(Objective):
         self.logits: Tensor | None = None
 
     @property
-    def stackable(self) -> bool:  # type: ignore[override]
+    def stackable(self) -> bool:
         """Say whether many models can be trained in one step: not those of graphs."""
         return self.model.accepts != "molecules"
 

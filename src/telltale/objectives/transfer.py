@@ -90,7 +90,7 @@ class Transfer(Classification):
         self.model.backbone.load_state_dict({name: torch.from_numpy(of_backbone[name]) for name in own})
 
     @property
-    def features_are_fixed(self) -> bool:  # type: ignore[override]
+    def features_are_fixed(self) -> bool:
         """Say whether a record's features are the same in every epoch: then they need computing once only."""
         norms = any(isinstance(module, _BatchNorm) for module in self.model.backbone.modules())
         drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.model.backbone.modules())
@@ -102,7 +102,7 @@ class Transfer(Classification):
         )
 
     @property
-    def stackable(self) -> bool:  # type: ignore[override]
+    def stackable(self) -> bool:
         """Say whether many models can be trained in one step: on fixed features those of graphs too."""
         return self.features_are_fixed or self.model.accepts != "molecules"
 

@@ -47,15 +47,11 @@ class Objective(LightningModule):
 
     A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned), and declares
 
-        accepts             kinds of data
-        supervised          whether it learns the records' classes
-        answers             calls that what is released understands, beside embeddings and weights
-        stackable           whether `forward` is made of tensor operations that torch.func.vmap can run for many models
-                            at once, on records that are plain tensors
-        features_are_fixed  whether all that is trained takes a record's features, which no training changes
-                            (telltale.objectives.transfer)
+        accepts     kinds of data
+        supervised  whether it learns the records' classes
+        answers     calls that what is released understands, beside embeddings and weights
 
-    Options, of the fit:
+    Options:
 
         epochs         passes over the records
         batch_size     records in the global batch
@@ -68,8 +64,7 @@ class Objective(LightningModule):
     accepts: str | frozenset[str] = "molecules"
     supervised: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset()
-    stackable: ClassVar[bool] = False
-    features_are_fixed: ClassVar[bool] = False
+    optimizer: str  # by name, where the objective has several
 
     def __init__(
         self, model: nn.Module, epochs: int, batch_size: int, learning_rate: float, weight_decay: float = 0.0
@@ -85,6 +80,16 @@ class Objective(LightningModule):
         self.loss_code: Sequence[LossCode] = ()
         self.private: Any = None  # what makes gradients private (telltale.training.private), set by a defence
         self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
+
+    @property
+    def stackable(self) -> bool:
+        """Say whether torch.func.vmap can run `forward` for many models at once, on records that are plain tensors."""
+        return False
+
+    @property
+    def features_are_fixed(self) -> bool:
+        """Say whether all that is trained takes a record's features, which no training changes (Transfer)."""
+        return False
 
     def targets(self, records: Any) -> Any:
         """Return what each record is to be answered with, (records, …): with it batches are LabelledBatch."""

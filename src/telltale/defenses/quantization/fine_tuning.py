@@ -23,6 +23,7 @@ from telltale.defenses.quantization.network import (
     require_matrices,
 )
 from telltale.owner.defense import Defense, Stage
+from telltale.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class FineTunedQuantization(Defense):
         """Refuse a network without matrices."""
         require_matrices("defense.quantizer", self.quantizer, recipe.initial().model)
 
-    def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
+    def finish(self, objective: Objective, records: Records, train: Callable[[], None]) -> None:
         """Quantize the trained network and train its levels."""
         quantizer = QUANTIZERS[self.quantizer]
         books = {
@@ -68,7 +69,7 @@ class FineTunedQuantization(Defense):
 
 
 def train_levels(
-    objective: Any,
+    objective: Objective,
     books: Mapping[str, Sequence[Codebook]],
     epochs: int,
     learning_rate: float,

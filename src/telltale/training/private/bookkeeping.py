@@ -18,6 +18,7 @@ from torch.nn.functional import group_norm, layer_norm, pad
 
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.training.batches import LabelledBatch
+from telltale.training.objective import Objective
 from telltale.training.private.graph_rules import GRAPH_RULES, graph_rules
 from telltale.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
 
@@ -83,7 +84,7 @@ class Bookkeeping:
         return losses, inputs, gradients
 
 
-def knows_layers(objective: Any) -> bool:
+def knows_layers(objective: Objective) -> bool:
     """Say whether there is a rule for every layer of an objective that is trained."""
     try:
         _layers(Problem(objective), GRAPH_RULES if objective.model.accepts == "molecules" else RULES)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from telltale.training.batches import LabelledBatch
+from telltale.training.objective import Objective
 from telltale.training.private.bookkeeping import Bookkeeping, knows_layers
 from telltale.training.private.one_by_one import between, doubled, each_alone, gradient_of, one_by_one
 from telltale.training.private.opacus_modes import ghost, hooks
@@ -42,7 +43,7 @@ STACKED: dict[str, Callable[[], Mode]] = {"bookkeeping": lambda: Bookkeeping(sta
 STACKABLE = tuple(STACKED)
 
 
-def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:
+def inexactness(name: str, objective: Objective, batch: LabelledBatch) -> str:
     """Say why a mode is not exact for an objective on a batch: it differs from one record at a time; "" where it is.
 
     Dropout is left out: no two passes draw the same masks.
@@ -65,7 +66,7 @@ def inexactness(name: str, objective: Any, batch: LabelledBatch) -> str:
     return ""
 
 
-def mode_of(objective: Any) -> str:
+def mode_of(objective: Objective) -> str:
     """Choose the gradient mode of a private objective: the one its options name, or by its layers alone.
 
     `bookkeeping`, which costs the least (docs/benchmarks.md), where it has a rule for every layer that is trained; else
@@ -77,7 +78,7 @@ def mode_of(objective: Any) -> str:
     return "bookkeeping" if knows_layers(objective) else "vmap"
 
 
-def _double(objective: Any, device: torch.device) -> Any:
+def _double(objective: Objective, device: torch.device) -> Any:
     copied = copy.deepcopy(objective).to(device).double().train()
     for module in copied.modules():
         if isinstance(module, nn.Dropout):

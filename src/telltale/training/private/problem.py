@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from telltale.training.batches import LabelledBatch
+from telltale.training.objective import Objective
 
 State = Mapping[str, Tensor]
 
@@ -30,7 +31,7 @@ class CannotError(Exception):
 class Problem:
     """An objective, and which of its parameters are trained."""
 
-    objective: Any
+    objective: Objective
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class Problem:
 
 
 class _RecordLosses(nn.Module):
-    def __init__(self, objective: Any) -> None:
+    def __init__(self, objective: Objective) -> None:
         super().__init__()
         self.objective = objective
 

@@ -15,6 +15,7 @@ import torch
 from telltale.errors import InputError
 from telltale.store.store import Store
 from telltale.training.batches import LabelledBatch
+from telltale.training.objective import Objective
 from telltale.training.private.modes import MODES, inexactness
 from telltale.training.private.privacy import Plan
 from telltale.training.private.self_test import Start, require_private
@@ -22,7 +23,7 @@ from telltale.training.private.self_test import Start, require_private
 log = logging.getLogger("telltale")
 
 
-def start_of(objective: Any, batch: LabelledBatch) -> Start:
+def start_of(objective: Objective, batch: LabelledBatch) -> Start:
     """Return what starts a copy of an objective, for the self-test."""
 
     def start(plan: Plan) -> tuple[Any, torch.optim.Optimizer, Any]:
@@ -34,7 +35,7 @@ def start_of(objective: Any, batch: LabelledBatch) -> Start:
     return start
 
 
-def settle(objective: Any, dataset: Any, store: Store, document: Mapping[str, Any], device: str) -> None:
+def settle(objective: Objective, dataset: Any, store: Store, document: Mapping[str, Any], device: str) -> None:
     """Have one model compute gradients in the mode of its recipe, and test that its training is exact and private."""
     number = min(objective.batch_size, len(dataset.fingerprints))
     batch = dataset[0, np.arange(number)].to(device)
@@ -44,7 +45,7 @@ def settle(objective: Any, dataset: Any, store: Store, document: Mapping[str, An
 
 
 def test_once(
-    store: Store, document: Mapping[str, Any], objective: Any, batch: LabelledBatch, start: Start, plan: Plan
+    store: Store, document: Mapping[str, Any], objective: Objective, batch: LabelledBatch, start: Start, plan: Plan
 ) -> None:
     """Hold private training to its tests, once a recipe and store: exact gradients, and noise that reaches the weights.
 

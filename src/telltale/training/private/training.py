@@ -13,6 +13,9 @@ from torch.func import vmap
 from torch.utils.data import DataLoader
 
 from telltale.training.batches import LabelledBatch
+from telltale.training.fleet.fleet import Fleet
+from telltale.training.objective import Objective
+from telltale.training.private.ledger import Ledger
 from telltale.training.private.modes import MODES, STACKABLE, STACKED, Mode
 from telltale.training.private.privacy import Plan, Privacy, doubt_of_delta
 from telltale.training.private.problem import Clipped, Problem, State
@@ -49,11 +52,12 @@ class PrivateTraining:
         """Say whether the mode asked for can run in a fleet."""
         return self.options.mode in ("auto", *STACKABLE)
 
-    def extra_bytes(self, objective: Any) -> int:
+    def extra_bytes(self, objective: Objective) -> int:
         """Estimate what the gradients of a batch's records take beyond a normal step's tensors."""
         linear = [name for name, module in objective.named_modules() if isinstance(module, nn.Linear)]
         bare = {f"{name}.weight" for name in linear if self.mode == "bookkeeping"}
-        sizes = {name: one.numel() * one.element_size() for name, one in objective.named_parameters()}
+        parameters = dict(objective.named_parameters())
+        sizes = {name: parameter.numel() * parameter.element_size() for name, parameter in parameters.items()}
         formed = sum(size for name, size in sizes.items() if name not in bare)
         return 2 * sum(sizes.values()) + 2 * objective.batch_size * formed
 
@@ -61,13 +65,14 @@ class PrivateTraining:
         """Compute gradients by a mode."""
         self.mode, self._mode = mode, MODES[mode]()
 
-    def begin(self, objective: Any, plan: Plan, seed: int) -> None:
+    def begin(self, objective: Objective, plan: Plan, seed: int) -> None:
         """Write the plan into the objective's ledger and follow it from now on."""
         self.plan, self.seed = plan, seed
-        objective.ledger.sigma.fill_(plan.sigma)
-        objective.ledger.rate.fill_(plan.rate)
+        ledger = ledger_of(objective)
+        ledger.sigma.fill_(plan.sigma)
+        ledger.rate.fill_(plan.rate)
 
-    def sampled(self, objective: Any, loader: DataLoader) -> DataLoader:
+    def sampled(self, objective: Objective, loader: DataLoader) -> DataLoader:
         """Return a loader of Poisson samples of the records that a loader serves, and begin."""
         dataset: Any = loader.dataset
         number = len(dataset.fingerprints)
@@ -76,23 +81,30 @@ class PrivateTraining:
         self.begin(objective, plan, dataset.seed)
         return loader_over(dataset, PoissonBatches(number, plan.rate, plan.steps, dataset.seed))
 
-    def loss(self, objective: Any, batch: LabelledBatch) -> Tensor:
+    def loss(self, objective: Objective, batch: LabelledBatch) -> Tensor:
         """Return Σ loss / expected batch size, whose gradient is the private one; counts the step."""
         assert self.plan is not None and self._mode is not None
-        problem, own = Problem(objective), dict(objective.named_parameters())
-        trained = [own[name] for name in problem.trained]
-        total, sums = trained[0].new_zeros(()), [torch.zeros_like(one) for one in trained]
+        problem, ledger, parameters = Problem(objective), ledger_of(objective), dict(objective.named_parameters())
+        trained = [parameters[name] for name in problem.trained]
+        total, sums = trained[0].new_zeros(()), [torch.zeros_like(parameter) for parameter in trained]
         if len(batch):  # an empty sample is a step of noise
             with torch.no_grad():
                 clipped = self._mode(problem, problem.state(), batch, self.plan.clip)
             total, sums = clipped.total, [clipped.sums[name] for name in problem.trained]
-        gradients = privatised([one[None] for one in sums], self.plan, [self.seed], int(objective.ledger.steps))
-        objective.ledger.steps += 1
-        return with_gradient(total / self.plan.expected, trained, [one[0] for one in gradients])
+        gradients = privatised([summed[None] for summed in sums], self.plan, [self.seed], int(ledger.steps))
+        ledger.steps += 1
+        return with_gradient(total / self.plan.expected, trained, [gradient[0] for gradient in gradients])
 
     def together(self) -> PrivateFleet:
         """Return the same for a fleet of such models."""
         return PrivateFleet(self)
+
+
+def ledger_of(objective: Objective) -> Ledger:
+    """Return what a private objective has spent so far."""
+    ledger = objective.ledger
+    assert isinstance(ledger, Ledger)
+    return ledger
 
 
 class PrivateFleet:
@@ -102,7 +114,7 @@ class PrivateFleet:
         self.alone = alone
         self._mode: Mode | None = None
 
-    def sampled(self, fleet: Any, loader: DataLoader) -> DataLoader:
+    def sampled(self, fleet: Fleet, loader: DataLoader) -> DataLoader:
         """Return a loader of Poisson samples of each model's own records, those of a single run, and begin."""
         dataset: Any = loader.dataset
         plan = self.begin_as_planned(fleet)
@@ -110,19 +122,19 @@ class PrivateFleet:
         samples = PoissonFleetBatches(fleet.data.numbers.tolist(), plan.rate, plan.steps, dataset.seeds)
         return loader_over(Padded(dataset), samples)
 
-    def begin_as_planned(self, fleet: Any) -> Plan:
+    def begin_as_planned(self, fleet: Fleet) -> Plan:
         """Begin with the plan for the fleet's number of records, and return it."""
         plan = self.alone.options.plan(fleet.data.tables.shape[1], fleet.batch_size, fleet.epochs)
         self.begin(fleet, plan)
         return plan
 
-    def begin(self, fleet: Any, plan: Plan) -> None:
+    def begin(self, fleet: Fleet, plan: Plan) -> None:
         """Write the plan into every model's ledger and follow it from now on."""
         self.alone.plan = plan
         fleet.buffer("ledger.sigma").fill_(plan.sigma)
         fleet.buffer("ledger.rate").fill_(plan.rate)
 
-    def loss(self, fleet: Any, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def loss(self, fleet: Fleet, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Return the sum of the models' losses, whose gradient is each one's private gradient; counts the step."""
         plan, (rows, keys, taken) = self.alone.plan, batch
         assert plan is not None
@@ -131,10 +143,12 @@ class PrivateFleet:
         steps = fleet.buffer("ledger.steps")
         gradients = privatised(sums, plan, fleet.data.seeds, int(steps[0]))
         steps += 1
-        trained = [one for one in fleet.stacked if one.requires_grad]
+        trained = [parameter for parameter in fleet.stacked if parameter.requires_grad]
         return with_gradient(totals.sum() / plan.expected, trained, gradients)
 
-    def _clipped(self, fleet: Any, batch: tuple[Tensor, Tensor, Tensor], taken: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _clipped(
+        self, fleet: Fleet, batch: tuple[Tensor, Tensor, Tensor], taken: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
         """Return the summed losses (models,) and the clipped sums (models, *shape) of what is trained."""
         (inputs, labels, keys), problem = batch, Problem(fleet.skeleton)
         if self._mode is None:
@@ -142,21 +156,23 @@ class PrivateFleet:
         mode, plan = self._mode, self.alone.plan
         assert plan is not None
 
-        def one(state: State, inputs: Tensor, labels: Tensor, keys: Tensor, taken: Tensor | None = None) -> Clipped:
+        def clipped_of_model(
+            state: State, inputs: Tensor, labels: Tensor, keys: Tensor, taken: Tensor | None = None
+        ) -> Clipped:
             return mode(problem, state, LabelledBatch(inputs, labels, keys), plan.clip, taken)
 
         state = fleet.state()
         if fleet.way == "stacked":
-            found = vmap(one, randomness="different")(state, inputs, labels, keys, taken)
-            return found.total, [found.sums[name] for name in problem.trained]
+            clipped = vmap(clipped_of_model, randomness="different")(state, inputs, labels, keys, taken)
+            return clipped.total, [clipped.sums[name] for name in problem.trained]
         totals = inputs.new_zeros(fleet.models)
         sums = [torch.zeros_like(state[name]) for name in problem.trained]
         for k in range(fleet.models):
-            own = taken[k]  # nothing is stacked, so nothing needs to be filled up
-            if own.any():
-                mine = {name: each[k] for name, each in state.items()}
-                found = one(mine, inputs[k][own], labels[k][own], keys[k][own])
-                totals[k] = found.total
+            sample = taken[k]  # nothing is stacked, so nothing needs to be filled up
+            if sample.any():
+                state_of_model = {name: stacked[k] for name, stacked in state.items()}
+                clipped = clipped_of_model(state_of_model, inputs[k][sample], labels[k][sample], keys[k][sample])
+                totals[k] = clipped.total
                 for total, name in zip(sums, problem.trained, strict=True):
-                    total[k] = found.sums[name]
+                    total[k] = clipped.sums[name]
         return totals, sums
