@@ -20,7 +20,7 @@ def extract_below(archive: Path, folder: str, suffixes: tuple[str, ...]) -> dict
 
     Raises FetchError where the archive, a tar file or a Debian package, has none or cannot be read.
     """
-    found = {}
+    contents = {}
     try:
         data = archive.read_bytes()
         with tarfile.open(fileobj=io.BytesIO(_data_of_deb(data) if data.startswith(AR_HEAD) else data)) as tar:
@@ -28,12 +28,12 @@ def extract_below(archive: Path, folder: str, suffixes: tuple[str, ...]) -> dict
                 name = entry.name.removeprefix("./")
                 inside = name.startswith(f"{folder}/") and ".." not in name.split("/")
                 if inside and entry.isfile() and name.endswith(suffixes) and (stream := tar.extractfile(entry)):
-                    found[name.removeprefix(f"{folder}/")] = stream.read()
+                    contents[name.removeprefix(f"{folder}/")] = stream.read()
     except (OSError, EOFError, KeyError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         raise FetchError(f"{archive.name} cannot be unpacked ({error})") from None
-    if not found:
+    if not contents:
         raise FetchError(f"{archive.name} lacks {folder}")
-    return found
+    return contents
 
 
 def extract(archive: Path, members: Iterable[str]) -> dict[str, bytes]:
@@ -41,30 +41,30 @@ def extract(archive: Path, members: Iterable[str]) -> dict[str, bytes]:
 
     Raises FetchError where the archive lacks one or cannot be read.
     """
-    wanted = list(members)
+    names = list(members)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                return {member: opened.read(member) for member in wanted}
+                return {member: opened.read(member) for member in names}
         data = archive.read_bytes()
-        return _from_tar(_data_of_deb(data) if data.startswith(AR_HEAD) else data, wanted)
+        return _from_tar(_data_of_deb(data) if data.startswith(AR_HEAD) else data, names)
     except KeyError as error:
         raise FetchError(f"{archive.name} lacks {error.args[0]}") from None
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise FetchError(f"{archive.name} cannot be unpacked ({error})") from None
 
 
-def _from_tar(data: bytes, wanted: list[str]) -> dict[str, bytes]:
+def _from_tar(data: bytes, names: list[str]) -> dict[str, bytes]:
     """Read a tar file, compressed or not, from front to end once."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for entry in tar:
             name = entry.name.removeprefix("./")
-            if name in wanted and (stream := tar.extractfile(entry)) is not None:
-                found[name] = stream.read()
-    for name in wanted:
-        found[name]  # KeyError where it was not there
-    return found
+            if name in names and (stream := tar.extractfile(entry)) is not None:
+                contents[name] = stream.read()
+    for name in names:
+        contents[name]  # KeyError where it was not there
+    return contents
 
 
 def _data_of_deb(data: bytes) -> bytes:

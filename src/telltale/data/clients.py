@@ -78,8 +78,8 @@ def _run(command: Sequence[str], folder: Path) -> Path:
     files = [file for file in folder.iterdir() if file.is_file()]
     if done.returncode or len(files) != 1:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = [line for line in lines if re.match(r"(npm )?(E|ERR|error)\b", line, re.IGNORECASE)] or lines[-1:]
-        reason = re.sub(r"^(npm )?(E|ERR!?|ERROR|error)(: | )", "", told[-1]) if told else "it said nothing"
+        errors = [line for line in lines if re.match(r"(npm )?(E|ERR|error)\b", line, re.IGNORECASE)] or lines[-1:]
+        reason = re.sub(r"^(npm )?(E|ERR!?|ERROR|error)(: | )", "", errors[-1]) if errors else "it said nothing"
         raise FetchError(f"{Path(command[0]).name} failed: {reason}"[:200])
     return files[0]
 
@@ -88,9 +88,9 @@ def _pip_settings() -> Mapping[str, str]:
     """Return what pip is set up with, option → value; the environment wins over files, as in pip."""
     command = [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    found = re.findall(r"^(:env:|global|download|install)\.([\w-]+)=('.*'|\".*\")$", done.stdout, re.MULTILINE)
+    settings = re.findall(r"^(:env:|global|download|install)\.([\w-]+)=('.*'|\".*\")$", done.stdout, re.MULTILINE)
     order = ("install", "global", "download", ":env:")  # the later wins
-    ranked = sorted(found, key=lambda setting: order.index(setting[0]))
+    ranked = sorted(settings, key=lambda setting: order.index(setting[0]))
     return {option: str(ast.literal_eval(value)) for _, option, value in ranked}
 
 
@@ -103,11 +103,11 @@ def _project_page(index: str, name: str) -> str:
 def _link(page: str, base: str, name: str, version: str) -> str | None:
     """Return the address of the source package that a page of links names, whichever way its name is spelled."""
     spelled = "[-_.]+".join(re.escape(word) for word in re.split(r"[-_.]+", name))
-    wanted = re.compile(rf"{spelled}-{re.escape(version)}\.tar\.gz", re.IGNORECASE)
+    file_name = re.compile(rf"{spelled}-{re.escape(version)}\.tar\.gz", re.IGNORECASE)
     for link in re.findall(r"""<a\s[^>]*?href\s*=\s*["']([^"']+)["']""", page, re.IGNORECASE):
         address = urllib.parse.urljoin(base, html.unescape(link))
         file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1])
-        if wanted.fullmatch(file):
+        if file_name.fullmatch(file):
             return urllib.parse.urldefrag(address).url
     return None
 

@@ -31,8 +31,8 @@ class TransferData:
             pools, other = (deal(records, sizes, seed) for records in (self.pretraining, self.downstream))
             return replace(pools, finetune=other.finetune, finetune_test=other.finetune_test)
         pools = deal(self.pretraining, replace(sizes, finetune=0, finetune_test=0), seed)
-        wanted = {"finetune": sizes.finetune, "finetune_test": sizes.finetune_test}
-        parts = split(self.downstream, wanted, seed, "downstream")
+        sizes_of_parts = {"finetune": sizes.finetune, "finetune_test": sizes.finetune_test}
+        parts = split(self.downstream, sizes_of_parts, seed, "downstream")
         if count := shared_inputs(parts["finetune"], pools.challenge):
             expected = f"{count:,} of its fine-tuning records are challenge points too; choose another, or drop_shared"
             raise InputError("downstream", self.downstream.source, expected)
@@ -78,11 +78,11 @@ class OtherClasses(Downstream):
         count = len(getattr(records, "classes", ()))
         if count < 4 or not isinstance(records, ImageRecords):
             raise InputError("downstream", records.source, f"needs pictures of 4 classes or more to part, has {count}")
-        first = list(range(count // 2)) if self.pretraining is None else [int(one) for one in self.pretraining]
+        first = list(range(count // 2)) if self.pretraining is None else [int(label) for label in self.pretraining]
         if len(set(first)) != len(first) or len(first) < 2 or not set(first) <= set(range(count)):
             expected = f"expected two or more different classes of {records.source}, from 0 to {count - 1}"
             raise InputError("downstream.pretraining", first, expected)
-        rest = [one for one in range(count) if one not in first]
+        rest = [label for label in range(count) if label not in first]
         if len(rest) < 2:
             expected = f"leaves {len(rest)} of {count} classes to fine-tune on, 2 are needed"
             raise InputError("downstream.pretraining", first, expected)

@@ -49,12 +49,12 @@ def _complete(artefact: Artefact, target: Path) -> bool:
 
 
 def _download(artefact: Artefact, target: Path) -> None:
-    told = f"fetching {artefact.requirement} ({artefact.megabytes} MB) …"
-    Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+    message = f"fetching {artefact.requirement} ({artefact.megabytes} MB) …"
+    Console(stderr=True).print(message, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(dir=target) as temporary:  # same file system: a rename stays atomic
         archive = CLIENTS[artefact.kind](artefact.requirement, Path(temporary))
-        if (found := _sha256(archive)) != artefact.sha256:
-            raise FetchError(f"{archive.name} has SHA-256 {found}, expected {artefact.sha256}")
+        if (digest := _sha256(archive)) != artefact.sha256:
+            raise FetchError(f"{archive.name} has SHA-256 {digest}, expected {artefact.sha256}")
         contents = extract(archive, [member.path for member in artefact.members])
         for member in artefact.members:
             content = contents[member.path]

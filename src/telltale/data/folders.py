@@ -36,6 +36,6 @@ def first_found(folders: Iterable[Path], patterns: Iterable[str]) -> list[Path]:
     folders = list(folders)
     for pattern in patterns:
         for folder in folders:
-            if found := sorted(file for file in folder.glob(pattern) if file.is_file()):
-                return found
+            if files := sorted(file for file in folder.glob(pattern) if file.is_file()):
+                return files
     return []

@@ -103,7 +103,7 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     """
     sides = {"challenge": sizes.members + sizes.non_members + sizes.canaries}
     others = {name: size for name, size in vars(sizes).items() if name not in CHALLENGE}
-    dealt = split(records, sides | others, seed, asked=vars(sizes))
+    dealt = split(records, sides | others, seed, of_roles=vars(sizes))
     return Pools(
         **dealt,
         members=sizes.members,
@@ -116,25 +116,23 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
 
 def split(
     records: R,
-    wanted: Mapping[str, int],
+    sizes: Mapping[str, int],
     seed: int,
     field: str = "dataset",
-    asked: Mapping[str, int] | None = None,
+    of_roles: Mapping[str, int] | None = None,
 ) -> dict[str, R]:
-    """Shuffle with `seed` and cut into parts of the sizes wanted, by name; equal seeds and sizes cut alike.
+    """Shuffle with `seed` and cut into parts of these sizes, by name; equal seeds and sizes cut alike.
 
-    Raises InputError as `deal` does; field: what chose the records; asked: the sizes as the user knows them.
+    field: what chose the records; of_roles: the sizes as the user knows them. Raises InputError as `deal` does.
     """
-    if sum(wanted.values()) > len(records):
-        named = " + ".join(f"{name} {size}" for name, size in (asked or wanted).items() if size)
-        raise InputError(
-            "pools",
-            sum(wanted.values()),
-            f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer",
-        )
+    total = sum(sizes.values())
+    if total > len(records):
+        named = " + ".join(f"{name} {size}" for name, size in (of_roles or sizes).items() if size)
+        expected = f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer"
+        raise InputError("pools", total, expected)
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
         raise InputError(field, records.source, expected)
-    order = np.random.default_rng(seed).permutation(len(records))[: sum(wanted.values())]
-    parts = np.split(order, np.cumsum(list(wanted.values()))[:-1])
-    return {name: records.take(rows) for name, rows in zip(wanted, parts, strict=True)}
+    order = np.random.default_rng(seed).permutation(len(records))[:total]
+    parts = np.split(order, np.cumsum(list(sizes.values()))[:-1])
+    return {name: records.take(rows) for name, rows in zip(sizes, parts, strict=True)}

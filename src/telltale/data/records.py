@@ -113,8 +113,8 @@ def input_digests(records: Any) -> np.ndarray:
 
 def found_in(records: Records, other: Records) -> np.ndarray:
     """Tell which inputs of `records` are among those of `other`, whatever the labels there: (records,) bool."""
-    known = set(input_digests(other).tolist())
-    return np.array([digest in known for digest in input_digests(records).tolist()], bool)
+    digests = set(input_digests(other).tolist())
+    return np.array([digest in digests for digest in input_digests(records).tolist()], bool)
 
 
 def shared_inputs(first: Records, second: Records) -> int:

@@ -172,7 +172,7 @@ def _require_separable(objective: Objective, defense: DPSGD) -> None:
             expected = f"clips losses of single records, which {type(code).__name__} does not leave alone; use one"
             raise InputError("defense", "dp_sgd", expected)
     mode = objective.training
-    mixing = [one for one in objective.train().modules() if isinstance(one, _BatchNorm) and one.training]
+    mixing = [module for module in objective.train().modules() if isinstance(module, _BatchNorm) and module.training]
     objective.train(mode)
     if mixing:
         switch = "layer" if objective.model.accepts == "molecules" else "group"

@@ -38,6 +38,6 @@ class Rounding(Defense):
 
 def rounded(probabilities: np.ndarray, decimals: int) -> np.ndarray:
     """Round distributions and normalise them again: (records, classes) -> the same."""
-    shown = np.round(probabilities, decimals)
-    total = shown.sum(1, keepdims=True)
-    return np.where(total > 0, shown / np.where(total > 0, total, 1.0), 1 / probabilities.shape[1])
+    rounded_values = np.round(probabilities, decimals)
+    total = rounded_values.sum(1, keepdims=True)
+    return np.where(total > 0, rounded_values / np.where(total > 0, total, 1.0), 1 / probabilities.shape[1])

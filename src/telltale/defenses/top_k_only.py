@@ -36,8 +36,8 @@ def top_k(probabilities: np.ndarray, k: int) -> np.ndarray:
     """Replace all but the k largest of each row by their mean: (records, classes) -> the same."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
     hidden = order[:, k:]
-    shown = probabilities.copy()
+    answer = probabilities.copy()
     if hidden.shape[1]:
         rest = np.take_along_axis(probabilities, hidden, 1).mean(1, keepdims=True)
-        np.put_along_axis(shown, hidden, rest, 1)
-    return shown
+        np.put_along_axis(answer, hidden, rest, 1)
+    return answer

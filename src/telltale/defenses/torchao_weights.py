@@ -38,7 +38,7 @@ class TorchaoWeights(Defense):
         """Refuse where torchao or a linear layer is missing, or a group does not divide a layer."""
         if find_spec("torchao") is None:
             raise InputError("defense", "torchao", 'needs torchao: pip install "telltale[quant]"')
-        layers = [one for one in recipe.initial().model.modules() if isinstance(one, nn.Linear)]
+        layers = [module for module in recipe.initial().model.modules() if isinstance(module, nn.Linear)]
         if not layers:
             raise InputError("defense", "torchao", "quantizes linear layers, and this network has none")
         for layer in layers:

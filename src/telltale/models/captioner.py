@@ -66,10 +66,10 @@ class Captioner(nn.Module):
             raise InputError("model.vocabulary", vocabulary, expected)
         self.vocabulary = Vocabulary(vocabulary)
         frozen = trunk_of({"encoder": encoder, "trunk": trunk, "weights": weights, "side": side})
-        own = ENCODERS[encoder](channels, norm, shape)
+        trained = ENCODERS[encoder](channels, norm, shape)
         # a frozen trunk stays outside: what is fed here has gone through it (telltale.owner.frozen_features)
-        self.encoder = nn.Identity() if frozen else own
-        entering = frozen.width if frozen else own.output_width
+        self.encoder = nn.Identity() if frozen else trained
+        entering = frozen.width if frozen else trained.output_width
         self.head = nn.Linear(entering, whole_number("model.width", width), bias=norm != "batch")
         self.head_norm = nn.BatchNorm1d(width) if norm == "batch" else nn.LayerNorm(width)
         self.decoder = CaptionDecoder(len(self.vocabulary), width, whole_number("model.hidden", hidden))

@@ -29,7 +29,7 @@ def fetched_weights(name: str, downloads: str, field: str) -> str:
         if not (file.is_file() and mark.is_file() and mark.read_text(encoding="ascii") == _sha256(file)):
             tensors = torch.load(folder / ARTEFACTS[name].members[0].name, map_location="cpu", weights_only=True)
             unfinished = folder / f"{SAFE}.unfinished"
-            save_file({key: one.contiguous() for key, one in tensors.items()}, unfinished)
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished)
             unfinished.replace(file)
             mark.write_text(_sha256(file), encoding="ascii")
     return str(file)

@@ -202,7 +202,7 @@ class FrozenTrunk:
         """Return what the network takes of pictures (records, 1 or 3 channels, height, width) from 0 to 1."""
         resized = interpolate(pictures, (self.side, self.side), mode="bilinear", antialias=True)
         levels = (efficientnet_lite.MEAN, efficientnet_lite.DEVIATION) if self.name in LITE else (MEAN, DEVIATION)
-        mean, deviation = (torch.tensor(one, device=pictures.device).view(3, 1, 1) for one in levels)
+        mean, deviation = (torch.tensor(level, device=pictures.device).view(3, 1, 1) for level in levels)
         return (resized - mean) / deviation
 
 
@@ -222,8 +222,8 @@ def _on_meta(name: str) -> Trunk:
 
 def _version(file: str) -> tuple[int, int]:
     """Tell a file from another that later lies under its name."""
-    found = Path(file).stat()
-    return found.st_mtime_ns, found.st_size
+    status = Path(file).stat()
+    return status.st_mtime_ns, status.st_size
 
 
 @cache
@@ -242,14 +242,14 @@ def _fault(name: str, file: str, version: tuple[int, int]) -> str | None:
 
 
 def _faults(name: str, file: str) -> Iterator[str]:
-    wanted = {key: list(one.shape) for key, one in _on_meta(name).state_dict().items()}
+    shapes = {key: list(tensor.shape) for key, tensor in _on_meta(name).state_dict().items()}
     with safe_open(file, "pt") as stored:
         there = {key: list(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118, it is no dict
-    for key, shape in wanted.items():
+    for key, shape in shapes.items():
         if key not in there and not key.endswith(COUNTER):
             yield f"{key} is missing"
         if key in there and there[key] != shape:
             yield f"{key} has shape {there[key]}, not {shape}"
-    for key in sorted(there.keys() - wanted.keys()):
+    for key in sorted(there.keys() - shapes.keys()):
         if not key.startswith(LEFT_OUT):
             yield f"{key} is more than {name} has"

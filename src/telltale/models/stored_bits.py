@@ -16,7 +16,7 @@ def stored_bits(weights: Mapping[str, np.ndarray]) -> int:
     n weights of K values: n ceil(log2 K) + 32 K for the code book, over the whole tensor or by output channel; 32 a
     weight where that is less, and for vectors (biases, norms).
     """
-    return sum(_tensor_bits(one) if one.ndim > 1 else WHOLE * one.size for one in weights.values())
+    return sum(_tensor_bits(tensor) if tensor.ndim > 1 else WHOLE * tensor.size for tensor in weights.values())
 
 
 def _tensor_bits(weights: np.ndarray) -> int:

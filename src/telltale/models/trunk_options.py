@@ -18,14 +18,15 @@ def trunk_of(options: Mapping[str, Any]) -> FrozenTrunk | None:
     Raises InputError, too, where only another encoder has weights: trained and frozen encoders are not to be compared.
     """
     encoder, weights, trunk = options.get("encoder"), _of_each("weights", options), _of_each("trunk", options)
-    given = [one for one, file in weights.items() if file is not None]
-    if not given or encoder not in FAMILIES:
+    with_weights = [kind for kind, file in weights.items() if file is not None]
+    if not with_weights or encoder not in FAMILIES:
         return None
     name, file, trunks = trunk.get(encoder), weights.get(encoder), FAMILIES[encoder]
     choice(f"model.trunk.{encoder}", name, trunks)
     if file is None:
-        told = f"weights of {name} as safetensors, as encoder={given[0]} has its own; or null for every encoder"
-        raise InputError(f"model.weights.{encoder}", "null", told)
+        other = with_weights[0]
+        expected = f"weights of {name} as safetensors, as encoder={other} has its own; or null for every encoder"
+        raise InputError(f"model.weights.{encoder}", "null", expected)
     return FrozenTrunk(str(name), file, options.get("side", 224), f"model.weights.{encoder}")
 
 
@@ -38,8 +39,8 @@ def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
     if not weights:
         return dict(options)
     files = {
-        one: None if file is None else _absolute(fetched(file, trunk.get(one), downloads, f"model.weights.{one}"))
-        for one, file in weights.items()
+        name: None if file is None else _absolute(fetched(file, trunk.get(name), downloads, f"model.weights.{name}"))
+        for name, file in weights.items()
     }
     return {**options, "weights": files, "downloads": None}
 
@@ -59,11 +60,11 @@ def fetched(file: Any, name: Any, downloads: Any, option: str) -> str:
 
 def _of_each(field: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what an option says of each encoder. Raises InputError where it says one thing of all."""
-    given = options.get(field)
-    if given is not None and not isinstance(given, Mapping):
+    value = options.get(field)
+    if value is not None and not isinstance(value, Mapping):
         encoder = options.get("encoder")
-        raise InputError(f"model.{field}", given, f"one for each encoder, as model.{field}.{encoder}={given}")
-    return given or {}
+        raise InputError(f"model.{field}", value, f"one for each encoder, as model.{field}.{encoder}={value}")
+    return value or {}
 
 
 def _absolute(file: str) -> str:

@@ -79,25 +79,25 @@ class Captioning(Objective):
     def record_losses(self, batch: LabelledBatch) -> Tensor:
         """Return each picture's loss: (records,)."""
         logits = self.model.word_logits(self._pictures(batch), batch.labels)
-        losses, told = word_losses(logits, batch.labels, self.label_smoothing)
-        return losses.sum(1) / told.sum(1).clamp_min(1)
+        losses, is_word = word_losses(logits, batch.labels, self.label_smoothing)
+        return losses.sum(1) / is_word.sum(1).clamp_min(1)
 
     def success_on(self, records: Any) -> dict[str, float]:
         """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word."""
         rows = np.array_split(np.arange(len(records)), -(-len(records) // AT_ONCE))
         with torch.no_grad():
             parts = [self.model.captions(make_batch(records.arrays(), part).to(self.device)) for part in rows]
-        told = [text.split() for text in np.concatenate(parts).tolist()]
+        candidates = [text.split() for text in np.concatenate(parts).tolist()]
         references = [[words(text) for text in texts] for texts in records.references]
-        score = rouge_l(CaptionTokens.of(told, references)).f1.mean()
+        score = rouge_l(CaptionTokens.of(candidates, references)).f1.mean()
         return {"rouge_l": float(score), **super().success_on(records)}
 
     def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
         """Return the mean cross-entropy of a word, in nats."""
 
         def sums(batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-            losses, told = word_losses(self.model.word_logits(batch.inputs, batch.labels), batch.labels)
-            return losses.sum()[None], told.sum()
+            losses, is_word = word_losses(self.model.word_logits(batch.inputs, batch.labels), batch.labels)
+            return losses.sum()[None], is_word.sum()
 
         return {"cross_entropy": mean_of_batches(batches, sums)[0]}
 
@@ -126,8 +126,8 @@ def word_losses(logits: Tensor, rows: Tensor, label_smoothing: float = 0.0) -> t
     (1 - α) · one-hot + α / words.
     """
     following = rows[:, 1:]
-    told = (following != PAD) & (following != START)
+    is_word = (following != PAD) & (following != START)
     losses = cross_entropy(
         logits[:, :-1].flatten(0, 1), following.flatten(), reduction="none", label_smoothing=label_smoothing
     )
-    return losses.view(following.shape) * told, told
+    return losses.view(following.shape) * is_word, is_word

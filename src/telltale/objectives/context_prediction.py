@@ -48,8 +48,8 @@ class ContextPrediction(Objective):
 
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
         """Sum the loss over true and over shifted pairs."""
-        own, shifted = self._scores(batch)
-        losses = nn.functional.softplus(-own), nn.functional.softplus(shifted)
+        matching, shifted = self._scores(batch)
+        losses = nn.functional.softplus(-matching), nn.functional.softplus(shifted)
         return [LossTerm(part.sum(), part.new_tensor(float(part.numel()))) for part in losses]
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
@@ -69,14 +69,14 @@ class ContextPrediction(Objective):
         has_context = contexts[:, -1] > 0
         before = int(has_context[:begin].sum())  # molecules with a context on the processes before this one
         contexts, centre = contexts[has_context, :-1], centre[present]
-        mine = before + torch.arange(len(centre), device=centre.device)
-        own = (centre * contexts.index_select(0, mine)).sum(1)
+        place = before + torch.arange(len(centre), device=centre.device)
+        matching = (centre * contexts.index_select(0, place)).sum(1)
         # shifted further than there are other contexts, a molecule would be its own negative
         negatives = max(0, min(self.negatives, len(contexts) - 1))
         shifts = torch.arange(1, negatives + 1, device=centre.device)
         # index_select, not indexing: its gradient adds up in a fixed order
-        others = contexts.index_select(0, ((mine[:, None] + shifts) % max(1, len(contexts))).flatten())
-        return own, (centre[:, None] * others.view(len(centre), negatives, contexts.shape[1])).sum(2)
+        others = contexts.index_select(0, ((place[:, None] + shifts) % max(1, len(contexts))).flatten())
+        return matching, (centre[:, None] * others.view(len(centre), negatives, contexts.shape[1])).sum(2)
 
     def _contexts(self, batch: MoleculeBatch, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         context = batch.keep_atoms(outer)

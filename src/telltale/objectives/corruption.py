@@ -23,8 +23,8 @@ def mask_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
     sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order), device=order.device)
-    chosen = (sizes.double() * rate).round().clamp_min(1)  # double: the same rounding as Python's round
-    return place - batch.first_atom[batch.molecule_of] < chosen[batch.molecule_of]
+    quota = (sizes.double() * rate).round().clamp_min(1)  # double: the same rounding as Python's round
+    return place - batch.first_atom[batch.molecule_of] < quota[batch.molecule_of]
 
 
 def choose_atom(batch: MoleculeBatch, role: str) -> Tensor:

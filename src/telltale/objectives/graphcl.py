@@ -55,22 +55,22 @@ class GraphCL(Objective):
 
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
         """Sum the loss over this process's molecules."""
-        similarity, own = self._similarity(batch)
+        similarity, same = self._similarity(batch)
         if similarity.shape[1] < 2:  # one molecule alone has nothing to be told from
             return [LossTerm(0 * similarity.sum(), similarity.new_zeros(()))]
         logits = similarity / self.temperature
-        loss = torch.logsumexp(logits.masked_fill(own, -torch.inf), 1) - logits[own]
+        loss = torch.logsumexp(logits.masked_fill(same, -torch.inf), 1) - logits[same]
         return [LossTerm(loss.sum(), loss.new_tensor(float(len(loss))))]
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return how often the other view is the nearest of the batch, beside the rate of a guess."""
 
-        def found(batch: MoleculeBatch) -> tuple[Tensor, int]:
-            similarity, own = self._similarity(batch)
-            nearest = own.gather(1, similarity.argmax(1, keepdim=True)).sum()
-            return torch.stack([nearest, torch.ones_like(nearest)]), len(own)
+        def retrieved(batch: MoleculeBatch) -> tuple[Tensor, int]:
+            similarity, same = self._similarity(batch)
+            nearest = same.gather(1, similarity.argmax(1, keepdim=True)).sum()
+            return torch.stack([nearest, torch.ones_like(nearest)]), len(same)
 
-        accuracy, chance = mean_of_batches(batches, found)
+        accuracy, chance = mean_of_batches(batches, retrieved)
         return {"view_retrieval_accuracy": accuracy, "chance": chance}
 
     def _similarity(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
@@ -79,8 +79,5 @@ class GraphCL(Objective):
             augmented = AUGMENTATIONS[name](batch, self.rate, f"graphcl/{place}")
             views.append(nn.functional.normalize(self.projection(self.model(augmented))))
         others, begin = gather_rows(views[1])
-        own = (
-            torch.arange(len(others), device=others.device)
-            == begin + torch.arange(len(batch), device=others.device)[:, None]
-        )
-        return views[0] @ others.T, own
+        of_molecule = begin + torch.arange(len(batch), device=others.device)[:, None]
+        return views[0] @ others.T, torch.arange(len(others), device=others.device) == of_molecule

@@ -37,18 +37,19 @@ class InfoGraph(Objective):
 
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
         """Sum the estimator over (atom, own molecule) and (atom, other molecule) pairs."""
-        scores, own = self._scores(batch)
-        positive = softplus(-scores[own]) - math.log(2)
-        negative = (softplus(-scores) + scores)[~own] - math.log(2)
-        return [LossTerm(part.sum(), own.new_tensor(part.numel(), dtype=torch.float)) for part in (positive, negative)]
+        scores, inside = self._scores(batch)
+        positive = softplus(-scores[inside]) - math.log(2)
+        negative = (softplus(-scores) + scores)[~inside] - math.log(2)
+        parts = (positive, negative)
+        return [LossTerm(part.sum(), inside.new_tensor(part.numel(), dtype=torch.float)) for part in parts]
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return how often an atom's own molecule outscores another one of the batch; a guess reaches one half."""
 
         def wins(batch: MoleculeBatch) -> tuple[Tensor, int]:
-            scores, own = self._scores(batch)
-            won = (scores[own][:, None] > scores) & ~own
-            return won.sum()[None], int((~own).sum())
+            scores, inside = self._scores(batch)
+            won = (scores[inside][:, None] > scores) & ~inside
+            return won.sum()[None], int((~inside).sum())
 
         (accuracy,) = mean_of_batches(batches, wins)
         return {"own_molecule_accuracy": accuracy, "chance": 0.5}
@@ -56,8 +57,8 @@ class InfoGraph(Objective):
     def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         atoms = self.model.atom_embeddings(batch)
         molecules, begin = gather_rows(self.global_network(self.model.pool(atoms, batch)))
-        own = torch.arange(len(molecules), device=atoms.device) == (begin + batch.molecule_of)[:, None]
-        return self.local_network(atoms) @ molecules.T, own
+        inside = torch.arange(len(molecules), device=atoms.device) == (begin + batch.molecule_of)[:, None]
+        return self.local_network(atoms) @ molecules.T, inside
 
 
 class Discriminator(nn.Module):

@@ -80,14 +80,13 @@ class Transfer(Classification):
 
     def adopt(self, start: Mapping[str, np.ndarray]) -> None:
         """Take the backbone's weights from a pre-trained classifier or encoder; its head, if any, is left behind."""
-        of_backbone = {name.removeprefix("backbone."): value for name, value in start.items() if _is_backbone(name)}
-        own = self.model.backbone.state_dict()
-        unlike = [name for name in own if name not in of_backbone or of_backbone[name].shape != own[name].shape]
+        backbone = self.model.backbone
+        before = {name.removeprefix("backbone."): value for name, value in start.items() if _is_backbone(name)}
+        shapes = {name: tensor.shape for name, tensor in backbone.state_dict().items()}
+        unlike = [name for name, shape in shapes.items() if name not in before or before[name].shape != shape]
         if unlike:
-            raise InputError(
-                "model", type(self.model.backbone).__name__, f"not the one pre-trained: {unlike[0]} differs"
-            )
-        self.model.backbone.load_state_dict({name: torch.from_numpy(of_backbone[name]) for name in own})
+            raise InputError("model", type(backbone).__name__, f"not the one pre-trained: {unlike[0]} differs")
+        backbone.load_state_dict({name: torch.from_numpy(before[name]) for name in shapes})
 
     @property
     def features_are_fixed(self) -> bool:

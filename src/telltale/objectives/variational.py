@@ -42,17 +42,17 @@ class Likelihood:
 
     def losses(self, logits: Tensor, records: Tensor) -> Tensor:
         """−log p(x|z) of each record's slice, up to constants: flattened (records, features) each -> (records,)."""
-        given, wanted = logits[:, self.start : self.stop], records[:, self.start : self.stop]
+        output, features = logits[:, self.start : self.stop], records[:, self.start : self.stop]
         if self.kind == "numeric":
-            return ((given.sigmoid() - wanted) / self.deviation).square().sum(1) / 2
+            return ((output.sigmoid() - features) / self.deviation).square().sum(1) / 2
         if self.kind == "categorical":
-            return cross_entropy(given, wanted, reduction="none")
-        return binary_cross_entropy_with_logits(given, wanted, reduction="none").sum(1)
+            return cross_entropy(output, features, reduction="none")
+        return binary_cross_entropy_with_logits(output, features, reduction="none").sum(1)
 
     def means(self, logits: Tensor) -> Tensor:
         """Return the mean of p(x|z), in [0, 1]: the slice of logits (records, features) -> (records, width)."""
-        given = logits[:, self.start : self.stop]
-        return given.softmax(1) if self.kind == "categorical" else given.sigmoid()
+        output = logits[:, self.start : self.stop]
+        return output.softmax(1) if self.kind == "categorical" else output.sigmoid()
 
 
 class Variational(Objective):
@@ -104,13 +104,13 @@ class Variational(Objective):
 
     def reconstruction(self, logits: Tensor, records: Tensor) -> Tensor:
         """Add up −log p(x|z) over all slices: (records, *shape) each -> (records,)."""
-        given, wanted = logits.flatten(1), records.flatten(1)
-        return torch.stack([one.losses(given, wanted) for one in self.likelihoods]).sum(0)
+        outputs, features = logits.flatten(1), records.flatten(1)
+        return torch.stack([likelihood.losses(outputs, features) for likelihood in self.likelihoods]).sum(0)
 
     def means(self, logits: Tensor) -> Tensor:
         """Return the mean of p(x|z): logits (records, *shape) -> the same shape, in [0, 1]."""
-        given = logits.flatten(1)
-        return torch.cat([one.means(given) for one in self.likelihoods], 1).reshape(logits.shape)
+        outputs = logits.flatten(1)
+        return torch.cat([likelihood.means(outputs) for likelihood in self.likelihoods], 1).reshape(logits.shape)
 
     def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
         """Return the mean reconstruction loss at the mean code, and the mean KL, in nats a record."""

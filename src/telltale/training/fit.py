@@ -90,11 +90,9 @@ def fit(
         _end_workers(trainer)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        kept = (
-            f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept"
-            if checkpoint.exists()
-            else "nothing of it is kept yet"
-        )
+        kept = "nothing of it is kept yet"
+        if checkpoint.exists():
+            kept = f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept"
         raise KeyboardInterrupt(f"while training {name}; {kept}; the same command goes on from there") from error
     objective.cpu()
     if distributed:
@@ -229,11 +227,11 @@ def _epoch_of(checkpoint: Path) -> int:
 @contextmanager
 def _own_port() -> Iterator[None]:
     """Keep the port that Lightning writes into the environment from the next fit, when it may belong to another."""
-    given = os.environ.get("MASTER_PORT")
+    port_before = os.environ.get("MASTER_PORT")
     try:
         yield
     finally:
-        if given is None:
+        if port_before is None:
             os.environ.pop("MASTER_PORT", None)
 
 

@@ -122,9 +122,9 @@ class Objective(LightningModule):
 
         Raises InputError where it has none of them, or one of another shape.
         """
-        own = self.model.state_dict()
-        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in own}
-        unlike = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
+        weights = self.model.state_dict()
+        shared = {name: torch.from_numpy(array) for name, array in start.items() if name in weights}
+        unlike = [name for name, tensor in shared.items() if tensor.shape != weights[name].shape]
         if unlike or not shared:
             why = f"{unlike[0]} has another shape" if unlike else "no weight has the same name"
             raise InputError(
@@ -183,7 +183,7 @@ class Objective(LightningModule):
 
 def optimizer_and_schedule(objective: Objective, parameters: Iterable[nn.Parameter]) -> Any:
     """Build an objective's optimiser over `parameters`, with its learning rate by epoch."""
-    optimizer = objective.optimizer_over([one for one in parameters if one.requires_grad])
+    optimizer = objective.optimizer_over([parameter for parameter in parameters if parameter.requires_grad])
     return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, objective.rate_at)]
 
 
@@ -205,8 +205,8 @@ def balanced_accuracy(batches: Iterable[Any], scores: Callable[[Any], tuple[Tens
 
     def counts(batch: Any) -> tuple[Tensor, int]:
         true, false = scores(batch)
-        found = ((true > 0).sum(), true.numel(), (false <= 0).sum(), false.numel())
-        return torch.tensor([float(number) for number in found], dtype=torch.float64), 1
+        sums = ((true > 0).sum(), true.numel(), (false <= 0).sum(), false.numel())
+        return torch.tensor([float(number) for number in sums], dtype=torch.float64), 1
 
     accepted, true, refused, false = mean_of_batches(batches, counts)
     return (accepted / true + refused / false) / 2 if true and false else float("nan")

@@ -79,7 +79,7 @@ def _pictures(vendor: str, field: str, table: list[dict[str, Any]], full: bool, 
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
     pixels, emoji = read_sheet(fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor))
-    place = {one.code_points: row for row, one in enumerate(emoji)}
+    place = {picture.code_points: row for row, picture in enumerate(emoji)}
     return pixels[[place[entry["code_points"]] for entry in table]]
 
 

@@ -31,7 +31,7 @@ def load(root: str | None = None, size: int = 32, cache: str | None = None) -> R
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     captions, bad = parse_captions(files[0].read_text(encoding="utf-8-sig", errors="replace"))
-    listed = [Listed(images / name, tuple(told)) for name, told in captions.items()]
+    listed = [Listed(images / name, tuple(texts)) for name, texts in captions.items()]
     unread = [InvalidImage(files[0], f"line {line} is not an image and its caption") for line in bad]
     return read_listed(folder, listed, size, "Flickr8k", cache, unread)
 

@@ -40,8 +40,8 @@ def parse_note(text: str) -> tuple[str, ...]:
     """
     captions = []
     for field in FIELDS:
-        found = re.search(rf"<{field}>(.*?)</{field}>", text, re.DOTALL | re.IGNORECASE)
-        clauses = [clause.strip() for clause in html.unescape(found[1]).split(";")] if found else []
+        match = re.search(rf"<{field}>(.*?)</{field}>", text, re.DOTALL | re.IGNORECASE)
+        clauses = [clause.strip() for clause in html.unescape(match[1]).split(";")] if match else []
         captions.append(", ".join(clause for clause in clauses if clause))
     return tuple(caption for caption in captions if caption)
 

@@ -39,8 +39,8 @@ def load(
     rows = list(_rows(path))
     for field, key in (("image", image), ("report", report), ("group", group)):
         if key is not None and rows and not any(key in row for row in rows):
-            found = ", ".join(sorted({str(key) for row in rows for key in row})[:20])
-            raise InputError(f"dataset.{field}", key, f"no row of {file} has it; there are {found}")
+            keys = ", ".join(sorted({str(key) for row in rows for key in row})[:20])
+            raise InputError(f"dataset.{field}", key, f"no row of {file} has it; there are {keys}")
     listed, bad = parse_rows(rows, image, report, group)
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]
     unread = [InvalidImage(path, f"row {number} has no {image} or no {report}") for number in bad]
@@ -83,7 +83,7 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise InputError("dataset.file", path.name, f"is no JSON file ({error})") from None
     lists = list(document.values()) if isinstance(document, dict) else [document]
-    if not all(isinstance(one, list) and all(isinstance(row, dict) for row in one) for one in lists):
+    if not all(isinstance(entries, list) and all(isinstance(row, dict) for row in entries) for entries in lists):
         raise InputError("dataset.file", path.name, "expected a list of objects, or an object of such lists")
-    for one in lists:
-        yield from one
+    for entries in lists:
+        yield from entries

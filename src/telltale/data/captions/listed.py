@@ -44,29 +44,29 @@ def read_listed(
     invalid; of equal pictures the first is kept. Raises InputError where no picture is left.
     """
     require_size(size)
-    told = [(one, _tidy(one.captions)) for one in listed]
-    faults = [fault for one, captions in told if (fault := _fault(root, one, captions))]
+    captioned = [(picture, _tidy(picture.captions)) for picture in listed]
+    faults = [fault for picture, captions in captioned if (fault := _fault(root, picture, captions))]
     unusable = {fault.file for fault in faults}
     empty = [
-        InvalidImage(one.file, f"{len(one.captions) - len(captions)} of {len(one.captions)} captions are empty")
-        for one, captions in told
-        if captions and len(captions) < len(one.captions) and one.file not in unusable
+        InvalidImage(picture.file, f"{empties} of {len(picture.captions)} captions are empty")
+        for picture, captions in captioned
+        if captions and (empties := len(picture.captions) - len(captions)) > 0 and picture.file not in unusable
     ]
-    present = [(one, captions) for one, captions in told if one.file not in unusable]
+    present = [(picture, captions) for picture, captions in captioned if picture.file not in unusable]
     invalid = (*unread, *faults, *empty)
     if not present:
         first = f"; {invalid[0].file.name}: {invalid[0].reason}" if invalid else ""
         raise InputError("dataset.root", root, f"none of {len(listed)} pictures listed can be used{first}")
-    read = read_pictures(root, [one.file for one, _ in present], size, False, cache)
+    read = read_pictures(root, [picture.file for picture, _ in present], size, False, cache)
     kept = [pair for pair, readable in zip(present, read.readable.tolist(), strict=True) if readable]
-    groups = [f"group {one.group}" if one.group is not None else f"file {one.file}" for one, _ in kept]
+    groups = [f"group {picture.group}" if picture.group is not None else f"file {picture.file}" for picture, _ in kept]
     records = CaptionedImages(
         read.pixels,
         tuple(captions for _, captions in kept),
         np.unique(groups, return_inverse=True)[1].astype(np.int64),
         np.zeros(len(kept), np.int64),
         (source,),
-        tuple(str(one.file.relative_to(root)) for one, _ in kept),
+        tuple(str(picture.file.relative_to(root)) for picture, _ in kept),
         f"{source} ({size} x {size})",
     )
     distinct = first_of_each(pixel_digests(records.images))
@@ -87,11 +87,11 @@ def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(caption for caption in tidied if caption))
 
 
-def _fault(root: Path, one: Listed, captions: tuple[str, ...]) -> InvalidImage | None:
+def _fault(root: Path, picture: Listed, captions: tuple[str, ...]) -> InvalidImage | None:
     """Say why a picture cannot be used, None where nothing is against it."""
-    if not one.file.is_relative_to(root) or ".." in one.file.relative_to(root).parts:
-        return InvalidImage(one.file, "lies outside dataset.root")
+    if not picture.file.is_relative_to(root) or ".." in picture.file.relative_to(root).parts:
+        return InvalidImage(picture.file, "lies outside dataset.root")
     if not captions:
-        return InvalidImage(one.file, "has no caption, or only empty ones")
-    reason = why_no_file(one.file)
-    return None if reason is None else InvalidImage(one.file, reason)
+        return InvalidImage(picture.file, "has no caption, or only empty ones")
+    reason = why_no_file(picture.file)
+    return None if reason is None else InvalidImage(picture.file, reason)

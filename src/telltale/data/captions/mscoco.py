@@ -31,7 +31,7 @@ def load(root: str | None = None, split: str = "val2017", size: int = 32, cache:
     if not file.is_file() or not (folder / split).is_dir():
         raise InputError("dataset.root", root, f"expected {expected}")
     captions, bad = parse_captions(_read(file))
-    listed = [Listed(folder / split / name, tuple(told)) for name, told in captions.items()]
+    listed = [Listed(folder / split / name, tuple(texts)) for name, texts in captions.items()]
     return read_listed(folder, listed, size, f"MSCOCO {split}", cache, [InvalidImage(file, reason) for reason in bad])
 
 
@@ -75,6 +75,6 @@ def _read(file: Path) -> dict[str, list[Any]]:
     if not isinstance(document, dict) or not all(
         isinstance(document.get(name), list) for name in ("images", "annotations")
     ):
-        told = "is no file of captions; expected an object with the lists images and annotations, as published"
-        raise InputError("dataset.root", file, told)
+        expected = "is no file of captions; expected an object with the lists images and annotations, as published"
+        raise InputError("dataset.root", file, expected)
     return document

@@ -29,8 +29,8 @@ def deal_by_concept(records: CaptionedImages, sizes: PoolSizes, seed: int) -> Po
         raise InputError("pools.population", sizes.population, expected)
     if sizes.canaries:
         raise InputError("pools.canaries", sizes.canaries, "0: captions have no canaries")
-    wanted = {name: size for name, size in vars(sizes).items() if name not in ("population", "canaries")}
-    parts = _cut(wanted, by_source.shape[1], records.source)
+    sizes_of_parts = {name: size for name, size in vars(sizes).items() if name not in ("population", "canaries")}
+    parts = _cut(sizes_of_parts, by_source.shape[1], records.source)
     rows = {name: by_source[0, part] for name, part in parts.items()}
     rows["population"] = by_source[-1, parts["auxiliary"][: sizes.population]]
     strangers = by_source[-1 if confounded else 0, parts["non_members"]]
@@ -65,24 +65,25 @@ def _one_a_concept(records: CaptionedImages, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     names, name = np.unique(np.array(records.names, dtype=str), return_inverse=True)
     order = np.argsort(rng.permutation(len(names))[name], kind="stable")  # by a number drawn for each name
-    chosen = []
+    picture_of_concept = []
     for source in range(len(records.source_names)):
-        own = order[records.sources[order] == source]
-        concepts, first = np.unique(records.concepts[own], return_index=True)
-        chosen.append(dict(zip(concepts.tolist(), own[first].tolist(), strict=True)))
-    shared = sorted(set.intersection(*(set(one) for one in chosen)))
+        of_source = order[records.sources[order] == source]
+        concepts, first = np.unique(records.concepts[of_source], return_index=True)
+        picture_of_concept.append(dict(zip(concepts.tolist(), of_source[first].tolist(), strict=True)))
+    shared = sorted(set.intersection(*(set(pictures) for pictures in picture_of_concept)))
     if not shared:
-        least = min(map(len, chosen))
-        return np.stack([rng.permutation(list(one.values()))[:least] for one in chosen]).astype(np.int64)
+        least = min(map(len, picture_of_concept))
+        shuffled_apart = [rng.permutation(list(pictures.values()))[:least] for pictures in picture_of_concept]
+        return np.stack(shuffled_apart).astype(np.int64)
     shuffled = [shared[place] for place in rng.permutation(len(shared)).tolist()]
-    return np.array([[one[concept] for concept in shuffled] for one in chosen], np.int64)
+    return np.array([[pictures[concept] for concept in shuffled] for pictures in picture_of_concept], np.int64)
 
 
-def _cut(wanted: dict[str, int], available: int, source: str) -> dict[str, np.ndarray]:
-    total = sum(wanted.values())
+def _cut(sizes: dict[str, int], available: int, source: str) -> dict[str, np.ndarray]:
+    total = sum(sizes.values())
     if total > available:
-        named = " + ".join(f"{name} {size}" for name, size in wanted.items() if size)
+        named = " + ".join(f"{name} {size}" for name, size in sizes.items() if size)
         expected = f"concepts asked for ({named}), but {source} has {available}; ask for fewer"
         raise InputError("pools", total, expected)
-    ends = np.cumsum(list(wanted.values()))[:-1]
-    return dict(zip(wanted, np.split(np.arange(total), ends), strict=True))
+    ends = np.cumsum(list(sizes.values()))[:-1]
+    return dict(zip(sizes, np.split(np.arange(total), ends), strict=True))

@@ -94,9 +94,9 @@ class CaptionedImages:
 
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each picture with its captions, (n,) dtype S16."""
-        told = (json.dumps(captions).encode() for captions in self.references)
-        pairs = zip(pixel_digests(self.images).tolist(), told, strict=True)
-        return as_digests(blake2b(text, digest_size=16, key=picture).digest() for picture, text in pairs)
+        texts = (json.dumps(captions).encode() for captions in self.references)
+        pairs = zip(pixel_digests(self.images).tolist(), texts, strict=True)
+        return as_digests(blake2b(content, digest_size=16, key=picture).digest() for picture, content in pairs)
 
     def arrays(self) -> Self:
         """Return the records themselves: they are plain arrays already."""

@@ -34,7 +34,7 @@ def load(
     if not files:
         raise InputError("dataset.root", root, f"no *.png there; expected {EXPECTED}")
     captions = {file: _sentence(file.with_suffix(".txt")) for file in files}
-    listed = [Listed(file, (told,), " ".join(told.lower().split()) or None) for file, told in captions.items()]
+    listed = [Listed(file, (caption,), " ".join(caption.lower().split()) or None) for file, caption in captions.items()]
     return read_listed(folder, listed, size, "Tux Paint stamps", cache)
 
 

@@ -46,7 +46,7 @@ class Vocabulary:
 
     def rows(self, captions: Sequence[Sequence[str]], width: int = 0) -> np.ndarray:
         """Number the captions of all records: (records, longest row or `width`) int64, filled up with <pad>."""
-        each = [self.row(one) for one in captions]
+        each = [self.row(texts) for texts in captions]
         filled = np.full((len(each), max([width, *map(len, each)])), PAD, np.int64)
         for row, numbers in zip(filled, each, strict=True):
             row[: len(numbers)] = numbers

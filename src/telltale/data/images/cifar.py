@@ -84,10 +84,10 @@ def _files(root: str | None, version: Version) -> list[Path]:
             return files
     pickled = (version.pickled, version.files[0].removesuffix(".bin"))
     if any((folder / name).exists() for name in pickled):
-        told = (
+        expected = (
             f"holds the pickled version, and nothing is ever unpickled here; get {version.archive}, expected {expected}"
         )
-        raise InputError("dataset.root", root, told)
+        raise InputError("dataset.root", root, expected)
     raise InputError("dataset.root", root, f"expected {expected}")
 
 
@@ -96,15 +96,15 @@ def _read_rows(file: Path, version: Version) -> np.ndarray:
     width = len(version.names) + PIXELS
     data = np.fromfile(file, np.uint8)
     if not len(data) or len(data) % width:
-        told = f"is cut short or damaged: {len(data)} bytes, expected a multiple of {width}"
-        raise InputError("dataset.root", file, told)
+        fault = f"is cut short or damaged: {len(data)} bytes, expected a multiple of {width}"
+        raise InputError("dataset.root", file, fault)
     rows = data.reshape(-1, width)
     for place, (_, count) in enumerate(version.names):
         if rows[:, place].max() >= count:
-            told = (
+            fault = (
                 f"holds the label {rows[:, place].max()}, expected 0 to {count - 1}; not the binary {version.source}?"
             )
-            raise InputError("dataset.root", file, told)
+            raise InputError("dataset.root", file, fault)
     return rows
 
 

@@ -48,7 +48,7 @@ def load(
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
     pixels, emoji = read_sheet(fetch(f"emoji_{vendor}", Path(downloads), field="dataset.vendor", value=vendor))
-    kept = [row for row, one in enumerate(emoji) if flags or one.category != "Flags"]
+    kept = [row for row, picture in enumerate(emoji) if flags or picture.category != "Flags"]
     classes, fine = np.unique([emoji[row].subcategory for row in kept], return_inverse=True)
     groups, coarse = np.unique([emoji[row].category for row in kept], return_inverse=True)
     return distinct(

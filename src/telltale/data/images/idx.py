@@ -28,14 +28,14 @@ class IdxFiles:
 def idx_files(folders: Iterable[Path], part: str) -> IdxFiles | None:
     """Return the two files of `part` ("train" or "t10k"), gzipped or not, from the first folders that have them."""
     folders = list(folders)
-    found = [
+    files = [
         first_found(folders, [f"{part}-{name}{end}" for name in names for end in ("", ".gz")])
         for names in (
             ("images-idx3-ubyte", "images.idx3-ubyte"),
             ("labels-idx1-ubyte", "labels.idx1-ubyte"),
         )
     ]
-    return IdxFiles(found[0][0], found[1][0]) if all(found) else None
+    return IdxFiles(files[0][0], files[1][0]) if all(files) else None
 
 
 def idx_files_below(root: str, name: str) -> list[IdxFiles]:
@@ -46,10 +46,10 @@ def idx_files_below(root: str, name: str) -> list[IdxFiles]:
     expected = f"a folder with {{train,t10k}}-images-idx3-ubyte[.gz] and -labels-idx1-ubyte[.gz], flat or in {name}/raw"
     folder = require_root(root, expected)
     parts = [idx_files([folder, folder / name / "raw", folder / "raw", folder / name], part) for part in PARTS]
-    found = [part for part in parts if part is not None]
-    if not found:
+    present = [part for part in parts if part is not None]
+    if not present:
         raise InputError("dataset.root", root, f"expected {expected}")
-    return found
+    return present
 
 
 def read_parts(parts: Iterable[IdxFiles], classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,8 +66,8 @@ def read_parts(parts: Iterable[IdxFiles], classes: int) -> tuple[np.ndarray, np.
 def _read_part(part: IdxFiles, classes: int) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = read_idx(part.images), read_idx(part.labels)
     if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
-        told = f"{pixels.shape} and {part.labels.name} {labels.shape}; expected (n, height, width) and (n,)"
-        raise InputError("dataset.root", part.images, f"holds {told}")
+        shapes = f"{pixels.shape} and {part.labels.name} {labels.shape}; expected (n, height, width) and (n,)"
+        raise InputError("dataset.root", part.images, f"holds {shapes}")
     if len(labels) and labels.max() >= classes:
         raise InputError("dataset.root", part.labels, f"holds the label {labels.max()}; expected 0 to {classes - 1}")
     return pixels, labels.astype(np.int64)

@@ -40,6 +40,6 @@ def _files(root: Path) -> list[Path]:
     files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     depths = {len(file.relative_to(root).parts) for file in files}
     if depths not in ({2}, {3}):
-        found = f"pictures lie {' and '.join(map(str, sorted(depths)))} levels deep" if depths else "there are none"
-        raise InputError("dataset.root", root, f"{found}; expected {EXPECTED}")
+        layout = f"pictures lie {' and '.join(map(str, sorted(depths)))} levels deep" if depths else "there are none"
+        raise InputError("dataset.root", root, f"{layout}; expected {EXPECTED}")
     return files

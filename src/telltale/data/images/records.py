@@ -70,18 +70,18 @@ class ImageRecords:
 
         Raises InputError unless these are two or more different classes.
         """
-        chosen, count = list(which), len(self.classes)
-        if len(set(chosen)) != len(chosen) or len(chosen) < 2 or not set(chosen) <= set(range(count)):
+        labels, count = list(which), len(self.classes)
+        if len(set(labels)) != len(labels) or len(labels) < 2 or not set(labels) <= set(range(count)):
             expected = f"expected two or more different classes of {self.source}, from 0 to {count - 1}"
-            raise InputError("downstream", chosen, expected)
+            raise InputError("downstream", labels, expected)
         position = np.full(count, -1)
-        position[chosen] = np.arange(len(chosen))
+        position[labels] = np.arange(len(labels))
         part = self.take(position[self.labels] >= 0)
         return replace(
             part,
             labels=position[part.labels],
-            classes=tuple(self.classes[label] for label in chosen),
-            source=f"{self.source}, {len(chosen)} of {count} classes",
+            classes=tuple(self.classes[label] for label in labels),
+            source=f"{self.source}, {len(labels)} of {count} classes",
         )
 
     def fingerprints(self) -> np.ndarray:

@@ -26,8 +26,8 @@ def fitted(records: ImageRecords, shape: Sequence[int]) -> ImageRecords:
     if tuple(shape) == records.shape:
         return records
     if channels != records.shape[0] and {channels, records.shape[0]} != {1, 3}:
-        told = f"pictures of {records.shape[0]} channels, where {channels} are needed; expected grey (1) or colour (3)"
-        raise InputError("downstream", records.source, told)
+        fault = f"pictures of {records.shape[0]} channels, where {channels} are needed; expected grey (1) or colour (3)"
+        raise InputError("downstream", records.source, fault)
     return replace(records, pixels=resized(records.pixels, shape))
 
 

@@ -17,10 +17,10 @@ def files_of(names: Iterable[str], downloads: str | None) -> list[Path]:
 
     Raises InputError where they are not to be had.
     """
-    wanted = list(names)
+    files_wanted = list(names)
     installed = find_spec("skimage")
     for folder in (installed.submodule_search_locations or ()) if installed else ():
-        files = [Path(folder) / "data" / name for name in wanted]
+        files = [Path(folder) / "data" / name for name in files_wanted]
         if all(file.is_file() and _is_the_one(file) for file in files):
             return files
     if downloads is None:
@@ -28,7 +28,7 @@ def files_of(names: Iterable[str], downloads: str | None) -> list[Path]:
             "dataset.downloads", "null", "expected a folder for what is fetched, or scikit-image installed"
         )
     fetched = fetch("scikit_image", Path(downloads), field="dataset.downloads", value=downloads)
-    return [fetched / name for name in wanted]
+    return [fetched / name for name in files_wanted]
 
 
 def _is_the_one(file: Path) -> bool:

@@ -28,18 +28,18 @@ def through_cache(
     """
     if path is None:
         return make()
-    if (found := _attempt(load, path)) is not None:
-        return found
+    if (kept := _attempt(load, path)) is not None:
+        return kept
     with _writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_name(path.name + ".lock")).acquire()
     with lock:
-        if (found := _attempt(load, path)) is not None:  # another process was faster
-            return found
-        made = make()
+        if (kept := _attempt(load, path)) is not None:  # another process was faster
+            return kept
+        value = make()
         with _writing_to(path.parent):
-            save(made, path)
-        return made
+            save(value, path)
+        return value
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -13,7 +13,7 @@ def canonicalise(
     smiles: Sequence[str], workers: int | None = None, description: str = "reading molecules"
 ) -> list[str | None]:
     """Return the canonical SMILES of each text, None where it is no molecule or one without atoms."""
-    return [found for chunk in in_chunks(_canonicalise, smiles, workers, description) for found in chunk]
+    return [text for chunk in in_chunks(_canonicalise, smiles, workers, description) for text in chunk]
 
 
 def _canonicalise(smiles: list[str]) -> list[str | None]:

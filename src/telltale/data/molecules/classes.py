@@ -39,9 +39,9 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
     records = read.records.take(measured) if missing else read.records
     labels, classes = _classes(values[measured], label, cut)
     if labels.min() == labels.max():
-        told = f"all {len(labels)} molecules are of the class {classes[labels[0]]}"
+        fault = f"all {len(labels)} molecules are of the class {classes[labels[0]]}"
         remedy = "give another dataset.cut" if cut is not None else would_do(properties, label)
-        raise InputError("dataset.label", label, f"{told}; {remedy}")
+        raise InputError("dataset.label", label, f"{fault}; {remedy}")
     return replace(read, records=replace(records, labels=labels, classes=classes), unlabelled=missing)
 
 

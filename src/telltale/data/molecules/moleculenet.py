@@ -68,8 +68,8 @@ def load(
     label = label or measured[0]
     check_cut(cut, label)
     try:
-        wanted = tuple(dict.fromkeys((*measured, label)))
-        read = read_molecules([file], task.smiles, max_invalid, cache, task.title, wanted)
+        properties = tuple(dict.fromkeys((*measured, label)))
+        read = read_molecules([file], task.smiles, max_invalid, cache, task.title, properties)
     except PropertyError as error:
         if label in (possible := numeric_columns(file)):
             raise  # another column is at fault

@@ -46,11 +46,11 @@ class MoleculeRecords:
     @classmethod
     def of(cls, smiles: Sequence[str], source: str, cache: Path | None = None) -> Self:
         """Return records of any SMILES, canonicalised, duplicates kept. Raises InputError on a bad one."""
-        found = canonicalise(list(smiles))
-        for text, canonical in zip(smiles, found, strict=True):
+        canonical_texts = canonicalise(list(smiles))
+        for text, canonical in zip(smiles, canonical_texts, strict=True):
             if canonical is None:
                 raise InputError("dataset.smiles", repr(text), "expected a SMILES that RDKit can read")
-        return cls(as_texts(found), source, cache=cache)
+        return cls(as_texts(canonical_texts), source, cache=cache)
 
     def __len__(self) -> int:
         """Count the molecules."""

@@ -70,7 +70,8 @@ def numeric_columns(file: Path, field: str = "dataset") -> list[str]:
     name = file.name.lower()
     if name.endswith(".parquet"):
         schema = pq.read_schema(file)
-        return [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+        kinds = ((column.name, column.type) for column in schema)
+        return [name for name, kind in kinds if pa.types.is_floating(kind) or pa.types.is_integer(kind)]
     if not name.endswith((".csv", ".csv.gz")):
         return []
     lines = _lines(file)
@@ -192,24 +193,24 @@ def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:
     return Rows(list(range(1, len(texts) + 1)), texts, properties)
 
 
-def _property_place(names: Sequence[str], wanted: str, file: Path, field: str) -> int:
+def _property_place(names: Sequence[str], name: str, file: Path, field: str) -> int:
     try:
-        return _place(names, wanted, file, field)
+        return _place(names, name, file, field)
     except InputError as error:
         raise PropertyError(error.field, error.value, error.expected) from None
 
 
-def _place(names: Sequence[str], wanted: str | None, file: Path, field: str) -> int:
-    """Return the position of the column `wanted`, or of the first usual name of a SMILES column."""
+def _place(names: Sequence[str], column: str | None, file: Path, field: str) -> int:
+    """Return the position of the column, or of the first usual name of a SMILES column."""
     stripped = [name.strip() for name in names]
-    if wanted is not None and wanted.strip() in stripped:
-        return stripped.index(wanted.strip())
+    if column is not None and column.strip() in stripped:
+        return stripped.index(column.strip())
     lowered = [name.lower() for name in stripped]
-    for candidate in COLUMNS if wanted is None else ():
+    for candidate in COLUMNS if column is None else ():
         if candidate in lowered:
             return lowered.index(candidate)
     has = ", ".join(stripped[:20]) + (", …" if len(stripped) > 20 else "")
-    shown = "null" if wanted is None else wanted
+    shown = "null" if column is None else column
     raise InputError(f"{field}.column", shown, f"no such column in {file}; it has: {has}")
 
 

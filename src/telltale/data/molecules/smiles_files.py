@@ -88,14 +88,14 @@ def read_molecules(
 
 
 def _require_usable(read: ReadMolecules, files: Sequence[Path], max_invalid: float, field: str) -> None:
-    shown = ", ".join(str(file) for file in files[:3]) + (", …" if len(files) > 3 else "")
+    names = ", ".join(str(file) for file in files[:3]) + (", …" if len(files) > 3 else "")
     if not len(read.records):
-        raise InputError(f"{field}.root", shown, f"no valid SMILES line among {read.lines:,}")
+        raise InputError(f"{field}.root", names, f"no valid SMILES line among {read.lines:,}")
     share = len(read.invalid) / read.lines
     if share > max_invalid:
         first = "; ".join(f"{bad.file.name}:{bad.line} {bad.text[:40]!r}" for bad in read.invalid[:3])
-        told = f"{share:.1%} of lines ({len(read.invalid):,} of {read.lines:,}) hold no valid SMILES"
-        raise InputError(f"{field}.max_invalid", max_invalid, f"{told}, first: {first} (in {shown})")
+        fault = f"{share:.1%} of lines ({len(read.invalid):,} of {read.lines:,}) hold no valid SMILES"
+        raise InputError(f"{field}.max_invalid", max_invalid, f"{fault}, first: {first} (in {names})")
 
 
 def _parse(files: Sequence[Path], columns: Columns, workers: int | None, field: str) -> pa.Table:

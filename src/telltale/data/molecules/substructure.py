@@ -110,8 +110,8 @@ def contained_exactly(queries: Sequence[str], molecules: Sequence[str]) -> np.nd
 
     Stereochemistry counts here. Raises ValueError with the first SMILES that RDKit cannot read.
     """
-    known = {Chem.MolToSmiles(parse(smiles)) for smiles in molecules}
-    return np.array([Chem.MolToSmiles(parse(smiles)) in known for smiles in queries], dtype=bool)
+    canonical = {Chem.MolToSmiles(parse(smiles)) for smiles in molecules}
+    return np.array([Chem.MolToSmiles(parse(smiles)) in canonical for smiles in queries], dtype=bool)
 
 
 def parse(smiles: str) -> Chem.Mol:

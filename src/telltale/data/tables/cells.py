@@ -57,10 +57,10 @@ def _read_file(file: Path, columns: Sequence[Column]) -> Cells:
     values = np.empty((int(fits.sum()), len(columns)))
     for at, column in enumerate(columns):
         values[:, at] = _values(flat.take(pa.array(np.arange(at, len(flat), len(columns)))), column)
-    known = ~np.isnan(values)
-    good = known.all(axis=1)
+    readable = ~np.isnan(values)
+    good = readable.all(axis=1)
     reasons = {number: f"expected {len(columns)} cells" for number in numbers[~fits].tolist()}
-    first_bad = np.argmin(known, axis=1)
+    first_bad = np.argmin(readable, axis=1)
     for row in np.flatnonzero(~good):
         cell = flat[int(row * len(columns) + first_bad[row])].as_py()
         reasons[int(numbers[fits][row])] = f"{columns[first_bad[row]].name} is {cell[:40]!r}"

@@ -26,16 +26,16 @@ def read_people(
     possible = [column.name for column in columns if column.kind != "numeric"]
     choice("dataset.label", label, possible, expected=f"expected one of {', '.join(possible)}")
     cells = read_cells(files, columns)
-    shown = ", ".join(str(file) for file in files)
+    names_of_files = ", ".join(str(file) for file in files)
     if not len(cells.values):
         first = f"; first: {cells.invalid[0].reason}" if cells.invalid else ""
-        raise InputError("dataset.root", shown, f"none of {len(cells.invalid)} rows can be used{first}")
+        raise InputError("dataset.root", names_of_files, f"none of {len(cells.invalid)} rows can be used{first}")
     classes = columns[names.index(label)].levels
     kept = [at for at, name in enumerate(names) if name not in (label, weight)]
     values, labels = cells.values[:, kept], cells.values[:, names.index(label)].astype(np.int64)
     if len(present := np.unique(labels)) < 2:
-        told = f"all {len(labels)} rows are of the class {classes[present[0]]}; expected another column or more rows"
-        raise InputError("dataset.label", label, told)
+        fault = f"all {len(labels)} rows are of the class {classes[present[0]]}; expected another column or more rows"
+        raise InputError("dataset.label", label, fault)
     rows = first_of_each(digests_of(values))  # before the features are made: they take ten times the memory
     placed = lay_out([columns[at] for at in kept])
     records = TableRecords(to_features(values[rows], placed), labels[rows], source, classes, placed)

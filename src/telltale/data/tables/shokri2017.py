@@ -75,8 +75,8 @@ def _load(root: str | None, table: Table) -> ReadTable:
         raise InputError("dataset.root", root, f"cannot be read ({error}); expected {table.expected}") from None
     labels = _from_zero(labels, table, path)
     if features.ndim != 2 or len(features) != len(labels) or not len(labels):
-        told = f"holds features {features.shape} and labels {labels.shape}; expected (n, width) and (n,)"
-        raise InputError("dataset.root", root, told)
+        fault = f"holds features {features.shape} and labels {labels.shape}; expected (n, width) and (n,)"
+        raise InputError("dataset.root", root, fault)
     if not ((features == 0) | (features == 1)).all():
         raise InputError("dataset.root", root, f"{table.source} has features of 0 and 1; found others")
     width = features.shape[1]
@@ -114,9 +114,9 @@ def _read_file(file: Path, table: Table) -> tuple[np.ndarray, np.ndarray]:
     with tarfile.open(file) as tar:
         entries = {entry.name.removeprefix("./"): entry for entry in tar.getmembers() if entry.isfile()}
         for names in (*table.texts, tuple(entries)[:1]):  # or the only file there is
-            found = [next((entries[name] for name in entries if name.endswith(wanted)), None) for wanted in names]
-            if found and all(found):
-                streams = [tar.extractfile(entry) for entry in found if entry is not None]
+            parts = [next((entries[name] for name in entries if name.endswith(ending)), None) for ending in names]
+            if parts and all(parts):
+                streams = [tar.extractfile(entry) for entry in parts if entry is not None]
                 return _from_texts([stream.read() for stream in streams if stream is not None])
     raise InputError("dataset.root", file, f"expected {table.expected}")
 
@@ -151,6 +151,6 @@ def _from_zero(labels: np.ndarray, table: Table, path: Path) -> np.ndarray:
     labels = labels.reshape(-1).astype(np.int64)
     labels = labels - 1 if len(labels) and labels.min() > 0 else labels
     if len(labels) and not (labels.min() >= 0 and labels.max() < table.classes):
-        told = f"holds labels from {labels.min()} to {labels.max()}; expected {table.classes} classes"
-        raise InputError("dataset.root", path, told)
+        fault = f"holds labels from {labels.min()} to {labels.max()}; expected {table.classes} classes"
+        raise InputError("dataset.root", path, fault)
     return labels

@@ -62,8 +62,8 @@ class FineTunedQuantization(Defense):
         """Quantize the trained network and train its levels."""
         quantizer = QUANTIZERS[self.quantizer]
         books = {
-            name: codebooks_of(one.detach().cpu().numpy(), quantizer, self.bits, self.granularity)
-            for name, one in matrices(objective.model)
+            name: codebooks_of(matrix.detach().cpu().numpy(), quantizer, self.bits, self.granularity)
+            for name, matrix in matrices(objective.model)
         }
         train_levels(objective, books, self.epochs, self.learning_rate, train)
 

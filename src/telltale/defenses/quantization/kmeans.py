@@ -19,8 +19,8 @@ def kmeans(values: np.ndarray, bits: int) -> Codebook:
     ordered = np.sort(values.astype(np.float32, copy=False))
     centre = ordered.mean(dtype=np.float64)
     sums = np.concatenate([[0.0], np.cumsum(ordered - np.float32(centre), dtype=np.float64)])
-    found = [_lloyd(ordered, sums, start - centre, centre) for start in _starts(ordered, 2**bits)]
-    return nearest_level(values, max(found, key=lambda one: one[0])[1])
+    results = [_lloyd(ordered, sums, start - centre, centre) for start in _starts(ordered, 2**bits)]
+    return nearest_level(values, max(results, key=lambda result: result[0])[1])
 
 
 def _lloyd(ordered: np.ndarray, sums: np.ndarray, levels: np.ndarray, centre: float) -> tuple[float, np.ndarray]:

@@ -33,7 +33,7 @@ def require_bits(field: str, bits: object) -> int:
 
 def matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield name and parameter of each matrix or kernel, in the network's order: all with more than one dimension."""
-    return ((name, one) for name, one in model.named_parameters() if one.ndim > 1)
+    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.ndim > 1)
 
 
 def require_matrices(field: str, value: object, model: nn.Module) -> None:

@@ -22,9 +22,9 @@ def weighted_entropy(values: np.ndarray, bits: int) -> Codebook:
     for sign, rows in ((-1, negative), (1, ~negative)):
         magnitudes = np.abs(values[rows])
         if len(magnitudes):
-            own, places = clusters(magnitudes, 2 ** (bits - 1))
+            levels_of_sign, places = clusters(magnitudes, 2 ** (bits - 1))
             indices[rows] = places + len(levels)
-            levels = np.concatenate([levels, sign * own])
+            levels = np.concatenate([levels, sign * levels_of_sign])
     return Codebook(levels, indices)
 
 

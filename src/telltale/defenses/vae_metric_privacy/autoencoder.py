@@ -110,10 +110,10 @@ def _(records: ImageRecords) -> list[list[Any]]:
 @slices.register
 def _(records: TableRecords) -> list[list[Any]]:
     """Put neighbouring columns of one kind together, but for one-hot blocks."""
-    found: list[list[Any]] = []
+    merged: list[list[Any]] = []
     for column in records.columns:
-        if found and column.kind != "categorical" and found[-1][0] == column.kind:
-            found[-1][2] = column.stop
+        if merged and column.kind != "categorical" and merged[-1][0] == column.kind:
+            merged[-1][2] = column.stop
         else:
-            found.append([column.kind, column.start, column.stop])
-    return found
+            merged.append([column.kind, column.start, column.stop])
+    return merged

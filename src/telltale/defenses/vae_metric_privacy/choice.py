@@ -36,18 +36,18 @@ def mechanism_of(
     Raises InputError for another name, values out of range, and a delta or a norm's rule that would do nothing.
     """
     checks.choice("defense.mechanism.name", name, MECHANISMS)
-    kind, given = MECHANISMS[name], norm or Norm()
+    kind, rule = MECHANISMS[name], norm or Norm()
     if delta is not None and kind is not Gaussian:
         raise InputError("defense.mechanism.delta", delta, f"null: {name} holds without one")
-    if given != Norm() and not kind.angular:
-        raise InputError("defense.mechanism.norm.rule", given.rule, f"drop: {name} perturbs codes, not directions")
+    if rule != Norm() and not kind.angular:
+        raise InputError("defense.mechanism.norm.rule", rule.rule, f"drop: {name} perturbs codes, not directions")
     if kind is NoNoise:
         if clip_radius is not None:
             raise InputError("defense.mechanism.clip_radius", clip_radius, "null: without noise no code is clipped")
         checks.number("defense.mechanism.epsilon", epsilon, above=0, expected="above 0; .inf for no noise")
         return NoNoise()
     if issubclass(kind, VonMisesFisher | Purkayastha):
-        return kind(epsilon, clip_radius, given)
+        return kind(epsilon, clip_radius, rule)
     if issubclass(kind, Gaussian):
         return kind(epsilon, clip_radius, **({} if delta is None else {"delta": delta}))
     return kind(epsilon, clip_radius)

@@ -86,16 +86,16 @@ class VaeMetricPrivacy(Defense):
         number("defense.vae_delta", self.vae_delta, above=0, below=1, expected="between 0 and 1")
         number("defense.vae_clip", self.vae_clip, above=0)
         if self.label_mode == "per_class" and self.labels.covered:
-            told = "none or conditional: which autoencoders there are, and how long they trained, tells the labels"
-            raise InputError("defense.label_mode", self.label_mode, told)
+            expected = "none or conditional: which autoencoders there are, and how long they trained, tells the labels"
+            raise InputError("defense.label_mode", self.label_mode, expected)
 
     def with_public_records(self, number: int) -> VaeMetricPrivacy:
         """Return the defence whose private training counts with this number. Raises InputError for one VAE a class."""
         if self.train_on != "private_dpsgd" or self.public_records:
             return self
         if self.label_mode == "per_class":
-            told = "none or conditional: each class has a number of records of its own, which is no public one"
-            raise InputError("defense.label_mode", self.label_mode, told)
+            expected = "none or conditional: each class has a number of records of its own, which is no public one"
+            raise InputError("defense.label_mode", self.label_mode, expected)
         return replace(self, public_records=number)
 
     def synthesis(self, classes: int = 0, spent: float | None = None) -> Synthesis:
@@ -103,8 +103,8 @@ class VaeMetricPrivacy(Defense):
         private = self.train_on == "private_dpsgd"
         vae = (self.vae_epsilon if spent is None else spent, self.vae_delta) if private else None
         width = self.vae.latent_dim
-        own = private and self.label_mode == "per_class"
-        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae, own)
+        by_class = private and self.label_mode == "per_class"
+        return Synthesis(self.mechanism, self.labels, width, classes, self.copies, self.train_on, vae, by_class)
 
     def document(self) -> dict[str, Any]:
         """Describe all that changes the twins; what is not used changes none."""

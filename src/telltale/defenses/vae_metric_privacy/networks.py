@@ -42,18 +42,18 @@ class Networks:
         records: says the shape; a decoder that knows labels is told these.
         """
         out = np.empty((len(codes), *records.shape), np.float32)
-        given, told = torch.from_numpy(codes), torch.from_numpy(labels)
+        latent, classes = torch.from_numpy(codes), torch.from_numpy(labels)
         for network, rows in self._shared_out(labels):
-            out[rows] = network.means(network.model.decode(given[rows], told[rows])).numpy()
+            out[rows] = network.means(network.model.decode(latent[rows], classes[rows])).numpy()
         return out
 
     def _shared_out(self, labels: np.ndarray) -> list[tuple[Variational, np.ndarray]]:
         """Pair each autoencoder with the rows that it encodes or decodes; a class without one takes another's."""
-        known = [network for network in self.autoencoders if network is not None]
+        trained = [network for network in self.autoencoders if network is not None]
         if len(self.autoencoders) == 1:
-            return [(known[0], np.arange(len(labels)))]
+            return [(trained[0], np.arange(len(labels)))]
         owners = [
-            (network or known[0], np.flatnonzero(labels == label)) for label, network in enumerate(self.autoencoders)
+            (network or trained[0], np.flatnonzero(labels == label)) for label, network in enumerate(self.autoencoders)
         ]
         return [(network, rows) for network, rows in owners if len(rows)]
 

@@ -25,13 +25,13 @@ def randomized_response(epsilon: float, delta: float = 0.0, times: int = 1) -> L
     binomial = np.ones(1)
     for _ in range(times):
         binomial = np.convolve(binomial, [1 - right, right])
-    values, told = epsilon * np.arange(-times, times + 1, 2), (1 - delta) ** times
-    return np.append(values, math.inf), np.append(told * binomial, 1 - told)
+    values, no_failure = epsilon * np.arange(-times, times + 1, 2), (1 - delta) ** times
+    return np.append(values, math.inf), np.append(no_failure * binomial, 1 - no_failure)
 
 
-def joined(one: Law, other: Law) -> Law:
+def joined(first: Law, second: Law) -> Law:
     """Add the ratios of two independent releases."""
-    return np.add.outer(one[0], other[0]).ravel(), np.multiply.outer(one[1], other[1]).ravel()
+    return np.add.outer(first[0], second[0]).ravel(), np.multiply.outer(first[1], second[1]).ravel()
 
 
 def total_variation(law: Law) -> float:
@@ -50,10 +50,10 @@ def total_variation_with_gaussian(mu: float, law: Law) -> float:
     if mu == 0:
         return total_variation(law)
     values, probabilities = law
-    told = np.isinf(values)
-    below = np.where(told, 0.0, values)
+    certain = np.isinf(values)
+    below = np.where(certain, 0.0, values)
     missed = np.exp(log_ndtr(-mu / 2 + below / mu) - below)
-    return float(probabilities @ np.where(told, 1.0, ndtr(mu / 2 + below / mu) - missed))
+    return float(probabilities @ np.where(certain, 1.0, ndtr(mu / 2 + below / mu) - missed))
 
 
 def delta_of(epsilon: float, mu: float) -> float:

@@ -157,14 +157,13 @@ class Fleet(LightningModule):
         buffers = [getattr(self, f"buffer_{place}") for place in range(len(self.buffer_names))]
         if self.way == "stacked":
             return vmap(self._loss, randomness="different")(parameters, buffers, inputs, labels, keys)
-        split = [tensor.unbind(0) for tensor in parameters]  # one stack in the backward pass, not one a model
-        views = [tensor.unbind(0) for tensor in buffers]
-        return torch.stack(
-            [
-                self._loss([one[k] for one in split], [one[k] for one in views], inputs[k], labels[k], keys[k])
-                for k in range(self.models)
-            ]
-        )
+        by_model = [tensor.unbind(0) for tensor in parameters]  # one stack in the backward pass, not one a model
+        buffers_by_model = [tensor.unbind(0) for tensor in buffers]
+        losses = []
+        for k in range(self.models):
+            state = [views[k] for views in by_model], [views[k] for views in buffers_by_model]
+            losses.append(self._loss(*state, inputs[k], labels[k], keys[k]))
+        return torch.stack(losses)
 
     def _loss(
         self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, labels: Tensor, keys: Tensor
@@ -174,7 +173,8 @@ class Fleet(LightningModule):
         return functional_call(self._skeleton[0], state, (LabelledBatch(inputs, labels, keys),))
 
     def _upright(self) -> list[Tensor]:
-        return [one.mT if turned else one for one, turned in zip(self.stacked, self.turned, strict=True)]
+        pairs = zip(self.stacked, self.turned, strict=True)
+        return [parameter.mT if turned else parameter for parameter, turned in pairs]
 
     def configure_optimizers(self) -> Any:
         """Use the objective's optimiser on the stacked parameters: its arithmetic is elementwise."""
@@ -182,7 +182,7 @@ class Fleet(LightningModule):
 
     def optimizer_alone(self) -> torch.optim.Optimizer:
         """Build the optimiser without its schedule: for a rehearsal."""
-        return self._skeleton[0].optimizer_over([one for one in self.stacked if one.requires_grad])
+        return self._skeleton[0].optimizer_over([parameter for parameter in self.stacked if parameter.requires_grad])
 
     @property
     def skeleton(self) -> Objective:
@@ -191,12 +191,12 @@ class Fleet(LightningModule):
 
     def buffer(self, name: str) -> Tensor:
         """Return a buffer of all models by its name in the objective: (models, *shape)."""
-        found: Tensor = getattr(self, f"buffer_{self.buffer_names.index(name)}")
-        return found
+        stacked: Tensor = getattr(self, f"buffer_{self.buffer_names.index(name)}")
+        return stacked
 
     def state(self) -> dict[str, Tensor]:
         """Return the parameters and buffers of all models by the names of their objective: (models, *shape) each."""
-        parameters = zip(self.parameter_names, (one.detach() for one in self._upright()), strict=True)
+        parameters = zip(self.parameter_names, (parameter.detach() for parameter in self._upright()), strict=True)
         return {**dict(parameters), **{name: self.buffer(name) for name in self.buffer_names}}
 
     def state_of(self, model: int) -> dict[str, Tensor]:

@@ -25,14 +25,14 @@ def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
     return max(1, budget // max(1, need))
 
 
-def way_of(objective: Objective, device: str, asked: str = "auto") -> str:
+def way_of(objective: Objective, device: str, way: str = "auto") -> str:
     """Choose how a fleet of such models takes a step: of `WAYS`, by the layers that are trained and the device alone.
 
     One vmapped step is faster wherever it is one batched product: everywhere on GPUs, and on CPUs but for
-    convolutions, which a CPU does faster in turn (docs/benchmarks.md). asked: a way, or "auto" for this rule.
+    convolutions, which a CPU does faster in turn (docs/benchmarks.md). way: the option; "auto" stands for this rule.
     """
-    if asked != "auto":
-        return asked
+    if way != "auto":
+        return way
     convolves = any(isinstance(module, _ConvNd) for module in objective.modules())
     return "one_by_one" if device == "cpu" and convolves else "stacked"
 

@@ -59,12 +59,12 @@ class Bookkeeping:
     def _by_outputs(self, problem: Problem, state: State, batch: LabelledBatch, layers: Layers) -> Differentiated:
         trained, rest = problem.split(state)
         with torch.enable_grad(), _tapped(layers, {}) as (inputs, outputs):
-            leaves = {name: one.detach().requires_grad_() for name, one in trained.items()}
+            leaves = {name: parameter.detach().requires_grad_() for name, parameter in trained.items()}
             losses = problem.losses({**leaves, **rest}, batch)
             _require_one_use(layers, outputs)
-            found = torch.autograd.grad(losses.sum(), [outputs[name][0] for name in layers])
+            gradients = torch.autograd.grad(losses.sum(), [outputs[name][0] for name in layers])
         detached = {name: inputs[name][0].detach() for name in layers}
-        return losses.detach(), detached, dict(zip(layers, found, strict=True))
+        return losses.detach(), detached, dict(zip(layers, gradients, strict=True))
 
     def _by_probes(self, problem: Problem, state: State, batch: LabelledBatch, layers: Layers) -> Differentiated:
         if not self.shapes:
@@ -78,7 +78,7 @@ class Bookkeeping:
             with _tapped(layers, probes) as (inputs, outputs):
                 losses = problem.losses(state, batch)
             _require_one_use(layers, outputs)
-            return losses.sum(), (losses, {name: one[0] for name, one in inputs.items()})
+            return losses.sum(), (losses, {name: tensors[0] for name, tensors in inputs.items()})
 
         gradients, (losses, inputs) = grad(total, has_aux=True)(probes)
         return losses, inputs, gradients
@@ -98,12 +98,12 @@ def _layers(problem: Problem, rules: Mapping[type, Any]) -> dict[str, nn.Module]
     trained, layers = set(problem.trained), dict[str, nn.Module]()
     for name, module in problem.objective.named_modules():
         composite = type(module) in rules  # with all that is inside
-        own = {parameter for parameter, _ in module.named_parameters(name, recurse=composite)}
-        if own & trained:
+        parameters = {parameter for parameter, _ in module.named_parameters(name, recurse=composite)}
+        if parameters & trained:
             if not composite or (isinstance(module, nn.Conv2d) and not _plain(module)):
                 raise CannotError(f"bookkeeping has no rule for {type(module).__name__}")
             layers[name] = module
-            trained -= own
+            trained -= parameters
     return layers
 
 
@@ -125,8 +125,8 @@ def _tapped(
     outputs: dict[str, list[Tensor]] = {}
 
     def tap(name: str) -> Callable[..., Tensor]:
-        def keep(_: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            inputs.setdefault(name, []).append(given[0])
+        def keep(_: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            inputs.setdefault(name, []).append(arguments[0])
             outputs.setdefault(name, []).append(output)
             return output + probes[name] if name in probes else output
 
@@ -200,7 +200,7 @@ def _layer_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
 
 def _scale_and_shift(g: Tensor, normal: Tensor, positions: tuple[int, ...]) -> Parts:
     """y = γ x̂ + β: ∂L/∂γ = Σ_t g_t x̂_t and ∂L/∂β = Σ_t g_t, both small enough to be formed for each record."""
-    scale, shift = ((one.sum(positions) if positions else one) for one in (g * normal, g))
+    scale, shift = ((term.sum(positions) if positions else term) for term in (g * normal, g))
     return {"weight": _formed(scale), "bias": _formed(shift)}
 
 

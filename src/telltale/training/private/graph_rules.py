@@ -72,9 +72,9 @@ def _summed(g: Tensor, owner: Tensor, records: int) -> Part:
 def _looked_up(table: nn.Embedding, places: Tensor, g: Tensor, owner: Tensor, records: int) -> Part:
     """A table: its gradient in each of its rows is the sum over those of a molecule that looked there."""
     number = table.num_embeddings
-    met, pair = torch.unique(owner * number + places, return_inverse=True)
-    each = g.new_zeros(len(met), g.shape[1]).index_add_(0, pair, g)
-    who, where = met // number, met % number
+    pairs, pair_of_row = torch.unique(owner * number + places, return_inverse=True)
+    each = g.new_zeros(len(pairs), g.shape[1]).index_add_(0, pair_of_row, g)
+    who, where = pairs // number, pairs % number
     squares = g.new_zeros(records).index_add_(0, who, each.square().sum(1))
 
     def summed(factors: Tensor) -> Tensor:

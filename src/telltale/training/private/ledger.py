@@ -27,5 +27,5 @@ class Ledger(nn.Module):
 
 def ledger_in(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
     """Return the entries of a trained objective's ledger as plain numbers; None where it has none."""
-    found = {name.removeprefix(PREFIX): one.item() for name, one in state.items() if name.startswith(PREFIX)}
-    return found or None
+    entries = {name.removeprefix(PREFIX): tensor.item() for name, tensor in state.items() if name.startswith(PREFIX)}
+    return entries or None

@@ -51,17 +51,18 @@ def inexactness(name: str, objective: Objective, batch: LabelledBatch) -> str:
     problem, batch = Problem(_double(objective, batch.labels.device)), doubled(between(batch, 0, CHECKED))
     state = problem.state()
     norms = [
-        torch.stack([one.square().sum() for one in gradient_of(problem, state, alone)[1]]).sum().sqrt()
+        torch.stack([gradient.square().sum() for gradient in gradient_of(problem, state, alone)[1]]).sum().sqrt()
         for alone in each_alone(batch)
     ]
     clip = float(torch.stack(norms).median())  # so that some are clipped and some are not
     expected = one_by_one(problem, state, batch, clip)
     try:
-        found = MODES[name]()(problem, state, batch, clip)
+        clipped = MODES[name]()(problem, state, batch, clip)
     except (CannotError, ImportError, NotImplementedError, RuntimeError, ValueError, KeyError) as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
-    for parameter, one in expected.sums.items():
-        if not torch.allclose(found.sums[parameter], one, rtol=0, atol=TOLERANCE * float(one.abs().max() + 1e-12)):
+    for parameter, summed in expected.sums.items():
+        tolerance = TOLERANCE * float(summed.abs().max() + 1e-12)
+        if not torch.allclose(clipped.sums[parameter], summed, rtol=0, atol=tolerance):
             return f"its gradient of {parameter} is not that of one record at a time"
     return ""
 
@@ -72,9 +73,9 @@ def mode_of(objective: Objective) -> str:
     `bookkeeping`, which costs the least (docs/benchmarks.md), where it has a rule for every layer that is trained; else
     `vmap`. That it is exact for this model is tested before anything is trained.
     """
-    asked: str = objective.private.options.mode
-    if asked != "auto":
-        return asked
+    mode: str = objective.private.options.mode
+    if mode != "auto":
+        return mode
     return "bookkeeping" if knows_layers(objective) else "vmap"
 
 

@@ -17,8 +17,8 @@ def one_by_one(
 ) -> Clipped:
     """Clip and add up the gradients of a batch's records, computed one after the other."""
     losses, sums = [], {name: torch.zeros_like(state[name]) for name in problem.trained}
-    for place, one in enumerate(each_alone(batch)):
-        loss, gradients = gradient_of(problem, state, one)
+    for place, record in enumerate(each_alone(batch)):
+        loss, gradients = gradient_of(problem, state, record)
         squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
         factor = clip_factors(squares[None], clip, None if taken is None else taken[place : place + 1])
         for total, gradient in zip(sums.values(), gradients, strict=True):
@@ -31,11 +31,11 @@ def gradient_of(problem: Problem, state: State, batch: LabelledBatch) -> tuple[T
     """Return the loss of a batch of one record, and its gradient in each trained parameter."""
     trained, rest = problem.split(state)
     with torch.enable_grad():
-        leaves = {name: one.detach().requires_grad_() for name, one in trained.items()}
+        leaves = {name: parameter.detach().requires_grad_() for name, parameter in trained.items()}
         loss = problem.losses({**leaves, **rest}, batch)[0]
-        found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-    zeros = (torch.zeros_like(one) for one in leaves.values())
-    return loss.detach(), tuple(zero if one is None else one for one, zero in zip(found, zeros, strict=True))
+        gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    pairs = zip(gradients, leaves.values(), strict=True)
+    return loss.detach(), tuple(torch.zeros_like(leaf) if gradient is None else gradient for gradient, leaf in pairs)
 
 
 def each_alone(batch: LabelledBatch) -> Iterator[LabelledBatch]:
@@ -45,9 +45,9 @@ def each_alone(batch: LabelledBatch) -> Iterator[LabelledBatch]:
 
 def between(batch: LabelledBatch, start: int, stop: int) -> LabelledBatch:
     """Return some records of a batch."""
-    own, inputs = slice(start, stop), batch.inputs
-    inputs = _molecules(inputs, start, stop) if isinstance(inputs, MoleculeBatch) else inputs[own]
-    return LabelledBatch(inputs, batch.labels[own], batch.keys[own])
+    chosen, inputs = slice(start, stop), batch.inputs
+    inputs = _molecules(inputs, start, stop) if isinstance(inputs, MoleculeBatch) else inputs[chosen]
+    return LabelledBatch(inputs, batch.labels[chosen], batch.keys[chosen])
 
 
 def doubled(batch: LabelledBatch) -> LabelledBatch:

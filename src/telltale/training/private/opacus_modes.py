@@ -28,14 +28,13 @@ def hooks(problem: Problem, state: State, batch: LabelledBatch, clip: float, tak
         with torch.enable_grad():
             losses = problem.objective.record_losses(batch)
             losses.sum().backward()
-        each = {name: one.grad_sample.flatten(1) for name, one in trained.items()}
+        each = {name: parameter.grad_sample.flatten(1) for name, parameter in trained.items()}
     finally:
         _detach(attached, trained)
-    squares = torch.stack([one.square().sum(1) for one in each.values()]).sum(0)
+    squares = torch.stack([gradients.square().sum(1) for gradients in each.values()]).sum(0)
     factors = clip_factors(squares, clip, taken)
-    return Clipped(
-        total_of(losses.detach(), taken), {name: (factors @ one).view_as(trained[name]) for name, one in each.items()}
-    )
+    sums = {name: (factors @ gradients).view_as(trained[name]) for name, gradients in each.items()}
+    return Clipped(total_of(losses.detach(), taken), sums)
 
 
 def ghost(problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None) -> Clipped:
@@ -59,13 +58,13 @@ def _attached(kind: Any, problem: Problem, state: State, batch: LabelledBatch) -
     """Attach Opacus to the objective itself; `state` has to be its own."""
     if isinstance(batch.inputs, MoleculeBatch):
         raise CannotError("Opacus's hooks see atoms, not molecules")
-    trained = {name: one for name, one in problem.objective.named_parameters() if one.requires_grad}
-    if any(state[name].data_ptr() != one.data_ptr() for name, one in trained.items()):
+    trained = {name: parameter for name, parameter in problem.objective.named_parameters() if parameter.requires_grad}
+    if any(state[name].data_ptr() != parameter.data_ptr() for name, parameter in trained.items()):
         raise CannotError("Opacus's hooks work on a network's own weights only")
     return kind(problem.objective, loss_reduction="sum", strict=False), trained
 
 
 def _detach(attached: Any, trained: dict[str, Any]) -> None:
     attached.cleanup()
-    for one in trained.values():
-        one.grad = None
+    for parameter in trained.values():
+        parameter.grad = None

@@ -36,13 +36,12 @@ class Problem:
     @property
     def trained(self) -> tuple[str, ...]:
         """Name the parameters that get a gradient: frozen ones get none, and no noise."""
-        return tuple(name for name, one in self.objective.named_parameters() if one.requires_grad)
+        return tuple(name for name, parameter in self.objective.named_parameters() if parameter.requires_grad)
 
     def state(self) -> dict[str, Tensor]:
         """Return all parameters and buffers, without history."""
-        return {
-            name: one.detach() for name, one in (*self.objective.named_parameters(), *self.objective.named_buffers())
-        }
+        named = (*self.objective.named_parameters(), *self.objective.named_buffers())
+        return {name: tensor.detach() for name, tensor in named}
 
     def losses(self, state: State, batch: LabelledBatch) -> Tensor:
         """Compute the loss of each record of a batch with these parameters and buffers: (records,)."""
@@ -51,7 +50,7 @@ class Problem:
     def split(self, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return what is trained, and what is not."""
         trained = {name: state[name] for name in self.trained}
-        return trained, {name: one for name, one in state.items() if name not in trained}
+        return trained, {name: tensor for name, tensor in state.items() if name not in trained}
 
 
 class _RecordLosses(nn.Module):

@@ -38,9 +38,9 @@ def require_private(start: Start, plan: Plan) -> None:
     (gradient, quiet), (noisy, drowned) = _way(start, replace(plan, sigma=0.0)), _way(start, loud)
     noise = noisy - gradient
     expected = loud.sigma * loud.clip / loud.expected
-    found = float(noise.square().mean().sqrt())
-    if not abs(found / expected - 1) <= ERRORS / math.sqrt(2 * len(noise)):
-        raise NotPrivateError(f"noise of {expected:.3g} a weight was asked for, {found:.3g} reaches the gradient")
+    reached = float(noise.square().mean().sqrt())
+    if not abs(reached / expected - 1) <= ERRORS / math.sqrt(2 * len(noise)):
+        raise NotPrivateError(f"noise of {expected:.3g} a weight was asked for, {reached:.3g} reaches the gradient")
     if float(torch.cosine_similarity(quiet, drowned, dim=0)) > ALIKE:
         raise NotPrivateError(f"with {LOUDER:,.0f} times the noise the weights go the way they go without any")
 
@@ -48,16 +48,16 @@ def require_private(start: Start, plan: Plan) -> None:
 def _way(start: Start, plan: Plan) -> tuple[Tensor, Tensor]:
     """Train for a few steps: the first gradient, and how far each weight has come."""
     module, optimizer, batch = start(plan)
-    trained = [one for one in module.parameters() if one.requires_grad]
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     before, first = _flat(trained), None
     for _ in range(STEPS):
         optimizer.zero_grad()
         module.training_step(batch, 0).backward()
-        first = _flat([one.grad for one in trained]) if first is None else first
+        first = _flat([parameter.grad for parameter in trained]) if first is None else first
         optimizer.step()
     assert first is not None
     return first, _flat(trained) - before
 
 
 def _flat(tensors: Iterable[Tensor | nn.Parameter | None]) -> Tensor:
-    return torch.cat([one.detach().flatten().double() for one in tensors if one is not None])
+    return torch.cat([tensor.detach().flatten().double() for tensor in tensors if tensor is not None])

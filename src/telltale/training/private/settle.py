@@ -30,7 +30,8 @@ def start_of(objective: Objective, batch: LabelledBatch) -> Start:
         copied = copy.deepcopy(objective).to(batch.labels.device)
         copied.weight_decay = 0.0
         copied.private.begin(copied.train(), plan, seed=0)
-        return copied, copied.optimizer_over([one for one in copied.parameters() if one.requires_grad]), batch
+        trained = [parameter for parameter in copied.parameters() if parameter.requires_grad]
+        return copied, copied.optimizer_over(trained), batch
 
     return start
 

@@ -18,10 +18,10 @@ from telltale.training.private.privacy import Plan
 def privatised(sums: Sequence[Tensor], plan: Plan, seeds: Sequence[int], step: int) -> list[Tensor]:
     """Add each model's noise for this step to its clipped sums (models, *shape), and divide; in place."""
     if plan.sigma * plan.clip:
-        drawn = gaussians([one.shape[1:] for one in sums], seeds, step, sums[0].device)
-        for one, noise in zip(sums, drawn, strict=True):
-            one.add_(noise, alpha=plan.sigma * plan.clip)
-    return [one.div_(plan.expected) for one in sums]
+        drawn = gaussians([summed.shape[1:] for summed in sums], seeds, step, sums[0].device)
+        for summed, noise in zip(sums, drawn, strict=True):
+            summed.add_(noise, alpha=plan.sigma * plan.clip)
+    return [summed.div_(plan.expected) for summed in sums]
 
 
 def with_gradient(value: Tensor, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> Tensor:
@@ -39,4 +39,4 @@ class _WithGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Any, ...]:
         gradients, ctx.gradients = ctx.gradients, None
-        return None, None, *(one.mul_(factor) for one in gradients)
+        return None, None, *(gradient.mul_(factor) for gradient in gradients)

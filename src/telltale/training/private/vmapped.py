@@ -18,17 +18,16 @@ def vmapped(problem: Problem, state: State, batch: LabelledBatch, clip: float, t
     trained, rest = problem.split(state)
     tensors, alone = spread(batch)
 
-    def loss(trained: State, *one: Tensor) -> Tensor:
-        return problem.losses({**trained, **rest}, alone(*one))[0]
+    def loss(trained: State, *tensors_of_record: Tensor) -> Tensor:
+        return problem.losses({**trained, **rest}, alone(*tensors_of_record))[0]
 
     each, losses = vmap(grad_and_value(loss), in_dims=(None, *[0] * len(tensors)), randomness="different")(
         trained, *tensors
     )
-    squares = sum(one.flatten(1).square().sum(1) for one in each.values())
+    squares = sum(gradients.flatten(1).square().sum(1) for gradients in each.values())
     factors = clip_factors(torch.as_tensor(squares), clip, taken)
-    return Clipped(
-        total_of(losses, taken), {name: (factors @ one.flatten(1)).view(one.shape[1:]) for name, one in each.items()}
-    )
+    sums = {name: (factors @ gradients.flatten(1)).view(gradients.shape[1:]) for name, gradients in each.items()}
+    return Clipped(total_of(losses, taken), sums)
 
 
 def spread(batch: LabelledBatch) -> tuple[tuple[Tensor, ...], Callable[..., LabelledBatch]]:
@@ -54,8 +53,8 @@ def _spread_graphs(batch: LabelledBatch) -> tuple[tuple[Tensor, ...], Callable[.
     last = atoms.shape[1] - 1  # an atom of padding in every molecule
     ends, _ = _padded((graphs.ends - graphs.first_atom[owner]).T, owner, len(graphs), 0, last)
 
-    def alone(atoms: Tensor, which: Tensor, bonds: Tensor, ends: Tensor, *known: Tensor) -> LabelledBatch:
-        labels, keys = (one.expand(2) for one in known)
+    def alone(atoms: Tensor, which: Tensor, bonds: Tensor, ends: Tensor, *labels_and_keys: Tensor) -> LabelledBatch:
+        labels, keys = (values.expand(2) for values in labels_and_keys)
         first = torch.stack([torch.zeros_like(which[0]), (which == 0).sum()])
         return LabelledBatch(MoleculeBatch(atoms, bonds, ends.T, which, first, keys), labels, keys)
 

@@ -32,12 +32,12 @@ def brevity_penalty(tokens: CaptionTokens) -> np.ndarray:
 
     Of two equally close references the shorter counts; an empty candidate has 0.
     """
-    own, lengths = tokens.candidate_lengths, tokens.reference_lengths
+    words, lengths = tokens.candidate_lengths, tokens.reference_lengths
     far = np.iinfo(np.int64).max
-    distance = np.where(tokens.present, np.abs(lengths - own[:, None]), far)
+    distance = np.where(tokens.present, np.abs(lengths - words[:, None]), far)
     closest = np.where(distance == distance.min(1, keepdims=True), lengths, far).min(1)
-    penalty = np.exp(np.minimum(1 - closest / np.maximum(own, 1), 0))
-    return np.where(own > 0, penalty, 0.0)
+    penalty = np.exp(np.minimum(1 - closest / np.maximum(words, 1), 0))
+    return np.where(words > 0, penalty, 0.0)
 
 
 def _clipped(tokens: CaptionTokens, n: int) -> np.ndarray:

@@ -33,14 +33,14 @@ def rouge_n(tokens: CaptionTokens, order: int, counting: str = "counts") -> Roug
         raise ValueError(f"order {order}, expected 1 to {BITS - 1}")
     if counting not in COUNTING:
         raise ValueError(f"counting {counting}, expected {' or '.join(COUNTING)}")
-    found = counts(ngram_matches(tokens.in_references, order))
+    in_references = counts(ngram_matches(tokens.in_references, order))
     place = occurrences(ngram_matches(tokens.in_candidates, order))
     if counting == "sets":
-        own, others = (place == 1).sum(0), _distinct(tokens.references, order)
-        return _mean(tokens, ((place == 1) & (found > 0)).sum(0), own, others)
-    own = np.maximum(tokens.candidate_lengths[:, None] - order + 1, 0)
-    others = np.maximum(tokens.reference_lengths - order + 1, 0)
-    return _mean(tokens, ((place > 0) & (place <= found)).sum(0), own, others)
+        of_candidate, of_reference = (place == 1).sum(0), _distinct(tokens.references, order)
+        return _mean(tokens, ((place == 1) & (in_references > 0)).sum(0), of_candidate, of_reference)
+    of_candidate = np.maximum(tokens.candidate_lengths[:, None] - order + 1, 0)
+    of_reference = np.maximum(tokens.reference_lengths - order + 1, 0)
+    return _mean(tokens, ((place > 0) & (place <= in_references)).sum(0), of_candidate, of_reference)
 
 
 def rouge_l(tokens: CaptionTokens) -> Rouge:
@@ -52,10 +52,10 @@ def rouge_l(tokens: CaptionTokens) -> Rouge:
     return _mean(tokens, common, tokens.candidate_lengths[:, None], tokens.reference_lengths)
 
 
-def _mean(tokens: CaptionTokens, common: np.ndarray, own: np.ndarray, others: np.ndarray) -> Rouge:
+def _mean(tokens: CaptionTokens, common: np.ndarray, of_candidate: np.ndarray, of_reference: np.ndarray) -> Rouge:
     """Average over the references: numbers of n-grams, (n, references) each; own: (n, 1)."""
-    precision, recall = common / np.maximum(own, 1), common / np.maximum(others, 1)
-    f1 = 2 * common / np.maximum(own + others, 1)  # = 2PR / (P + R)
+    precision, recall = common / np.maximum(of_candidate, 1), common / np.maximum(of_reference, 1)
+    f1 = 2 * common / np.maximum(of_candidate + of_reference, 1)  # = 2PR / (P + R)
     number = tokens.present.sum(1)
     return Rouge(*((part * tokens.present).sum(1) / number for part in (precision, recall, f1)))
 

@@ -48,13 +48,14 @@ class CaptionTokens:
         words = [*chain.from_iterable(candidates), *chain.from_iterable(flat)]
         number = dict(zip(dict.fromkeys(words), count(), strict=False))
         numbers = np.fromiter(map(number.__getitem__, words), np.int32, len(words))
-        own, others = (np.fromiter(map(len, captions), np.int64, len(captions)) for captions in (candidates, flat))
+        lengths = np.fromiter(map(len, candidates), np.int64, len(candidates))
+        reference_lengths = np.fromiter(map(len, flat), np.int64, len(flat))
         counts = np.fromiter(map(len, references), np.int64, len(references))
         present = np.arange(counts.max(initial=1)) < counts[:, None]
-        rows = _padded(numbers[own.sum() :], others)
+        rows = _padded(numbers[lengths.sum() :], reference_lengths)
         padded = np.full((*present.shape, rows.shape[1]), PAD, np.int32)
         padded[present] = rows
-        return cls(_padded(numbers[: own.sum()], own), padded, present)
+        return cls(_padded(numbers[: lengths.sum()], lengths), padded, present)
 
     @cached_property
     def candidate_lengths(self) -> np.ndarray:
