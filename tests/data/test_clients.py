@@ -208,5 +208,5 @@ def test_the_script_lists_every_set_with_its_client(capsys: pytest.CaptureFixtur
 
 def test_paths_inside_foreign_packages_are_not_ours() -> None:
     """Catches a rename of our own folders that took the paths inside other people's archives along."""
-    paths = [member.path for artefact in ARTEFACTS.values() for member in artefact.members]
+    paths = [member.path for artefact in ARTEFACTS.values() for member in artefact.files]
     assert paths and not [path for path in paths if "telltale" in path]

@@ -155,6 +155,6 @@ def test_a_folder_without_idx_files_is_told_what_is_missing(tmp_path: Path) -> N
 
 def test_the_embedded_files_are_those_of_the_package() -> None:
     """Catches a slice that was made anew and differs from what its notice says."""
-    hashes = {member.name: member.sha256 for member in ARTEFACTS["fashion_mnist"].members}
+    hashes = {member.name: member.sha256 for member in ARTEFACTS["fashion_mnist"].files}
     for file in (fashion_mnist.EMBEDDED / "fashion_mnist").glob("*.gz"):
         assert fetching._sha256(file) == hashes[file.name]

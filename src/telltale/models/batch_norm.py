@@ -21,16 +21,16 @@ class GlobalBatchNorm(nn.BatchNorm1d):
         """Normalise (rows, features)."""
         if not self.training or world_size() == 1:
             return super().forward(input) if len(input) > 1 or not self.training else self._with_running(input)
-        rows = torch.tensor(len(input), dtype=self.weight.dtype, device=input.device)
-        dist.all_reduce(rows)
-        if rows < 2:
+        number = torch.tensor(len(input), dtype=self.weight.dtype, device=input.device)
+        dist.all_reduce(number)
+        if number < 2:
             return self._with_running(input)
         # in two passes: E[x^2] - E[x]^2 cancels where the mean is large beside the deviation
         values = input.to(self.weight.dtype)
-        mean = sum_over_processes(values.sum(0)) / rows
+        mean = sum_over_processes(values.sum(0)) / number
         centred = values - mean
-        variance = sum_over_processes(centred.square().sum(0)) / rows
-        self._track(mean.detach(), variance.detach() * rows / (rows - 1))
+        variance = sum_over_processes(centred.square().sum(0)) / number
+        self._track(mean.detach(), variance.detach() * number / (number - 1))
         return (centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias).to(input.dtype)
 
     def _with_running(self, input: Tensor) -> Tensor:

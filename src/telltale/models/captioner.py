@@ -79,9 +79,9 @@ class Captioner(nn.Module):
         """Compute features: (records, channels, height, width), or of a trunk (records, wide) -> (records, width)."""
         return self.head_norm(self.head(self.encoder(pictures)))
 
-    def word_logits(self, pictures: Tensor, rows: Tensor) -> Tensor:
+    def word_logits(self, pictures: Tensor, words: Tensor) -> Tensor:
         """Predict the next word after each of the captions given: (records, length, words), as CaptionDecoder."""
-        return self.decoder(self(pictures), rows)
+        return self.decoder(self(pictures), words)
 
     def tokens(self, pictures: Tensor, beam_width: int = 1) -> tuple[Tensor, Tensor]:
         """Tell a caption of each picture: words (records, LONGEST) and its log-probability; 1 = greedy."""

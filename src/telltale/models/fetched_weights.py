@@ -27,7 +27,7 @@ def fetched_weights(name: str, downloads: str, field: str) -> str:
     file, mark = folder / SAFE, folder / f"{SAFE}.sha256"
     with FileLock(folder / ".lock"):
         if not (file.is_file() and mark.is_file() and mark.read_text(encoding="ascii") == _sha256(file)):
-            tensors = torch.load(folder / ARTEFACTS[name].members[0].name, map_location="cpu", weights_only=True)
+            tensors = torch.load(folder / ARTEFACTS[name].files[0].name, map_location="cpu", weights_only=True)
             unfinished = folder / f"{SAFE}.unfinished"
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished)
             unfinished.replace(file)

@@ -20,12 +20,12 @@ def stored_bits(weights: Mapping[str, np.ndarray]) -> int:
 
 
 def _tensor_bits(weights: np.ndarray) -> int:
-    whole, rows = WHOLE * weights.size, weights.reshape(len(weights), -1)
+    whole, channels = WHOLE * weights.size, weights.reshape(len(weights), -1)
     distinct = len(np.unique(weights))
     by_tensor = _with_codebook(weights.size, distinct) if distinct <= 2**MOST_BITS else whole
-    ordered = np.sort(rows, axis=1)
+    ordered = np.sort(channels, axis=1)
     counts = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
-    by_row = sum(_with_codebook(rows.shape[1], int(count)) for count in counts)
+    by_row = sum(_with_codebook(channels.shape[1], int(count)) for count in counts)
     return min(whole, by_tensor, by_row)
 
 

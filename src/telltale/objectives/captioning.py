@@ -119,13 +119,13 @@ class Captioning(Objective):
         return (1 / squares.clamp_min(NEAREST)).exp().sum()
 
 
-def word_losses(logits: Tensor, rows: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+def word_losses(logits: Tensor, captions: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
     """Return -log p(next word) where captions have one, else 0, and where: (records, length - 1) each.
 
-    logits: (records, length, words), after each of `rows` (records, length). With smoothing α the target is
+    logits: (records, length, words), after each word of `captions` (records, length). With smoothing α the target is
     (1 - α) · one-hot + α / words.
     """
-    following = rows[:, 1:]
+    following = captions[:, 1:]
     is_word = (following != PAD) & (following != START)
     losses = cross_entropy(
         logits[:, :-1].flatten(0, 1), following.flatten(), reduction="none", label_smoothing=label_smoothing

@@ -69,6 +69,6 @@ class Discriminator(nn.Module):
         layers = [layer for _ in range(3) for layer in (nn.Linear(width, width), nn.ReLU())]
         self.network, self.shortcut = nn.Sequential(*layers), nn.Linear(width, width)
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor) -> Tensor:
         """Add network and shortcut."""
-        return self.network(rows) + self.shortcut(rows)
+        return self.network(embeddings) + self.shortcut(embeddings)

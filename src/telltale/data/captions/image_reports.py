@@ -36,19 +36,19 @@ def load(
     path = folder / file
     if why_no_file(path) or path.suffix.lower() not in (".csv", ".json"):
         raise InputError("dataset.file", file, f"no such .csv or .json file in {folder}; expected {EXPECTED}")
-    rows = list(_rows(path))
+    entries = list(_rows(path))
     for field, key in (("image", image), ("report", report), ("group", group)):
-        if key is not None and rows and not any(key in row for row in rows):
-            keys = ", ".join(sorted({str(key) for row in rows for key in row})[:20])
+        if key is not None and entries and not any(key in row for row in entries):
+            keys = ", ".join(sorted({str(key) for row in entries for key in row})[:20])
             raise InputError(f"dataset.{field}", key, f"no row of {file} has it; there are {keys}")
-    listed, bad = parse_rows(rows, image, report, group)
+    listed, bad = parse_rows(entries, image, report, group)
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]
     unread = [InvalidImage(path, f"row {number} has no {image} or no {report}") for number in bad]
     return read_listed(folder, pictures, size, folder.name, cache, unread)
 
 
 def parse_rows(
-    rows: Iterable[Mapping[str, Any]], image: str, report: str, group: str | None
+    entries: Iterable[Mapping[str, Any]], image: str, report: str, group: str | None
 ) -> tuple[list[tuple[str, tuple[str, ...], str | None]], list[int]]:
     """Return (image, reports, group) of each picture, and the numbers, from 1, of rows that lack image or report.
 
@@ -57,7 +57,7 @@ def parse_rows(
     reports: dict[str, list[str]] = {}
     groups: dict[str, str | None] = {}
     bad = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(entries, 1):
         named, text = row.get(image), row.get(report)
         name = named[0] if isinstance(named, list) and named else named
         if not isinstance(name, str) or not isinstance(text, str) or not name.strip() or not text.strip():

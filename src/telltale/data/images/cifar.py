@@ -98,14 +98,12 @@ def _read_rows(file: Path, version: Version) -> np.ndarray:
     if not len(data) or len(data) % width:
         fault = f"is cut short or damaged: {len(data)} bytes, expected a multiple of {width}"
         raise InputError("dataset.root", file, fault)
-    rows = data.reshape(-1, width)
+    records = data.reshape(-1, width)
     for place, (_, count) in enumerate(version.names):
-        if rows[:, place].max() >= count:
-            fault = (
-                f"holds the label {rows[:, place].max()}, expected 0 to {count - 1}; not the binary {version.source}?"
-            )
+        if (label := records[:, place].max()) >= count:
+            fault = f"holds the label {label}, expected 0 to {count - 1}; not the binary {version.source}?"
             raise InputError("dataset.root", file, fault)
-    return rows
+    return records
 
 
 def _class_names(folder: Path, file: str, count: int) -> tuple[str, ...]:

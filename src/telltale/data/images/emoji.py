@@ -74,9 +74,9 @@ def read_sheet(folder: Path) -> tuple[np.ndarray, tuple[Emoji, ...]]:
         sheet = opened.convert("RGBA")
     on_white = np.asarray(Image.alpha_composite(Image.new("RGBA", sheet.size, "white"), sheet).convert("RGB"))
     cells = on_white.reshape(sheet.height // CELL, CELL, sheet.width // CELL, CELL, 3)[:, 1:-1, :, 1:-1]
-    rows, columns = ([entry[f"sheet_{axis}"] for entry in entries] for axis in ("y", "x"))
+    down, across = ([entry[f"sheet_{axis}"] for entry in entries] for axis in ("y", "x"))
     emoji = tuple(
         Emoji(entry["unified"], entry["name"], tuple(entry["short_names"]), entry["category"], entry["subcategory"])
         for entry in entries
     )
-    return cells.transpose(0, 2, 4, 1, 3)[rows, columns], emoji
+    return cells.transpose(0, 2, 4, 1, 3)[down, across], emoji

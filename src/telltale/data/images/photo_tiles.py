@@ -42,6 +42,6 @@ def load(size: int = 32, tiles: int = 250, grey: bool = False, downloads: str | 
 
 def _tiles(photo: np.ndarray, size: int) -> np.ndarray:
     """Cut (height, width, channels) into (tiles, channels, size, size); what is left at the edges is dropped."""
-    rows, columns = photo.shape[0] // size, photo.shape[1] // size
-    kept = photo[: rows * size, : columns * size].reshape(rows, size, columns, size, -1)
-    return np.ascontiguousarray(kept.transpose(0, 2, 4, 1, 3).reshape(rows * columns, -1, size, size))
+    down, across = photo.shape[0] // size, photo.shape[1] // size
+    kept = photo[: down * size, : across * size].reshape(down, size, across, size, -1)
+    return np.ascontiguousarray(kept.transpose(0, 2, 4, 1, 3).reshape(down * across, -1, size, size))

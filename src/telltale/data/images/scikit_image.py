@@ -32,5 +32,5 @@ def files_of(names: Iterable[str], downloads: str | None) -> list[Path]:
 
 
 def _is_the_one(file: Path) -> bool:
-    expected = {member.name: member.sha256 for member in ARTEFACTS["scikit_image"].members}
+    expected = {member.name: member.sha256 for member in ARTEFACTS["scikit_image"].files}
     return hashlib.sha256(file.read_bytes()).hexdigest() == expected[file.name]

@@ -49,8 +49,8 @@ def read_cells(files: Sequence[Path], columns: Sequence[Column]) -> Cells:
 def _read_file(file: Path, columns: Sequence[Column]) -> Cells:
     lines = pc.utf8_trim_whitespace(pa.array(_text(file).split("\n"), pa.large_string()))
     numbers = np.arange(1, len(lines) + 1)
-    rows = pc.and_(pc.not_equal(lines, ""), pc.invert(pc.starts_with(lines, COMMENT)))
-    lines, numbers = lines.filter(rows), numbers[rows.to_numpy(zero_copy_only=False)]
+    holds_cells = pc.and_(pc.not_equal(lines, ""), pc.invert(pc.starts_with(lines, COMMENT)))
+    lines, numbers = lines.filter(holds_cells), numbers[holds_cells.to_numpy(zero_copy_only=False)]
     cells = pc.split_pattern(pc.utf8_rtrim(lines, "."), ",")
     fits = pc.equal(pc.list_value_length(cells), len(columns)).to_numpy(zero_copy_only=False)
     flat = pc.utf8_trim_whitespace(cells.filter(pa.array(fits)).flatten())

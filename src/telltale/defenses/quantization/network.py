@@ -44,8 +44,8 @@ def require_matrices(field: str, value: object, model: nn.Module) -> None:
 
 def codebooks_of(weights: np.ndarray, quantizer: Quantizer, bits: int, granularity: str) -> list[Codebook]:
     """Quantize one tensor: a single code book, or one for each output channel (its first axis)."""
-    rows = weights.reshape(1 if granularity == "tensor" else len(weights), -1)
-    return [quantizer(row, bits) for row in rows]
+    groups = weights.reshape(1 if granularity == "tensor" else len(weights), -1)
+    return [quantizer(group, bits) for group in groups]
 
 
 @torch.no_grad()

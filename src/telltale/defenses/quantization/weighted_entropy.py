@@ -19,11 +19,11 @@ def weighted_entropy(values: np.ndarray, bits: int) -> Codebook:
     values = values.astype(np.float32, copy=False)
     negative = values < 0
     levels, indices = np.empty(0, np.float32), np.empty(len(values), np.uint8)
-    for sign, rows in ((-1, negative), (1, ~negative)):
-        magnitudes = np.abs(values[rows])
+    for sign, of_sign in ((-1, negative), (1, ~negative)):
+        magnitudes = np.abs(values[of_sign])
         if len(magnitudes):
             levels_of_sign, places = clusters(magnitudes, 2 ** (bits - 1))
-            indices[rows] = places + len(levels)
+            indices[of_sign] = places + len(levels)
             levels = np.concatenate([levels, sign * levels_of_sign])
     return Codebook(levels, indices)
 

@@ -53,9 +53,9 @@ class FleetData:
 
     def part(self, models: Sequence[int]) -> FleetData:
         """Return the data of some of the models."""
-        rows = list(models)
-        seeds = tuple(self.seeds[model] for model in rows)
-        return FleetData(self.inputs, self.labels, self.fingerprints, self.tables[rows], seeds)
+        kept = list(models)
+        seeds = tuple(self.seeds[model] for model in kept)
+        return FleetData(self.inputs, self.labels, self.fingerprints, self.tables[kept], seeds)
 
 
 class Fleet(LightningModule):

@@ -25,13 +25,13 @@ def graph_rules(batch: MoleculeBatch) -> dict[type, Callable[[Any, Tensor, Tenso
     return {kind: partial(rule, batch) for kind, rule in GRAPH_RULES.items()}
 
 
-def owners(batch: MoleculeBatch, rows: int) -> Tensor:
-    """Return the molecule of each row that a layer sees: (rows,). Where two readings have as many rows, they agree."""
-    if rows == len(batch):
-        return torch.arange(rows, device=batch.first_atom.device)
-    if rows == len(batch.atoms):
+def owners(batch: MoleculeBatch, count: int) -> Tensor:
+    """Return the molecule of each of the `count` rows that a layer sees: (rows,). Readings of equal length agree."""
+    if count == len(batch):
+        return torch.arange(count, device=batch.first_atom.device)
+    if count == len(batch.atoms):
         return batch.molecule_of
-    if rows == len(batch.atoms) + len(batch.bonds):  # with self-loops, as MoleculeEncoder appends them
+    if count == len(batch.atoms) + len(batch.bonds):  # with self-loops, as MoleculeEncoder appends them
         return torch.cat([batch.molecule_of[batch.ends[0]], batch.molecule_of])
     raise CannotError("bookkeeping does not know which molecules the rows of a layer belong to")
 

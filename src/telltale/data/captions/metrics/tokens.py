@@ -52,9 +52,9 @@ class CaptionTokens:
         reference_lengths = np.fromiter(map(len, flat), np.int64, len(flat))
         counts = np.fromiter(map(len, references), np.int64, len(references))
         present = np.arange(counts.max(initial=1)) < counts[:, None]
-        rows = _padded(numbers[lengths.sum() :], reference_lengths)
-        padded = np.full((*present.shape, rows.shape[1]), PAD, np.int32)
-        padded[present] = rows
+        flat_references = _padded(numbers[lengths.sum() :], reference_lengths)
+        padded = np.full((*present.shape, flat_references.shape[1]), PAD, np.int32)
+        padded[present] = flat_references
         return cls(_padded(numbers[: lengths.sum()], lengths), padded, present)
 
     @cached_property
@@ -85,6 +85,6 @@ def _unlike(captions: np.ndarray) -> np.ndarray:
 
 def _padded(numbers: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Put words that follow each other into a row for each caption: (all words,) -> (captions, longest)."""
-    rows = np.full((len(lengths), lengths.max(initial=0)), PAD, numbers.dtype)
-    rows[np.arange(rows.shape[1]) < lengths[:, None]] = numbers
-    return rows
+    filled = np.full((len(lengths), lengths.max(initial=0)), PAD, numbers.dtype)
+    filled[np.arange(filled.shape[1]) < lengths[:, None]] = numbers
+    return filled
