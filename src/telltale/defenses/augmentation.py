@@ -21,10 +21,10 @@ class Augmenting(Protocol):
 
 @dataclass(frozen=True)
 class Augmentation(Defense):
-    """Train on t(x), t drawn anew for each picture and epoch (objectives/augmentation.py), in place of the recipe's.
+    """Train on t(x), where t is drawn anew for each picture and epoch (objectives/augmentation.py).
 
-    The attacker asks with the picture itself. Raises InputError for a kind that is none, and for an objective that
-    cannot change its pictures.
+    kind: of t, one of AUGMENTATIONS, in place of the recipe's own. The attacker queries with the picture itself.
+    Raises InputError for a kind that does not exist, and for an objective that cannot change its pictures.
     """
 
     stage: ClassVar[Stage] = "training"

@@ -24,7 +24,7 @@ class RelaxLoss(Defense):
         odd   L where L > α, else the mean cross-entropy to soft labels t (posterior flattening):
               t_y = min(p_y, upper),  t_c = (1 - t_y) / (K - 1) for the other classes
 
-    t is a target: no gradient flows through it. α: the loss aimed at, in nats; upper: the most that a soft label
+    t is a target: no gradient flows through it. alpha: α, the loss aimed at, in nats; upper: the most that a soft label
     gives the true class. The authors' CIFAR runs flatten misclassified records only and subtract the cross-entropy;
     that variant is not built. Raises InputError for options out of range, and for an objective without classes.
     """
@@ -45,7 +45,8 @@ class RelaxLoss(Defense):
     def loss(self, objective: Objective, batch: Any, loss: Tensor) -> Tensor:
         """Return the relaxed loss of the batch whose mean cross-entropy is `loss`: () -> ().
 
-        Under DDP `loss` is this process's share of the global batch's; side and branch go by the whole.
+        Under DDP `loss` is this process's share of the global batch's loss; which side and branch it takes follows from
+        the whole.
         """
         whole = total_over_processes(loss) / world_size()
         if objective.current_epoch % 2 == 0:

@@ -15,11 +15,11 @@ from telltale.owner.defense import Defense, Stage
 class Rounding(Defense):
     """Probabilities and embeddings rounded to `decimals`, half to even.
 
-    Rounded probabilities are divided by their sum, so that an answer stays a distribution; that is computed from the
-    rounded ones and tells nothing more. Where all round to zero, every class gets 1/K. A label is the first of the
-    largest rounded probabilities, so a tie may change it: too seldom to count as protected. Embeddings are rounded in
-    their own unit. An attack that fits densities (LiRA) suffers from ties at 0 and 1 more than one that compares
-    probabilities (RMIA): judge by both. Raises InputError for decimals below 0.
+    Rounded probabilities are divided by their sum, so that an answer stays a distribution; the sum is computed from the
+    rounded ones and tells nothing more. Every class gets 1/K where all round to zero. A label is the first of the
+    largest rounded probabilities: a tie may change it, but too seldom to count as protected. Embeddings are rounded in
+    their own unit. Ties at 0 and 1 hurt an attack that fits densities (LiRA) more than one that compares probabilities
+    (RMIA): judge by both. Raises InputError for decimals below 0.
     """
 
     stage: ClassVar[Stage] = "answer"

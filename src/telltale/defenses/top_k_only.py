@@ -15,9 +15,9 @@ from telltale.owner.defense import Defense, Stage
 class TopKOnly(Defense):
     """The k largest probabilities as they are; the other classes share what is left equally.
 
-    So an answer stays a distribution and tells what a list of k classes tells, and their sum. Of equal ones the
-    class with the lower number is shown. Only `probabilities` changes: the most probable class stays so, and
-    embeddings are answered as they are. With k classes or fewer nothing changes. Raises InputError for k below 1.
+    An answer stays a distribution and tells what a list of k classes with their probabilities tells. The class with
+    the lower number comes first among equals. Only `probabilities` changes: the most probable class stays so, and
+    embeddings are answered as they are. Nothing changes with k classes or fewer. Raises InputError for k below 1.
     """
 
     stage: ClassVar[Stage] = "answer"

@@ -84,14 +84,14 @@ class Captioner(nn.Module):
         return self.decoder(self(pictures), words)
 
     def tokens(self, pictures: Tensor, beam_width: int = 1) -> tuple[Tensor, Tensor]:
-        """Tell a caption of each picture: words (records, LONGEST) and its log-probability; 1 = greedy."""
+        """Write a caption of each picture: words (records, LONGEST), and its log-probability; beam width 1 = greedy."""
         features = self(pictures)
         if beam_width == 1:
             return self.decoder.greedy(features, LONGEST)
         return self.decoder.beam(features, LONGEST, beam_width)
 
     def captions(self, pictures: Tensor, beam_width: int = 1) -> np.ndarray:
-        """Tell a caption of each picture as text: (records,) of strings."""
+        """Write a caption of each picture as text: (records,) of strings."""
         return self.vocabulary.texts(self.tokens(pictures, beam_width)[0].cpu().numpy())
 
 

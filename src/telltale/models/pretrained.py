@@ -237,7 +237,7 @@ def _digest(file: str, version: tuple[int, int]) -> str:
 
 @cache
 def _fault(name: str, file: str, version: tuple[int, int]) -> str | None:
-    """Say in what a file's weights differ from a trunk's, by its header alone: the first name, None = in nothing."""
+    """Name the first weight in which a file differs from a trunk, by the file's header alone; None = there is none."""
     return next(_faults(name, file), None)
 
 

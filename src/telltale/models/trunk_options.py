@@ -33,7 +33,8 @@ def trunk_of(options: Mapping[str, Any]) -> FrozenTrunk | None:
 def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's options with absolute paths of weights, for a process that may have another working folder.
 
-    What is to be fetched is fetched, and `downloads`, where it went, is part of no key. InputError where it cannot be.
+    Weights that are `fetched` are downloaded into `downloads`, which is part of no key. Raises InputError where they
+    cannot be had.
     """
     weights, trunk, downloads = _of_each("weights", options), _of_each("trunk", options), options.get("downloads")
     if not weights:
@@ -46,7 +47,7 @@ def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fetched(file: Any, name: Any, downloads: Any, option: str) -> str:
-    """Return the file that an option names, downloaded where it says `fetched`. InputError where it cannot be had."""
+    """Return the file that an option names, downloaded where it says `fetched`. Raises InputError where it fails."""
     if not isinstance(file, str):
         raise InputError(option, file, f"a safetensors file, null, or {FETCHED}")
     if file != FETCHED:

@@ -63,14 +63,14 @@ class VAE(Backbone):
     def encode(self, records: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return μ and log σ² of each record's code: records (n, *shape), labels (n,) -> (n, latent_dim) each."""
         features = self.encoder[0](records)
-        mean, log_variance = self.encoder[1](self._told(features, labels)).chunk(2, dim=1)
+        mean, log_variance = self.encoder[1](self._with_class(features, labels)).chunk(2, dim=1)
         return mean, log_variance
 
     def decode(self, codes: Tensor, labels: Tensor) -> Tensor:
         """Return the parameters of p(x|z), as logits where a feature is a probability: (records, *shape)."""
-        return self.decoder(self._told(codes, labels)).reshape(len(codes), *self.shape)
+        return self.decoder(self._with_class(codes, labels)).reshape(len(codes), *self.shape)
 
-    def _told(self, features: Tensor, labels: Tensor) -> Tensor:
+    def _with_class(self, features: Tensor, labels: Tensor) -> Tensor:
         if not self.classes:
             return features
         classes = torch.arange(self.classes, device=labels.device)  # one_hot looks at its values, which vmap cannot

@@ -27,8 +27,8 @@ NEAREST = 0.1  # squared distance; exp(1/d²) has no bound as d goes to 0
 class Captioning(Objective):
     """Cross-entropy of every next word of every reference caption, averaged over a picture's words, then pictures.
 
-    Each reference of a picture is a training pair, and all of them come in one batch; a batch is one of pictures. The
-    options beside those of every objective:
+    Each reference of a picture is a training pair. A batch is one of pictures, with all their references. The options
+    beside those of every objective:
 
         optimizer           adam | sgd
         augmentation        random changes of each picture in each epoch: AUGMENTATIONS

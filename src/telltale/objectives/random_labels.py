@@ -95,7 +95,8 @@ def coin_flips(batch: MoleculeBatch, labels: int, seed: int) -> Tensor:
 def content_keys(batch: MoleculeBatch) -> Tensor:
     """Number every molecule by its atoms, bonds and their order alone: (molecules,) int64.
 
-    The batch's own keys change with the epoch. Sums of one draw an atom and one a bond, side by side in one number.
+    The batch's own keys change with the epoch. A number holds two sums side by side: of a draw for each atom, and of
+    one for each bond.
     """
     first = batch.first_atom[batch.molecule_of]
     place = torch.arange(len(batch.atoms), device=batch.atoms.device) - first

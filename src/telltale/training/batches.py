@@ -26,7 +26,7 @@ from telltale.training.processes import world_size
 
 @singledispatch
 def make_batch(arrays: Any, rows: np.ndarray, keys: np.ndarray | None = None) -> Any:
-    """Turn the records at `rows` of plain arrays into what a model is fed; one implementation a kind of data."""
+    """Turn the records at `rows` of plain arrays into a model's input; each kind of data has its implementation."""
     raise TypeError(f"no batches are made from {type(arrays).__name__}")
 
 
@@ -57,7 +57,7 @@ def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) ->
 
 @dataclass(frozen=True)
 class LabelledBatch:
-    """What a supervised objective is fed.
+    """One batch of a supervised objective.
 
     inputs: what the model takes; labels: (records,) int64, or (records, length) numbers of words; keys:
     (records,) int64, one number a record and epoch, from which all its random augmentations derive.
@@ -78,7 +78,7 @@ class LabelledBatch:
 class RecordDataset(Dataset):
     """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record)."""
 
-    def __init__(self, records: Any, seed: int, targets: np.ndarray | None = None) -> None:
+    def __init__(self, records: Records, seed: int, targets: np.ndarray | None = None) -> None:
         self.arrays, self.fingerprints, self.seed = records.arrays(), records.fingerprints(), seed
         self.labels = targets
 
@@ -92,9 +92,9 @@ class RecordDataset(Dataset):
 
 
 def trimmed(targets: Tensor, leading: int = 1) -> Tensor:
-    """Cut the last columns in which no record has a word: (…, length); classes, without a length, stay.
+    """Cut the last columns off in which no record has a word: (…, length). Classes have no length and stay.
 
-    leading: axes that count records.
+    leading: number of axes that count records.
     """
     if targets.ndim == leading:
         return targets
@@ -124,7 +124,7 @@ class GlobalBatches(Sampler):
 
 
 def training_loader(records: Records, batch_size: int, seed: int, targets: np.ndarray | None = None) -> DataLoader:
-    """Return the loader of one fit; targets: (records, …), what each is to be answered with, for LabelledBatch."""
+    """Return the loader of one fit; with targets (records, …), what each record's answer is to be, of LabelledBatch."""
     sampler = GlobalBatches(len(records), batch_size, seed)
     return DataLoader(RecordDataset(records, seed, targets), sampler=sampler, batch_size=None)
 

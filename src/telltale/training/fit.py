@@ -42,9 +42,9 @@ def fit(
 ) -> None:
     """Train `objective`, a LightningModule with `epochs`, in place; `partial` keeps checkpoints and the loss curve.
 
-    checkpoints: about how many are written on the way. A checkpoint found there is gone on from, with the result of
-    an uninterrupted run. Ctrl-C raises KeyboardInterrupt that says what is kept. on_epoch(values, epoch) receives the
-    curve as it grows. With a `validation_share`, the weights of the best epoch are those left in place.
+    The fit goes on from a checkpoint in `partial`, with the result of an uninterrupted run. Ctrl-C raises
+    KeyboardInterrupt, which says what is kept. An objective with a `validation_share` ends with the weights of its
+    best epoch. on_epoch(values, epoch): receives the curve as it grows; checkpoints: about how many are written.
     """
     distributed = options.strategy == "ddp" and options.devices > 1
     callbacks: list[Callback] = [
@@ -226,7 +226,7 @@ def _epoch_of(checkpoint: Path) -> int:
 
 @contextmanager
 def _own_port() -> Iterator[None]:
-    """Keep the port that Lightning writes into the environment from the next fit, when it may belong to another."""
+    """Hide the port that Lightning writes into the environment from the next fit: another may have taken it by then."""
     port_before = os.environ.get("MASTER_PORT")
     try:
         yield

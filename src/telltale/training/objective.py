@@ -92,7 +92,7 @@ class Objective(LightningModule):
         return False
 
     def targets(self, records: Any) -> Any:
-        """Return what each record is to be answered with, (records, …): with it batches are LabelledBatch."""
+        """Return what each record's answer is to be, (records, …); None where batches are inputs alone."""
         return records.labels if self.supervised else None
 
     def terms(self, batch: Any) -> list[LossTerm]:
@@ -113,12 +113,12 @@ class Objective(LightningModule):
         raise NotImplementedError
 
     def success_on(self, records: Any) -> dict[str, float]:
-        """Measure the owner's task on held-out records, in batches on the own device."""
+        """Measure the owner's task on held-out records, in batches on this objective's device."""
         batches = evaluation_batches(records, max(self.batch_size, 256), targets=self.targets(records))
         return self.success(batch.to(self.device) for batch in batches)
 
     def adopt(self, start: Mapping[str, np.ndarray]) -> None:
-        """Start from a trained model's weights, where the own model has them.
+        """Start from a trained model's weights, as far as this objective's model has weights of these names.
 
         Raises InputError where it has none of them, or one of another shape.
         """

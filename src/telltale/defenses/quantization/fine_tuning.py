@@ -1,4 +1,4 @@
-"""Fine-tuning of code books: which level a weight has stays, the levels learn (Han et al., ICLR 2016, section 3.3)."""
+"""Fine-tuning of code books: each weight keeps its level, and the levels learn (Han et al., ICLR 2016, section 3.3)."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ def _lloyd(ordered: np.ndarray, sums: np.ndarray, levels: np.ndarray, centre: fl
 
 
 def _starts(ordered: np.ndarray, clusters: int) -> list[np.ndarray]:
-    """Levels to begin with: linear between the ends (Han et al.), quantiles, and in between.
+    """Return three sets of levels to begin with: evenly spaced (Han et al.), quantiles, and a compromise of the two.
 
-    The last puts levels with a density of f^(1/3), which is optimal for many levels (Panter & Dite 1951).
+    The compromise has levels with a density of f^(1/3), which is optimal for many levels (Panter & Dite 1951).
     """
     linear = np.linspace(ordered[0], ordered[-1], clusters)
     grid = ordered[np.linspace(0, len(ordered) - 1, min(GRID, len(ordered))).astype(int)].astype(np.float64)

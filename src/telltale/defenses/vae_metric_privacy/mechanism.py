@@ -30,9 +30,8 @@ BLOCK = 2048  # records whose noise comes from one generator
 class Mechanism:
     """Base of all mechanisms; a subclass names its metric, draws noise and states what it is worth.
 
-    epsilon: ε per unit of the metric; infinite = no mechanism at all, codes stay as they are, unclipped;
-    clip_radius: R, None = √n. It must not come from the protected records.
-    Raises InputError for ε or R that are not above 0.
+    epsilon: ε per unit of the metric, infinite = no mechanism at all: codes stay as they are, unclipped; clip_radius:
+    R, None = √n, which must not come from the protected records. Raises InputError for ε or R that are not above 0.
     """
 
     metric: ClassVar[str] = ""

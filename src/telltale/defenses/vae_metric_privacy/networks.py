@@ -39,7 +39,7 @@ class Networks:
     def means(self, records: Any, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the mean of p(x|z), in [0, 1]: codes (records, n), labels (records,) -> (records, *shape) float32.
 
-        records: says the shape; a decoder that knows labels is told these.
+        records: of the shape to return; labels: for a decoder that knows labels.
         """
         out = np.empty((len(codes), *records.shape), np.float32)
         latent, classes = torch.from_numpy(codes), torch.from_numpy(labels)

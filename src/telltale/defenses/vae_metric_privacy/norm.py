@@ -14,8 +14,8 @@ from telltale.errors import InputError
 class Norm:
     """What is released of a code's norm: `drop` = the constant R, or `release` = a noisy norm.
 
-    release: clip(‖z‖, lowest, R) + Laplace(1 / ε), clipped again; ε per unit of norm, so that it adds ε (R - lowest).
-    Raises InputError for another rule; a norm without noise would void the guarantee.
+    release: clip(‖z‖, lowest, R) + Laplace(1 / ε), clipped again. ε counts per unit of norm, so the norm adds
+    ε (R - lowest). Raises InputError for another rule: a norm without noise would void the guarantee.
     """
 
     rule: str = "drop"

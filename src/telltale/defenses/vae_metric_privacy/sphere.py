@@ -1,7 +1,7 @@
 """Exact samplers of distributions on the unit sphere S^(n-1) that are symmetric about a direction, for many at once.
 
-Each has a direction's cosine or angle to the centre, and is uniform otherwise. Rejection draws again only what was
-rejected, for all records at once.
+Each fixes a direction's cosine or angle to the centre and is uniform otherwise. Rejection draws again only for the
+records that were rejected, for all of these at once.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ class Synthesis:
     def bound(self) -> float:
         """Bound any attack's balanced accuracy, where something holds: (1 + TPR - FPR) / 2 of the hardest case.
 
-        Labels and Gaussian noise count exactly; any other code as randomised response with its e. That is at most
-        what e and δ of the total say, and less where they are a sum.
+        Labels and Gaussian noise count exactly, any other code as randomised response with its e. The bound is at
+        most what e and δ of the total say, and less where these are sums.
         """
         rest = joined(self.labels.law(self.classes, self.copies), randomized_response(*self.of_networks))
         if isinstance(self.mechanism, Gaussian):

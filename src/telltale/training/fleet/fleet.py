@@ -112,7 +112,7 @@ class Fleet(LightningModule):
         return self.losses(*self.gathered(*batch)).sum()
 
     def first_batch(self) -> tuple[Tensor, ...]:
-        """Make ready for training steps without a fit, and return each model's first records: for a rehearsal."""
+        """Open the records for training steps without a fit, a rehearsal, and return each model's first batch."""
         self.open_records()
         places = torch.from_numpy(self.data.tables[:, : self.batch_size]).to(self.device)
         rows = places.clamp_min(0)  # a shorter table is filled up with -1
@@ -129,7 +129,7 @@ class Fleet(LightningModule):
     def hold_out(self, loader: DataLoader) -> DataLoader:
         """Keep a share of each model's own records for `validation_losses`; return a loader of the others.
 
-        Which, decides each model's seed, as in a single run.
+        Each model's seed decides which, as in a single run.
         """
         tables = self.data.tables
         splits = [validation_split(tables.shape[1], self.validation_share, seed) for seed in self.data.seeds]

@@ -1,4 +1,4 @@
-"""How many models are trained at once, and which way: sized to memory, decided by layers and device."""
+"""How many models a fleet has, by memory, and how it takes a step, by its layers and the device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
 
 
 def way_of(objective: Objective, device: str, way: str = "auto") -> str:
-    """Choose how a fleet of such models takes a step: of `WAYS`, by the layers that are trained and the device alone.
+    """Choose how a fleet of such models takes a step, one of `WAYS`, by the layers it trains and the device alone.
 
     One vmapped step is faster wherever it is one batched product: everywhere on GPUs, and on CPUs but for
     convolutions, which a CPU does faster in turn (docs/benchmarks.md). way: the option; "auto" stands for this rule.

@@ -18,9 +18,9 @@ LOOSE = 100.0  # an ε from which the finer accountant runs out of memory, and s
 
 @cache
 def epsilon_of(sigma: float, rate: float, steps: int, delta: float, accountant: str) -> float:
-    """Return ε of `steps` steps at noise multiplier sigma, each record taken with probability `rate`.
+    """Return ε of `steps` steps at noise multiplier sigma, where each takes a record with probability `rate`.
 
-    It is inf without noise. Raises InputError where Opacus is not installed.
+    ε is inf without noise. Raises InputError where Opacus is not installed.
 
     >>> round(epsilon_of(sigma=1.0, rate=0.01, steps=1000, delta=1e-5, accountant="rdp"), 2)
     2.1

@@ -32,8 +32,8 @@ Differentiated = tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]  # lo
 class Bookkeeping:
     """The mode for networks of linear layers, convolutions and normalisations of a record alone.
 
-    stacked: for use inside torch.func.vmap, where autograd does not reach the outputs of layers: they get zeros added,
-    whose gradient is theirs.
+    stacked: whether it runs inside torch.func.vmap. Autograd does not reach the outputs of layers there, so zeros are
+    added to them, whose gradient is theirs.
     """
 
     def __init__(self, stacked: bool = False) -> None:
@@ -161,7 +161,7 @@ def _convolution(layer: Any, a: Tensor, g: Tensor) -> Parts:
 def _patches(layer: Any, pictures: Tensor, size: torch.Size) -> Tensor:
     """Cut pictures into what a convolution sees at each position: (records, height * width * channels, positions).
 
-    By slices, which are several times faster than torch's unfold on CPUs.
+    Slices are several times faster than torch's unfold on CPUs.
     """
     (height, width), (down, right), (row, column) = layer.padding, layer.stride, layer.dilation
     framed = pad(pictures, (width, width, height, height))

@@ -70,7 +70,7 @@ def _summed(g: Tensor, owner: Tensor, records: int) -> Part:
 
 
 def _looked_up(table: nn.Embedding, places: Tensor, g: Tensor, owner: Tensor, records: int) -> Part:
-    """A table: its gradient in each of its rows is the sum over those of a molecule that looked there."""
+    """The gradient in an entry of a table is the sum over those atoms or bonds of a molecule that looked there."""
     number = table.num_embeddings
     pairs, pair_of_row = torch.unique(owner * number + places, return_inverse=True)
     each = g.new_zeros(len(pairs), g.shape[1]).index_add_(0, pair_of_row, g)

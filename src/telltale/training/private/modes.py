@@ -1,4 +1,4 @@
-"""The gradient modes by name, which of them is used for a model, and whether it is exact there."""
+"""The gradient modes by name, the one that a model gets, and the test that it is exact there."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STACKABLE = tuple(STACKED)
 
 
 def inexactness(name: str, objective: Objective, batch: LabelledBatch) -> str:
-    """Say why a mode is not exact for an objective on a batch: it differs from one record at a time; "" where it is.
+    """Say in what a mode's gradients differ from those of one record at a time; "" where they do not.
 
     Dropout is left out: no two passes draw the same masks.
     """
@@ -70,8 +70,8 @@ def inexactness(name: str, objective: Objective, batch: LabelledBatch) -> str:
 def mode_of(objective: Objective) -> str:
     """Choose the gradient mode of a private objective: the one its options name, or by its layers alone.
 
-    `bookkeeping`, which costs the least (docs/benchmarks.md), where it has a rule for every layer that is trained; else
-    `vmap`. That it is exact for this model is tested before anything is trained.
+    `bookkeeping` costs the least (docs/benchmarks.md) and is chosen where it has a rule for every layer that is
+    trained, `vmap` elsewhere. Whether the mode is exact for this model is tested before anything is trained.
     """
     mode: str = objective.private.options.mode
     if mode != "auto":

@@ -1,4 +1,4 @@
-"""Gradient mode `one_by_one`: a backward pass a record. Slow, and what all other modes are held to."""
+"""Gradient mode `one_by_one`: a backward pass a record. It is slow, and all other modes are held to it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ DELTA = 1e-5  # where none is given
 
 
 def doubt_of_delta(delta: float, records: int) -> str:
-    """Say that publishing one record at random would satisfy δ, where it is not below 1/n; "" where it is."""
+    """Say that publishing one record at random would satisfy a δ that is not below 1/n; "" where δ is below."""
     if delta * records < 1:
         return ""
     return f"delta {delta:g} is not below 1 / {records:,} = {1 / records:.2g}: publishing one record would satisfy it"

@@ -1,4 +1,4 @@
-"""What a gradient mode is given: a model as a function of its parameters, and a batch as separate records."""
+"""The problem of a gradient mode: a model as a function of its parameters, and a batch as separate records."""
 
 from __future__ import annotations
 

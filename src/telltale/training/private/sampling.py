@@ -14,7 +14,7 @@ from telltale.data.seeds import generator
 
 
 def poisson_samples(records: int, rate: float, steps: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """Draw an epoch's samples, a function of (seed, epoch): for each step the places of those taken, in order."""
+    """Draw an epoch's samples, a function of (seed, epoch): for each step the places of its records, in order."""
     rng = generator(seed, "Poisson sampling", epoch)
     for _ in range(steps):
         yield np.flatnonzero(rng.random(records) < rate)
