@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from telltale.attacks.embedding_membership.attack import VARIANTS, EmbeddingMembership, likeness_to
-from telltale.attacks.embedding_membership.calibration import areas
+from telltale.attacks.membership.thresholds import areas
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from telltale.attacks.embedding_membership import calibration
-from telltale.attacks.embedding_membership.calibration import areas, best_threshold, calibrated_by_peers, judge, peers
+from telltale.attacks.embedding_membership.calibration import calibrated_by_peers, judge, peers
 from telltale.attacks.embedding_membership.signals import (
     norm_signals,
     part_whole_signals,
@@ -18,6 +18,7 @@ from telltale.attacks.embedding_membership.signals import (
 )
 from telltale.attacks.embedding_membership.subgraphs import Sides
 from telltale.attacks.embedding_membership.views import sides_of
+from telltale.attacks.membership.thresholds import areas, best_threshold
 from telltale.data.molecules.records import MoleculeRecords
 
 RNG = np.random.default_rng(0)

@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telltale.attacks.membership.rmia import rank_auc
 from telltale.attacks.membership.signals import SIGNALS
-from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
+from telltale.attacks.membership.thresholds import areas, best_threshold, class_thresholds
 
 ROOT = os.environ.get("LOCATION30_ROOT")
 pytestmark = pytest.mark.skipif(not ROOT, reason="LOCATION30_ROOT names no folder with the published predictions")
@@ -93,4 +92,4 @@ def test_one_threshold_for_all_classes_and_the_ranking_agree_too(
     """Catches per-class thresholds that hide a ranking which is wrong between classes."""
     target, _ = published
     assert attacked(*published, output, "confidence", per_class=False) == pytest.approx(accuracy, abs=0.002)
-    assert rank_auc(target.scores(output, "confidence"), target.members) == pytest.approx(auc, abs=0.002)
+    assert areas(target.scores(output, "confidence")[None], target.members[None])[0] == pytest.approx(auc, abs=0.002)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.attacks.membership.signals import SIGNALS, scaled_logit
-from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
+from telltale.attacks.membership.thresholds import areas, best_threshold, class_thresholds
 from telltale.owner.release import softmax
 
 
@@ -60,19 +61,31 @@ def test_certain_and_impossible_answers_give_finite_signals(name: str) -> None:
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 5))
 def test_the_best_threshold_is_the_best_of_all(seed: int, points: int, values: int) -> None:
-    """Catches ties split between members and non-members, and a search that skips a value."""
+    """Catches ties split between members and non-members, a search that skips a value, and one that rounds."""
     rng = np.random.default_rng(seed)
     scores, members = rng.integers(values, size=points).astype(float), rng.random(points) < 0.5
-    found = best_threshold(scores, members)
     if members.all() or not members.any():
-        assert found == -np.inf
+        assert best_threshold(scores, members) == -np.inf
         return
 
-    def accuracy(threshold: float) -> float:
+    def accuracy(threshold: float) -> Fraction:
         called = scores >= threshold
-        return float(called[members].mean() + (~called)[~members].mean())
+        right_in, right_out = int((called & members).sum()), int((~called & ~members).sum())
+        return Fraction(right_in, int(members.sum())) + Fraction(right_out, int((~members).sum()))
 
-    assert accuracy(found) == pytest.approx(max(accuracy(t) for t in scores))
+    assert best_threshold(scores, members) == max(sorted(scores), key=accuracy)  # the first of equal ones
+
+
+def test_of_equally_good_thresholds_the_smallest_is_taken() -> None:
+    """Catches accuracies compared as floats, by which 3 is better than 1: all three reach exactly 2/3."""
+    members = np.array([False, True, False, True, False, True])
+    assert best_threshold(np.arange(6.0), members) == 1.0
+
+
+def test_an_area_counts_pairs() -> None:
+    """Catches ties counted as won, and a model without a class that takes the others with it."""
+    scores, members = np.array([[1.0, 2, 2, 3], [3, 2, 1, 0], [1, 1, 2, 3]]), np.array([[0, 0, 1, 1]] * 2 + [[1] * 4])
+    assert areas(scores, members.astype(bool)).tolist() == [0.875, 0.0, 0.5]
 
 
 def test_each_class_has_its_threshold_and_an_unseen_one_the_common() -> None:

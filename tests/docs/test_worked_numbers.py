@@ -26,6 +26,12 @@ def test_statistics_are_worked_out() -> None:
     assert {"statistics", "empirical_epsilon", "ranking", "comparison", "closed_form"} <= worked
 
 
+def test_membership_signals_are_worked_out() -> None:
+    """Catches the loss of the numbers by which a reader learns what a signal and a likelihood ratio say."""
+    worked = {file.stem for file in FILES if file.match("attacks/membership/*.py")}
+    assert {"signals", "gaussians", "thresholds"} <= worked
+
+
 def test_the_accountant_is_worked_out() -> None:
     """Catches the loss of the numbers by which a reader learns what so many noisy steps cost."""
     assert any(file.match("training/private/accountant.py") for file in FILES)

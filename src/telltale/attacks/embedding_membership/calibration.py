@@ -8,6 +8,8 @@ from functools import cache
 
 import numpy as np
 
+from telltale.attacks.membership.thresholds import areas, best_threshold
+
 log = logging.getLogger("telltale")
 
 
@@ -68,15 +70,6 @@ def standardised(signals: np.ndarray) -> np.ndarray:
     return (signals - signals.mean(-2, keepdims=True)) / np.where(spread > 0, spread, 1)
 
 
-def areas(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Area under each model's ROC curve, ties counted half: (models, points) x 2 -> (models,)."""
-    from scipy.stats import rankdata
-
-    members = rows.sum(1)
-    above = (rankdata(scores, axis=1) * rows).sum(1) - members * (members + 1) / 2
-    return above / (members * (~rows).sum(1))
-
-
 def sign(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return +1. or -1.: whether members score higher or lower in the average shadow."""
     return np.where(areas(scores, rows).mean() >= 0.5, 1.0, -1.0)
@@ -88,11 +81,3 @@ def logistic_weights(signals: np.ndarray, rows: np.ndarray, ridge: float) -> np.
 
     model = LogisticRegression(C=1 / ridge, fit_intercept=False, max_iter=1000)
     return model.fit(signals.reshape(-1, signals.shape[2]), rows.ravel()).coef_[0]
-
-
-def best_threshold(scores: np.ndarray, rows: np.ndarray) -> float:
-    """Return the score from which calling a point a member has the best balanced accuracy on the shadows."""
-    from sklearn.metrics import roc_curve
-
-    false, true, thresholds = roc_curve(rows.ravel(), scores.ravel(), drop_intermediate=False)
-    return float(thresholds[1 + np.argmax((true - false)[1:])])  # the first is infinite: nobody is a member

@@ -32,6 +32,14 @@ def likelihood_ratio(
     target: (points, queries) φ; shadows: (shadows, points, queries); rows: (shadows, points) bool, in training.
     variance: per_point, fixed (one for the shadows with, one for those without) or global (one for both). A point
     that has no shadow on a side that is needed gets NaN.
+
+    One point, one query: shadows with it say 2 and 4, those without it -1 and 1, the target 2.
+
+    >>> shadows, rows = np.array([2.0, 4, -1, 1]).reshape(4, 1, 1), np.array([[True], [True], [False], [False]])
+    >>> likelihood_ratio(np.array([[2.0]]), shadows, rows)  # -(2 - 3)²/2 + (2 - 0)²/2, both deviations 1
+    array([1.5])
+    >>> likelihood_ratio(np.array([[2.0]]), shadows, rows, online=False).round(3)  # -log Pr[Z ≥ 2]
+    array([3.783])
     """
     outside = Side.of(shadows, ~rows, centre)
     if not online:

@@ -9,6 +9,7 @@ import numpy as np
 
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
 from telltale.attacks.membership.signals import on_targets_class, true_class
+from telltale.attacks.membership.thresholds import areas
 from telltale.errors import InputError
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
@@ -89,8 +90,8 @@ class RMIA(ShadowAttack):
         others = others if others.any() else np.arange(len(rows)) > 0
         target, references = self._one_class(shadows[0], shadows[others])
         means = ReferenceMeans.of(references, rows[others])
-        found = [self._beaten(target, means, a) for a in OFFLINE_GRID]
-        return float(OFFLINE_GRID[np.argmax([rank_auc(score, rows[0]) for score in found])])
+        scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
+        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(rows[0], scores.shape)))])
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,3 @@ class ReferenceMeans:
     def offline(self, offset: float) -> np.ndarray:
         """p(x) = ((1 + a) · mean without + (1 − a)) / 2."""
         return ((1 + offset) * self.outside + (1 - offset)) / 2
-
-
-def rank_auc(scores: np.ndarray, members: np.ndarray) -> float:
-    """Mann-Whitney AUC, ties half; 0.5 where a class is missing."""
-    from scipy.stats import rankdata
-
-    positives, negatives = int(members.sum()), int((~members).sum())
-    if not positives or not negatives:
-        return 0.5
-    wins = rankdata(scores)[members].sum() - positives * (positives + 1) / 2
-    return float(wins / (positives * negatives))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 
 import numpy as np
@@ -17,6 +15,7 @@ from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 from telltale.training.seeding import seeded
+from telltale.training.threads import one_thread
 
 
 class ShadowClassifier(ShadowAttack):
@@ -63,17 +62,6 @@ class ShadowClassifier(ShadowAttack):
                 network = self._trained[key] = ClassNetworks(classes, shadows.shape[2], self.hidden)
                 network.fit(signals, known, labels, self.epochs, self.learning_rate)
         return self._trained[key].log_odds(target, labels), 0.0
-
-
-@contextmanager
-def one_thread() -> Iterator[int]:
-    """Compute on one thread inside: matrices this small only wait for a second one. Yields how many there were."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)
 
 
 class ClassNetworks(nn.Module):

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.attacks.membership.shadow_classifier import one_thread
 from telltale.checks import whole_number
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
+from telltale.training.threads import one_thread
 
 CHUNK = {"cpu": 64}  # networks at once: few enough for a core's cache, enough to outweigh the calls
 LARGE_CHUNK = 4096  # on a device with memory of its own
