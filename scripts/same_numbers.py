@@ -35,7 +35,7 @@ WITH_ATTACK = {
     "canary_audit": ("defense=dp_sgd",),
 }
 WITH_DEFENSE = {
-    "output_noise": ("attack=embedding_membership", "victims=2"),
+    "output_noise": ("attack=embedding_membership",),
     "torchao": ("attack=quantized_encoding",),
 }
 WITHOUT_OWN_WORDS = ("attack=threshold", "rivals=none")  # what every other defence is played under
