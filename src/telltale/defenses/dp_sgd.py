@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from telltale.checks import choice, number, whole_number
 from telltale.errors import InputError
 from telltale.objectives.transfer import Transfer
-from telltale.owner.defense import Defense, Stage, Trained
+from telltale.owner.defense import Defense, ProtectedRecipe, Stage, Trained
 from telltale.training.objective import Objective
 from telltale.training.private.accountant import ACCOUNTANTS, epsilon_of
 from telltale.training.private.ledger import Ledger
@@ -92,7 +92,7 @@ class DPSGD(Defense):
                 setattr(objective, field, getattr(self, field))
         objective.private, objective.ledger = PrivateTraining(self.privacy), Ledger()
 
-    def check(self, recipe: Any) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse what breaks the proof."""
         trainer = recipe.trainer
         if trainer.devices > 1:
@@ -105,7 +105,7 @@ class DPSGD(Defense):
                 expected = f"protects records as they are, which {type(code).__name__} replaces; use one of the two"
                 raise InputError("defense", "dp_sgd", expected)
 
-    def check_records(self, recipe: Any, number: int) -> None:
+    def check_records(self, recipe: ProtectedRecipe, number: int) -> None:
         """Refuse an ε that no noise reaches."""
         sizes = [recipe.objective[field] for field in ("batch_size", "epochs")]
         self.privacy.plan(number, self.batch_size or sizes[0], self.epochs or sizes[1])

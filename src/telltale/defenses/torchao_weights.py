@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from torch import nn
 from telltale.checks import whole_number
 from telltale.defenses.quantization.network import require_bits
 from telltale.errors import InputError
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Defense, ProtectedRecipe, Stage
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TorchaoWeights(Defense):
         expected = "a whole number from 1, or null for a whole output channel"
         whole_number("defense.group", self.group, or_null=True, expected=expected)
 
-    def check(self, recipe: Any) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse where torchao or a linear layer is missing, or a group does not divide a layer."""
         if find_spec("torchao") is None:
             raise InputError("defense", "torchao", 'needs torchao: pip install "telltale[quant]"')

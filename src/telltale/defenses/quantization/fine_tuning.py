@@ -22,7 +22,7 @@ from telltale.defenses.quantization.network import (
     require_bits,
     require_matrices,
 )
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Defense, ProtectedRecipe, Stage
 from telltale.training.objective import Objective
 
 
@@ -54,7 +54,7 @@ class FineTunedQuantization(Defense):
         whole_number("defense.epochs", self.epochs)
         number("defense.learning_rate", self.learning_rate, above=0)
 
-    def check(self, recipe: Any) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse a network without matrices."""
         require_matrices("defense.quantizer", self.quantizer, recipe.initial().model)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from telltale.defenses.quantization.network import (
     require_bits,
     require_matrices,
 )
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Defense, ProtectedRecipe, Stage
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Quantization(Defense):
         choice("defense.quantizer", self.quantizer, QUANTIZERS)
         choice("defense.granularity", self.granularity, GRANULARITIES)
 
-    def check(self, recipe: Any) -> None:
+    def check(self, recipe: ProtectedRecipe) -> None:
         """Refuse a network without matrices."""
         require_matrices("defense.quantizer", self.quantizer, recipe.initial().model)
 

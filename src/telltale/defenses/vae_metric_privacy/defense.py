@@ -125,11 +125,11 @@ class VaeMetricPrivacy(Defense):
         public: Any = recipe.public
         slices(public)
         self._check_labels(public)
-        own = self._recipe(recipe, public)
-        own.check()
-        own.initial()
-        for code in own.stages:
-            code.check_records(own, number)
+        autoencoder = self._recipe(recipe, public)
+        autoencoder.check()
+        autoencoder.initial()
+        for code in autoencoder.stages:
+            code.check_records(autoencoder, number)
 
     def _check_labels(self, public: Any) -> None:
         if self.label_mode == "none":
@@ -153,16 +153,17 @@ class VaeMetricPrivacy(Defense):
         names: Sequence[str],
     ) -> Sequence[Defense]:
         """Have the autoencoders trained, or found: as a fleet where each model has its own."""
-        own = self._recipe(recipe, pool)
+        autoencoder = self._recipe(recipe, pool)
         if self.train_on == "public":
             public: Any = recipe.public
             # the same public records, the same autoencoder, whoever is protected by it
             seed = derive(0, f"public VAE of {np.sort(public.fingerprints()).tobytes().hex()}")
-            entries = self._trained(owner, own, public, np.ones((1, len(public)), bool), [seed], ["public VAE"])
-            return [Twins(self, own, owner.store, entries[0])] * len(seeds)
-        own_seeds = [derive(seed, "VAE") for seed in seeds]
-        entries = self._trained(owner, own, pool, members, own_seeds, [f"{name} (VAE)" for name in names])
-        return [Twins(self, own, owner.store, entry) for entry in entries]
+            every_record = np.ones((1, len(public)), bool)
+            entries = self._trained(owner, autoencoder, public, every_record, [seed], ["public VAE"])
+            return [Twins(self, autoencoder, owner.store, entries[0])] * len(seeds)
+        seeds_of_vaes, names_of_vaes = [derive(seed, "VAE") for seed in seeds], [f"{name} (VAE)" for name in names]
+        entries = self._trained(owner, autoencoder, pool, members, seeds_of_vaes, names_of_vaes)
+        return [Twins(self, autoencoder, owner.store, entry) for entry in entries]
 
     def _recipe(self, recipe: ProtectedRecipe, records: Any) -> Recipe:
         code = (self._dp_sgd,) if self.train_on == "private_dpsgd" else ()
@@ -177,7 +178,7 @@ class VaeMetricPrivacy(Defense):
     def _trained(
         self,
         owner: Trainer,
-        own: Recipe,
+        autoencoder: Recipe,
         pool: Any,
         members: np.ndarray,
         seeds: Sequence[int],
@@ -185,19 +186,23 @@ class VaeMetricPrivacy(Defense):
     ) -> list[tuple[str | None, ...]]:
         """Return each model's entries of the store: one, or one a class and None where it has no record of it."""
         if self.label_mode != "per_class":
-            return [(one.entry,) for one in owner.train_many(own, pool, members, seeds, names)]
+            return [(release.entry,) for release in owner.train_many(autoencoder, pool, members, seeds, names)]
         classes = range(len(pool.classes))
         tables = [row & (pool.labels == label) for row in members for label in classes]
-        asked = [place for place, table in enumerate(tables) if table.any()]
-        chosen = [derive(seed, "class", label) for seed in seeds for label in classes]
-        called = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
-        rows = np.stack([tables[place] for place in asked])
-        its_seeds, its_names = [chosen[place] for place in asked], [called[place] for place in asked]
-        trained = owner.train_many(own, pool, rows, its_seeds, its_names)
-        found: list[str | None] = [None] * len(tables)
-        for place, one in zip(asked, trained, strict=True):
-            found[place] = one.entry
-        return [tuple(found[start : start + len(classes)]) for start in range(0, len(found), len(classes))]
+        places = [place for place, table in enumerate(tables) if table.any()]
+        seeds_of_classes = [derive(seed, "class", label) for seed in seeds for label in classes]
+        names_of_classes = [f"{name}, {pool.classes[label]}" for name in names for label in classes]
+        releases = owner.train_many(
+            autoencoder,
+            pool,
+            np.stack([tables[place] for place in places]),
+            [seeds_of_classes[place] for place in places],
+            [names_of_classes[place] for place in places],
+        )
+        entries: list[str | None] = [None] * len(tables)
+        for place, release in zip(places, releases, strict=True):
+            entries[place] = release.entry
+        return [tuple(entries[start : start + len(classes)]) for start in range(0, len(entries), len(classes))]
 
     def records(self, records: Records, seed: int) -> Records:
         """Refuse: only what `of_models` returns has an autoencoder."""
@@ -207,8 +212,8 @@ class VaeMetricPrivacy(Defense):
         """State what is proven, or that nothing is; an autoencoder trained by DP-SGD counts with what it has spent."""
         ledgers = [source["ledger"] for source in trained.sources if source]
         spent = [
-            epsilon_of(one["sigma"], one["rate"], one["steps"], self.vae_delta, self._dp_sgd.accountant)
-            for one in ledgers
+            epsilon_of(ledger["sigma"], ledger["rate"], ledger["steps"], self.vae_delta, self._dp_sgd.accountant)
+            for ledger in ledgers
         ]
         return statement.guarantee(self.synthesis(trained.classes, max(spent, default=None)))
 
@@ -250,8 +255,9 @@ class Twins(Defense):
         """Make the twins, as many copies of each record as the options say."""
         ordered, networks = records.take(np.argsort(records.fingerprints(), kind="stable")), self.networks()
         codes = networks.codes(ordered)
-        made = [self._copy(networks, ordered, codes, derive(seed, "copy", copy)) for copy in range(self.options.copies)]
-        inputs, labels = (np.concatenate(column) for column in zip(*made, strict=True))
+        seeds = [derive(seed, "copy", copy) for copy in range(self.options.copies)]
+        copies = [self._copy(networks, ordered, codes, seed_of_copy) for seed_of_copy in seeds]
+        inputs, labels = (np.concatenate(column) for column in zip(*copies, strict=True))
         order = generator(seed, "order of the rows").permutation(len(labels))
         return rebuilt(ordered, inputs[order], labels[order])
 

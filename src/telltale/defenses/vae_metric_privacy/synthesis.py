@@ -115,7 +115,7 @@ def require_within(budget: float | None, synthesis: Synthesis) -> None:
     number("defense.budget", budget, above=0, expected="above 0, or null for any")
     if not synthesis.holds:
         raise InputError("defense.budget", budget, "null: with these options nothing is guaranteed, so none is kept to")
-    e, one = synthesis.total[0], replace(synthesis, copies=1).total[0]
+    e, e_of_one_copy = synthesis.total[0], replace(synthesis, copies=1).total[0]
     if e > budget:
-        expected = f"within defense.budget={budget:g}: {synthesis.copies} copies spend {e:.4g}, one {one:.4g}"
+        expected = f"within defense.budget={budget:g}: {synthesis.copies} copies spend {e:.4g}, one {e_of_one_copy:.4g}"
         raise InputError("defense.copies", synthesis.copies, expected)
