@@ -37,7 +37,7 @@ def test_a_canary_moves_its_own_coordinate_alone(tmp_path: Path) -> None:
     logits, inside = signs * moved, game._members
     spread = np.sqrt(2) * HEAD_INIT * SCALE
     assert logits[~inside].std() == pytest.approx(spread, rel=0.03)
-    step = LEARNING_RATE * SCALE**2 / game.pools.members
+    step = LEARNING_RATE * SCALE**2 / game.pools.member_count
     assert logits[inside].mean() - logits[~inside].mean() == pytest.approx(step, rel=0.03)
 
 

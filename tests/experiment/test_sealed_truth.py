@@ -173,7 +173,7 @@ def test_members_and_non_members_are_balanced_over_the_models_and_more_models_ch
 ) -> None:
     """Catches points that are in more models than others, and shadows that doubling would train anew."""
     few, many = (Game(pools, *recipe(tmp_path, InitialWeights), victims, seed=0)._members for victims in (4, 8))
-    assert (many.sum(0) == 4).all() and (many.sum(1) == pools.members).all()
+    assert (many.sum(0) == 4).all() and (many.sum(1) == pools.member_count).all()
     np.testing.assert_array_equal(many[:4], few)
 
 

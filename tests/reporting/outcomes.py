@@ -83,5 +83,5 @@ def outcome(
     return Outcome(**{**fields, **changes})
 
 
-POOLS = SimpleNamespace(members=60, auxiliary=range(0), source="noise", available=1000)
+POOLS = SimpleNamespace(member_count=60, auxiliary=range(0), source="noise", available=1000)
 CHOICES = {"attack": "lira", "model": "mlp", "objective": "classification", "defense": "none", "scale": "smoke"}

@@ -49,9 +49,9 @@ class CanaryAudit(Attack):
 
     def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
         """Make the canaries, the same for all models: a wrong label, drawn from all other classes, and the noise."""
-        if not pools.canaries:
+        if not pools.canary_count:
             raise InputError("pools.canaries", 0, "at least 1 canary for attack=canary_audit")
-        records, places = pools.challenge, slice(pools.members, None)
+        records, places = pools.challenge, slice(pools.member_count, None)
         if getattr(records, "labels", None) is None:
             raise InputError("dataset", records.source, "has no labels; canaries are records with a wrong one")
         rng, labels = generator(seed, "labels"), records.labels.copy()

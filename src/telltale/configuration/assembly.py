@@ -86,7 +86,7 @@ class Plan:
     def check(self) -> None:
         """Refuse, by InputError, what makes no sense together: before anything is trained."""
         require_compatible(self.attack, self.recipe, self.records, self.choices, self.transfer)
-        require_records(self.game.recipe, self.pools.members + self.pools.canaries // 2)
+        require_records(self.game.recipe, self.pools.member_count + self.pools.canary_count // 2)
         for _, _, world in self.other_worlds():
             world.check(self.game)
         rivals = self.rivals

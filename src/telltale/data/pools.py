@@ -60,18 +60,18 @@ class PoolSizes:
 class Pools(Generic[R]):
     """Pairwise disjoint records, each role's as `PoolSizes` says, and how they were dealt.
 
-    challenge   records from which each victim's members are drawn; the rest are its non-members
-    members     how many of them each victim is trained on
-    source      the data set
-    available   how many records it has
-    canaries    the last so many challenge records, each in a model by a coin of its own; all before them are in
-                every model
-    assigned    the first `members` challenge records are the members of every model, because the others are not of
-                the owner's data set
+    challenge       records from which each victim's members are drawn; the rest are its non-members
+    member_count    how many of them each victim is trained on
+    source          the data set
+    available       how many records it has
+    canary_count    the last so many challenge records, each in a model by a coin of its own; all before them are in
+                    every model
+    assigned        the first `member_count` challenge records are the members of every model, because the others are
+                    not of the owner's data set
     """
 
     challenge: R
-    members: int
+    member_count: int
     auxiliary: R
     disjoint: R
     test: R
@@ -81,7 +81,7 @@ class Pools(Generic[R]):
     public: R
     source: str
     available: int
-    canaries: int = 0
+    canary_count: int = 0
     assigned: bool = False
 
     @property
@@ -106,8 +106,8 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     dealt = split(records, sides | others, seed, of_roles=vars(sizes))
     return Pools(
         **dealt,
-        members=sizes.members,
-        canaries=sizes.canaries,
+        member_count=sizes.members,
+        canary_count=sizes.canaries,
         assigned=False,
         source=records.source,
         available=len(records),

@@ -27,10 +27,10 @@ from telltale.truth import Truth
 class Game:
     """Draws each victim's members, has the owner train, shows worlds, and unseals the truth once.
 
-    Model m is trained on `pools.members` records drawn at random from the challenge pool; the first `victims` models
-    are attacked, `shadow_models` more are only shadows of theirs. Where members are half of the pool, models 2i and
+    Model m is trained on `member_count` records drawn at random from the challenge pool; the first `victims` models are
+    attacked, `shadow_models` more are only shadows of theirs. Where members are half of the pool, models 2i and
     2i + 1 share no record: every point is then in exactly half of the models, and more models leave the rows of the
-    first ones as they are. With `pools.canaries`, members are in every model, each canary by a coin, and only
+    first ones as they are. With canaries, members are in every model, each canary by a coin, and only
     canaries are shown.
     """
 
@@ -42,11 +42,11 @@ class Game:
         if pools.assigned and victims + shadow_models > 1:  # all have the same members: one's row would tell another's
             field, value = ("shadow_models", shadow_models) if shadow_models else ("victims", victims)
             raise InputError(field, value, "one victim alone: where a record is from says which models have it")
-        if pools.canaries:  # their coins decide how many records a model has, which no private rate may tell
-            recipe = recipe.with_public_records(pools.members + pools.canaries // 2)
+        if pools.canary_count:  # their coins decide how many records a model has, which no private rate may tell
+            recipe = recipe.with_public_records(pools.member_count + pools.canary_count // 2)
         self.pools, self.recipe, self.owner, self.victims, self.seed = pools, recipe, owner, victims, seed
         self.models = victims + shadow_models
-        self._paired = 2 * pools.members == len(pools.challenge) and not pools.canaries and not pools.assigned
+        self._paired = 2 * pools.member_count == len(pools.challenge) and not pools.canary_count and not pools.assigned
         self._members = np.stack([self._draw(model) for model in range(self.models)])
         self._shown = self._points_shown()
         self._others: list[tuple[Recipe, str, list[Release]]] = []
@@ -62,8 +62,8 @@ class Game:
         nothing of each other, always all.
         """
         rng = generator(self.seed, "challenge")
-        if self.pools.canaries:
-            return self.pools.members + rng.permutation(self.pools.canaries)
+        if self.pools.canary_count:
+            return self.pools.member_count + rng.permutation(self.pools.canary_count)
         if self.models > 1:
             return rng.permutation(len(self.pools.challenge))
         members, others = np.flatnonzero(self._members[0]), np.flatnonzero(~self._members[0])
@@ -220,10 +220,10 @@ def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
     Where they are assigned, the first ones.
     """
     row = np.zeros(len(pools.challenge), bool)
-    if pools.canaries:
-        row[: pools.members], row[pools.members :] = True, rng.random(pools.canaries) < 0.5
+    if pools.canary_count:
+        row[: pools.member_count], row[pools.member_count :] = True, rng.random(pools.canary_count) < 0.5
     elif pools.assigned:
-        row[: pools.members] = True
+        row[: pools.member_count] = True
     else:
-        row[rng.choice(len(row), pools.members, replace=False)] = True
+        row[rng.choice(len(row), pools.member_count, replace=False)] = True
     return row

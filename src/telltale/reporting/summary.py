@@ -44,7 +44,7 @@ class Heading:
     def of(cls, choices: Mapping[str, str], pools: Pools[Any], sizes: Mapping[str, int]) -> Heading:
         """Return the heading of a run with these words of the command line; sizes: those of the evidence."""
         words = {group: str(choices[group]) for group in ("attack", "model", "objective", "defense", "scale")}
-        sizes = {"members": pools.members, "auxiliary": len(pools.auxiliary), **sizes}
+        sizes = {"members": pools.member_count, "auxiliary": len(pools.auxiliary), **sizes}
         return cls(**words, dataset=f"{pools.source}, {pools.available:,} records", sizes=sizes)
 
     def lines(self) -> tuple[str, str]:

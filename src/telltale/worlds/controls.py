@@ -33,11 +33,11 @@ class Disjoint(OtherWorld):
 
     def check(self, game: Game) -> None:
         """Refuse a control that was trained on fewer records than the target: it would not be the same recipe."""
-        if len(game.pools.disjoint) != game.pools.members:
+        if len(game.pools.disjoint) != game.pools.member_count:
             raise InputError(
                 "pools.disjoint",
                 len(game.pools.disjoint),
-                f"pools.members={game.pools.members}, or leave the control out",
+                f"pools.members={game.pools.member_count}, or leave the control out",
             )
 
     def world(self, game: Game, attack: Attack) -> World:
@@ -60,7 +60,7 @@ class Chance(OtherWorld):
 
     def check(self, game: Game) -> None:
         """Refuse so few points that a fresh draw may well be that of a victim."""
-        members, points, canaries = game.pools.members, len(game.pools.challenge), game.pools.canaries
+        members, points, canaries = game.pools.member_count, len(game.pools.challenge), game.pools.canary_count
         if game.pools.assigned:
             expected = (
                 "disjoint or untrained: where a record is from says whether it is a member, so there is no other draw"

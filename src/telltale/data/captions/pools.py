@@ -37,10 +37,10 @@ def deal_by_concept(records: CaptionedImages, sizes: PoolSizes, seed: int) -> Po
     dealt = {name: records.take(part) for name, part in rows.items() if name not in CHALLENGE}
     return Pools(
         challenge=records.take(np.concatenate([rows["members"], strangers])),
-        members=sizes.members,
+        member_count=sizes.members,
         source=records.source,
         available=by_source.shape[1],
-        canaries=0,
+        canary_count=0,
         assigned=confounded,
         **dealt,
     )
