@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from telltale import __version__
-from telltale.configuration.command_line import configuration_folder, explain, register_resolvers
+from telltale.configuration.command_line import check_words, configuration_folder, explain, register_resolvers
 
 CONFIGURATION = configuration_folder()
 
@@ -26,6 +26,7 @@ failures: list[BaseException] = []  # of the single job this process runs
 def experiment(cfg: DictConfig) -> float | None:
     """Run one composed job; returns its headline metric, for a sweeper to optimise, or None where it failed."""
     try:
+        check_words(HydraConfig.get().runtime.choices)
         OmegaConf.resolve(cfg)
         from telltale.experiment import run
 

@@ -115,6 +115,14 @@ def test_a_real_process_says_the_same(folder: Path, mistake: str) -> None:
     require_one_line(process(*words(folder, mistake)), folder, MISTAKES[mistake])
 
 
+def test_a_part_that_files_share_is_no_attack(tmp_path: Path) -> None:
+    """Catches `_membership` taken for a word, and a traceback in its place."""
+    ended = command("attack=_membership", f"hydra.run.dir={tmp_path}/run")
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1
+    assert "attack=_membership: no word, but a part that other files share; one of " in ended.err
+    assert "lira, m4i_feature" in ended.err and " _membership," not in ended.err
+
+
 def test_a_mistake_in_one_job_of_a_sweep_leaves_a_summary(folder: Path) -> None:
     """Catches a sweep whose table is lost with its first failing job, and an exit code that hides it."""
     ended = command("-m", *words(folder, "attack.k=0,-1"), f"hydra.sweep.dir={folder}/sweep")

@@ -22,7 +22,7 @@ from tests.experiment.commands import ROOT
 CONF = ROOT / "conf"
 NOT_COMPOSED = {"paper"}  # read by `make reproduce-paper`, no group of the composition
 FILES = sorted(CONF.rglob("*.yaml"))
-OPTIONS = [(file.parent.name, file.stem) for file in FILES if file.parent != CONF]
+OPTIONS = [(file.parent.name, file.stem) for file in FILES if file.parent != CONF and not file.stem.startswith("_")]
 OPTIONS = [(group, option) for group, option in OPTIONS if group not in NOT_COMPOSED]
 
 
@@ -54,7 +54,7 @@ def test_every_word_composes_with_the_default_attack(group: str, option: str) ->
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("attack", sorted(file.stem for file in (CONF / "attack").glob("*.yaml")))
+@pytest.mark.parametrize("attack", sorted(file.stem for file in (CONF / "attack").glob("[!_]*.yaml")))
 def test_every_attack_resolves_at_every_scale(attack: str, scale: str) -> None:
     """Catches a setting with two values instead of three, and an attack that needs more words to run."""
     cfg = composed(f"attack={attack}", f"scale={scale}")

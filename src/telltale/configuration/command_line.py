@@ -18,7 +18,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from telltale.configuration.words import help_page
+from telltale.configuration.words import groups_of, help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
@@ -52,6 +52,18 @@ def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:
         raise InputError("scale.name", scale, f"one of {', '.join(SCALES)}")
     chosen = dict(zip(SCALES, (smoke, small, paper), strict=True))[scale]
     return OmegaConf.create(chosen) if isinstance(chosen, list) else chosen
+
+
+def check_words(choices: Mapping[str, str]) -> None:
+    """Refuse, by InputError, a part that other files share where a word belongs: `attack=_membership`.
+
+    choices: the word of each group.
+    """
+    for group, word in choices.items():
+        if str(word).startswith("_"):
+            groups = groups_of([configuration_folder()])
+            words = f"; one of {', '.join(groups[group].lines)}" if group in groups else ""
+            raise InputError(group, word, f"no word, but a part that other files share{words}")
 
 
 def check_options(cfg: DictConfig, **others: Any) -> None:
