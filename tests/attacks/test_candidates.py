@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from telltale.attacks.molextract import candidates as module
 from telltale.attacks.molextract.candidates import (
     Candidates,
     VocabularyOptions,
@@ -111,7 +110,6 @@ def test_the_pool_is_the_same_every_time_and_from_disk(
     """Catches an order that depends on hashing, and a file that loses or changes something."""
     found = []
     for _ in range(2):
-        module._enumerate.cache_clear()
         found.append(enumerate_candidates(MoleculeRecords(auxiliary.smiles, "x", cache=tmp_path), OPTIONS))
     assert len(list(tmp_path.glob("candidates-*.json"))) == 1
     assert same(pool, found[0]) and same(pool, found[1])
@@ -120,17 +118,14 @@ def test_the_pool_is_the_same_every_time_and_from_disk(
 def test_a_damaged_file_on_disk_is_made_anew(pool: Candidates, auxiliary: MoleculeRecords, tmp_path: Path) -> None:
     """Catches a run that breaks for ever after one was killed while writing."""
     records = MoleculeRecords(auxiliary.smiles, "x", cache=tmp_path)
-    module._enumerate.cache_clear()
     enumerate_candidates(records, OPTIONS)
     (file,) = tmp_path.glob("candidates-*.json")
     file.write_text(file.read_text()[:100])
-    module._enumerate.cache_clear()
     assert same(pool, enumerate_candidates(records, OPTIONS))
 
 
 def test_other_options_and_other_molecules_are_another_file(auxiliary: MoleculeRecords, tmp_path: Path) -> None:
     """Catches a key that forgets what changes the pool."""
-    module._enumerate.cache_clear()
     for smiles, options in (
         (auxiliary.smiles, VocabularyOptions(5, 5, 8)),
         (auxiliary.smiles, VocabularyOptions(5, 5, 4)),

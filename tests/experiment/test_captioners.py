@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ WORDS = ("scale=smoke", "dataset=emoji_captions", "model=captioner", "objective=
 class Asking(Attack):
     """What the controls need to know of an attack."""
 
-    access: ClassVar = frozenset({"captions"})
+    access = frozenset({"captions"})
 
 
 def composed(folder: Path, *words: str) -> tuple[Any, Recipe]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from telltale.data.pools import Pools
 from telltale.evidence import Evidence, MembershipScores
@@ -17,13 +17,14 @@ class Attack:
     access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
     the kind of its evidence; uses_true_labels: reads the answer at a record's own class, which a model fine-tuned on
     other classes does not have; before_transfer: meets the pre-trained models themselves, the most there is to find.
+    A class states its own; an attack for which an option decides sets it on itself.
     """
 
-    access: ClassVar[frozenset[str]]
-    accepts: ClassVar[frozenset[str]]
-    hands_over: ClassVar[type] = MembershipScores
-    uses_true_labels: ClassVar[bool] = False
-    before_transfer: ClassVar[bool] = False
+    access: frozenset[str]
+    accepts: frozenset[str]
+    hands_over: type = MembershipScores
+    uses_true_labels: bool = False
+    before_transfer: bool = False
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""

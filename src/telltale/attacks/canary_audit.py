@@ -7,7 +7,7 @@ coins bounds ε from below (telltale.evaluation.empirical_epsilon).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class CanaryAudit(Attack):
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
-    hands_over: ClassVar[type] = CanaryScores
+    hands_over = CanaryScores
 
     def __init__(self, canary: str = "noise", delta: float | None = None) -> None:
         if canary not in CANARIES:

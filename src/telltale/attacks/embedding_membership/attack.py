@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, singledispatch
-from typing import ClassVar
 
 import numpy as np
 
@@ -36,8 +35,8 @@ class EmbeddingMembership(Attack):
     part_whole where records have no parts.
     """
 
-    access: ClassVar = frozenset({"embeddings"})
-    accepts: frozenset[str] = frozenset({"molecules", "images"})  # type: ignore[misc]
+    access = frozenset({"embeddings"})
+    accepts = frozenset({"molecules", "images"})
 
     def __init__(
         self,

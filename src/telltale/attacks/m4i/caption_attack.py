@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class CaptionAttack(Attack):
 
     access = frozenset({"captions"})
     accepts = frozenset({"captions"})
-    hands_over: ClassVar[type] = CaptionMembership
+    hands_over = CaptionMembership
 
     def __init__(
         self,

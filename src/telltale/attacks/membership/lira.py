@@ -35,7 +35,7 @@ class LiRA(ShadowAttack):
             raise InputError("attack.centre", centre, f"one of {', '.join(CENTRES)}")
         self.online, self.variance, self.centre, self.augmentation = online, variance, centre, augmentation
         # a deviation per point needs two models a side; a shared one is content with one
-        self.least_shadows = 4 if variance == "per_point" else 2  # type: ignore[misc]
+        self.least_shadows = 4 if variance == "per_point" else 2
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows, and changes of what is no picture."""

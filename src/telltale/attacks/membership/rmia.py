@@ -36,7 +36,7 @@ class RMIA(ShadowAttack):
         if label not in LABELS:
             raise InputError("attack.label", label, f"one of {', '.join(LABELS)}")
         self.online, self.gamma, self.label = online, gamma, label
-        self.uses_true_labels = label == "own"  # type: ignore[misc]
+        self.uses_true_labels = label == "own"
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows, and a missing population."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +26,7 @@ class ShadowAttack(Attack):
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
-    least_shadows: ClassVar[int] = 2
+    least_shadows = 2
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Query a release and reduce its answers: (points, …)."""

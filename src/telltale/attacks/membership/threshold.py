@@ -23,9 +23,9 @@ class Threshold(ShadowAttack):
         if signal not in SIGNALS:
             raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
         self.name, self.per_class = signal, per_class
-        self.uses_true_labels = per_class or signal not in WITHOUT_LABELS  # type: ignore[misc]
+        self.uses_true_labels = per_class or signal not in WITHOUT_LABELS
         if signal == "gap":
-            self.access = frozenset({"labels"})  # type: ignore[misc]
+            self.access = frozenset({"labels"})
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return the signal of every point: (points,)."""

@@ -25,7 +25,7 @@ class VectorLiRA(ShadowAttack):
             raise InputError("attack.variance", variance, f"one of {', '.join(VARIANCES)}")
         check_draws(queries, drawn)
         self.variance, self.queries, self.drawn = variance, queries, drawn
-        self.least_shadows = 4 if variance == "per_point" else 2  # type: ignore[misc]
+        self.least_shadows = 4 if variance == "per_point" else 2
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows."""

@@ -8,18 +8,16 @@ policy network, which grows molecules over several steps, is not part of this fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
 from telltale.attacks.base import Attack
-from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions, enumerate_candidates
+from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cut_at_ring_bonds, part_whole_membership
+from telltale.attacks.molextract.ranking import embed, evidence_of
 from telltale.attacks.molextract.rivals import blind_ranking, rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
-from telltale.attacks.molextract.scoring import embed
-from telltale.data.molecules.records import MoleculeRecords
+from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules, MembershipScores
@@ -34,9 +32,9 @@ class Molextract(Attack):
     molecule is tested at, 0 = no membership test; rivals: other rankings of the same candidates.
     """
 
-    access: ClassVar = frozenset({"embeddings"})
-    accepts: ClassVar = frozenset({"molecules"})
-    hands_over: ClassVar = ExtractedMolecules
+    access = frozenset({"embeddings"})
+    accepts = frozenset({"molecules"})
+    hands_over = ExtractedMolecules
 
     def __init__(
         self,
@@ -51,17 +49,16 @@ class Molextract(Attack):
         cuts: int = 4,
         rivals: Sequence[str] = (),
     ) -> None:
-        if scorer not in SCORERS:
-            raise InputError("attack.scorer", scorer, f"one of {', '.join(SCORERS)}")
-        if not 0 <= alpha <= 1:
-            raise InputError("attack.alpha", alpha, "a number from 0 to 1")
-        if isinstance(cuts, bool) or not isinstance(cuts, int) or cuts < 0:
-            raise InputError("attack.cuts", cuts, "a whole number from 0 (no test)")
+        choice("attack.scorer", scorer, SCORERS)
+        number("attack.alpha", alpha, least=0, most=1, expected="a number from 0 to 1")
+        whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
         self.scorer = scorer
-        self.k = _whole_numbers(k)
-        self.vocabulary = VocabularyOptions(rings, motifs, largest_motif, vocabulary)
+        self.k = _list_sizes(k)
+        self.pool = Pool(VocabularyOptions(rings, motifs, largest_motif, vocabulary))
         self.options, self.cuts = ScorerOptions(alpha, size_weighted), cuts
-        self._rivals = rivals_named(rivals, self)
+        others = [name for name in rivals if name != scorer]  # its own scorer is no rival
+        self._cuts: dict[tuple[str, int], Cuts] = {}
+        self._rivals = rivals_named(others, self.pool, self.options, self.k)
 
     def check(self, knowledge: Knowledge) -> None:
         """Enumerate the pool, and refuse lists that are longer than it."""
@@ -72,7 +69,7 @@ class Molextract(Attack):
 
     def candidates(self, knowledge: Knowledge) -> Candidates:
         """Return the pool, the same for every ranking of it."""
-        return enumerate_candidates(knowledge.auxiliary, self.vocabulary)
+        return self.pool.of(knowledge.auxiliary)
 
     def run(self, world: World) -> ExtractedMolecules:
         """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
@@ -89,72 +86,37 @@ class Molextract(Attack):
         ]
         mixing = [one.mixing for one in scored if one.mixing is not None]
         scores = np.stack([one.scores for one in scored])
-        return self.evidence(candidates, scores, np.stack(mixing) if mixing else None, self._membership(world))
+        membership = self._membership(world)
+        return evidence_of(candidates, scores, self.k, np.stack(mixing) if mixing else None, membership)
 
     def blind(self, knowledge: Knowledge) -> ExtractedMolecules:
         """Rank by what the auxiliary molecules alone say."""
         candidates = self.candidates(knowledge)
-        return self.evidence(candidates, blind_ranking(candidates)[None])
+        return evidence_of(candidates, blind_ranking(candidates)[None], self.k)
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the other rankings that the configuration names."""
         return self._rivals
 
-    def evidence(
-        self,
-        candidates: Candidates,
-        scores: np.ndarray,
-        mixing: np.ndarray | None = None,
-        membership: MembershipScores | None = None,
-    ) -> ExtractedMolecules:
-        """Wrap scores (victims, candidates) as evidence."""
-        rings = np.array([block.smiles for block in candidates.vocabulary.rings], object)
-        return ExtractedMolecules(
-            smiles=candidates.smiles,
-            templates=rings[candidates.ring],
-            scores=scores.astype(np.float64),
-            novel=~candidates.in_auxiliary,
-            k=self.k,
-            mixing=mixing,
-            proposed=candidates.proposed,
-            valid=candidates.valid,
-            membership=membership,
-        )
-
     def _membership(self, world: World) -> MembershipScores | None:
         if not self.cuts:
             return None
-        cuts = _cuts(_Challenge(world.knowledge.challenge), self.cuts, derive(world.knowledge.seed, "cuts"))
-        options = self.options
+        cuts, options = self._cuts_of(world.knowledge), self.options
         scores = [
             part_whole_membership(release, cuts, options.alpha, options.size_weighted) for release in world.releases
         ]
         return MembershipScores(np.stack(scores))
 
-
-class _Challenge:
-    """The challenge molecules of one game, hashed by identity."""
-
-    def __init__(self, records: MoleculeRecords) -> None:
-        self.records = records
-
-    def __hash__(self) -> int:
-        return id(self.records)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Challenge) and other.records is self.records
+    def _cuts_of(self, knowledge: Knowledge) -> Cuts:
+        seed = derive(knowledge.seed, "cuts")
+        key = digest(knowledge.challenge), seed
+        if key not in self._cuts:
+            self._cuts[key] = cut_at_ring_bonds(knowledge.challenge, self.cuts, seed)
+        return self._cuts[key]
 
 
-@lru_cache(maxsize=2)
-def _cuts(challenge: _Challenge, most: int, seed: int) -> Cuts:
-    return cut_at_ring_bonds(challenge.records, most, seed)
-
-
-def _whole_numbers(k: int | Sequence[int]) -> tuple[int, ...]:
-    values = [k] if isinstance(k, int | float | str) else list(k)
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError("attack.k", value, "a whole number from 1, or a list of such")
+def _list_sizes(k: int | Sequence[int]) -> tuple[int, ...]:
+    values, expected = [k] if isinstance(k, int | float | str) else list(k), "a whole number from 1, or a list of such"
     if not values:
-        raise InputError("attack.k", k, "a whole number from 1, or a list of such")
-    return tuple(sorted(set(values)))
+        raise InputError("attack.k", k, expected)
+    return tuple(sorted({whole_number("attack.k", value, expected=expected) for value in values}))

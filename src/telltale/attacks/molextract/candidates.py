@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
@@ -16,11 +16,13 @@ import rdkit
 from rdkit import Chem, rdBase
 
 from telltale.attacks.molextract.vocabulary import Block, Vocabulary, learn, read
+from telltale.checks import whole_number
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.records import MoleculeRecords, as_texts
 from telltale.data.molecules.substructure import SubstructureIndex
 from telltale.errors import InputError
 from telltale.progress import track
+from telltale.store.sources import source_digest
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,7 @@ class VocabularyOptions:
 
     def __post_init__(self) -> None:
         for name in ("rings", "motifs", "largest_motif"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"attack.{name}", value, "a whole number from 1")
+            whole_number(f"attack.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +89,36 @@ def _records(smiles: Sequence[str], source: str, cache: Path | None) -> Molecule
     return MoleculeRecords(as_texts(smiles), source, cache=cache)
 
 
-@lru_cache(maxsize=4)
-def _enumerate(auxiliary: _ByKey, options: VocabularyOptions) -> Candidates:
-    molecules = auxiliary.records
-    cache = molecules.cache
-    kept_at = None  # of a user's list nothing is kept: the file may change
+class Pool:
+    """The candidates of one vocabulary, shared by all that rank them: enumerated once for each auxiliary set."""
+
+    def __init__(self, options: VocabularyOptions) -> None:
+        self.options = options
+        self._candidates: dict[str, Candidates] = {}
+
+    def of(self, auxiliary: MoleculeRecords) -> Candidates:
+        """Return the candidates that these molecules teach."""
+        key = digest(auxiliary)
+        if key not in self._candidates:
+            self._candidates[key] = enumerate_candidates(auxiliary, self.options)
+        return self._candidates[key]
+
+
+def digest(molecules: MoleculeRecords) -> str:
+    """Name a set of molecules, in its order, by what it holds."""
+    return blake2b(molecules.fingerprints().tobytes(), digest_size=12).hexdigest()
+
+
+def enumerate_candidates(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
+    """Enumerate all distinct candidates of a vocabulary and label them by the auxiliary set; kept on disk."""
+    cache, kept_at = auxiliary.cache, None  # of a user's list nothing is kept: the file may change
     if cache and not options.vocabulary:
-        kept_at = Path(cache) / f"candidates-{_key(auxiliary.key, options)}.json"
+        kept_at = Path(cache) / f"candidates-{_key(digest(auxiliary), options)}.json"
     return through_cache(
         kept_at,
         load=lambda file: _from_json(json.loads(file.read_text()), cache),
         save=lambda made, file: write_whole(file, lambda part: part.write_text(json.dumps(_to_json(made)))),
-        make=lambda: _made(molecules, options),
+        make=lambda: _made(auxiliary, options),
     )
 
 
@@ -117,26 +135,6 @@ def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
     in_auxiliary = SubstructureIndex(auxiliary.smiles.tolist()).contains(smiles)
     arrays = as_texts(smiles), np.array(ring), np.array(motif), in_auxiliary
     return Candidates(vocabulary, *arrays, proposed, valid, auxiliary.cache)
-
-
-@dataclass(frozen=True)
-class _ByKey:
-    """Records that hash by their digest, so that an enumeration is made once a process."""
-
-    key: str
-    records: MoleculeRecords
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByKey) and self.key == other.key
-
-
-def enumerate_candidates(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
-    """Enumerate all distinct candidates of a vocabulary and label them by the auxiliary set; kept on disk."""
-    key = blake2b(auxiliary.fingerprints().tobytes(), digest_size=12).hexdigest()
-    return _enumerate(_ByKey(key, auxiliary), options)
 
 
 def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], int, int]:
@@ -178,8 +176,8 @@ def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | N
 
 
 def _key(auxiliary_key: str, options: VocabularyOptions) -> str:
-    version = Path(__file__).read_bytes() + Path(learn.__code__.co_filename).read_bytes()
-    return blake2b(f"{auxiliary_key}{options}{rdkit.__version__}".encode() + version, digest_size=12).hexdigest()
+    code = source_digest([f"{__name__}.{enumerate_candidates.__name__}"])
+    return blake2b(f"{auxiliary_key}{options}{rdkit.__version__}{code}".encode(), digest_size=12).hexdigest()
 
 
 def _to_json(candidates: Candidates) -> dict[str, object]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
-from telltale.attacks.molextract.candidates import Candidates
+from telltale.attacks.molextract.candidates import Candidates, Pool
+from telltale.attacks.molextract.ranking import embed, evidence_of
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
-from telltale.attacks.molextract.scoring import embed
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
+from telltale.checks import choice
 from telltale.data.seeds import derive, generator
-from telltale.errors import InputError
 from telltale.evidence import ExtractedMolecules
-from telltale.game.world import Knowledge, World
+from telltale.game.world import World
 from telltale.owner.release import Release
 
 FINGERPRINT_BITS = 1024
@@ -33,36 +32,24 @@ class Context:
     seed: int
 
 
-class Extraction(Protocol):
-    """The attack whose candidates are ranked again."""
-
-    scorer: str
-    options: ScorerOptions
-
-    def candidates(self, knowledge: Knowledge) -> Candidates:
-        """Return the pool, the same for every ranking of it."""
-
-    def evidence(self, candidates: Candidates, scores: np.ndarray) -> ExtractedMolecules:
-        """Wrap scores (victims, candidates) as evidence."""
-
-
 class CandidateRival(Attack):
-    """A ranking function behind the contract of an attack, on the candidates of `attack`."""
+    """A ranking function behind the contract of an attack, on the pool of candidates that the attack itself ranks."""
 
-    access: ClassVar = frozenset({"embeddings"})
-    accepts: ClassVar = frozenset({"molecules"})
+    access = frozenset({"embeddings"})
+    accepts = frozenset({"molecules"})
 
-    def __init__(self, attack: Extraction, name: str) -> None:
-        self.attack, self.name = attack, name
+    def __init__(self, name: str, pool: Pool, options: ScorerOptions, k: tuple[int, ...]) -> None:
+        self.name, self.pool, self.options, self.k = name, pool, options, k
 
     def run(self, world: World) -> ExtractedMolecules:
         """Rank for every victim."""
-        candidates, seed = self.attack.candidates(world.knowledge), world.knowledge.seed
+        candidates = self.pool.of(world.knowledge.auxiliary)
+        seed = world.knowledge.seed
         scores = [
             self.rank(Context(candidates, release, derive(seed, self.name, victim)))
             for victim, release in enumerate(world.releases)
         ]
-        return self.attack.evidence(candidates, np.stack(scores))
+        return evidence_of(candidates, np.stack(scores), self.k)
 
     def rank(self, context: Context) -> np.ndarray:
         """Score the candidates, higher = more likely in the training data: (candidates,)."""
@@ -76,20 +63,14 @@ class ScorerRival(CandidateRival):
         """Score with the named scorer and the attack's options."""
         candidates = context.candidates
         parts = embed(context.release, candidates)
-        return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.attack.options).scores
+        return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.options).scores
 
 
-def rivals_named(names: Sequence[str], attack: Extraction) -> Mapping[str, Attack]:
-    """Build the rivals of a configuration; the attack's own scorer is left out."""
-    options = [*RIVALS, *SCORERS]
+def rivals_named(names: Sequence[str], pool: Pool, options: ScorerOptions, k: tuple[int, ...]) -> Mapping[str, Attack]:
+    """Build the rivals of a configuration. Raises InputError for a name that is none."""
     for name in names:
-        if name not in options:
-            raise InputError("attack.rivals", name, f"one of {', '.join(options)}")
-    return {
-        name: (CandidateRival if name in RIVALS else ScorerRival)(attack, name)
-        for name in names
-        if name != attack.scorer
-    }
+        choice("attack.rivals", name, [*RIVALS, *SCORERS])
+    return {name: (CandidateRival if name in RIVALS else ScorerRival)(name, pool, options, k) for name in names}
 
 
 def at_random(context: Context) -> np.ndarray:

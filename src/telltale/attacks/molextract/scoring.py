@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from telltale.attacks.molextract.candidates import Candidates
-from telltale.owner.release import Release
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -38,13 +35,3 @@ def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     product = (first * second).sum(1)
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
-
-
-def embed(release: Release, candidates: Candidates) -> Parts:
-    """Ask for the embeddings of rings and motifs once, and of every candidate."""
-    rings, motifs = (
-        release.embeddings(candidates.ring_molecules),
-        release.embeddings(candidates.motif_molecules),
-    )
-    whole = release.embeddings(candidates.molecules)
-    return Parts(rings[candidates.ring], motifs[candidates.motif], whole, *candidates.sizes)

@@ -29,7 +29,7 @@ class AdaptedLiRA(ShadowAttack):
             raise InputError("attack.covariance", covariance, f"one of {', '.join(COVARIANCES)}")
         check_draws(queries, drawn)
         self.covariance, self.queries, self.drawn = covariance, queries, drawn
-        self.least_shadows = 2 if covariance == "fixed" else 4  # type: ignore[misc]
+        self.least_shadows = 2 if covariance == "fixed" else 4
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from hashlib import blake2b
-from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
@@ -35,7 +34,7 @@ class TMI(ShadowAttack):
     from the same networks. A point is called a member at even odds, fixed before any answer.
     """
 
-    least_shadows: ClassVar[int] = 4
+    least_shadows = 4
 
     def __init__(
         self,

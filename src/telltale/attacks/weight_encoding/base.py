@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -31,15 +31,15 @@ class HiddenRecords(Attack):
     """Reads back what `encoding` hid. decode: which decoding of correlated weights counts, moment | minmax."""
 
     access = frozenset({"weights"})
-    accepts: ClassVar = frozenset({"images"})
-    hands_over: ClassVar = ReconstructedRecords
+    accepts = frozenset({"images"})
+    hands_over = ReconstructedRecords
 
     def __init__(self, encoding: Encoding, decode: str = "moment") -> None:
         if decode not in DECODINGS:
             raise InputError("attack.decode", decode, f"one of {', '.join(DECODINGS)}")
         self.encoding, self.decode = encoding, decode
         if isinstance(encoding, CapacityAbuse):
-            self.access = frozenset({"labels"})  # type: ignore[misc]
+            self.access = frozenset({"labels"})
 
     def tamper(self, recipe: Recipe) -> Recipe:
         """Add the code that hides the payload. Raises InputError for a transfer."""

@@ -1,0 +1,42 @@
+"""What every ranking of the candidates does, the attack's and its rivals': ask for embeddings, wrap the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from telltale.attacks.molextract.candidates import Candidates
+from telltale.attacks.molextract.scoring import Parts
+from telltale.evidence import ExtractedMolecules, MembershipScores
+from telltale.owner.release import Release
+
+
+def embed(release: Release, candidates: Candidates) -> Parts:
+    """Ask for the embeddings of rings and motifs once, and of every candidate."""
+    rings, motifs = (
+        release.embeddings(candidates.ring_molecules),
+        release.embeddings(candidates.motif_molecules),
+    )
+    whole = release.embeddings(candidates.molecules)
+    return Parts(rings[candidates.ring], motifs[candidates.motif], whole, *candidates.sizes)
+
+
+def evidence_of(
+    candidates: Candidates,
+    scores: np.ndarray,
+    k: tuple[int, ...],
+    mixing: np.ndarray | None = None,
+    membership: MembershipScores | None = None,
+) -> ExtractedMolecules:
+    """Wrap scores (victims, candidates) as evidence, for published lists of `k` candidates."""
+    rings = np.array([block.smiles for block in candidates.vocabulary.rings], object)
+    return ExtractedMolecules(
+        smiles=candidates.smiles,
+        templates=rings[candidates.ring],
+        scores=scores.astype(np.float64),
+        novel=~candidates.in_auxiliary,
+        k=k,
+        mixing=mixing,
+        proposed=candidates.proposed,
+        valid=candidates.valid,
+        membership=membership,
+    )
