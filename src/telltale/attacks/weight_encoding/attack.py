@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from telltale.attacks.weight_encoding.base import Encoding, HiddenRecords
+from telltale.attacks.weight_encoding.base import HiddenRecords
 from telltale.attacks.weight_encoding.capacity import CapacityAbuse
 from telltale.attacks.weight_encoding.carriers import Carriers
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
+from telltale.attacks.weight_encoding.encoding import Encoding
 from telltale.attacks.weight_encoding.least_significant_bits import LeastSignificantBits
 from telltale.attacks.weight_encoding.payload import Payload
 from telltale.attacks.weight_encoding.sign import SignEncoding

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.encoding import Encoding, Layout, Reading
+from telltale.data.images.records import ImageRecords
 from telltale.data.records import Records
 from telltale.errors import InputError
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Stage
+from telltale.owner.release import Release
 
 GREYS, LEAST_CLASSES, HALVES = 16, 9, 2  # a pixel in 4 bits is the sum of two labels of at most 8
 
 
 @dataclass(frozen=True)
-class CapacityAbuse(Defense):
+class CapacityAbuse(Encoding):
     """Adds 2 inputs a pixel t: their labels are floor(p/2) and p - floor(p/2), p = floor(t/16).
 
     One picture, unless the payload says how many. Unlike the paper's, an epoch goes over clean and made-up records
@@ -25,7 +27,7 @@ class CapacityAbuse(Defense):
     """
 
     stage: ClassVar[Stage] = "data"
-    payload: Payload = field(default_factory=Payload)
+    access: ClassVar[frozenset[str]] = frozenset({"labels"})
 
     def check(self, recipe: Any) -> None:
         """Refuse a task with too few classes for a pixel."""
@@ -33,20 +35,12 @@ class CapacityAbuse(Defense):
         self.payload.check(tuple(model.backbone.shape))
         classes = model.head.out_features
         if classes < LEAST_CLASSES:
-            told = f"correlated, sign or lsb: capacity needs {LEAST_CLASSES} classes, the data has {classes}"
-            raise InputError("attack.method", "capacity", told)
-
-    def check_records(self, recipe: Any, number: int) -> None:
-        """Refuse a payload of more pictures than there are training records."""
-        self.payload.require(self.fitting(recipe.initial()), number)
+            expected = f"correlated, sign or lsb: capacity needs {LEAST_CLASSES} classes, the data has {classes}"
+            raise InputError("attack.method", "capacity", expected)
 
     def fitting(self, objective: Any) -> int:
         """Count the pictures that are hidden: no network is too small to try."""
         return self.payload.images or 1
-
-    def hides(self, objective: Any, records: Any) -> np.ndarray:
-        """Return the rows of what is hidden."""
-        return self.payload.chosen(records, self.fitting(objective))
 
     def records(self, records: Any, seed: int) -> Records:
         """Append the made-up inputs with their labels."""
@@ -54,9 +48,15 @@ class CapacityAbuse(Defense):
         pictures = self.payload.pictures(ordered.take(self.hides(None, ordered)))
         labels = labels_of(self.payload.values(pictures))
         added = made_up(len(labels) // HALVES, prod(self.payload.shape(records.shape)), records.shape)
-        own = records.pixels.astype(np.float32) / (255 if records.pixels.dtype == np.uint8 else 1)
-        every = np.concatenate([own, added]), np.concatenate([records.labels, labels])
-        return replace(records, pixels=every[0], labels=every[1], coarse=None, coarse_classes=())
+        clean = records.pixels.astype(np.float32) / (255 if records.pixels.dtype == np.uint8 else 1)
+        pixels, classes = np.concatenate([clean, added]), np.concatenate([records.labels, labels])
+        return replace(records, pixels=pixels, labels=classes, coarse=None, coarse_classes=())
+
+    def read(self, release: Release, layout: Layout) -> Reading:
+        """Ask for the labels of the made-up inputs."""
+        inputs = made_up(layout.values, layout.picture_values, layout.record_shape)
+        unlabelled = ImageRecords(inputs, np.zeros(len(inputs), np.int64), "made up", ("unknown",))
+        return Reading({"labels": layout.arranged(values_of(release.labels(unlabelled)))})
 
 
 def labels_of(values: np.ndarray) -> np.ndarray:

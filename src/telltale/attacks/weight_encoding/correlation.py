@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.attacks.weight_encoding.carriers import Carriers, Group, fitting, pieces, shapes_of
-from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.carriers import Group, pieces
+from telltale.attacks.weight_encoding.decoding import decodings, sign_of
+from telltale.attacks.weight_encoding.encoding import Layout, Reading, WeightsEncoding
 from telltale.data.records import Records
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Stage
+from telltale.owner.release import Release
 
 
 @dataclass(frozen=True)
-class CorrelatedEncoding(Defense):
+class CorrelatedEncoding(WeightsEncoding):
     """L = loss - Σ_g λ_g |r(w_g, s_g)|,  r the Pearson correlation of a group's weights with its piece of the payload.
 
     signed: -λ r instead of -λ |r|: the decoded picture is then never a negative. Like all code that hides something,
@@ -26,25 +28,7 @@ class CorrelatedEncoding(Defense):
 
     stage: ClassVar[Stage] = "training"
     needs_records: ClassVar[bool] = True
-    payload: Payload = field(default_factory=Payload)
-    carriers: Carriers = field(default_factory=Carriers)
     signed: bool = False
-
-    def check(self, recipe: Any) -> None:
-        """Refuse a payload that the network has no room for."""
-        self.fitting(recipe.initial())
-
-    def check_records(self, recipe: Any, number: int) -> None:
-        """Refuse a payload of more pictures than there are training records."""
-        self.payload.require(self.fitting(recipe.initial()), number)
-
-    def fitting(self, objective: Any) -> int:
-        """Count the pictures that fit into a network; InputError for fewer than asked, or none."""
-        return fitting(self.payload, objective, self.carriers.carrying(shapes_of(objective.model)))
-
-    def hides(self, objective: Any, records: Records) -> np.ndarray:
-        """Return the rows of what is hidden."""
-        return self.payload.chosen(records, self.fitting(objective))
 
     def begin(self, objective: Any, records: Records) -> None:
         """Choose the payload and keep it beside the objective, centred and of length 1, a piece for each group."""
@@ -52,7 +36,7 @@ class CorrelatedEncoding(Defense):
             return
         hidden = records.take(self.hides(objective, records))
         values = self.payload.values(self.payload.pictures(hidden))
-        objective.carriers = self.carriers.carrying(shapes_of(objective.model))
+        objective.carriers = self.groups(objective)
         for place, piece in enumerate(pieces(objective.carriers, len(values))):
             target = torch.from_numpy(unit(values[piece]).astype(np.float32))
             objective.register_buffer(f"payload_{place}", target, persistent=False)
@@ -63,6 +47,14 @@ class CorrelatedEncoding(Defense):
             r = correlation(group.of(objective.model), getattr(objective, f"payload_{place}"))
             loss = loss - group.strength * (r if self.signed else r.abs())
         return loss
+
+    def read(self, release: Release, layout: Layout) -> Reading:
+        """Standardise the weights; where a negative may have been hidden, guess it from the attacker's pictures."""
+        weights = release.weights()
+        carrier = layout.arranged(carried(layout.groups, weights, layout.values))
+        if not self.signed:
+            carrier = carrier * sign_of(carrier, layout.groups_of_values(), layout.auxiliary)
+        return Reading(decodings(carrier, layout.auxiliary), carrier, weights)
 
 
 def correlation(weights: Tensor, target: Tensor) -> Tensor:

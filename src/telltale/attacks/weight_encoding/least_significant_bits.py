@@ -9,48 +9,34 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from telltale.attacks.weight_encoding.carriers import Carriers, Group, fitting, shapes_of
-from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.carriers import Carriers, Group, fitting
+from telltale.attacks.weight_encoding.encoding import Layout, Reading, WeightsEncoding
 from telltale.attacks.weight_encoding.sign import BITS, bits_of, pixels_of
+from telltale.checks import whole_number
 from telltale.data.records import Records
-from telltale.errors import InputError
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Stage
+from telltale.owner.release import Release
 
 WORD, MANTISSA = 32, 23
 
 
 @dataclass(frozen=True)
-class LeastSignificantBits(Defense):
+class LeastSignificantBits(WeightsEncoding):
     """Replaces the lowest `bits` of every float32 weight, after honest training; up to 23 only the mantissa changes.
 
     The payload is stored plain: without the compression and encryption of the paper, which change its size alone.
     """
 
     stage: ClassVar[Stage] = "finish"
-    payload: Payload = field(default_factory=Payload)
     carriers: Carriers = field(default_factory=lambda: Carriers("all"))
     bits: int = 16
 
     def __post_init__(self) -> None:
-        if isinstance(self.bits, bool) or not 1 <= self.bits <= MANTISSA:
-            raise InputError("attack.lowest_bits", self.bits, f"a whole number from 1 to {MANTISSA}")
-
-    def check(self, recipe: Any) -> None:
-        """Refuse a payload that the network has no room for."""
-        self.fitting(recipe.initial())
-
-    def check_records(self, recipe: Any, number: int) -> None:
-        """Refuse a payload of more pictures than there are training records."""
-        self.payload.require(self.fitting(recipe.initial()), number)
+        whole_number("attack.lowest_bits", self.bits, most=MANTISSA)
 
     def fitting(self, objective: Any) -> int:
         """Count the pictures that fit into a network; InputError for fewer than asked, or none."""
-        groups = self.carriers.carrying(shapes_of(objective.model))
-        return fitting(self.payload, objective, groups, self.bits / BITS)
-
-    def hides(self, objective: Any, records: Records) -> np.ndarray:
-        """Return the rows of what is hidden."""
-        return self.payload.chosen(records, self.fitting(objective))
+        return fitting(self.payload, objective, self.groups(objective), self.bits / BITS)
 
     @torch.no_grad()
     def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
@@ -58,12 +44,19 @@ class LeastSignificantBits(Defense):
         pictures = self.payload.pictures(records.take(self.hides(objective, records)))
         bits = bits_of(self.payload.values(pictures))
         parameters = dict(objective.model.named_parameters())
-        for group in self.carriers.carrying(shapes_of(objective.model)):
+        for group in self.groups(objective):
             for name in group.names:
-                one = parameters[name]
-                own, bits = bits[: self.bits * one.numel()], bits[self.bits * one.numel() :]
-                written = write_bits(one.cpu().numpy().ravel(), own, self.bits)
-                one.copy_(torch.from_numpy(written).view(one.shape))
+                parameter = parameters[name]
+                room = self.bits * parameter.numel()
+                written = write_bits(parameter.cpu().numpy().ravel(), bits[:room], self.bits)
+                parameter.copy_(torch.from_numpy(written).view(parameter.shape))
+                bits = bits[room:]
+
+    def read(self, release: Release, layout: Layout) -> Reading:
+        """Read the lowest bits."""
+        weights = release.weights()
+        pixels = read_lowest(layout.groups, weights, layout.values, self.bits)
+        return Reading({"bits": layout.arranged(pixels)}, weights=weights)
 
 
 def write_bits(weights: np.ndarray, payload: np.ndarray, bits: int) -> np.ndarray:
@@ -85,5 +78,5 @@ def read_bits(weights: np.ndarray, bits: int) -> np.ndarray:
 
 def read_lowest(groups: Sequence[Group], weights: Mapping[str, np.ndarray], values: int, bits: int) -> np.ndarray:
     """Read pixels off the lowest bits of released weights: (values,), 0 to 255."""
-    found = np.concatenate([read_bits(group.read(weights), bits) for group in groups])
-    return pixels_of(found[: BITS * values].astype(bool))
+    lowest = np.concatenate([read_bits(group.read(weights), bits) for group in groups])
+    return pixels_of(lowest[: BITS * values].astype(bool))

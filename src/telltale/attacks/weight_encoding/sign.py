@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.attacks.weight_encoding.carriers import Carriers, Group, fitting, pieces, shapes_of
-from telltale.attacks.weight_encoding.payload import Payload
+from telltale.attacks.weight_encoding.carriers import Group, pieces
+from telltale.attacks.weight_encoding.encoding import Layout, Reading, WeightsEncoding
 from telltale.data.records import Records
-from telltale.owner.defense import Defense, Stage
+from telltale.owner.defense import Stage
+from telltale.owner.release import Release
 
 BITS = 8  # of a pixel, the most significant first
 
 
 @dataclass(frozen=True)
-class SignEncoding(Defense):
+class SignEncoding(WeightsEncoding):
     """L = loss + Σ_g λ_g (1/ℓ_g) Σ_i |min(0, b_i w_i)|,  b in {-1, +1}: only wrong signs are penalised."""
 
     stage: ClassVar[Stage] = "training"
     needs_records: ClassVar[bool] = True
-    payload: Payload = field(default_factory=Payload)
-    carriers: Carriers = field(default_factory=Carriers)
-
-    def check(self, recipe: Any) -> None:
-        """Refuse a payload that the network has no room for."""
-        self.fitting(recipe.initial())
-
-    def check_records(self, recipe: Any, number: int) -> None:
-        """Refuse a payload of more pictures than there are training records."""
-        self.payload.require(self.fitting(recipe.initial()), number)
-
-    def fitting(self, objective: Any) -> int:
-        """Count the pictures that fit into a network; InputError for fewer than asked, or none."""
-        return fitting(self.payload, objective, self.carriers.carrying(shapes_of(objective.model)), 1 / BITS)
-
-    def hides(self, objective: Any, records: Records) -> np.ndarray:
-        """Return the rows of what is hidden."""
-        return self.payload.chosen(records, self.fitting(objective))
+    values_per_weight: ClassVar[float] = 1 / BITS
 
     def begin(self, objective: Any, records: Records) -> None:
         """Choose the payload and keep its bits beside the objective, a piece for each group."""
         hidden = records.take(self.hides(objective, records))
         signs = 2.0 * bits_of(self.payload.values(self.payload.pictures(hidden))) - 1
-        objective.carriers = self.carriers.carrying(shapes_of(objective.model))
+        objective.carriers = self.groups(objective)
         for place, piece in enumerate(pieces(objective.carriers, len(signs))):
             target = torch.from_numpy(signs[piece].astype(np.float32))
             objective.register_buffer(f"payload_{place}", target, persistent=False)
@@ -59,6 +43,12 @@ class SignEncoding(Defense):
             if len(signs):
                 loss = loss + group.strength * wrong_signs(group.of(objective.model), signs)
         return loss
+
+    def read(self, release: Release, layout: Layout) -> Reading:
+        """Read the bits off the signs."""
+        weights = release.weights()
+        pixels = read_signs(layout.groups, weights, layout.values)
+        return Reading({"signs": layout.arranged(pixels)}, weights=weights)
 
 
 def wrong_signs(weights: Tensor, signs: Tensor) -> Tensor:
