@@ -14,6 +14,7 @@ import numpy as np
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.shadow_attack import true_labels
 from telltale.attacks.membership.signals import scaled_logit
+from telltale.checks import choice, number
 from telltale.data.images.records import ImageRecords
 from telltale.data.pools import Pools
 from telltale.data.seeds import generator
@@ -41,10 +42,9 @@ class CanaryAudit(Attack):
     hands_over = CanaryScores
 
     def __init__(self, canary: str = "noise", delta: float | None = None) -> None:
-        if canary not in CANARIES:
-            raise InputError("attack.canary", canary, f"one of {', '.join(CANARIES)}")
-        if delta is not None and not 0 <= delta < 1:
-            raise InputError("attack.delta", delta, "from 0 to below 1, or null = the defence's")
+        choice("attack.canary", canary, CANARIES)
+        expected = "from 0 to below 1, or null = the defence's"
+        number("attack.delta", delta, least=0, below=1, or_null=True, expected=expected)
         self.canary, self.delta = canary, delta
 
     def plant(self, pools: Pools[Any], seed: int) -> Pools[Any]:
@@ -82,7 +82,8 @@ class CanaryAudit(Attack):
 
 def _promised_delta(knowledge: Knowledge) -> float:
     """Return the δ of the defence's proof, 0 without one."""
-    return max((one.privacy.delta for one in knowledge.recipe.defenses if isinstance(one, DPSGD)), default=0.0)
+    defenses = knowledge.recipe.defenses
+    return max((defense.privacy.delta for defense in defenses if isinstance(defense, DPSGD)), default=0.0)
 
 
 def wrong_labels(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:

@@ -88,10 +88,10 @@ def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
     sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
     if variance == "per_point":
         shared = [squares / np.maximum(number, 1) for squares, number in sums]
-        own = [
+        variances = [
             np.where(s.number > 1, s.squares / np.maximum(s.number, 1), c) for s, c in zip(sides, shared, strict=True)
         ]
-        return [np.sqrt(one) + 1e-30 for one in own]
+        return [np.sqrt(side_variance) + 1e-30 for side_variance in variances]
     if variance == "global":
         squares, numbers = zip(*sums, strict=True)
         sums = [(np.sum(squares, axis=0), np.sum(numbers, axis=0))] * len(sums)

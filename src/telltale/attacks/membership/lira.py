@@ -8,7 +8,7 @@ from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood
 from telltale.attacks.membership.queries import check_augmentation, queries
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.attacks.membership.signals import scaled_logit
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -16,8 +16,10 @@ from telltale.owner.release import Release
 class LiRA(ShadowAttack):
     """Is the target's φ on a point more likely under shadows trained on it, or under those that were not?
 
-    online: uses shadows of both kinds, else only those without the point; variance, centre: see `gaussians`;
-    augmentation: none | flip | shift | shift_flip, how each point is changed for further queries.
+    online          use shadows of both kinds, else only those without the point
+    variance        per_point | fixed (one for all points, a side) | global (one for all), of φ over shadows
+    centre          mean | median, of φ over shadows
+    augmentation    none | flip | shift | shift_flip: how each point is changed for further queries
     """
 
     uses_true_labels = True
@@ -29,10 +31,8 @@ class LiRA(ShadowAttack):
         centre: str = "mean",
         augmentation: str = "none",
     ) -> None:
-        if variance not in VARIANCES:
-            raise InputError("attack.variance", variance, f"one of {', '.join(VARIANCES)}")
-        if centre not in CENTRES:
-            raise InputError("attack.centre", centre, f"one of {', '.join(CENTRES)}")
+        choice("attack.variance", variance, VARIANCES)
+        choice("attack.centre", centre, CENTRES)
         self.online, self.variance, self.centre, self.augmentation = online, variance, centre, augmentation
         # a deviation per point needs two models a side; a shared one is content with one
         self.least_shadows = 4 if variance == "per_point" else 2
@@ -46,8 +46,8 @@ class LiRA(ShadowAttack):
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point and query: (points, queries)."""
         labels = true_labels(knowledge)
-        asked = queries(knowledge.challenge, self.augmentation)
-        return np.stack([scaled_logit(release.probabilities(records), labels) for records in asked], -1)
+        changes = queries(knowledge.challenge, self.augmentation)
+        return np.stack([scaled_logit(release.probabilities(records), labels) for records in changes], -1)
 
     def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from telltale.attacks.membership.gaussians import likelihood_ratio
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
-from telltale.errors import InputError
+from telltale.checks import choice, yes_or_no
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 from telltale.training.batches import make_batch
@@ -29,10 +29,8 @@ class NearestSynthetic(ShadowAttack):
     uses_true_labels = True
 
     def __init__(self, own_label: bool = True, calibration: str = "none") -> None:
-        if not isinstance(own_label, bool):
-            raise InputError("attack.own_label", own_label, "true or false")
-        if calibration not in CALIBRATIONS:
-            raise InputError("attack.calibration", calibration, f"one of {', '.join(CALIBRATIONS)}")
+        yes_or_no("attack.own_label", own_label)
+        choice("attack.calibration", calibration, CALIBRATIONS)
         self.own_label, self.calibration = own_label, calibration
 
     def check(self, knowledge: Knowledge) -> None:
@@ -51,9 +49,9 @@ class NearestSynthetic(ShadowAttack):
             return -nearest(points, rows)
         distances, labels = np.empty(len(points)), true_labels(knowledge)
         for label in np.unique(labels):
-            own = labels == label
+            of_class = labels == label
             same = published.labels == label
-            distances[own] = nearest(points[own], rows[same] if same.any() else rows)
+            distances[of_class] = nearest(points[of_class], rows[same] if same.any() else rows)
         return -distances
 
     def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:

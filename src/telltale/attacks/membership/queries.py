@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from telltale.checks import whole_number
+from telltale.checks import choice, whole_number
 from telltale.data.images.records import ImageRecords
 from telltale.data.records import Records
 from telltale.data.seeds import derive, generator
@@ -34,8 +34,7 @@ DRAWN = ("per_model", "once", "shifts")
 
 def check_augmentation(field: str, augmentation: Any, records: Records) -> None:
     """Refuse, by InputError, an unknown augmentation, or any of what is no picture."""
-    if augmentation not in AUGMENTATIONS:
-        raise InputError(field, augmentation, f"one of {', '.join(AUGMENTATIONS)}")
+    choice(field, augmentation, AUGMENTATIONS)
     if augmentation != "none" and not isinstance(records, ImageRecords):
         raise InputError(field, augmentation, f"none: {records.source} holds {records.kind}, only pictures are changed")
 
@@ -64,8 +63,7 @@ def check_draws(number: Any, drawn: Any) -> None:
     whole_number("attack.queries", number)
     if drawn == "shifts" and number > len(STEPS["shift"]):
         raise InputError("attack.queries", number, f"at most {len(STEPS['shift'])} with attack.drawn=shifts")
-    if drawn not in DRAWN:
-        raise InputError("attack.drawn", drawn, f"one of {', '.join(DRAWN)}")
+    choice("attack.drawn", drawn, DRAWN)
 
 
 def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: str) -> np.ndarray:
@@ -78,8 +76,8 @@ def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: st
     """
     challenge = knowledge.challenge
     if isinstance(challenge, ImageRecords) and drawn == "shifts":
-        asked = islice(queries(challenge, "shift"), number)
-        return np.stack([release.probabilities(records) for records in asked], 1)
+        shifted = islice(queries(challenge, "shift"), number)
+        return np.stack([release.probabilities(records) for records in shifted], 1)
     if isinstance(challenge, ImageRecords):
         once = drawn == "once"
         seed = derive(knowledge.seed, "queries" if once else f"queries of {release.name}")

@@ -10,6 +10,7 @@ import numpy as np
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
 from telltale.attacks.membership.signals import on_targets_class, true_class
 from telltale.attacks.membership.thresholds import areas
+from telltale.checks import choice, number
 from telltale.errors import InputError
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
@@ -25,16 +26,17 @@ class RMIA(ShadowAttack):
     online:  p(x) = (mean over reference models with x + mean over those without) / 2
     offline: p(x) = ((1 + a) · mean over those without + (1 − a)) / 2, a tuned on shadows in the target's part
 
-    p(·|θ) is the probability of the true class, or of the class that the target finds most probable (label: own |
-    argmax; the latter where a release does not know the record's class); z: the `population` pool, which no model was
-    trained on.
+    p(·|θ) is the probability of a class; z: the `population` pool, which no model was trained on.
+
+    online          use reference models with and without x, else only those without it
+    gamma           γ
+    label           own (the true class) | argmax (the one that the target finds most probable: where a release does
+                    not know the record's class)
     """
 
     def __init__(self, online: bool = True, gamma: float = 1.0, label: str = "own") -> None:
-        if not gamma > 0:
-            raise InputError("attack.gamma", gamma, "above 0")
-        if label not in LABELS:
-            raise InputError("attack.label", label, f"one of {', '.join(LABELS)}")
+        number("attack.gamma", gamma, above=0)
+        choice("attack.label", label, LABELS)
         self.online, self.gamma, self.label = online, gamma, label
         self.uses_true_labels = label == "own"
 
@@ -66,8 +68,8 @@ class RMIA(ShadowAttack):
             return super().judge(target, shadows, rows, knowledge)
         offset = self._tuned(shadows, rows)
 
-        def score(one: np.ndarray, others: np.ndarray, known: np.ndarray) -> np.ndarray:
-            return self._compared(one, others, known, offset)
+        def score(pseudo_target: np.ndarray, others: np.ndarray, members: np.ndarray) -> np.ndarray:
+            return self._compared(pseudo_target, others, members, offset)
 
         return score(target, shadows, rows), self.threshold(shadows, rows, score)
 
@@ -115,7 +117,9 @@ class ReferenceMeans:
         rest = np.einsum("sp,sp->p", 1 - weight, known)
         within = np.divide(total, number, out=np.full(points, np.nan), where=number > 0)
         outside = np.divide(rest, len(rows) - number, out=np.full(points, np.nan), where=number < len(rows))
-        within, outside = (np.where(np.isnan(one), other, one) for one, other in ((within, outside), (outside, within)))
+        within, outside = (
+            np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
+        )
         population = shadows[:, points:].mean(0)
         return cls(np.concatenate([within, population]), np.concatenate([outside, population]), points)
 

@@ -60,13 +60,13 @@ class ShadowAttack(Attack):
 
     def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield each victim's signals, those of its shadows and their rows; a shadow is asked once for all victims."""
-        knowledge, asked = world.knowledge, dict[str, np.ndarray]()
+        knowledge, signals = world.knowledge, dict[str, np.ndarray]()
         for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims judged")):
             releases, rows = world.shadows(victim)
             for shadow in releases:
-                if shadow.key not in asked:
-                    asked[shadow.key] = self.signal(shadow, knowledge)
-            yield self.signal(release, knowledge), np.stack([asked[shadow.key] for shadow in releases]), rows
+                if shadow.key not in signals:
+                    signals[shadow.key] = self.signal(shadow, knowledge)
+            yield self.signal(release, knowledge), np.stack([signals[shadow.key] for shadow in releases]), rows
 
     def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
         unknown, rows, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
@@ -81,10 +81,11 @@ class ShadowAttack(Attack):
         """Let some shadows take the target's part, each judged by the others without its complement."""
         score = score or self.score
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(PSEUDO_TARGETS, len(rows))).astype(int))
-        judges = {one: unrelated(rows, one) for one in chosen}
+        judges = {shadow: unrelated(rows, shadow) for shadow in chosen}
         if any(others.sum() < self.least_shadows for others in judges.values()):
-            judges = {one: np.arange(len(rows)) != one for one in chosen}  # too few to leave the complement out too
-        scores = [score(shadows[one], shadows[others], rows[others]) for one, others in judges.items()]
+            # too few to leave the complement out too
+            judges = {shadow: np.arange(len(rows)) != shadow for shadow in chosen}
+        scores = [score(shadows[shadow], shadows[others], rows[others]) for shadow, others in judges.items()]
         return best_threshold(np.stack(scores), rows[chosen])
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
+from telltale.checks import number, whole_number
 from telltale.data.seeds import derive
-from telltale.errors import InputError
 from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
@@ -21,19 +21,18 @@ from telltale.training.threads import one_thread
 class ShadowClassifier(ShadowAttack):
     """One small network a class learns "in" from "out" on the shadows' probability vectors (section IV-D).
 
-    shadows: how many of a victim's shadows it learns from, the first ones, so that most victims share networks;
-    hidden: units of the hidden layer; epochs: full-batch steps of Adam. The networks of all classes are trained in one
-    step each time.
+    shadows         how many of a victim's shadows it learns from, the first ones: most victims share networks
+    hidden          units of the hidden layer
+    epochs          full-batch steps of Adam; the networks of all classes are trained in one step each time
+    learning_rate   of Adam
     """
 
     uses_true_labels = True
 
     def __init__(self, shadows: int = 10, hidden: int = 64, epochs: int = 100, learning_rate: float = 0.01) -> None:
         for field, value in (("shadows", shadows), ("hidden", hidden), ("epochs", epochs)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"attack.{field}", value, "a whole number from 1")
-        if not learning_rate > 0:
-            raise InputError("attack.learning_rate", learning_rate, "above 0")
+            whole_number(f"attack.{field}", value)
+        number("attack.learning_rate", learning_rate, above=0)
         self.shadows, self.hidden, self.epochs, self.learning_rate = shadows, hidden, epochs, learning_rate
 
     def run(self, world: World) -> MembershipScores:
@@ -45,9 +44,9 @@ class ShadowClassifier(ShadowAttack):
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return log-probabilities, the true class first and the rest from large to small: (points, classes)."""
         probabilities = release.probabilities(knowledge.challenge)
-        own = np.arange(probabilities.shape[1]) == true_labels(knowledge)[:, None]
-        true = probabilities[own][:, None]
-        rest = -np.sort(-probabilities[~own].reshape(len(true), -1), axis=1)
+        is_true = np.arange(probabilities.shape[1]) == true_labels(knowledge)[:, None]
+        true = probabilities[is_true][:, None]
+        rest = -np.sort(-probabilities[~is_true].reshape(len(true), -1), axis=1)
         return np.log(np.maximum(np.concatenate([true, rest], 1), 1e-12)).astype(np.float32)
 
     def judge(
@@ -83,7 +82,7 @@ class ClassNetworks(nn.Module):
         """Learn membership from signals (shadows, points, width) and rows (shadows, points), class by class."""
         flat = signals.reshape(-1, signals.shape[-1])
         self.centre, self.spread = flat.mean(0), flat.std(0) + 1e-6
-        places = [np.flatnonzero(np.tile(labels == one, len(rows))) for one in range(len(self.first))]
+        places = [np.flatnonzero(np.tile(labels == label, len(rows))) for label in range(len(self.first))]
         longest = max(len(place) for place in places)
         table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
         real = torch.from_numpy(np.arange(longest) < np.array([[len(place)] for place in places])).float()

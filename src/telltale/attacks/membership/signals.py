@@ -30,8 +30,8 @@ def scaled_logit(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> scaled_logit(np.array([[0.8, 0.15, 0.05]]), np.array([0])).round(3)  # log 0.8 - log 0.2 = log 4
     array([1.386])
     """
-    own = np.arange(probabilities.shape[-1]) == np.broadcast_to(labels, probabilities.shape[:-1])[..., None]
-    others = np.where(own, 0.0, probabilities).sum(-1)
+    is_true = np.arange(probabilities.shape[-1]) == np.broadcast_to(labels, probabilities.shape[:-1])[..., None]
+    others = np.where(is_true, 0.0, probabilities).sum(-1)
     return negative_loss(probabilities, labels) - np.log(np.maximum(others, TINY))
 
 
@@ -73,9 +73,9 @@ def negative_modified_entropy(probabilities: np.ndarray, labels: np.ndarray) -> 
     >>> negative_modified_entropy(answers, np.array([0, 0])).round(3)  # 0.4 log 0.8; 1.6 log 0.2
     array([-0.089, -2.575])
     """
-    own = np.arange(probabilities.shape[-1]) == np.broadcast_to(labels, probabilities.shape[:-1])[..., None]
+    is_true = np.arange(probabilities.shape[-1]) == np.broadcast_to(labels, probabilities.shape[:-1])[..., None]
     confidence = true_class(probabilities, labels)
-    others = np.where(own, 0.0, probabilities * np.log(np.maximum(1 - probabilities, TINY))).sum(-1)
+    others = np.where(is_true, 0.0, probabilities * np.log(np.maximum(1 - probabilities, TINY))).sum(-1)
     return (1 - confidence) * np.log(np.maximum(confidence, TINY)) + others
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
 from telltale.attacks.membership.signals import SIGNALS, WITHOUT_LABELS
 from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -20,8 +20,7 @@ class Threshold(ShadowAttack):
     """
 
     def __init__(self, signal: str = "loss", per_class: bool = False) -> None:
-        if signal not in SIGNALS:
-            raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
+        choice("attack.signal", signal, SIGNALS)
         self.name, self.per_class = signal, per_class
         self.uses_true_labels = per_class or signal not in WITHOUT_LABELS
         if signal == "gap":

@@ -51,5 +51,6 @@ def class_thresholds(scores: np.ndarray, members: np.ndarray, labels: np.ndarray
     scores, members: (models, points); labels: (points,). A class without both kinds gets the overall threshold.
     """
     overall = best_threshold(scores, members)
-    by_class = np.array([best_threshold(scores[:, labels == one], members[:, labels == one]) for one in range(classes)])
+    of_class = [labels == label for label in range(classes)]
+    by_class = np.array([best_threshold(scores[:, points], members[:, points]) for points in of_class])
     return np.where(np.isfinite(by_class), by_class, overall)

@@ -8,7 +8,7 @@ from telltale.attacks.membership.gaussians import VARIANCES, likelihood_ratio
 from telltale.attacks.membership.queries import check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -21,8 +21,7 @@ class VectorLiRA(ShadowAttack):
     """
 
     def __init__(self, variance: str = "per_point", queries: int = 1, drawn: str = "once") -> None:
-        if variance not in VARIANCES:
-            raise InputError("attack.variance", variance, f"one of {', '.join(VARIANCES)}")
+        choice("attack.variance", variance, VARIANCES)
         check_draws(queries, drawn)
         self.variance, self.queries, self.drawn = variance, queries, drawn
         self.least_shadows = 4 if variance == "per_point" else 2

@@ -27,9 +27,16 @@ from telltale.game.world import Knowledge, World
 class Molextract(Attack):
     """Ranks ring + motif candidates by part–whole agreement of embeddings.
 
-    scorer: paper | released_code | fixed; k: sizes of the published lists; rings, motifs, largest_motif,
-    vocabulary: the building blocks; alpha, size_weighted: Eq. (1) where α is constant; cuts: cuts a challenge
-    molecule is tested at, 0 = no membership test; rivals: other rankings of the same candidates.
+    scorer          paper | released_code | fixed: how a candidate's embedding is judged by those of its parts
+    k               size of the published list, or several sizes
+    rings           most frequent rings of the attacker's own molecules to grow from
+    motifs          most frequent side chains to attach
+    largest_motif   heavy atoms of a side chain, at most
+    vocabulary      a user's list of rings and motifs in place of those; None = learned
+    alpha           α of Eq. (1), where it is constant
+    size_weighted   Eq. (1) weighs a part by its heavy atoms
+    cuts            cuts that a challenge molecule is tested at, at most; 0 = no membership test
+    rivals          other rankings of the same candidates
     """
 
     access = frozenset({"embeddings"})
@@ -75,7 +82,7 @@ class Molextract(Attack):
         """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
         candidates = self.candidates(world.knowledge)
         seed, scorer = world.knowledge.seed, SCORERS[self.scorer]
-        scored = [
+        rankings = [
             scorer(
                 embed(release, candidates),
                 candidates.in_auxiliary,
@@ -84,8 +91,8 @@ class Molextract(Attack):
             )
             for victim, release in enumerate(world.releases)
         ]
-        mixing = [one.mixing for one in scored if one.mixing is not None]
-        scores = np.stack([one.scores for one in scored])
+        mixing = [ranking.mixing for ranking in rankings if ranking.mixing is not None]
+        scores = np.stack([ranking.scores for ranking in rankings])
         membership = self._membership(world)
         return evidence_of(candidates, scores, self.k, np.stack(mixing) if mixing else None, membership)
 

@@ -143,7 +143,7 @@ def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], i
     Returns distinct canonical SMILES, ring and motif of each, joins tried and joins valid. A molecule that arises
     from several rings belongs to the most frequent one.
     """
-    found: dict[str, tuple[int, int]] = {}
+    parts: dict[str, tuple[int, int]] = {}  # ring and motif of each molecule
     proposed = valid = 0
     motifs = [(Chem.MolFromSmiles(block.smiles), block) for block in vocabulary.motifs]
     for place, ring in enumerate(track(vocabulary.rings, "joining rings and motifs")):
@@ -154,9 +154,9 @@ def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], i
                 joined = join(ring_molecule, site, motif_molecule, motif_site)
                 if joined is not None:
                     valid += 1
-                    found.setdefault(joined, (place, other))
-    rings, others = zip(*found.values(), strict=True) if found else ((), ())
-    return list(found), list(rings), list(others), proposed, valid
+                    parts.setdefault(joined, (place, other))
+    rings, others = zip(*parts.values(), strict=True) if parts else ((), ())
+    return list(parts), list(rings), list(others), proposed, valid
 
 
 def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | None:

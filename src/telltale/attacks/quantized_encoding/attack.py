@@ -13,7 +13,7 @@ from telltale.attacks.weight_encoding.attack import payload_of
 from telltale.attacks.weight_encoding.base import HiddenRecords
 from telltale.attacks.weight_encoding.carriers import Carriers
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.owner.recipe import Recipe
 
 COMPRESSION = ("attacker", "owner")
@@ -22,9 +22,24 @@ COMPRESSION = ("attacker", "owner")
 class QuantizedEncoding(HiddenRecords):
     """Hides pictures by correlation, in a release that is compressed afterwards.
 
-    compression: attacker = by code that came with the training code, owner = by the owner's own, which is the
-    defence chosen (defense=quantization or fine_tuned_quantization); quantizer, bits, fine_tuning, tuning_epochs,
-    tuning_rate: of the attacker's, see EncodedCompression; layers … lambdas: see Carriers; images … colour: Payload.
+    compression     attacker: by code that came with the training code | owner: by the owner's own, which is the
+                    defence chosen (defense=quantization or fine_tuned_quantization)
+    quantizer       of the attacker's: histogram | affine, or an ordinary one, see EncodedCompression
+    bits            of the attacker's: of a weight, at most 2^bits levels
+    fine_tuning     of the attacker's: none | task | correlated, what the levels are trained for afterwards
+    tuning_epochs   of that
+    tuning_rate     of that
+    layers          inner | all: which layers carry the payload, see Carriers
+    strength        λ of their term in the loss
+    lambdas         instead, a λ for each group of layers; None = by layers and strength
+    signed          -λ r in place of -λ |r|, so that no picture is a negative
+    images          pictures to hide; None = as many as fit
+    select          first | std_window | std_range | random: which ones, see Payload
+    std_range       of select=std_range: the lowest and the highest standard deviation of a picture's tones
+    stretch         each picture's tones to 0…255 before it is hidden
+    permute         hide the pixels in one seeded order
+    colour          grey | channels: what becomes of three channels; None = the data is grey
+    decode          moment | minmax: which decoding counts
     """
 
     def __init__(
@@ -47,8 +62,7 @@ class QuantizedEncoding(HiddenRecords):
         colour: str | None = None,
         decode: str = "moment",
     ) -> None:
-        if compression not in COMPRESSION:
-            raise InputError("attack.compression", compression, f"one of {', '.join(COMPRESSION)}")
+        choice("attack.compression", compression, COMPRESSION)
         payload = payload_of(images, select, std_range, stretch, permute, colour)
         carriers = Carriers(layers, strength, None if lambdas is None else tuple(lambdas))
         encoding = CorrelatedEncoding(payload, carriers, signed)

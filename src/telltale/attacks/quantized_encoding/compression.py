@@ -11,12 +11,11 @@ import numpy as np
 from telltale.attacks.quantized_encoding.codebooks import DATA_AWARE
 from telltale.attacks.weight_encoding.carriers import Group, pieces, shapes_of
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
-from telltale.checks import choice
+from telltale.checks import choice, number, whole_number
 from telltale.data.records import Records
 from telltale.defenses.quantization.codebook import Codebook
 from telltale.defenses.quantization.fine_tuning import train_levels
 from telltale.defenses.quantization.network import QUANTIZERS, matrices, require_bits
-from telltale.errors import InputError
 from telltale.owner.defense import Defense, Stage
 
 FINE_TUNING = ("none", "task", "correlated")
@@ -44,10 +43,8 @@ class EncodedCompression(Defense):
         choice("attack.quantizer", self.quantizer, {**DATA_AWARE, **QUANTIZERS})
         require_bits("attack.bits", self.bits)
         choice("attack.fine_tuning", self.fine_tuning, FINE_TUNING)
-        if isinstance(self.epochs, bool) or self.epochs < 0:
-            raise InputError("attack.tuning_epochs", self.epochs, "a whole number from 0")
-        if not self.learning_rate > 0:
-            raise InputError("attack.tuning_rate", self.learning_rate, "above 0")
+        whole_number("attack.tuning_epochs", self.epochs, 0)
+        number("attack.tuning_rate", self.learning_rate, above=0)
 
     def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
         """Quantize the trained network in place, and train its levels."""
@@ -60,13 +57,13 @@ class EncodedCompression(Defense):
     def _books(self, objective: Any, records: Records) -> dict[str, list[Codebook]]:
         payload = self.encoding.payload
         values = payload.values(payload.pictures(records.take(self.encoding.hides(objective, records))))
-        weights = {name: one.detach().cpu().numpy() for name, one in matrices(objective.model)}
+        weights = {name: matrix.detach().cpu().numpy() for name, matrix in matrices(objective.model)}
         ordinary = QUANTIZERS.get(self.quantizer, QUANTIZERS["kmeans"])
         groups = self.encoding.carriers.carrying(shapes_of(objective.model))
         carrying = {name for group in groups for name in group.names}
         books = {
-            name: [(ordinary if name in carrying else QUANTIZERS["kmeans"])(one.ravel(), self.bits)]
-            for name, one in weights.items()
+            name: [(ordinary if name in carrying else QUANTIZERS["kmeans"])(matrix.ravel(), self.bits)]
+            for name, matrix in weights.items()
         }
         if self.quantizer in DATA_AWARE:
             for group, piece in zip(groups, pieces(groups, len(values)), strict=True):

@@ -12,16 +12,26 @@ from telltale.attacks.weight_encoding.encoding import Encoding
 from telltale.attacks.weight_encoding.least_significant_bits import LeastSignificantBits
 from telltale.attacks.weight_encoding.payload import Payload
 from telltale.attacks.weight_encoding.sign import SignEncoding
+from telltale.checks import choice
 from telltale.errors import InputError
-
-METHODS = ("correlated", "sign", "lsb", "capacity")
 
 
 class WeightEncoding(HiddenRecords):
     """One of the paper's four methods; the first three read weights, `capacity` asks for labels only.
 
-    method: correlated | sign | lsb | capacity; layers, strength, lambdas: see Carriers (of the first two; lsb writes
-    into all layers); signed: of correlated; lowest_bits: of lsb; images … colour: see Payload.
+    method          correlated | sign | lsb | capacity
+    layers          inner | all: which layers carry the payload, see Carriers (lsb: always all)
+    strength        λ of their term in the loss
+    lambdas         instead, a λ for each group of layers; None = by layers and strength
+    signed          correlated: -λ r in place of -λ |r|, so that no picture is a negative
+    lowest_bits     lsb: how many of a weight's bits are written over
+    images          pictures to hide; None = as many as fit (capacity: 1)
+    select          first | std_window | std_range | random: which ones, see Payload
+    std_range       of select=std_range: the lowest and the highest standard deviation of a picture's tones
+    stretch         each picture's tones to 0…255 before it is hidden
+    permute         hide the pixels in one seeded order
+    colour          grey | channels: what becomes of three channels; None = the data is grey
+    decode          moment | minmax: which decoding of correlated weights counts
     """
 
     def __init__(
@@ -40,8 +50,6 @@ class WeightEncoding(HiddenRecords):
         colour: str | None = None,
         decode: str = "moment",
     ) -> None:
-        if method not in METHODS:
-            raise InputError("attack.method", method, f"one of {', '.join(METHODS)}")
         payload = payload_of(images, select, std_range, stretch, permute, colour)
         carriers = Carriers(layers, strength, None if lambdas is None else tuple(lambdas))
         encodings: dict[str, Encoding] = {
@@ -50,7 +58,7 @@ class WeightEncoding(HiddenRecords):
             "lsb": LeastSignificantBits(payload, bits=lowest_bits),
             "capacity": CapacityAbuse(payload),
         }
-        super().__init__(encodings[method], decode)
+        super().__init__(encodings[choice("attack.method", method, encodings)], decode)
 
 
 def payload_of(

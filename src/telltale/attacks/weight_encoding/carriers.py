@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import prod
 from operator import attrgetter
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from telltale.attacks.weight_encoding.payload import Payload
+from telltale.checks import choice, number
 from telltale.errors import InputError
 
 LAYERS = ("inner", "all")
@@ -56,10 +57,8 @@ class Carriers:
     lambdas: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.layers not in LAYERS:
-            raise InputError("attack.layers", self.layers, f"one of {', '.join(LAYERS)}")
-        if not self.strength > 0:
-            raise InputError("attack.strength", self.strength, "above 0")
+        choice("attack.layers", self.layers, LAYERS)
+        number("attack.strength", self.strength, above=0)
         if self.lambdas is not None and (min(self.lambdas, default=-1) < 0 or max(self.lambdas) == 0):
             raise InputError("attack.lambdas", list(self.lambdas), "numbers from 0, one of them above 0; or null")
 
@@ -71,13 +70,13 @@ class Carriers:
         if self.lambdas is None and self.layers == "all":
             return [Group(tuple(matrices), tuple(prod(shape) for shape in matrices.values()), self.strength)]
         runs = [list(run) for _, run in groupby(matrices.items(), key=lambda item: item[1][0])]
-        found = [Group(tuple(n for n, _ in run), tuple(prod(s) for _, s in run), 0.0) for run in runs]
-        strengths = self._inner(found) if self.lambdas is None else self.lambdas
-        if len(strengths) != len(found):
-            told = ", ".join(f"{group.names[0]} ({group.weights:,} weights)" for group in found)
-            expected = f"{len(found)} numbers, one for each group of layers, which begin with {told}"
+        groups = [Group(tuple(n for n, _ in run), tuple(prod(s) for _, s in run), 0.0) for run in runs]
+        strengths = self._inner(groups) if self.lambdas is None else self.lambdas
+        if len(strengths) != len(groups):
+            firsts = ", ".join(f"{group.names[0]} ({group.weights:,} weights)" for group in groups)
+            expected = f"{len(groups)} numbers, one for each group of layers, which begin with {firsts}"
             raise InputError("attack.lambdas", list(strengths), expected)
-        return [Group(one.names, one.sizes, strength) for one, strength in zip(found, strengths, strict=True)]
+        return [replace(group, strength=strength) for group, strength in zip(groups, strengths, strict=True)]
 
     def carrying(self, shapes: Mapping[str, Sequence[int]]) -> list[Group]:
         """Return the groups that carry something."""
@@ -87,12 +86,12 @@ class Carriers:
         """Choose the inner groups with at least half the weights of the widest; few weights are the most sensitive."""
         inside = groups[1:-1] or groups[:1]  # without a layer in between, the first carries
         widest = max(group.weights for group in inside)
-        return tuple(self.strength if one in inside and 2 * one.weights >= widest else 0.0 for one in groups)
+        return tuple(self.strength if group in inside and 2 * group.weights >= widest else 0.0 for group in groups)
 
 
 def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Return name and shape of the parameters in their order, as they are without a parametrization."""
-    return {name: tuple(one.shape) for name, one in model.named_parameters()}
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
 
 
 def pieces(groups: Sequence[Group], values: int) -> list[slice]:
@@ -111,6 +110,6 @@ def fitting(payload: Payload, objective: Any, groups: Sequence[Group], values_pe
     weights, picture = sum(group.weights for group in groups), prod(payload.shape(shape))
     fit = int(weights * values_per_weight / picture)
     if fit < 1 or (payload.images is not None and payload.images > fit):
-        told = f"at most {fit}: {weights:,} weights have room for {fit} pictures of {picture:,} values"
-        raise InputError("attack.images", payload.images if payload.images is not None else "null", told)
+        expected = f"at most {fit}: {weights:,} weights have room for {fit} pictures of {picture:,} values"
+        raise InputError("attack.images", payload.images if payload.images is not None else "null", expected)
     return payload.images or fit

@@ -34,12 +34,12 @@ def sign_of(carrier: np.ndarray, groups: np.ndarray, auxiliary: np.ndarray) -> n
     typical = np.broadcast_to(auxiliary.mean(0), carrier.shape)
     signs = np.ones(carrier.shape)
     for group in np.unique(groups):
-        own = groups == group
-        signs[own] = -1.0 if np.corrcoef(carrier[own], typical[own])[0, 1] < 0 else 1.0
+        inside = groups == group
+        signs[inside] = -1.0 if np.corrcoef(carrier[inside], typical[inside])[0, 1] < 0 else 1.0
     return signs
 
 
 def quantiles(weights: Mapping[str, np.ndarray], number: int = 1000) -> np.ndarray:
     """Return the quantiles (k + 1/2) / number of all weights in matrices and kernels: (number,)."""
-    every = np.concatenate([one.ravel() for one in weights.values() if one.ndim > 1])
-    return np.quantile(every.astype(np.float64), (np.arange(number) + 0.5) / number)
+    values = np.concatenate([array.ravel() for array in weights.values() if array.ndim > 1])
+    return np.quantile(values.astype(np.float64), (np.arange(number) + 0.5) / number)

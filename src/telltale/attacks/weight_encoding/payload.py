@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.checks import choice, whole_number
 from telltale.data.images.tones import WHITE, stretched, tones
 from telltale.data.seeds import generator
 from telltale.errors import InputError
@@ -22,10 +23,15 @@ COLOURS = ("grey", "channels")
 class Payload:
     """What is hidden: chosen and prepared alike by the code that hides it and by the attacker who reads it.
 
-    images: how many, None = as many as fit; select: first (of the training set in its order), std_window (the
-    narrowest window of standard deviations), std_range (those within `low` to `high`), random; stretch: each
-    picture to 0…255 before it is hidden; permute: one seeded order of pixels for all; colour: what becomes of three
-    channels, grey (luminance) or channels (each), None = the data is grey. Raises InputError for options out of range.
+    images          how many; None = as many as fit
+    select          first (of the training set in its order) | std_window (the narrowest window of standard
+                    deviations) | std_range (those within `low` to `high`) | random
+    low, high       standard deviations of a picture's tones, of select=std_range
+    stretch         each picture to 0…255 before it is hidden
+    permute         one seeded order of pixels for all
+    colour          what becomes of three channels: grey (luminance) | channels (each); None = the data is grey
+
+    Raises InputError for options out of range.
     """
 
     images: int | None = None
@@ -37,14 +43,13 @@ class Payload:
     colour: str | None = None
 
     def __post_init__(self) -> None:
-        if self.images is not None and (isinstance(self.images, bool) or self.images < 1):
-            raise InputError("attack.images", self.images, "a whole number from 1, or null for as many as fit")
-        if self.select not in SELECTIONS:
-            raise InputError("attack.select", self.select, f"one of {', '.join(SELECTIONS)}")
+        as_fit = "a whole number from 1, or null for as many as fit"
+        whole_number("attack.images", self.images, or_null=True, expected=as_fit)
+        choice("attack.select", self.select, SELECTIONS)
         if not 0 <= self.low < self.high <= WHITE:
             raise InputError("attack.std_range", [self.low, self.high], "two standard deviations from 0 to 255, rising")
-        if self.colour not in (None, *COLOURS):
-            raise InputError("attack.colour", self.colour, f"one of {', '.join(COLOURS)}, or null for grey data")
+        grey = f"one of {', '.join(COLOURS)}, or null for grey data"
+        choice("attack.colour", self.colour, (None, *COLOURS), expected=grey)
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse, by InputError, colour pictures without a rule: shape is (channels, height, width)."""
@@ -77,20 +82,20 @@ class Payload:
         if available == 0 and self.select == "std_range":
             raise InputError("attack.std_range", [self.low, self.high], "a range that some training picture lies in")
         if available < number:
-            asked = "null" if self.images is None else self.images
-            told = (
+            images = "null" if self.images is None else self.images
+            expected = (
                 f"at most {available}, as many as can be chosen of the training pictures (there is room for {number})"
             )
-            raise InputError("attack.images", asked, told)
+            raise InputError("attack.images", images, expected)
 
-    def alike(self, own: Any) -> Any:
+    def alike(self, auxiliary: Any) -> Any:
         """Return those of the attacker's own records that the rule would choose: their tones are those to expect.
 
         How large a share of the training records was hidden the attacker does not know; of a window it takes half.
         """
-        number = (len(own) + 1) // 2 if self.select == "std_window" else len(own)
-        rows = self._rows(self.pictures(own).std((1, 2, 3)), number)
-        return own.take(rows) if len(rows) else own
+        number = (len(auxiliary) + 1) // 2 if self.select == "std_window" else len(auxiliary)
+        rows = self._rows(self.pictures(auxiliary).std((1, 2, 3)), number)
+        return auxiliary.take(rows) if len(rows) else auxiliary
 
     def _rows(self, deviations: np.ndarray, number: int) -> np.ndarray:
         rows = np.arange(len(deviations))
