@@ -10,6 +10,7 @@ from rdkit import Chem
 
 from telltale.attacks.molextract.candidates import (
     Candidates,
+    Pool,
     VocabularyOptions,
     enumerate_candidates,
     heavy_atoms,
@@ -133,6 +134,15 @@ def test_other_options_and_other_molecules_are_another_file(auxiliary: MoleculeR
     ):
         enumerate_candidates(MoleculeRecords(smiles, "x", cache=tmp_path), options)
     assert len(list(tmp_path.glob("candidates-*.json"))) == 3
+
+
+def test_a_pool_is_enumerated_once_for_equal_molecules_and_anew_for_others(auxiliary: MoleculeRecords) -> None:
+    """Catches rivals that wait for the candidates again, and candidates of another game's molecules."""
+    pool, few = Pool(VocabularyOptions(3, 3, 6)), auxiliary.take(np.arange(60))
+    candidates = pool.of(few)
+    assert pool.of(MoleculeRecords(few.smiles.copy(), "the same")) is candidates
+    others = auxiliary.take(np.arange(60, 120))
+    assert pool.of(others) is not candidates and same(pool.of(others), enumerate_candidates(others, pool.options))
 
 
 def test_a_users_list_replaces_what_would_be_learned(auxiliary: MoleculeRecords, tmp_path: Path) -> None:
