@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from telltale.attacks.membership.lira import LiRA
-from telltale.attacks.membership.rmia import RMIA
-from telltale.attacks.membership.shadow_attack import ShadowAttack
-from telltale.attacks.membership.shadow_classifier import ShadowClassifier
-from telltale.attacks.membership.threshold import Threshold
-from telltale.attacks.membership.vector_lira import VectorLiRA
-from telltale.attacks.tmi.adapted_lira import AdaptedLiRA
-from telltale.attacks.tmi.attack import TMI
+from telltale.attacks.base import Attack
 from telltale.data.closed_form import canaries, gaussian_mean
 from telltale.data.pools import PoolSizes, deal
 from telltale.data.tables.records import TableRecords
@@ -26,41 +19,30 @@ from telltale.evaluation.ranking import Ranked, measure
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import MembershipScores
 from telltale.game.game import Game
+from telltale.game.world import World
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
+from tests.attacks.configured import ATTACKS, judged
 
 MEMBERS = 100
 LEARNING_RATE, HEAD_INIT, SCALE = 0.001, 0.0001, 20.0
 SIZES = PoolSizes(members=MEMBERS, non_members=MEMBERS, auxiliary=1, population=1000)
 FPRS = (0.01, 0.05, 0.1)
 
-ATTACKS: Mapping[str, ShadowAttack] = {
-    "lira": LiRA(),
-    "lira_fixed": LiRA(variance="fixed"),
-    "lira_global": LiRA(variance="global"),
-    "lira_median": LiRA(variance="global", centre="median"),
-    "lira_offline": LiRA(online=False),
-    "lira_offline_fixed": LiRA(online=False, variance="fixed"),
-    "rmia": RMIA(),
-    "rmia_offline": RMIA(online=False),
-    "loss": Threshold("loss"),
-    "confidence": Threshold("confidence"),
-    "logit": Threshold("logit"),
-    "modified_entropy": Threshold("modified_entropy", per_class=True),
-    "entropy": Threshold("entropy"),
-    "largest": Threshold("largest"),
-    "gap": Threshold("gap"),
-    "shadow_classifier": ShadowClassifier(shadows=5, epochs=60),
-    "vector_lira": VectorLiRA(),
-    "vector_lira_global": VectorLiRA(variance="global"),
-    "adapted_lira": AdaptedLiRA(),
-    "adapted_lira_fixed": AdaptedLiRA(covariance="fixed"),
-    "rmia_argmax": RMIA(label="argmax"),
-    "tmi": TMI(),
-    "tmi_standardised": TMI("standardised", epochs=20),
-}
+
+class Said(dict[str, MembershipScores]):
+    """What the attacks say, each when it is first asked for: one that breaks fails its own tests alone."""
+
+    def __init__(self, world_of: Callable[[Attack], World]) -> None:
+        super().__init__()
+        self.world_of = world_of
+
+    def __missing__(self, name: str) -> MembershipScores:
+        """Run an attack."""
+        scores = self[name] = judged(ATTACKS[name], self.world_of(ATTACKS[name]))
+        return scores
 
 
 @dataclass(frozen=True)
@@ -107,9 +89,8 @@ def game_of(records: TableRecords, folder: Path, victims: int, seed: int = 0, **
 
 
 def play(game: Game) -> Played:
-    """Run every attack on the target's world."""
-    world = {access: game.world(access) for access in {attack.access for attack in ATTACKS.values()}}
-    return Played(game, {name: attack.run(world[attack.access]) for name, attack in ATTACKS.items()})
+    """Let every attack that is asked for face the target's world."""
+    return Played(game, Said(lambda attack: game.world(attack.access)))
 
 
 def optimum(law: ScoreLaw) -> dict[str, float]:

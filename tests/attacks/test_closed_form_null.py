@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telltale.worlds.controls import Chance
-from tests.attacks.closed_form_worlds import ATTACKS, Played, canary_game, deviation, gaussian_game, play
+from tests.attacks.closed_form_worlds import Played, Said, canary_game, deviation, gaussian_game, play
+from tests.attacks.configured import ATTACKS, judged
 
 VICTIMS = 16
 WORLDS = ("canaries, nothing learned", "gaussian_mean, nothing learned", "canaries, chance", "gaussian_mean, chance")
@@ -25,9 +27,7 @@ def null(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Played]:
     ]
     learned = [canary_game(folder / "c", VICTIMS), gaussian_game(folder / "d", VICTIMS)]
     runs = [play(game) for game in idle]
-    for game in learned:
-        scores = {name: attack.run(Chance().world(game, attack)) for name, attack in ATTACKS.items()}
-        runs.append(Played(game, scores))
+    runs += [Played(game, Said(partial(Chance().world, game))) for game in learned]
     return dict(zip(WORLDS, runs, strict=True))
 
 
@@ -51,10 +51,10 @@ def test_intervals_in_null_worlds_cover_chance(null: Mapping[str, Played]) -> No
 def test_permuting_a_victims_row_changes_none_of_its_scores(tmp_path: Path, attack: str) -> None:
     """Catches an attack that reads its victim's row, or that of its complement, from anywhere."""
     game, one = canary_game(tmp_path, 8), ATTACKS[attack]
-    before = one.run(game.world(one.access))
+    before = judged(one, game.world(one.access))
     for victim in (4, 5):
         game._members[victim] = np.random.default_rng(victim).permutation(game._members[victim])
-    after = one.run(game.world(one.access))
+    after = judged(one, game.world(one.access))
     assert np.array_equal(before.scores[4:6], after.scores[4:6])
     assert np.array_equal(before.thresholds(8)[4:6], after.thresholds(8)[4:6])
     same = np.array_equal(before.scores, after.scores) and np.array_equal(before.thresholds(8), after.thresholds(8))

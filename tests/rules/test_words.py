@@ -80,6 +80,8 @@ def test_options_mirror_the_constructor_one_to_one(file: Path) -> None:
         expected = set(parameters) - FROM_ELSEWHERE.get(group, set())
         if group == "rivals":  # says in what it differs from its class
             assert given <= expected
+            repeated = {name for name in given if options[name] == parameters[name].default}
+            assert not repeated, "the class says so already"
             expected = {name for name in expected if parameters[name].default is inspect.Parameter.empty}
             assert expected <= given
         else:
