@@ -26,7 +26,6 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SMALL = ("scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50")
 NEEDS = {"defense=torchao": "torchao"}  # a word that asks for a package of its own
 MOST_JOBS = 4  # of a sweep; a longer one is slow
-SLOW_PAPERS = {"molextract"}  # minutes rather than seconds, whichever part is played
 LONG = re.compile(r"objective\.epochs=\d{3,}")  # of a command that is about something else
 
 
@@ -172,9 +171,7 @@ def test_every_command_attack_and_defence_runs(run: str, places: tuple[str, ...]
 @pytest.mark.parametrize(
     ("paper", "whole"),
     [
-        pytest.param(
-            paper, whole, marks=[pytest.mark.slow] if whole or paper in SLOW_PAPERS else [], id=f"{paper}-{part}"
-        )
+        pytest.param(paper, whole, marks=[pytest.mark.slow] if whole else [], id=f"{paper}-{part}")
         for paper in names("paper")
         for whole, part in ((False, "each_kind"), (True, "whole"))
     ],
