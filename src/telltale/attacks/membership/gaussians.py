@@ -22,29 +22,29 @@ BLOCK = 1024  # points: with 64 shadows half a megabyte, which stays in a core's
 def likelihood_ratio(
     target: np.ndarray,
     shadows: np.ndarray,
-    rows: np.ndarray,
+    members: np.ndarray,
     online: bool = True,
     variance: str = "per_point",
     centre: str = "mean",
 ) -> np.ndarray:
     """Compare the target's φ with the Gaussians of shadows with and without each point: (points,).
 
-    target: (points, queries) φ; shadows: (shadows, points, queries); rows: (shadows, points) bool, in training.
+    target: (points, queries) φ; shadows: (shadows, points, queries); members: (shadows, points) bool, in training.
     variance: per_point, fixed (one for the shadows with, one for those without) or global (one for both). A point
     that has no shadow on a side that is needed gets NaN.
 
     One point, one query: shadows with it say 2 and 4, those without it -1 and 1, the target 2.
 
-    >>> shadows, rows = np.array([2.0, 4, -1, 1]).reshape(4, 1, 1), np.array([[True], [True], [False], [False]])
-    >>> likelihood_ratio(np.array([[2.0]]), shadows, rows)  # -(2 - 3)²/2 + (2 - 0)²/2, both deviations 1
+    >>> shadows, members = np.array([2.0, 4, -1, 1]).reshape(4, 1, 1), np.array([[True], [True], [False], [False]])
+    >>> likelihood_ratio(np.array([[2.0]]), shadows, members)  # -(2 - 3)²/2 + (2 - 0)²/2, both deviations 1
     array([1.5])
-    >>> likelihood_ratio(np.array([[2.0]]), shadows, rows, online=False).round(3)  # -log Pr[Z ≥ 2]
+    >>> likelihood_ratio(np.array([[2.0]]), shadows, members, online=False).round(3)  # -log Pr[Z ≥ 2]
     array([3.783])
     """
-    outside = Side.of(shadows, ~rows, centre)
+    outside = Side.of(shadows, ~members, centre)
     if not online:
         return _negative_log_tail((target - outside.centre) / deviations([outside], variance)[0]).mean(-1)
-    sides = [Side.of(shadows, rows, centre), outside]
+    sides = [Side.of(shadows, members, centre), outside]
     densities = [
         _log_density(target, side.centre, spread)
         for side, spread in zip(sides, deviations(sides, variance), strict=True)
@@ -52,12 +52,12 @@ def likelihood_ratio(
     return (densities[0] - densities[1]).mean(-1)
 
 
-def full_likelihood_ratio(target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def full_likelihood_ratio(target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Compare the target's φ with Gaussians over all queries of a point together: (points,).
 
     Λ = log N(φ; μ_in, Σ_in) − log N(φ; μ_out, Σ_out), full covariances; shapes as in `likelihood_ratio`.
     """
-    return _log_normal(target, *_moments(shadows, rows)) - _log_normal(target, *_moments(shadows, ~rows))
+    return _log_normal(target, *_moments(shadows, members)) - _log_normal(target, *_moments(shadows, ~members))
 
 
 @dataclass(frozen=True)

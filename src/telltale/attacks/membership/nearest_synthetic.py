@@ -54,13 +54,13 @@ class NearestSynthetic(ShadowAttack):
             distances[of_class] = nearest(points[of_class], rows[same] if same.any() else rows)
         return -distances
 
-    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the signal of every point as it is calibrated."""
         if self.calibration == "none":
             return target
         if self.calibration == "likelihood_ratio":
-            return likelihood_ratio(target[:, None], shadows[..., None], rows, variance="fixed")
-        outside = ~rows
+            return likelihood_ratio(target[:, None], shadows[..., None], members, variance="fixed")
+        outside = ~members
         return target - (shadows * outside).sum(0) / outside.sum(0)
 
 

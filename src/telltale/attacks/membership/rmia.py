@@ -56,26 +56,26 @@ class RMIA(ShadowAttack):
             [true_class(answers[0], true_labels(knowledge)), true_class(answers[1], population.labels)]
         )
 
-    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the share of z that each point beats."""
-        return self._compared(target, shadows, rows, 0.0 if self.online else self._tuned(shadows, rows))
+        return self._compared(target, shadows, members, 0.0 if self.online else self._tuned(shadows, members))
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold; a is tuned once a victim."""
         if self.online:
-            return super().judge(target, shadows, rows, knowledge)
-        offset = self._tuned(shadows, rows)
+            return super().judge(target, shadows, members, knowledge)
+        offset = self._tuned(shadows, members)
 
         def score(pseudo_target: np.ndarray, others: np.ndarray, members: np.ndarray) -> np.ndarray:
             return self._compared(pseudo_target, others, members, offset)
 
-        return score(target, shadows, rows), self.threshold(shadows, rows, score)
+        return score(target, shadows, members), self.threshold(shadows, members, score)
 
-    def _compared(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, offset: float) -> np.ndarray:
+    def _compared(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, offset: float) -> np.ndarray:
         target, shadows = self._one_class(target, shadows)
-        return self._beaten(target, ReferenceMeans.of(shadows, rows), offset)
+        return self._beaten(target, ReferenceMeans.of(shadows, members), offset)
 
     def _one_class(self, target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_targets_class(target, shadows) if self.label == "argmax" else (target, shadows)
@@ -86,14 +86,14 @@ class RMIA(ShadowAttack):
         beaten = np.sort(ratio[means.points :] * self.gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
         return np.searchsorted(beaten, ratio[: means.points], side="left") / len(beaten)
 
-    def _tuned(self, shadows: np.ndarray, rows: np.ndarray) -> float:
+    def _tuned(self, shadows: np.ndarray, members: np.ndarray) -> float:
         """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
-        others = unrelated(rows, 0)
-        others = others if others.any() else np.arange(len(rows)) > 0
+        others = unrelated(members, 0)
+        others = others if others.any() else np.arange(len(members)) > 0
         target, references = self._one_class(shadows[0], shadows[others])
-        means = ReferenceMeans.of(references, rows[others])
+        means = ReferenceMeans.of(references, members[others])
         scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
-        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(rows[0], scores.shape)))])
+        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members[0], scores.shape)))])
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ class ReferenceMeans:
     points: int
 
     @classmethod
-    def of(cls, shadows: np.ndarray, rows: np.ndarray) -> Self:
-        """Average shadows (shadows, points + population) by rows (shadows, points) bool."""
-        points, weight = rows.shape[1], rows.astype(np.float64)
+    def of(cls, shadows: np.ndarray, members: np.ndarray) -> Self:
+        """Average shadows (shadows, points + population) by members (shadows, points) bool."""
+        points, weight = members.shape[1], members.astype(np.float64)
         known, number = shadows[:, :points], weight.sum(0)
         total = np.einsum("sp,sp->p", weight, known)
         rest = np.einsum("sp,sp->p", 1 - weight, known)
         within = np.divide(total, number, out=np.full(points, np.nan), where=number > 0)
-        outside = np.divide(rest, len(rows) - number, out=np.full(points, np.nan), where=number < len(rows))
+        outside = np.divide(rest, len(members) - number, out=np.full(points, np.nan), where=number < len(members))
         within, outside = (
             np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
         )

@@ -32,15 +32,15 @@ class ShadowAttack(Attack):
         """Query a release and reduce its answers: (points, …)."""
         raise NotImplementedError
 
-    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Score points from signals: target (points, …), shadows (shadows, points, …), rows (shadows, points) bool."""
+    def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """Score points from signals: target (points, …), shadows (shadows, points, …), members (shadows, points) bool."""
         raise NotImplementedError
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
-        return self.score(target, shadows, rows), self.threshold(shadows, rows)
+        return self.score(target, shadows, members), self.threshold(shadows, members)
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
@@ -59,39 +59,39 @@ class ShadowAttack(Attack):
         return MembershipScores(scores, thresholds)
 
     def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield each victim's signals, those of its shadows and their rows; a shadow is asked once for all victims."""
+        """Yield each victim's signals, its shadows' and their members; a shadow is asked once for all victims."""
         knowledge, signals = world.knowledge, dict[str, np.ndarray]()
         for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims judged")):
-            releases, rows = world.shadows(victim)
+            releases, members = world.shadows(victim)
             for shadow in releases:
                 if shadow.key not in signals:
                     signals[shadow.key] = self.signal(shadow, knowledge)
-            yield self.signal(release, knowledge), np.stack([signals[shadow.key] for shadow in releases]), rows
+            yield self.signal(release, knowledge), np.stack([signals[shadow.key] for shadow in releases]), members
 
     def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
-        unknown, rows, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
+        unknown, members, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
         if not len(unknown):
             return
-        if 0 < (number := rows[:, unknown[0]].sum()) < len(rows):
+        if 0 < (number := members[:, unknown[0]].sum()) < len(members):
             raise NumericalError(f"{name}: the score of point {unknown[0]} for victim {victim} is not a number")
-        why = f"point {unknown[0]} is in {number} of {len(rows)} shadow models; give more"
+        why = f"point {unknown[0]} is in {number} of {len(members)} shadow models; give more"
         raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
 
-    def threshold(self, shadows: np.ndarray, rows: np.ndarray, score: Score | None = None) -> float:
+    def threshold(self, shadows: np.ndarray, members: np.ndarray, score: Score | None = None) -> float:
         """Let some shadows take the target's part, each judged by the others without its complement."""
         score = score or self.score
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(PSEUDO_TARGETS, len(rows))).astype(int))
-        judges = {shadow: unrelated(rows, shadow) for shadow in chosen}
+        chosen = np.unique(np.linspace(0, len(members) - 1, min(PSEUDO_TARGETS, len(members))).astype(int))
+        judges = {shadow: unrelated(members, shadow) for shadow in chosen}
         if any(others.sum() < self.least_shadows for others in judges.values()):
             # too few to leave the complement out too
-            judges = {shadow: np.arange(len(rows)) != shadow for shadow in chosen}
-        scores = [score(shadows[shadow], shadows[others], rows[others]) for shadow, others in judges.items()]
-        return best_threshold(np.stack(scores), rows[chosen])
+            judges = {shadow: np.arange(len(members)) != shadow for shadow in chosen}
+        scores = [score(shadows[shadow], shadows[others], members[others]) for shadow, others in judges.items()]
+        return best_threshold(np.stack(scores), members[chosen])
 
 
-def unrelated(rows: np.ndarray, shadow: int) -> np.ndarray:
+def unrelated(members: np.ndarray, shadow: int) -> np.ndarray:
     """Leave out a shadow, and those trained on exactly the other records: (shadows,) bool."""
-    unlike = rows != rows[shadow]
+    unlike = members != members[shadow]
     return unlike.any(1) & ~unlike.all(1)
 
 

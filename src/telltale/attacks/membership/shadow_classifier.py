@@ -50,11 +50,11 @@ class ShadowClassifier(ShadowAttack):
         return np.log(np.maximum(np.concatenate([true, rest], 1), 1e-12)).astype(np.float32)
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Train on some shadows; the decision is at even odds."""
         labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
-        signals, known = shadows[: self.shadows], rows[: self.shadows]
+        signals, known = shadows[: self.shadows], members[: self.shadows]
         key = blake2b(signals.tobytes() + known.tobytes()).digest()
         if key not in self._trained:
             with seeded(self._seed), one_thread():
@@ -78,20 +78,20 @@ class ClassNetworks(nn.Module):
         hidden = torch.baddbmm(self.first_bias, points, self.first).relu()
         return torch.baddbmm(self.second_bias, hidden, self.second).squeeze(-1)
 
-    def fit(self, signals: np.ndarray, rows: np.ndarray, labels: np.ndarray, epochs: int, rate: float) -> None:
-        """Learn membership from signals (shadows, points, width) and rows (shadows, points), class by class."""
+    def fit(self, signals: np.ndarray, members: np.ndarray, labels: np.ndarray, epochs: int, rate: float) -> None:
+        """Learn membership from signals (shadows, points, width) and members (shadows, points), class by class."""
         flat = signals.reshape(-1, signals.shape[-1])
         self.centre, self.spread = flat.mean(0), flat.std(0) + 1e-6
-        places = [np.flatnonzero(np.tile(labels == label, len(rows))) for label in range(len(self.first))]
+        places = [np.flatnonzero(np.tile(labels == label, len(members))) for label in range(len(self.first))]
         longest = max(len(place) for place in places)
         table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
         real = torch.from_numpy(np.arange(longest) < np.array([[len(place)] for place in places])).float()
         points = self._standard(flat)[torch.from_numpy(table)]
-        members = torch.from_numpy(np.ravel(rows)[table]).float()
+        truth = torch.from_numpy(np.ravel(members)[table]).float()
         optimizer = torch.optim.Adam(self.parameters(), lr=rate, weight_decay=1e-4)
         for _ in range(epochs):
             optimizer.zero_grad()
-            losses = nn.functional.binary_cross_entropy_with_logits(self(points), members, reduction="none")
+            losses = nn.functional.binary_cross_entropy_with_logits(self(points), truth, reduction="none")
             ((losses * real).sum(1) / real.sum(1).clamp_min(1)).sum().backward()
             optimizer.step()
 

@@ -34,10 +34,10 @@ class Threshold(ShadowAttack):
         return SIGNALS[self.name](release.probabilities(knowledge.challenge), labels)
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Shift the signal by its threshold, so that 0 and above is a member."""
         if not self.per_class:
-            return target, best_threshold(shadows, rows)
+            return target, best_threshold(shadows, members)
         labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
-        return target - class_thresholds(shadows, rows, labels, classes)[labels], 0.0
+        return target - class_thresholds(shadows, members, labels, classes)[labels], 0.0

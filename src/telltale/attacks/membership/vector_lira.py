@@ -36,6 +36,6 @@ class VectorLiRA(ShadowAttack):
         answers = drawn_answers(release, knowledge, self.queries, self.drawn)
         return class_logits(answers).reshape(len(answers), -1)
 
-    def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""
-        return likelihood_ratio(target, shadows, rows, variance=self.variance)
+        return likelihood_ratio(target, shadows, members, variance=self.variance)
