@@ -33,7 +33,7 @@ class ShadowAttack(Attack):
         raise NotImplementedError
 
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
-        """Score points from signals: target (points, …), shadows (shadows, points, …) and their members (shadows, points)."""
+        """Score points: signals of target (points, …) and shadows (shadows, points, …), members (shadows, points)."""
         raise NotImplementedError
 
     def judge(
