@@ -26,7 +26,7 @@ def test_a_scenario_changes_the_shadow_and_says_so(tmp_path: Path, name: str) ->
     """Catches a shadow that differs from the target in silence, and one that does not differ where it is said to."""
     known, scenario = game(tmp_path).knowledge, Scenario(name)
     data, lines = scenario.data(known), " ".join(scenario.differences(known))
-    assert set(data.records.sources[data.rows[0]]) == {VENDORS[name]}
+    assert set(data.records.sources[data.members[0]]) == {VENDORS[name]}
     assert scenario.recipe(known.recipe).model["encoder"] == ENCODERS[name]
     assert ("vgg instead of the target's residual" in lines) == (ENCODERS[name] == "vgg")
     assert ("second vendor instead of the target's first vendor" in lines) == (VENDORS[name] == 1)
@@ -36,11 +36,11 @@ def test_a_scenario_changes_the_shadow_and_says_so(tmp_path: Path, name: str) ->
 def test_the_released_sampling_takes_non_members_of_the_other_vendor(tmp_path: Path, name: str) -> None:
     """Catches a shadow whose non-members are its members' twins, or of its own vendor."""
     data = Scenario(name, "other_dataset", shadows=3).data(game(tmp_path, nonmember_source="other_dataset").knowledge)
-    for row, points in zip(data.rows, data.points, strict=True):
+    for row, points in zip(data.members, data.points, strict=True):
         inside, outside = (data.records.take(points[row[points] == side]) for side in (True, False))
         assert set(inside.sources) == {VENDORS[name]} and set(outside.sources) == {1 - VENDORS[name]}
         assert len(inside) == len(outside) == 80 and not set(inside.concepts) & set(outside.concepts)
-    np.testing.assert_array_equal(data.members[0], ~data.members[1])
+    np.testing.assert_array_equal(data.membership[0], ~data.membership[1])
 
 
 @pytest.mark.parametrize("name", VENDORS)

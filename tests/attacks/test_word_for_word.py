@@ -24,7 +24,7 @@ def test_shadows_repeat_where_the_decision_is_made_for_such_models(tmp_path: Pat
     data = attack.scenario.data(known)
     told = own_shadows(known.owner, known.recipe, data, attack.access, known.seed)[0].captions(data.records)
     own = np.array([text == texts[0] for text, texts in zip(told, data.records.references, strict=True)])
-    assert own[data.rows[0]].all() == (name == ALIKE) and own[~data.rows[0]].mean() < 0.3
+    assert own[data.members[0]].all() == (name == ALIKE) and own[~data.members[0]].mean() < 0.3
 
 
 def test_repeating_shadows_keep_the_recipe_that_a_scenario_changes(tmp_path: Path) -> None:

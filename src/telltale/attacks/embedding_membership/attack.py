@@ -12,9 +12,11 @@ from functools import lru_cache, singledispatch
 
 import numpy as np
 
+from telltale import checks
 from telltale.attacks.base import Attack
 from telltale.attacks.embedding_membership.calibration import judge
 from telltale.attacks.embedding_membership.signals import SIGNALS, Probes, measure
+from telltale.checks import choice, number, whole_number
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.records import Records
 from telltale.errors import InputError
@@ -29,10 +31,14 @@ VARIANTS = tuple(f"{signal}{kind}" for signal in SIGNALS for kind in ("", "_cali
 class EmbeddingMembership(Attack):
     """Judges challenge points by one signal of their embeddings.
 
-    signal: norm | views | part_whole | logistic; calibrated: less its mean over shadow encoders; views, share:
-    subgraphs a molecule and their share of its atoms; cuts: bonds a molecule is cut at, at most; ridge: penalty of the
-    logistic regression; rivals: other signals, raw by name or with `_calibrated`; the attack's own is left out, and
-    part_whole where records have no parts.
+    signal       norm | views | part_whole | logistic = all of them together
+    calibrated   less its mean over shadow encoders
+    views        subgraphs a molecule, or changed copies of a picture
+    share        of a molecule's atoms that a subgraph has
+    cuts         bonds a molecule is cut at, at most
+    ridge        penalty of the logistic regression
+    rivals       other signals, raw by name or with `_calibrated`; the attack's own is left out, and part_whole where
+                 records have no parts
     """
 
     access = frozenset({"embeddings"})
@@ -48,18 +54,13 @@ class EmbeddingMembership(Attack):
         ridge: float = 1.0,
         rivals: Sequence[str] = (),
     ) -> None:
-        if signal not in SIGNALS:
-            raise InputError("attack.signal", signal, f"one of {', '.join(SIGNALS)}")
-        for name, value in (("views", views), ("cuts", cuts)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"attack.{name}", value, "a whole number from 1")
-        if not 0 < share <= 1:
-            raise InputError("attack.share", share, "above 0, at most 1")
-        if not ridge > 0:
-            raise InputError("attack.ridge", ridge, "above 0")
+        choice("attack.signal", signal, SIGNALS)
+        whole_number("attack.views", views)
+        whole_number("attack.cuts", cuts)
+        checks.share("attack.share", share)
+        number("attack.ridge", ridge, above=0)
         for name in rivals:
-            if name not in VARIANTS:
-                raise InputError("attack.rivals", name, f"one of {', '.join(VARIANTS)}")
+            choice("attack.rivals", name, VARIANTS)
         self.signal, self.calibrated, self.ridge = signal, calibrated, ridge
         self.views, self.share, self.cuts = views, share, cuts
         self._rivals = tuple(name for name in rivals if name != self.name)
@@ -90,11 +91,11 @@ class EmbeddingMembership(Attack):
             for key, release in track(distinct.items(), "asking shadow encoders", len(distinct))
         }
         judged = []
-        for release, (others, rows) in zip(track(world.releases, "asking encoders"), shadows, strict=True):
-            own, signals = measure(release, probes, self.signal), np.stack([known[other.key] for other in others])
-            judged.append(judge(own, signals, rows, self.calibrated, self.ridge))
-        thresholds = np.array([one.threshold for one in judged])
-        return MembershipScores(np.stack([one.scores for one in judged]), thresholds)
+        for release, (others, members) in zip(track(world.releases, "asking encoders"), shadows, strict=True):
+            target, signals = measure(release, probes, self.signal), np.stack([known[other.key] for other in others])
+            judged.append(judge(target, signals, members, self.calibrated, self.ridge))
+        thresholds = np.array([victim.threshold for victim in judged])
+        return MembershipScores(np.stack([victim.scores for victim in judged]), thresholds)
 
     def blind(self, knowledge: Knowledge) -> MembershipScores | None:
         """Score by likeness to the attacker's own records, where the kind of data has one."""
@@ -133,4 +134,4 @@ def _(records: MoleculeRecords, auxiliary: MoleculeRecords) -> np.ndarray:
     prints, others = (
         ecfp4.GetFingerprints([Chem.MolFromSmiles(smiles) for smiles in part.smiles]) for part in (records, auxiliary)
     )
-    return np.array([max(DataStructs.BulkTanimotoSimilarity(one, list(others))) for one in prints])
+    return np.array([max(DataStructs.BulkTanimotoSimilarity(record, list(others))) for record in prints])

@@ -21,32 +21,35 @@ class Judged:
     threshold: float
 
 
-def judge(own: np.ndarray, shadows: np.ndarray, rows: np.ndarray, calibrated: bool, ridge: float = 1.0) -> Judged:
+def judge(target: np.ndarray, shadows: np.ndarray, members: np.ndarray, calibrated: bool, ridge: float = 1.0) -> Judged:
     """Score a victim with what holds for its shadows, each of which plays the victim for the others.
 
-    own: (points, signals); shadows: (shadows, points, signals); rows: (shadows, points) bool, their members. One
-    signal is taken with the sign that fits the shadows, several are weighed by logistic regression on them. Every
-    encoder's signals are standardised over the points, which all encoders share: scores of several victims compare.
+    target: (points, signals); shadows: (shadows, points, signals); members: (shadows, points) bool. One signal is
+    taken with the sign that fits the shadows, several are weighed by logistic regression on them. Every encoder's
+    signals are standardised over the points, which all encoders share: scores of several victims compare.
     """
     if calibrated:
-        own, shadows = own - shadows.mean(0), calibrated_by_peers(shadows, peers(rows))
-    own, shadows = standardised(own), standardised(shadows)
-    weights = sign(shadows[..., 0], rows)[None] if own.shape[1] == 1 else logistic_weights(shadows, rows, ridge)
-    return Judged(own @ weights, best_threshold(shadows @ weights, rows))
+        target, shadows = target - shadows.mean(0), calibrated_by_peers(shadows, peers(members))
+    target, shadows = standardised(target), standardised(shadows)
+    if target.shape[1] == 1:
+        weights = sign(shadows[..., 0], members)[None]
+    else:
+        weights = logistic_weights(shadows, members, ridge)
+    return Judged(target @ weights, best_threshold(shadows @ weights, members))
 
 
-def peers(rows: np.ndarray) -> np.ndarray:
+def peers(members: np.ndarray) -> np.ndarray:
     """Tell which shadows may calibrate which: not itself, nor the one with exactly the other members.
 
-    rows: (shadows, points) bool -> (shadows, shadows) bool. Where that leaves a shadow no peer, each is calibrated by
-    all but itself, and a log line says so, once a process.
+    members: (shadows, points) bool -> (shadows, shadows) bool. Where that leaves a shadow no peer, each is calibrated
+    by all but itself, and a log line says so, once a process.
     """
-    others = ~np.eye(len(rows), dtype=bool)
-    complement = (rows[:, None] != rows[None]).all(2)
+    others = ~np.eye(len(members), dtype=bool)
+    complement = (members[:, None] != members[None]).all(2)
     allowed = others & ~complement
     if allowed.any(1).all():
         return allowed
-    _say_too_few(len(rows))
+    _say_too_few(len(members))
     return others
 
 
@@ -70,14 +73,14 @@ def standardised(signals: np.ndarray) -> np.ndarray:
     return (signals - signals.mean(-2, keepdims=True)) / np.where(spread > 0, spread, 1)
 
 
-def sign(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def sign(scores: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return +1. or -1.: whether members score higher or lower in the average shadow."""
-    return np.where(areas(scores, rows).mean() >= 0.5, 1.0, -1.0)
+    return np.where(areas(scores, members).mean() >= 0.5, 1.0, -1.0)
 
 
-def logistic_weights(signals: np.ndarray, rows: np.ndarray, ridge: float) -> np.ndarray:
+def logistic_weights(signals: np.ndarray, members: np.ndarray, ridge: float) -> np.ndarray:
     """Fit member against non-member on all shadows' standardised signals: (models, points, signals) -> (signals,)."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1 / ridge, fit_intercept=False, max_iter=1000)
-    return model.fit(signals.reshape(-1, signals.shape[2]), rows.ravel()).coef_[0]
+    return model.fit(signals.reshape(-1, signals.shape[2]), members.ravel()).coef_[0]

@@ -115,16 +115,16 @@ def spread_over_groups(values: np.ndarray, group: np.ndarray, number: int) -> np
 
     group: (values,) ascending; an empty group gets the medians of the others, zeros if there is none.
     """
-    found = np.zeros((number, 4))
+    described = np.zeros((number, 4))
     present, starts, counts = np.unique(group, return_index=True, return_counts=True)
     if not len(present):
-        return found
+        return described
     mean, square = (np.add.reduceat(part, starts) / counts for part in (values, values**2))
     least, largest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     rows = np.stack([mean, least, largest, np.sqrt(np.maximum(square - mean**2, 0))], 1)
-    found[:] = np.median(rows, 0)
-    found[present] = rows
-    return found
+    described[:] = np.median(rows, 0)
+    described[present] = rows
+    return described
 
 
 def _log(distances: np.ndarray) -> np.ndarray:

@@ -118,8 +118,8 @@ def _sides(graphs: MoleculeGraphs, owner: np.ndarray, bond: np.ndarray) -> tuple
     left[out] = left[out + 1] = False
     matrix = coo_array((np.ones(left.sum(), bool), tuple(ends[:, left])), shape=(atoms, atoms))
     _, label = connected_components(matrix, directed=False)
-    one, other = label[ends[:, out]]
-    return one != other, label == np.repeat(one, np.diff(copies.atom_offsets))
+    first, second = label[ends[:, out]]
+    return first != second, label == np.repeat(first, np.diff(copies.atom_offsets))
 
 
 def induced(graphs: MoleculeGraphs, kept: np.ndarray) -> MoleculeGraphs:

@@ -66,8 +66,9 @@ class CaptionAttack(Attack):
         data = self.scenario.data(knowledge)
         recipe, look = self.scenario.recipe(knowledge.recipe), self.look(knowledge, data)
         shadows = own_shadows(knowledge.owner, recipe, data, self.access, knowledge.seed)
-        seen = [look(one, data.records.take(points)) for one, points in zip(shadows, data.points, strict=True)]
-        decision = self.decide(np.concatenate(seen), world.as_told(data.members).ravel(), knowledge)
+        pairs = zip(shadows, data.points, strict=True)
+        features = np.concatenate([look(shadow, data.records.take(points)) for shadow, points in pairs])
+        decision = self.decide(features, world.as_told(data.membership).ravel(), knowledge)
         scores = np.stack([decision.score(look(release, knowledge.challenge)) for release in world.releases])
         return CaptionMembership(scores, decision.threshold, self.written(world))
 
@@ -78,22 +79,23 @@ class CaptionAttack(Attack):
         nothing.
         """
         data = replace(self.scenario, shadow_share=1.0).data(knowledge)
-        asked, seed = knowledge.challenge, derive(knowledge.seed, "no model")
-        references = asked.references if REFERENCES in self.access else None
+        challenge, seed = knowledge.challenge, derive(knowledge.seed, "no model")
+        references = challenge.references if REFERENCES in self.access else None
         learned = data.records.take(data.points[0])
-        return CaptionMembership(without_a_model(learned, data.members[0], asked, references, seed)[None], 0.0)
+        return CaptionMembership(without_a_model(learned, data.membership[0], challenge, references, seed)[None], 0.0)
 
     def written(self, world: World) -> tuple[tuple[str, ...], ...]:
         """Return every victim's captions of the challenge points, for the report; none where they are not granted."""
         if "captions" not in self.access:
             return ()
         # asked before: what it said is remembered, and this is no further query
-        return tuple(tuple(one.restricted(self.access).captions(world.knowledge.challenge)) for one in world.releases)
+        granted = [release.restricted(self.access) for release in world.releases]
+        return tuple(tuple(release.captions(world.knowledge.challenge)) for release in granted)
 
 
 def own_shadows(owner: Owner, recipe: Recipe, data: ShadowData, access: frozenset[str], seed: int) -> list[Release]:
     """Have the attacker train its shadows; asking them costs no query."""
-    seeds = [derive(seed, "own shadow", place) for place in range(len(data.rows))]
+    seeds = [derive(seed, "own shadow", place) for place in range(len(data.members))]
     names = ["shadow"] if len(seeds) == 1 else [f"shadow {place}" for place in range(len(seeds))]
-    releases = owner.train_many(recipe, data.records, data.rows, seeds, names)
+    releases = owner.train_many(recipe, data.records, data.members, seeds, names)
     return [release.restricted(access) for release in releases]

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from telltale.attacks.membership.thresholds import best_threshold
-from telltale.checks import whole_number
+from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
-from telltale.errors import InputError
 from telltale.training.seeding import seeded
 from telltale.training.threads import one_thread
 
@@ -72,9 +71,13 @@ def by_linear_svm(features: np.ndarray, members: np.ndarray, penalty: float, sca
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """A classifier with one hidden layer: units of it, L2 penalty, most epochs, share held out to stop early.
+    """A classifier with one hidden layer. Raises InputError out of range.
 
-    Raises InputError out of range.
+    hidden         units of that layer
+    weight_decay   L2 penalty
+    epochs         most of them
+    patience       epochs without a better loss on what is held out, after which it stops
+    held_out       share of the points that are held out to stop early
     """
 
     hidden: int = 64
@@ -85,8 +88,7 @@ class NetworkOptions:
 
     def __post_init__(self) -> None:
         whole_number("attack.hidden", self.hidden)
-        if not self.weight_decay >= 0:
-            raise InputError("attack.weight_decay", self.weight_decay, "from 0")
+        number("attack.weight_decay", self.weight_decay, least=0)
 
 
 def by_network(features: np.ndarray, members: np.ndarray, options: NetworkOptions, seed: int) -> Decision:
@@ -96,17 +98,17 @@ def by_network(features: np.ndarray, members: np.ndarray, options: NetworkOption
     """
     centre, spread = features.mean(0), features.std(0) + 1e-6
     held_out = _held_out(members, options.held_out, generator(seed, "held out"))
-    points, truth = (torch.from_numpy(one.astype(np.float32)) for one in ((features - centre) / spread, members))
+    inputs, truth = (torch.from_numpy(part.astype(np.float32)) for part in ((features - centre) / spread, members))
     with seeded(derive(seed, "network")), one_thread():
         network = nn.Sequential(
             nn.Linear(features.shape[1], options.hidden), nn.ReLU(), nn.Linear(options.hidden, 1), nn.Flatten(0)
         )
-        _fit(network, points, truth, torch.from_numpy(held_out), options)
+        _fit(network, inputs, truth, torch.from_numpy(held_out), options)
 
     @torch.no_grad()
-    def score(asked: np.ndarray) -> np.ndarray:
-        inputs = torch.from_numpy(((asked - centre) / spread).astype(np.float32))
-        odds: np.ndarray = network(inputs).double().numpy()
+    def score(points: np.ndarray) -> np.ndarray:
+        scaled = torch.from_numpy(((points - centre) / spread).astype(np.float32))
+        odds: np.ndarray = network(scaled).double().numpy()
         return odds
 
     return Decision(score, 0.0)
@@ -133,6 +135,6 @@ def _held_out(members: np.ndarray, share: float, rng: np.random.Generator) -> np
     """Choose a share of the members and of the others, one of each at least: (points,) bool."""
     chosen = np.zeros(len(members), bool)
     for side in (members, ~members):
-        rows = np.flatnonzero(side)
-        chosen[rng.permutation(rows)[: max(1, round(share * len(rows)))]] = True
+        places = np.flatnonzero(side)
+        chosen[rng.permutation(places)[: max(1, round(share * len(places)))]] = True
     return chosen

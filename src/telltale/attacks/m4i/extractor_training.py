@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
 from telltale.attacks.m4i.extractor import CHUNK, BagOfWords, Extractor, ImageSide, TextSide
-from telltale.checks import whole_number
+from telltale.checks import choice, whole_number
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
@@ -44,10 +44,16 @@ LEARNING_RATE = 1e-3  # Adam, as released
 
 @dataclass(frozen=True)
 class ExtractorOptions:
-    """loss: mse | infonce; width: of the common space; epochs: passes over the pairs; channels: of the convolutions
-    that are trained on the image side; marks: the released mismatch, see `BagOfWords`; batch_size: pairs; trunk: in the
-    place of these convolutions, as the authors have it; its features are computed once, so that no picture is changed
-    at random in training, as the authors' are and ours without a trunk. Raises InputError out of range.
+    """How an extractor is built and trained. Raises InputError out of range.
+
+    loss         mse | infonce
+    width        of the common space
+    epochs       passes over the pairs
+    batch_size   pairs in a step
+    channels     of the convolutions that are trained on the image side
+    marks        the released mismatch, see `BagOfWords`
+    trunk        in the place of these convolutions, as the authors have it; its features are computed once, so that no
+                 picture is changed at random in training, as the authors' are and ours without a trunk
     """
 
     loss: str = "mse"
@@ -59,35 +65,33 @@ class ExtractorOptions:
     trunk: FrozenTrunk | None = None
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise InputError("attack.loss", self.loss, f"one of {', '.join(LOSSES)}")
+        choice("attack.loss", self.loss, LOSSES)
         if not 1 <= len(self.channels) <= MOST_LAYERS or min(self.channels) < 1:
             raise InputError("attack.channels", list(self.channels), f"1 to {MOST_LAYERS} whole numbers from 1")
         for field in ("width", "epochs", "batch_size"):
             whole_number(f"attack.{field}", getattr(self, field))
-        if self.batch_size < 2:
-            raise InputError("attack.batch_size", self.batch_size, "at least 2: BatchNorm compares pairs")
+        whole_number("attack.batch_size", self.batch_size, 2, expected="at least 2: BatchNorm compares pairs")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """An extractor with the words it knows; seen: what becomes of pictures before they reach it."""
+    """An extractor with the words it knows; as_input: what becomes of records before their pictures reach it."""
 
     extractor: Extractor
     bag: BagOfWords
     device: str
-    seen: Callable[[Any], Any]
+    as_input: Callable[[Any], Any]
 
     def distance(self, records: Any, captions: Sequence[str]) -> np.ndarray:
         """Compare pictures with captions, which need not be their own: (records, width)."""
-        pictures = make_batch(self.seen(records).arrays(), np.arange(len(records))).to(self.device)
+        pictures = make_batch(self.as_input(records).arrays(), np.arange(len(records))).to(self.device)
         return self.extractor.distance(pictures, self.bag.counts(captions).to(self.device))
 
 
 def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, store: Store, device: str) -> Trained:
     """Train an extractor on pairs, or find it in the store: it depends on no captioner."""
     trunk = options.trunk
-    shown = partial(with_features, trunk=trunk, store=store, device=device)
+    as_input = partial(with_features, trunk=trunk, store=store, device=device)
     bag = BagOfWords.of((text for texts in pairs.references for text in texts), options.marks)
     document = {
         "extractor": {**asdict(options), "channels": list(options.channels), "trunk": trunk and trunk.document()},
@@ -98,13 +102,13 @@ def extractor_of(pairs: CaptionedImages, options: ExtractorOptions, seed: int, s
     }
 
     def make(entry: Any, _: Any) -> None:
-        trained = fit(_initial(pairs, bag, options, seed), shown(pairs), bag, options, seed, device)
+        trained = fit(_initial(pairs, bag, options, seed), as_input(pairs), bag, options, seed, device)
         save_file(trained.state_dict(), entry / "weights.safetensors")
 
     folder = store.find_or_make("extractor", document, make)[0]
     extractor = _initial(pairs, bag, options, seed)
     extractor.load_state_dict(load_file(folder / "weights.safetensors"))
-    return Trained(extractor.to(device), bag, device, shown)
+    return Trained(extractor.to(device), bag, device, as_input)
 
 
 def fit(
@@ -195,9 +199,9 @@ LOSS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"mse": squared_di
 
 def _initial(pairs: CaptionedImages, bag: BagOfWords, options: ExtractorOptions, seed: int) -> Extractor:
     with seeded(derive(seed, "extractor weights")):
-        own = ENCODERS["residual"](list(options.channels), "batch", pairs.shape)
+        trained = ENCODERS["residual"](list(options.channels), "batch", pairs.shape)
         if options.trunk is None:
-            image = ImageSide(own, own.output_width, options.width)
+            image = ImageSide(trained, trained.output_width, options.width)
         else:  # it stays outside: pictures come in as its features
             image = ImageSide(nn.Identity(), options.trunk.width, options.width)
         return Extractor(image, TextSide(bag.width, options.width), options.loss == "infonce")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from telltale.attacks.m4i.caption_attack import CaptionAttack, Look
 from telltale.attacks.m4i.decisions import Decision, NetworkOptions, by_network, by_threshold
 from telltale.attacks.m4i.extractor_training import ExtractorOptions, extractor_of
 from telltale.attacks.m4i.scenarios import ShadowData, together
+from telltale.checks import choice
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.seeds import derive
 from telltale.errors import InputError
@@ -25,10 +27,25 @@ FEWEST = 2  # pairs: BatchNorm compares them
 class FeatureM4I(CaptionAttack):
     """|f_image(picture) − f_text(generated caption)|, judged by a small network that shadows taught.
 
-    It holds the pictures only: their true captions are withheld. loss, width, epochs, batch_size, channels, marks: of
-    the extractor, see `ExtractorOptions`; decision: network | distance = the length of the difference alone; hidden,
-    weight_decay: of the network; trunk, weights, side, downloads: of a `FrozenTrunk` on the extractor's image side,
-    weights null = the small network of `channels`, trained from scratch.
+    It holds the pictures only: their true captions are withheld.
+
+    scenario           what the attacker knows, see `Scenario`, as the next three
+    nonmember_source   where shadows' non-members are from
+    shadows            models the attacker trains
+    shadow_share       share of the attacker's concepts that are dealt to shadows
+    loss               mse | infonce, the extractor's, see `ExtractorOptions`, as width to channels and marks
+    decision           network | distance: by the length of the difference alone
+    width              of the common space
+    epochs             of the extractor
+    batch_size         pairs in a step of it
+    channels           of its convolutions, trained from scratch
+    marks              the released mismatch: marks are counted in training only
+    hidden             units of the network
+    weight_decay       of the network
+    trunk              name of a `FrozenTrunk` on the extractor's image side
+    weights            its file, or fetched; None = none, but the small network of `channels`
+    side               pixels that pictures are resized to for it
+    downloads          folder of weights that are fetched
     """
 
     def __init__(
@@ -42,7 +59,7 @@ class FeatureM4I(CaptionAttack):
         width: int = 256,
         epochs: int = 20,
         batch_size: int = 128,
-        channels: Any = (16, 32, 64),
+        channels: Sequence[int] = (16, 32, 64),
         marks: bool = False,
         hidden: int = 64,
         weight_decay: float = 1e-2,
@@ -52,9 +69,7 @@ class FeatureM4I(CaptionAttack):
         downloads: str | None = None,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows, shadow_share)
-        if decision not in DECISIONS:
-            raise InputError("attack.decision", decision, f"one of {', '.join(DECISIONS)}")
-        self.decision = decision
+        self.decision = choice("attack.decision", decision, DECISIONS)
         file = None if weights is None else fetched(weights, trunk, downloads, "attack.weights")
         frozen = FrozenTrunk(trunk, file, side, "attack.weights") if file is not None else None
         self.extractor = ExtractorOptions(loss, width, epochs, batch_size, tuple(channels), marks, frozen)
@@ -64,8 +79,8 @@ class FeatureM4I(CaptionAttack):
         """Refuse as every attack on captioners, and a share that leaves the extractor too little to learn from."""
         super().check(knowledge)
         if (pairs := len(self.pairs(knowledge))) < FEWEST:
-            told = f"leaves the extractor {pairs} of pools.auxiliary={len(knowledge.auxiliary)}; less, or 1 = all"
-            raise InputError("attack.shadow_share", self.scenario.shadow_share, told)
+            expected = f"leaves the extractor {pairs} of pools.auxiliary={len(knowledge.auxiliary)}; less, or 1 = all"
+            raise InputError("attack.shadow_share", self.scenario.shadow_share, expected)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Train the extractor on pairs of the attacker's own, and compare by it."""
@@ -86,7 +101,8 @@ class FeatureM4I(CaptionAttack):
         """
         whole = self.scenario.shadow_share == 1
         known = self.scenario.for_shadows(knowledge) if whole else ~self.scenario.for_shadows(knowledge)
-        auxiliary, other = (one.take(known[: len(one)]) for one in (knowledge.auxiliary, knowledge.population))
+        sources = (knowledge.auxiliary, knowledge.population)
+        auxiliary, other = (records.take(known[: len(records)]) for records in sources)
         if self.scenario.other_data:
             return other
         return together(auxiliary, other) if len(other) else auxiliary

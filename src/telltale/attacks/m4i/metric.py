@@ -12,12 +12,12 @@ from telltale.attacks.base import Attack
 from telltale.attacks.m4i.caption_attack import CaptionAttack, Look
 from telltale.attacks.m4i.decisions import Decision, by_linear_svm, by_threshold
 from telltale.attacks.m4i.scenarios import ShadowData
+from telltale.checks import choice
 from telltale.data.captions.metrics.bleu import bleu
 from telltale.data.captions.metrics.rouge import rouge_l, rouge_n
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.withheld import REFERENCES
 from telltale.data.captions.words import words
-from telltale.errors import InputError
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -33,9 +33,19 @@ BLEU_ORDERS = (3, 4)
 class MetricM4I(CaptionAttack):
     """ROUGE and BLEU of the generated caption against the picture's true ones, which this attacker holds.
 
-    features: rouge (F1 of ROUGE-1, -2, -L, each the mean over references) | bleu (cumulative BLEU-1 … bleu_orders
-    against all references) | both; decision: svm_released (linear, C = 1e5, unscaled) | svm_scaled (C = 1,
-    standardised) | threshold (on the mean of the features). What differs in one of the two stands beside as a rival.
+    What differs from it in features or in decision alone stands beside as a rival.
+
+    scenario           what the attacker knows, see `Scenario`, as the next three
+    nonmember_source   where shadows' non-members are from
+    shadows            models the attacker trains
+    shadow_share       share of the attacker's concepts that are dealt to shadows
+    features           rouge: F1 of ROUGE-1, -2, -L, each the mean over references
+                       bleu: cumulative BLEU-1 … bleu_orders against all references
+                       both
+    decision           svm_released: linear, C = 1e5, unscaled
+                       svm_scaled: C = 1, standardised
+                       threshold: on the mean of the features
+    bleu_orders        3 as released, or 4
     """
 
     access = frozenset({"captions", REFERENCES})
@@ -51,14 +61,9 @@ class MetricM4I(CaptionAttack):
         bleu_orders: int = 3,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows, shadow_share)
-        for field, value, options in (
-            ("features", features, FEATURES),
-            ("decision", decision, tuple(DECISIONS)),
-            ("bleu_orders", bleu_orders, BLEU_ORDERS),
-        ):
-            if value not in options:
-                raise InputError(f"attack.{field}", value, f"one of {', '.join(map(str, options))}")
-        self.features, self.decision, self.bleu_orders = features, decision, bleu_orders
+        self.features = choice("attack.features", features, FEATURES)
+        self.decision = choice("attack.decision", decision, DECISIONS)
+        self.bleu_orders = choice("attack.bleu_orders", bleu_orders, BLEU_ORDERS)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Compare captions with the references."""
@@ -74,10 +79,10 @@ class MetricM4I(CaptionAttack):
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the same features decided otherwise, and other features decided alike."""
-        one = self.scenario
-        scenario = (one.name, one.nonmember_source, one.shadows, one.shadow_share)
+        known = self.scenario
+        options = (known.name, known.nonmember_source, known.shadows, known.shadow_share)
         return {
-            f"{features}_{decision}": type(self)(*scenario, features, decision, self.bleu_orders)
+            f"{features}_{decision}": type(self)(*options, features, decision, self.bleu_orders)
             for features, decision in product(FEATURES, DECISIONS)
             if (features == self.features) != (decision == self.decision)
         }
@@ -87,8 +92,8 @@ def caption_features(
     captions: Sequence[str], references: Sequence[Sequence[str]], features: str, bleu_orders: int
 ) -> np.ndarray:
     """Score generated captions against the references of each: (captions, 3, or more with BLEU-4 and with both)."""
-    told = [text.split() for text in captions]  # a captioner's words, and marks such as <unk>, are parted already
-    tokens = CaptionTokens.of(told, [[words(text) for text in texts] for texts in references])
+    generated = [text.split() for text in captions]  # a captioner's words, and marks such as <unk>, are parted already
+    tokens = CaptionTokens.of(generated, [[words(text) for text in texts] for texts in references])
     parts = []
     if features != "bleu":
         parts += [rouge_n(tokens, 1).f1[:, None], rouge_n(tokens, 2).f1[:, None], rouge_l(tokens).f1[:, None]]

@@ -6,11 +6,11 @@ If it beats chance, the two groups are of different distributions, and no succes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from telltale.attacks.m4i.extractor import BagOfWords
+from telltale.data.captions.records import CaptionedImages
 
 TREES = 200
 SIDE = 8  # pixels of a thumbnail
@@ -32,29 +32,33 @@ def picture_features(pictures: np.ndarray) -> np.ndarray:
 
 
 def without_a_model(
-    learned: Any, members: np.ndarray, asked: Any, references: Sequence[Sequence[str]] | None, seed: int
+    learned: CaptionedImages,
+    members: np.ndarray,
+    challenge: CaptionedImages,
+    references: Sequence[Sequence[str]] | None,
+    seed: int,
 ) -> np.ndarray:
-    """Learn membership from records of the attacker's own and guess it for others: log-odds (asked,).
+    """Learn membership from records of the attacker's own and guess it for others: (challenge,), above 0: in.
 
-    learned: CaptionedImages with members (records,) bool; asked: pictures to be judged, with their captions in
+    learned: records with members (records,) bool; challenge: pictures to be judged, with their captions in
     `references`, or None where those are withheld.
     """
     from sklearn.ensemble import ExtraTreesClassifier
 
-    own, others = (picture_features(_levels(records.images)) for records in (learned, asked))
+    known, unknown = (picture_features(_levels(records.images)) for records in (learned, challenge))
     if references is not None:
         bag = BagOfWords.of(text for texts in learned.references for text in texts)
-        own = np.concatenate([own, _words(bag, learned.references)], 1)
-        others = np.concatenate([others, _words(bag, references)], 1)
-    forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=seed).fit(own, members)
-    votes: np.ndarray = forest.predict_proba(others)[:, 1]
+        known = np.concatenate([known, _words(bag, learned.references)], 1)
+        unknown = np.concatenate([unknown, _words(bag, references)], 1)
+    forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=seed).fit(known, members)
+    votes: np.ndarray = forest.predict_proba(unknown)[:, 1]
     return votes - 0.5
 
 
 def _histograms(values: np.ndarray) -> np.ndarray:
     flat = values.reshape(*values.shape[:2], -1)
     bins = np.minimum(flat * BINS, BINS - 1).astype(int)
-    return np.stack([(bins == one).mean(2) for one in range(BINS)], 2)
+    return np.stack([(bins == level).mean(2) for level in range(BINS)], 2)
 
 
 def _levels(images: np.ndarray) -> np.ndarray:

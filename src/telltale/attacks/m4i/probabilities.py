@@ -10,8 +10,8 @@ import numpy as np
 from telltale.attacks.m4i.caption_attack import CaptionAttack, Look
 from telltale.attacks.m4i.decisions import Decision, by_threshold
 from telltale.attacks.m4i.scenarios import ShadowData
+from telltale.checks import number
 from telltale.data.captions.withheld import REFERENCES
-from telltale.errors import InputError
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -43,6 +43,13 @@ class MaxRenyi(CaptionAttack):
     H_α = log(Σ p^α) / (1 − α),  H_1 = −Σ p log p,  H_∞ = −log max p
 
     along the caption that the target itself writes: it needs no true caption. Raises InputError out of range.
+
+    scenario           what the attacker knows, see `Scenario`, as the next three
+    nonmember_source   where shadows' non-members are from
+    shadows            models the attacker trains
+    shadow_share       share of the attacker's concepts that are dealt to shadows
+    alpha              α, the order of the entropy; inf = the most probable word alone
+    share              of the words, those with the largest entropy, in %
     """
 
     access = frozenset({"captions", "word_probabilities"})
@@ -57,18 +64,17 @@ class MaxRenyi(CaptionAttack):
         share: float = 10.0,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows, shadow_share)
-        if not alpha > 0:
-            raise InputError("attack.alpha", alpha, "above 0; .inf = the most probable word alone")
-        if not 0 < share <= 100:
-            raise InputError("attack.share", share, "above 0, at most 100 %")
+        number("attack.alpha", alpha, above=0, expected="above 0; .inf = the most probable word alone")
+        number("attack.share", share, above=0, most=100, expected="above 0, at most 100 %")
         self.alpha, self.share = float(alpha), float(share)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Ask for the caption, and for the distributions along it."""
 
         def compare(release: Release, records: Any) -> np.ndarray:
-            told = release.word_probabilities(records, release.captions(records))
-            return -largest_mean(renyi_entropy(told, self.alpha), np.any(told, axis=-1), self.share)[:, None]
+            probabilities = release.word_probabilities(records, release.captions(records))
+            there = np.any(probabilities, axis=-1)
+            return -largest_mean(renyi_entropy(probabilities, self.alpha), there, self.share)[:, None]
 
         return compare
 
@@ -104,9 +110,9 @@ def renyi_entropy(probabilities: np.ndarray, alpha: float) -> np.ndarray:
 
 def largest_mean(values: np.ndarray, there: np.ndarray, share: float) -> np.ndarray:
     """Mean of the `share` % largest values of each row, one at least: (rows, places), there bool -> (rows,)."""
-    number = there.sum(1)
-    taken = np.maximum(1, np.floor(share / 100 * number)).astype(int)
+    words = there.sum(1)
+    taken = np.maximum(1, np.floor(share / 100 * words)).astype(int)
     ordered = -np.sort(-np.where(there, values, -np.inf), axis=1)
-    kept = np.arange(values.shape[1]) < np.minimum(taken, np.maximum(number, 1))[:, None]
+    kept = np.arange(values.shape[1]) < np.minimum(taken, np.maximum(words, 1))[:, None]
     chosen: np.ndarray = np.where(kept, ordered, 0).sum(1) / np.maximum(kept.sum(1), 1)
     return chosen

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from telltale.checks import whole_number
+from telltale.checks import choice, share, whole_number
 from telltale.data.captions.pools import require_second_source
 from telltale.data.captions.records import NONMEMBER_SOURCES, CaptionedImages
 from telltale.data.seeds import generator
@@ -36,13 +36,17 @@ FEWEST = 4  # concepts of shadows: two members and two others
 
 @dataclass(frozen=True)
 class Scenario:
-    """name: see above; nonmember_source: where shadows' non-members are from: same, or other_dataset as in the
-    released code; shadows: how many models the attacker trains; shadow_share: of its concepts, those that shadows
-    and decision learn from; what else it trains learns from the rest, or, with 1, from all, as in the released code.
-    Raises InputError out of range.
+    """What the attacker knows, and how it deals its own records out. Raises InputError out of range.
 
-    An extractor that knows the shadow's pairs by heart would meet the target's for the first time; and one that knows
-    half of what shadows say, and nothing of what the target says, taught a decision that erred more often than not.
+    name               unrestricted | data_only | model_only | constrained, see above
+    nonmember_source   same | other_dataset, as in the released code: where shadows' non-members are from
+    shadows            how many models the attacker trains
+    shadow_share       share of the attacker's concepts that shadows and decision learn from; the feature extractor
+                       learns from the others, or, with 1, everything from all, as in the released code
+
+    Why a share: an extractor trained on pairs that a shadow learned too knows these by heart, and has never met the
+    target's. What its distances tell of the shadow then need not hold for the target: where it knew half of the words
+    that shadows say, the decision learned from it was wrong more often than right (docs/m4i.md).
     """
 
     name: str = "unrestricted"
@@ -51,13 +55,11 @@ class Scenario:
     shadow_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.name not in SCENARIOS:
-            raise InputError("attack.scenario", self.name, f"one of {', '.join(SCENARIOS)}")
-        if self.nonmember_source not in NONMEMBER_SOURCES:
-            raise InputError("attack.nonmember_source", self.nonmember_source, " or ".join(NONMEMBER_SOURCES))
+        choice("attack.scenario", self.name, SCENARIOS)
+        sources = " or ".join(NONMEMBER_SOURCES)
+        choice("attack.nonmember_source", self.nonmember_source, NONMEMBER_SOURCES, expected=sources)
         whole_number("attack.shadows", self.shadows)
-        if isinstance(self.shadow_share, bool) or not 0 < self.shadow_share <= 1:
-            raise InputError("attack.shadow_share", self.shadow_share, "above 0, at most 1")
+        share("attack.shadow_share", self.shadow_share)
 
     @property
     def other_data(self) -> bool:
@@ -77,16 +79,16 @@ class Scenario:
                 raise InputError(
                     "pools.auxiliary", number, f"at least {2 * FEWEST}: a share is for shadows (attack.shadow_share)"
                 )
-            told = f"leaves {dealt} of pools.auxiliary={number}; shadows need {FEWEST}, half to learn"
-            raise InputError("attack.shadow_share", self.shadow_share, told)
+            expected = f"leaves {dealt} of pools.auxiliary={number}; shadows need {FEWEST}, half to learn"
+            raise InputError("attack.shadow_share", self.shadow_share, expected)
         try:
-            own, other = trunk_of(knowledge.recipe.model), trunk_of(self.recipe(knowledge.recipe).model)
+            owners, shadows = trunk_of(knowledge.recipe.model), trunk_of(self.recipe(knowledge.recipe).model)
         except InputError as error:
             expected = f"{error.expected} (attack.scenario={self.name} trains shadows with it)"
             raise InputError(error.field, error.value, expected) from None
-        if SCENARIOS[self.name][1] and own is not None and own == other:
-            told = f"another trunk than the target's: attack.scenario={self.name} is of another encoder"
-            raise InputError(other.option.replace("weights", "trunk"), own.name, told)
+        if SCENARIOS[self.name][1] and owners is not None and owners == shadows:
+            expected = f"another trunk than the target's: attack.scenario={self.name} is of another encoder"
+            raise InputError(shadows.option.replace("weights", "trunk"), owners.name, expected)
 
     def recipe(self, owner: Recipe) -> Recipe:
         """Return what the attacker's shadows are trained by: the owner's recipe, defence included, or its encoder's
@@ -95,7 +97,7 @@ class Scenario:
         if not SCENARIOS[self.name][1]:
             return owner
         known = owner.model.get("encoder")
-        others = [one for one in ENCODERS if one != known]
+        others = [encoder for encoder in ENCODERS if encoder != known]
         if known not in ENCODERS or not others:
             raise InputError("attack.scenario", self.name, "needs a model with another encoder; use model=captioner")
         return owner.replace(model={**owner.model, "encoder": others[0]})
@@ -117,7 +119,8 @@ class Scenario:
         Shadows 2i and 2i + 1 are complements.
         """
         dealt = self.for_shadows(knowledge)
-        home, away = (one.take(dealt[: len(one)]) for one in (knowledge.auxiliary, knowledge.population))
+        sources = (knowledge.auxiliary, knowledge.population)
+        home, away = (records.take(dealt[: len(records)]) for records in sources)
         if self.other_data:
             home, away = away, home
         number, rng = len(home), generator(knowledge.seed, "shadow members")
@@ -126,15 +129,15 @@ class Scenario:
         places = np.tile(np.arange(number), (self.shadows, 1))
         if self.nonmember_source == "same":
             return ShadowData(home, learned, places)
-        rows = np.concatenate([learned, np.zeros_like(learned)], 1)
-        return ShadowData(together(home, away), rows, np.where(learned, places, number + places))
+        members = np.concatenate([learned, np.zeros_like(learned)], 1)
+        return ShadowData(together(home, away), members, np.where(learned, places, number + places))
 
     def differences(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say in words what a shadow has that the owner's models have not."""
         lines = differences(knowledge.recipe, self.recipe(knowledge.recipe))
         if self.other_data:
-            owner, own = (_source_of(records) for records in (knowledge.auxiliary, knowledge.population))
-            lines += (f"shadow data: {own} instead of the target's {owner}",)
+            target, shadow = (_source_of(records) for records in (knowledge.auxiliary, knowledge.population))
+            lines += (f"shadow data: {shadow} instead of the target's {target}",)
         else:
             lines += (f"shadow data: other concepts of the target's source, {_source_of(knowledge.auxiliary)}",)
         if self.nonmember_source != "same":
@@ -146,18 +149,22 @@ class Scenario:
 
 @dataclass(frozen=True)
 class ShadowData:
-    """rows: (shadows, records) bool, which have which record; points: (shadows, points) positions in records, the
-    pictures whose membership in that shadow the attacker learns from.
+    """The attacker's own records, dealt out to its shadows.
+
+    records   all of them
+    members   (shadows, records) bool, which shadow learns from which record
+    points    (shadows, points) positions in records: the pictures whose membership in that shadow the attacker
+              learns from
     """
 
     records: CaptionedImages
-    rows: np.ndarray
+    members: np.ndarray
     points: np.ndarray
 
     @property
-    def members(self) -> np.ndarray:
+    def membership(self) -> np.ndarray:
         """Say which points are in their shadow: (shadows, points) bool."""
-        return np.take_along_axis(self.rows, self.points, 1)
+        return np.take_along_axis(self.members, self.points, 1)
 
 
 def together(first: CaptionedImages, second: CaptionedImages) -> CaptionedImages:
@@ -176,13 +183,15 @@ def differences(owner: Recipe, shadow: Recipe) -> tuple[str, ...]:
     """List what differs between two recipes, field by field."""
     lines = []
     for part in ("model", "objective"):
-        one, other = dict(_flat(getattr(owner, part))), dict(_flat(getattr(shadow, part)))
-        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-        lines += [f"shadow {part}.{name}: {other.get(name)} instead of the target's {one.get(name)}" for name in names]
-    own, others = (trunk_of(recipe.model) for recipe in (owner, shadow))
-    if own and others and own != others:
-        kind = "other weights of " if own.name == others.name else ""
-        lines.append(f"shadow trunk: {kind}{others.name}, frozen, instead of the target's {own.name}")
+        owners, shadows = dict(_flat(getattr(owner, part))), dict(_flat(getattr(shadow, part)))
+        for name in sorted(owners.keys() | shadows.keys()):
+            value, target = shadows.get(name), owners.get(name)
+            if value != target:
+                lines.append(f"shadow {part}.{name}: {value} instead of the target's {target}")
+    trunk, other = (trunk_of(recipe.model) for recipe in (owner, shadow))
+    if trunk and other and trunk != other:
+        kind = "other weights of " if trunk.name == other.name else ""
+        lines.append(f"shadow trunk: {kind}{other.name}, frozen, instead of the target's {trunk.name}")
     return tuple(lines)
 
 

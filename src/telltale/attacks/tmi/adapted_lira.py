@@ -9,7 +9,7 @@ from telltale.attacks.membership.queries import check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits, on_targets_class
 from telltale.attacks.tmi.features import FLOOR
-from telltale.errors import InputError
+from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
@@ -19,14 +19,15 @@ COVARIANCES = {"full": "", "diagonal": "per_point", "fixed": "fixed"}
 class AdaptedLiRA(ShadowAttack):
     """Λ = log N(v; μ_in, Σ_in) − log N(v; μ_out, Σ_out),  v_a = φ_{c_a}(x_a),  c_a the victim's most probable class.
 
-    covariance over the queries a: full (the authors', which may be singular), diagonal, or fixed, one variance for all
-    points; for the last two Λ is the mean over queries, as in `gaussians`. queries, drawn: see `drawn_answers`; drawn
-    per_model, coordinate a is another change in each model, which weakens Gaussians of single coordinates.
+    covariance   over the queries a: full (the authors', which may be singular) | diagonal | fixed, one variance for
+                 all points; for the last two Λ is the mean over queries, as in `gaussians`
+    queries      how often each point is asked, see `drawn_answers`
+    drawn        per_model | once | shifts; per_model, coordinate a is another change in each model, which weakens
+                 Gaussians of single coordinates
     """
 
     def __init__(self, covariance: str = "full", queries: int = 8, drawn: str = "per_model") -> None:
-        if covariance not in COVARIANCES:
-            raise InputError("attack.covariance", covariance, f"one of {', '.join(COVARIANCES)}")
+        choice("attack.covariance", covariance, COVARIANCES)
         check_draws(queries, drawn)
         self.covariance, self.queries, self.drawn = covariance, queries, drawn
         self.least_shadows = 2 if covariance == "fixed" else 4

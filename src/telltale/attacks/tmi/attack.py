@@ -15,6 +15,7 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack, require_side
 from telltale.attacks.tmi.features import logits, prepared
 from telltale.attacks.tmi.metaclassifiers import Trained, train
 from telltale.attacks.tmi.presets import settings_of
+from telltale.checks import choice
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
@@ -28,10 +29,24 @@ EVEN_ODDS = 0.5
 class TMI(ShadowAttack):
     """One small network a victim and point learns "in" from "out" on what shadows answer; score = mean P(in).
 
-    A record's class is none that the release knows: the whole vector of probabilities is read, of several queries.
-    preset: released_code | standardised, see `presets`; an option given by name replaces the preset's. normalise: none
-    | per_victim, the authors' scores, from 0 to 1 over each victim's points; the other one stands beside as a rival,
-    from the same networks. A point is called a member at even odds, fixed before any answer.
+    A record's class is none that the release knows: the whole vector of probabilities is read, of several queries. A
+    point is called a member at even odds, fixed before any answer. None = as the preset has it.
+
+    preset          released_code | standardised, see `presets`
+    normalise       none | per_victim: the authors' scores, from 0 to 1 over each victim's points; the other one stands
+                    beside as a rival, from the same networks
+    queries         how often each point is asked
+    drawn           per_model | once | shifts: how a point is changed for each query, see `drawn_answers`
+    features        clipped | standardised
+    top_k           see only so many of the largest probabilities
+    hidden          units of each network
+    dropout         share of them left out in a step
+    learning_rate   of Adam
+    weight_decay    L2 penalty
+    decay           factor on the learning rate every `decay_every` epochs
+    decay_every     epochs
+    epochs          passes over a point's answers
+    batch_size      answers in a step
     """
 
     least_shadows = 4
@@ -68,9 +83,7 @@ class TMI(ShadowAttack):
             epochs=epochs,
             batch_size=batch_size,
         )
-        if normalise not in NORMALISATIONS:
-            raise InputError("attack.normalise", normalise, f"one of {', '.join(NORMALISATIONS)}")
-        self.normalise = normalise
+        self.normalise = choice("attack.normalise", normalise, NORMALISATIONS)
         self._trained: dict[tuple[str, ...], Trained] = {}
 
     def check(self, knowledge: Knowledge) -> None:
@@ -90,9 +103,9 @@ class TMI(ShadowAttack):
         self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score by one network a point, trained on the shadows' answers; the decision is at even odds."""
-        learned, asked = prepared(target, shadows, self.settings.features)
+        learned, queries = prepared(target, shadows, self.settings.features)
         members = np.repeat(rows.T, target.shape[1], axis=1)
-        odds = self._networks(learned, members, knowledge).log_odds(asked)
+        odds = self._networks(learned, members, knowledge).log_odds(queries)
         return expit(odds.astype(np.float64)).mean(1), EVEN_ODDS
 
     def _networks(self, learned: np.ndarray, members: np.ndarray, knowledge: Knowledge) -> Trained:

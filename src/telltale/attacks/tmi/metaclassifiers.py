@@ -23,9 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.checks import whole_number
+from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
-from telltale.errors import InputError
 from telltale.training.threads import one_thread
 
 CHUNK = {"cpu": 64}  # networks at once: few enough for a core's cache, enough to outweigh the calls
@@ -35,9 +34,16 @@ FIRST_MOMENT, SECOND_MOMENT, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as torch has 
 
 @dataclass(frozen=True)
 class Training:
-    """How one metaclassifier is trained: the values of the authors' released code.
+    """How one metaclassifier is trained: the values of the authors' released code. Raises InputError out of range.
 
-    hidden: units; decay: factor on the learning rate every `decay_every` epochs. Raises InputError out of range.
+    hidden          units
+    dropout         share of them left out in a step
+    learning_rate   of Adam
+    weight_decay    L2 penalty
+    decay           factor on the learning rate every `decay_every` epochs
+    decay_every     epochs
+    epochs          passes over the rows
+    batch_size      rows in a step
     """
 
     hidden: int = 64
@@ -53,12 +59,9 @@ class Training:
         for name in ("hidden", "decay_every", "epochs", "batch_size"):
             whole_number(f"attack.{name}", getattr(self, name))
         for name in ("learning_rate", "decay"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"attack.{name}", getattr(self, name), "above 0")
-        if not 0 <= self.dropout < 1:
-            raise InputError("attack.dropout", self.dropout, "from 0, below 1")
-        if not self.weight_decay >= 0:
-            raise InputError("attack.weight_decay", self.weight_decay, "from 0")
+            number(f"attack.{name}", getattr(self, name), above=0)
+        number("attack.dropout", self.dropout, least=0, below=1)
+        number("attack.weight_decay", self.weight_decay, least=0)
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,12 @@ class Metaclassifiers:
     (networks, 2). All three are views of `parameters`.
     """
 
-    def __init__(self, number: int, width: int, options: Training, seed: int, device: str = "cpu") -> None:
+    def __init__(self, networks: int, width: int, options: Training, seed: int, device: str = "cpu") -> None:
         self.options, self.width = options, width
         self.random = torch.Generator(device).manual_seed(seed)
         hidden = options.hidden
         self.sizes = ((width + 1) * hidden, 2 * hidden, 2)
-        self.parameters = torch.empty(number, sum(self.sizes), device=device)
+        self.parameters = torch.empty(networks, sum(self.sizes), device=device)
         self.first, self.second, self.offset = self._parts(self.parameters)
         for part, inputs in ((self.first, width), (self.second, hidden), (self.offset, hidden)):
             part.copy_(_uniform(part.shape, inputs**-0.5, self.random))  # as torch.nn.Linear begins

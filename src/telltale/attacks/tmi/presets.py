@@ -8,16 +8,19 @@ from typing import Any
 from telltale.attacks.membership.queries import check_draws
 from telltale.attacks.tmi.features import FEATURES
 from telltale.attacks.tmi.metaclassifiers import Training
-from telltale.checks import whole_number
-from telltale.errors import InputError
+from telltale.checks import choice, whole_number
 
 
 @dataclass(frozen=True)
 class Settings(Training):
     """All that a preset decides; the defaults are the authors' released code.
 
-    queries, drawn: how each point is asked, see `drawn_answers`; features: clipped | standardised, see `features`;
-    top_k: see only the k largest probabilities, None = all. Raises InputError out of range.
+    Those of the networks are `Training`'s. Raises InputError out of range.
+
+    queries    how often each point is asked
+    drawn      how it is changed for each query, see `drawn_answers`
+    features   clipped | standardised, see `features`
+    top_k      see only the k largest probabilities; None = all
     """
 
     queries: int = 8
@@ -28,8 +31,7 @@ class Settings(Training):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_draws(self.queries, self.drawn)
-        if self.features not in FEATURES:
-            raise InputError("attack.features", self.features, f"one of {', '.join(FEATURES)}")
+        choice("attack.features", self.features, FEATURES)
         if self.top_k is not None:
             whole_number("attack.top_k", self.top_k)
 
@@ -43,6 +45,5 @@ PRESETS = {
 
 def settings_of(preset: str, **options: Any) -> Settings:
     """Return a preset with the options that are not None in place of its own. Raises InputError on a bad one."""
-    if preset not in PRESETS:
-        raise InputError("attack.preset", preset, f"one of {', '.join(PRESETS)}")
+    choice("attack.preset", preset, PRESETS)
     return replace(PRESETS[preset], **{name: value for name, value in options.items() if value is not None})
