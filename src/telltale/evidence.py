@@ -16,9 +16,9 @@ import numpy as np
 class MembershipScores:
     """How strongly each challenge point looks like a training record of each victim.
 
-    scores: (victims, points) float, higher = member; threshold: a score of at least that much is called a
-    member: one for all or (victims,), fixed without the victim's truth (on shadow models), or None where the
-    attack has none. One row of scores is a guess that holds for every victim.
+    scores       (victims, points) float, higher = member; one row is a guess that holds for every victim
+    threshold    a score of at least that much is called a member: one for all or (victims,), fixed without the victim's
+                 truth (on shadow models); None = the attack has none
     """
 
     scores: np.ndarray
@@ -31,10 +31,10 @@ class MembershipScores:
 
     def thresholds(self, victims: int) -> np.ndarray:
         """Return the threshold of each of so many victims, (victims,). Raises ValueError if it does not fit."""
-        given = np.asarray(self.threshold, dtype=float)
-        if given.shape not in ((), (1,), (victims,)) or np.isnan(given).any():
+        thresholds = np.asarray(self.threshold, dtype=float)
+        if thresholds.shape not in ((), (1,), (victims,)) or np.isnan(thresholds).any():
             raise ValueError(f"threshold {self.threshold}: one number, or one for each of {victims} victims")
-        return np.broadcast_to(given, (victims,))
+        return np.broadcast_to(thresholds, (victims,))
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,15 @@ class CanaryScores(MembershipScores):
 class ExtractedMolecules:
     """Molecules an attacker proposes as (parts of) training molecules, each with its score.
 
-    smiles: (candidates,) canonical SMILES, distinct; templates: (candidates,) SMILES of the template (ring) each
-    was grown from: the unit that intervals resample; scores: (victims, candidates) float, higher = more likely in
-    the training data; novel: (candidates,) bool, not contained in any auxiliary molecule; k: sizes of the top-K
-    lists the attacker would publish; mixing: (victims, candidates) mixing weight α of Eq. (1), or None where the
-    score has none; proposed, valid: how many joins were tried and how many gave a sanitisable molecule;
-    membership: the same score turned on whole challenge molecules, or None.
+    smiles        (candidates,) canonical SMILES, distinct
+    templates     (candidates,) SMILES of the template (ring) each was grown from: the unit that intervals resample
+    scores        (victims, candidates) float, higher = more likely in the training data
+    novel         (candidates,) bool, not contained in any auxiliary molecule
+    k             sizes of the top-K lists that the attacker would publish
+    mixing        (victims, candidates) mixing weight α of Eq. (1); None = the score has none
+    proposed      how many joins were tried
+    valid         how many of them gave a sanitisable molecule
+    membership    the same score turned on whole challenge molecules, or None
     """
 
     smiles: np.ndarray
@@ -84,13 +87,19 @@ class ExtractedMolecules:
 class ReconstructedRecords:
     """Training records decoded from a release, e.g. pictures hidden in weights.
 
-    records: (victims, payload, channels, height, width) decoded pictures in [0, 1], the attacker's choice among
-    `decodings`, ways of decoding by name. One row is a guess that holds for every victim. The rest is None where
-    nothing was read off weights: carrier: the same shape, the numbers as they were read, each layer group of variance
-    1, in the unit the attacker does not know; groups: of one row's shape, the layer group each came from;
-    group_names; weights: (victims, quantiles) of all weights in matrices; stored_bits: (victims,) what the release
-    takes, bits_per_weight: the same over its weights. stretched: the payload was stretched to the
-    full range before it was hidden.
+    records            (victims, payload, channels, height, width) decoded pictures in [0, 1], chosen
+                       among the decodings; one row is a guess that holds for every victim
+    decodings          by name of the way of decoding, the same shape
+    carrier            the same shape: the numbers as they were read, each layer group of variance 1, in the unit that
+                       the attacker does not know
+    groups             of one row's shape: the layer group each came from
+    group_names        of the layer groups
+    weights            (victims, quantiles) of all weights in matrices
+    stored_bits        (victims,) what the release takes
+    bits_per_weight    (victims,) the same over its weights
+    stretched          whether the payload was stretched to the full range before it was hidden
+
+    What concerns weights is None where nothing was read off them.
     """
 
     records: np.ndarray

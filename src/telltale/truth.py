@@ -14,15 +14,18 @@ from telltale.data.records import Records
 class Truth:
     """What the evaluation may know and the attack may not.
 
-    membership: (victims, challenge points) bool; members: training records of each victim; disjoint: training
-    records of the disjoint control, possibly none; references: true captions of each challenge point, where it has
-    any. Of malicious training code: payload: the records it hid in each victim, in their order; judge(pictures, victim)
-    -> classes, by a model that was trained honestly; right: evidence name -> (victims, test records) bool, does the
-    release it was read off classify them as they are labelled.
+    membership    (victims, challenge points) bool
+    learned       training records of each victim
+    disjoint      training records of the disjoint control, possibly none
+    references    true captions of each challenge point, where it has any
+    payload       records that malicious training code hid in each victim, in their order
+    judge         (pictures, victim) -> classes, by a model that was trained honestly
+    right         by name of evidence, (victims, test records) bool: does the release it was read off classify them as
+                  they are labelled
     """
 
     membership: np.ndarray
-    members: tuple[Records, ...]
+    learned: tuple[Records, ...]
     disjoint: Records
     references: tuple[tuple[str, ...], ...] = ()
     payload: tuple[Records, ...] = ()

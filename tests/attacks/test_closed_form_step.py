@@ -20,7 +20,7 @@ HEAD, BIAS = "head.weight", "head.bias"
 def test_a_zero_head_releases_the_mean_of_its_members(tmp_path: Path) -> None:
     """Catches a second step, momentum, weight decay, a loss that is a sum, and records of others in the batch."""
     game = gaussian_game(tmp_path, 4)
-    members: tuple[Any, ...] = game.unseal().members
+    members: tuple[Any, ...] = game.unseal().learned
     for release, records in zip(game._releases, members, strict=True):
         signs, weights = 2 * records.labels - 1, release.weights()
         difference, bias = weights[HEAD][1] - weights[HEAD][0], weights[BIAS][1] - weights[BIAS][0]

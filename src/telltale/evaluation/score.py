@@ -135,14 +135,14 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     truth = scoring.truth
     hits, exact_hits = matches(target, truth)
     evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
-    plan = scoring.plan(len(truth.members), len(np.unique(target.templates)))
+    plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)))
     metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
     for name, guess in evidence.items():
         metrics[name] |= _exact_membership(guess, scoring) | _distance(guess, truth)
     hits_disjoint = None
     if "disjoint" in evidence and len(truth.disjoint):
         index = SubstructureIndex(truth.disjoint.smiles.tolist())  # type: ignore[attr-defined]
-        hits_disjoint = np.tile(index.contains(target.smiles.tolist()), (len(truth.members), 1))
+        hits_disjoint = np.tile(index.contains(target.smiles.tolist()), (len(truth.learned), 1))
         metrics["target"]["discordant_auc"] = discordant(target, evidence["disjoint"], hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(
@@ -265,5 +265,5 @@ def _distance(evidence: ExtractedMolecules, truth: Truth) -> Metrics:
 
 def _smiles(truth: Truth) -> list[list[str]]:
     """Return the SMILES of each victim's training molecules."""
-    records_of_victims: tuple[Any, ...] = truth.members
+    records_of_victims: tuple[Any, ...] = truth.learned
     return [records.smiles.tolist() for records in records_of_victims]
