@@ -3,6 +3,8 @@ PYTHON ?= python3
 ARGS ?= attack=molextract model=gin
 PAPER ?= molextract
 SCALE ?= small
+WORKERS ?= 2
+ORDER ?= 0
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -20,11 +22,11 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for another
 	$(BIN)/python -m src.run $(ARGS)
 
-test: $(READY) lint  ## lint, types, tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY) lint  ## lint, types, tests; WORKERS=4 ORDER=1 for more processes and another order of the tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --randomly-seed=$(ORDER)
 
 test-slow: $(READY)  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --randomly-seed=$(ORDER)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
