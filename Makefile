@@ -14,7 +14,7 @@ READY := .venv/.ready
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,fcd]" -c constraints.txt
 	@touch $@
@@ -41,5 +41,5 @@ reproduce-paper: $(READY)  ## test a paper's claims: PAPER=molextract SCALE=smal
 	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)
 
 clean:  ## remove the environment and caches; outputs stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info src/*.egg-info
 	find src scripts tests -name __pycache__ -type d -exec rm -rf {} +

@@ -40,7 +40,7 @@ def run(cfg: DictConfig) -> float:
         with job.stage("preparation"):
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
         game, attack, owner = plan.game, plan.attack, plan.owner  # the game alone knows who is in which model
-        job.training = owner.ways(game.recipe, game.models)
+        job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         with job.stage("training"):
             target = game.world(attack.access)  # releases and knowledge, no truth
         log.info(f"the attack starts {job.since_process_start():.1f} s after the process")

@@ -213,7 +213,7 @@ def test_bad_input_is_told_in_one_line_and_trains_nothing(line: str, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "model=cnn model.norm=group", "model=gin dataset=b3db model.norm=layer"])
 def test_networks_of_each_kind_are_trained_privately_and_attacked_by_the_command(words: str, tmp_path: Path) -> None:
-    """Catches a kind of model that only the probe has seen."""
+    """Catches a kind of model that the choice of mode does not know."""
     quick = ("scale=smoke", "logger=none", "rivals=none", "controls=none", "evaluation.replicates=50")
     folders = (f"paths.outputs={tmp_path}", "paths.cache=outputs/cache", f"hydra.run.dir={tmp_path}/run")
     ended = command(*quick, "attack=lira", "defense=dp_sgd", *folders, *words.split())

@@ -67,7 +67,7 @@ def test_a_way_that_there_is_not_is_refused() -> None:
 
 
 def test_nothing_that_trains_looks_at_a_clock() -> None:
-    """Catches the next probe: no file of what makes weights imports `time`, but to tell people."""
+    """Catches a stopwatch that decides: no file of what makes weights imports `time`, but to tell people."""
     rooms = [ROOT / "src" / "telltale" / room for room in ROOMS]
     files = [file for room in rooms for file in room.rglob("*.py") if file.name not in CLOCKS]
     wrong = [file.name for file in files if "time" in _imported(file)]

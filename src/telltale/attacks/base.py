@@ -14,9 +14,12 @@ from telltale.owner.recipe import Recipe
 class Attack:
     """Base of all attacks and rivals.
 
-    access: the calls on a release that the threat model grants; accepts: the kinds of data it works on; hands_over:
-    the kind of its evidence; uses_true_labels: reads the answer at a record's own class, which a model fine-tuned on
-    other classes does not have; before_transfer: meets the pre-trained models themselves, the most there is to find.
+    access              calls on a release that the threat model grants
+    accepts             kinds of data that it works on
+    hands_over          kind of its evidence
+    uses_true_labels    reads the answer at a record's own class, which a model fine-tuned on other classes has not
+    before_transfer     meets the pre-trained models themselves, the most there is to find
+
     A class states its own; an attack for which an option decides sets it on itself.
     """
 

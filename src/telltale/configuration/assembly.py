@@ -20,6 +20,7 @@ from telltale.data.downstream import TransferData
 from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
 from telltale.data.seeds import derive
+from telltale.errors import InputError
 from telltale.evaluation.score import checked_replicates
 from telltale.game.game import Game
 from telltale.owner.owner import Owner
@@ -101,6 +102,15 @@ class Plan:
         return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack)
 
 
+def require_targets(cfg: DictConfig) -> None:
+    """Refuse, by InputError, a control, variant or rival that names no class: an option for one that is not there."""
+    for group in ("controls", "variants", "rivals"):
+        for name, options in cfg[group].items():
+            if "_target_" not in (options or {}):
+                expected = f"a word of conf/{group}/, e.g. by {group}={name}; leave one out with ~{group}.{name}"
+                raise InputError(f"{group}.{name}", "null" if options is None else options, expected)
+
+
 def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch: Curve) -> Plan:
     """Build all that a configuration names, each part checking its own options.
 
@@ -110,6 +120,7 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     whole_number("seed", cfg.seed, 0)
     check_options(cfg, pools=PoolSizes)
     replicates = checked_replicates(cfg.evaluation.replicates)
+    require_targets(cfg)
     records = records_of(cfg, folder)
     attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
     transfer = transfer_of(cfg, records, choices)

@@ -212,8 +212,10 @@ def _bad_key(error: OmegaConfBaseException) -> str:
     key, parent = error.full_key or str(error.key or "configuration"), error.parent_node
     if "is not in struct" in str(error) and parent is not None:
         valid = sorted(str(name) for name in parent)
-        own = key.rpartition(".")[2]
-        return f"{key}: no such key{_nearest(own, valid)}; one of {', '.join(valid)}"
+        name = key.rpartition(".")[2]
+        if "_target_" in parent and name in inspect.signature(_imported(key, parent["_target_"])).parameters:
+            return f"{key}: an option that its file leaves as it is; set it as +{key}=…"
+        return f"{key}: no such key{_nearest(name, valid)}; one of {', '.join(valid)}"
     return f"{key}: {_one_line(str(error).splitlines()[0])}"
 
 

@@ -106,8 +106,8 @@ def require_compatible(
         raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
     for defense in recipe.defenses:
         if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
-            asked, changed = (", ".join(sorted(calls)) for calls in (attack.access, protected))
-            expected = f"changes {changed}; attack={choices['attack']} asks for {asked} only"
+            asked_calls, changed_calls = (", ".join(sorted(calls)) for calls in (attack.access, protected))
+            expected = f"changes {changed_calls}; attack={choices['attack']} asks for {asked_calls} only"
             raise InputError("defense", choices["defense"], expected)
     for part in (recipe.start, recipe):
         if part is not None:
@@ -148,8 +148,8 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
 
 def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:
     """Refuse changes of pictures, the objective's own or a defence's, where there are none that could be changed."""
-    if (own := recipe.objective.get("augmentation", "none")) != "none":
-        raise InputError(f"{group}.augmentation", own, f"none: {why}")
+    if (augmentation := recipe.objective.get("augmentation", "none")) != "none":
+        raise InputError(f"{group}.augmentation", augmentation, f"none: {why}")
     for defense in recipe.defenses:
         if isinstance(defense, Augmentation):
             raise InputError("defense", "augmentation", f"changes pictures, but {why}")

@@ -68,6 +68,8 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
 
 def owner_of(cfg: DictConfig, on_epoch: Curve) -> Owner:
     """Build the owner: its store, and the machines that it trains on."""
+    if not cfg.paths.store:
+        raise InputError("paths.store", "null", "a folder for all that is trained")
     store = Store(Path(cfg.paths.store), yes_or_no("paths.keep_weights", cfg.paths.keep_weights))
     return Owner(store, instantiate(cfg.executor), on_epoch)
 

@@ -103,8 +103,8 @@ class Game:
 
     def retrained(self, recipe: Recipe, name: str) -> list[Release]:
         """Have the victims trained by another recipe, on the same records and from the same seeds; once each."""
-        for known, called, releases in self._others:
-            if (known, called) == (recipe, name):
+        for other_recipe, label, releases in self._others:
+            if (other_recipe, label) == (recipe, name):
                 return releases
         names = [f"{name} {victim}" if self.victims > 1 else name for victim in range(self.victims)]
         members = self._members[: self.victims]
@@ -178,9 +178,9 @@ class Game:
         self, victim: int, access: frozenset[str], models: Sequence[Release]
     ) -> tuple[tuple[Release, ...], np.ndarray]:
         others = self._shadows_of(victim)
-        rows = self._members[others][:, self._shown]  # a copy
-        rows.setflags(write=False)
-        return tuple(models[other].restricted(access) for other in others), rows
+        members = self._members[others][:, self._shown]  # a copy
+        members.setflags(write=False)
+        return tuple(models[other].restricted(access) for other in others), members
 
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""

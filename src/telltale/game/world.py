@@ -54,7 +54,7 @@ class Knowledge:
 class World:
     """All that an attack ever sees: one release per victim, and its knowledge.
 
-    _shadows: for each victim the other models and a copy of their membership rows; with one model there is none, and
+    _shadows: for each victim the other models and a copy of their tables of members; with one model there is none, and
     nothing here tells its members. _mistold: seed of a control, see `as_told`.
     """
 
@@ -64,7 +64,7 @@ class World:
     _mistold: int | None = None
 
     def shadows(self, victim: int) -> tuple[tuple[Release, ...], np.ndarray]:
-        """Return the other models as shadow models of `victim`, with their membership rows, never its own.
+        """Return the other models as shadow models of `victim`, with their tables of members, never its own.
 
         Leave-one-out: (shadows) releases and (shadows, challenge points) bool. The model trained on exactly the
         records that the victim was not is left out too: its row would tell the victim's. Asking shadows costs no

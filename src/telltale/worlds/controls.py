@@ -92,7 +92,7 @@ class Shuffled(OtherWorld):
             raise InputError("controls", "shuffled", f"needs shadow models, victims={game.victims} gives none")
 
     def world(self, game: Game, attack: Attack) -> World:
-        """Permute the points of the membership rows."""
+        """Permute the points of the tables of members."""
         world = game.world(attack.access, attack.before_transfer)
         order = generator(game.seed, "control/shuffled").permutation(len(world.knowledge.challenge))
         return world.with_members([members[:, order] for _, members in map(world.shadows, range(game.victims))])
