@@ -18,6 +18,7 @@ from scripts.bench import (
     featurisation,
     fleets,
     frozen_trunks,
+    gpu,
     mechanisms,
     metaclassifiers,
     private,
@@ -116,6 +117,15 @@ def fleet() -> str:
         f"8 small convolutional networks (`model=cnn`, `scale=small`) on 28 × 28 pictures, one by one by the rule:"
         f"\n\n{_table(heads, _way_rows(cnn))}\n"
     )
+
+
+def ways() -> str:
+    """Compare the ways of a fleet's step on this CPU: what `executor.way=auto` goes by."""
+    print("measuring ways of a fleet …", file=sys.stderr)
+    with fleets.threads():
+        rows = gpu.measure("cpu", 5)
+    text = f"A step on a CPU, batches of {gpu.BATCH}, float32; medians, ways in turn; {fleets.THREADS} threads."
+    return f"## Ways of a fleet\n\n{text}\n\n{markdown([gpu.HEADS, *rows])}\n"
 
 
 def scores() -> str:
@@ -277,6 +287,7 @@ SECTIONS = {
     "matching": truth_matching,
     "features": features,
     "fleets": fleet,
+    "ways": ways,
     "scores": scores,
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FLEETS, BATCH, RECORDS = (8, 32, 128), 64, 4_096
 PICTURE = (1, 28, 28)
+HEADS = ("", "models", "stacked, ms a model and step", "one by one (times stacked)", "plain loop (times stacked)")
 
 
 def networks() -> dict[str, tuple[tuple[int, ...], Callable[[], Any], int]]:
@@ -135,8 +136,7 @@ def main() -> None:
         sys.exit("no GPU is visible here; --device cpu tries the script out")
     rows = measure(options.device, options.repeats)
     machine = torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or "CPU"
-    head = ["", "models", "stacked, ms a model and step", "one by one (times stacked)", "plain loop (times stacked)"]
-    lines = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
+    lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
     page = "\n".join(
         [
             "## GPU",
