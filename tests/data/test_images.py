@@ -41,9 +41,9 @@ def test_seventy_thousand_pictures_have_digests_within_a_second() -> None:
     """Catches a digest that copies or converts every picture."""
     pixels = np.zeros((70_000, 1, 28, 28), np.uint8)
     records = ImageRecords(pixels, np.zeros(70_000, np.int64), "a", CLASSES)
-    started = time.perf_counter()
+    started = time.process_time()
     records.fingerprints()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_picture_that_comes_twice_is_kept_once_whatever_its_labels() -> None:

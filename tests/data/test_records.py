@@ -62,9 +62,9 @@ def test_a_record_that_is_there_twice_is_refused_before_it_lies_in_two_pools() -
 
 def test_looking_for_twins_among_a_million_takes_under_a_second() -> None:
     digests = np.frombuffer(np.random.default_rng(0).bytes(16_000_000), "S16")
-    started = time.perf_counter()
+    started = time.process_time()
     assert equal_pair(digests) is None
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_the_digest_of_a_molecule_holds_its_class_where_it_has_one() -> None:

@@ -126,6 +126,6 @@ def test_the_stored_size_counts_indices_levels_and_what_stays_whole() -> None:
 def test_ten_million_weights_take_under_three_seconds(quantizer: object) -> None:
     """Catches a method whose time grows with weights times levels."""
     weights = np.random.default_rng(3).normal(size=10_000_000).astype(np.float32)
-    began = time.perf_counter()
+    began = time.process_time()
     assert callable(quantizer) and len(quantizer(weights, 4).levels) == 16
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
