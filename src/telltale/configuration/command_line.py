@@ -213,10 +213,15 @@ def _bad_key(error: OmegaConfBaseException) -> str:
     if "is not in struct" in str(error) and parent is not None:
         valid = sorted(str(name) for name in parent)
         name = key.rpartition(".")[2]
-        if "_target_" in parent and name in inspect.signature(_imported(key, parent["_target_"])).parameters:
+        if key.startswith("rivals.") and "_target_" in parent and name in _arguments(key, parent["_target_"]):
             return f"{key}: an option that its file leaves as it is; set it as +{key}=…"
         return f"{key}: no such key{_nearest(name, valid)}; one of {', '.join(valid)}"
     return f"{key}: {_one_line(str(error).splitlines()[0])}"
+
+
+def _arguments(field: str, path: str) -> Mapping[str, Any]:
+    """Return the arguments of a class that is named; a rival alone leaves some out of its file, so only its is loaded."""
+    return inspect.signature(_imported(field, path)).parameters
 
 
 def _bad_argument(error: InstantiationException) -> str:
