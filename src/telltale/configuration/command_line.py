@@ -220,7 +220,7 @@ def _bad_key(error: OmegaConfBaseException) -> str:
 
 
 def _arguments(field: str, path: str) -> Mapping[str, Any]:
-    """Return the arguments of a class that is named; a rival alone leaves some out of its file, so only its is loaded."""
+    """Return the arguments of a class; only a rival's file leaves some out, so only a rival's class is loaded."""
     return inspect.signature(_imported(field, path)).parameters
 
 
