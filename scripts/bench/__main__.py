@@ -119,15 +119,6 @@ def fleet() -> str:
     )
 
 
-def ways() -> str:
-    """Compare the ways of a fleet's step on this CPU: what `executor.way=auto` goes by."""
-    print("measuring ways of a fleet …", file=sys.stderr)
-    with fleets.threads():
-        rows = gpu.measure("cpu", 5)
-    text = f"A step on a CPU, batches of {gpu.BATCH}, float32; medians, ways in turn; {fleets.THREADS} threads."
-    return f"## Ways of a fleet\n\n{text}\n\n{markdown([gpu.HEADS, *rows])}\n"
-
-
 def scores() -> str:
     """Compare the vectorised likelihood ratio with loops; time the bootstrap."""
     lira = _told("LiRA's likelihood ratio", scoring.likelihood_ratios)
@@ -287,7 +278,7 @@ SECTIONS = {
     "matching": truth_matching,
     "features": features,
     "fleets": fleet,
-    "ways": ways,
+    "ways": gpu.on_cpu,
     "scores": scores,
     "metaclassifiers": networks_of_tmi,
     "private": private_steps,

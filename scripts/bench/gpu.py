@@ -125,6 +125,20 @@ def _in_turn(ways: dict[str, Callable[[], None]], repeats: int, device: str) -> 
     return seconds
 
 
+def on_cpu(threads: int = 2) -> str:
+    """Compare the ways of a fleet's step on this CPU, what `executor.way=auto` goes by: a section of the page."""
+    print("measuring ways of a fleet …", file=sys.stderr)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        rows = measure("cpu", 5)
+    finally:
+        torch.set_num_threads(before)
+    lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
+    text = f"A step on a CPU, batches of {BATCH}, float32; medians, ways in turn; {threads} threads."
+    return "\n".join(["## Ways of a fleet", "", text, "", *lines, ""])
+
+
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
