@@ -57,7 +57,7 @@ def test_canaries_alone_are_shown_and_the_truth_is_their_coins(pools: Pools[Imag
     coins, shown = game.unseal().membership, game.knowledge.challenge.fingerprints()
     assert coins.shape == (1, 200) and coins.sum() != 100
     assert set(shown) == set(pools.challenge.fingerprints()[60:])
-    assert set(shown[coins[0]]) < set(game.unseal().members[0].fingerprints())
+    assert set(shown[coins[0]]) < set(game.unseal().learned[0].fingerprints())
 
 
 def test_a_canary_has_a_wrong_label_and_a_member_keeps_its_own(pools: Pools[ImageRecords]) -> None:
