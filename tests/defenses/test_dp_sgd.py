@@ -18,7 +18,7 @@ from telltale.errors import InputError
 from telltale.owner.defense import Defense, Trained
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.recipe import Recipe
-from telltale.training.private.accountant import epsilon_of, sigma_for
+from telltale.training.private.accountant import epsilon_of
 from tests.defenses.recipes import RECORDS, alone, fleet, recipe_of
 from tests.experiment.commands import command, read
 from tests.training.small import DDP, objective_of, recipe_in
@@ -44,15 +44,6 @@ def test_epsilon_is_opacus_s_own_for_the_same_steps(accountant: str) -> None:
     for _ in range(40):
         theirs.step(noise_multiplier=1.0, sample_rate=0.1)
     assert epsilon_of(1.0, 0.1, 40, 1e-5, accountant) == pytest.approx(theirs.get_epsilon(delta=1e-5))
-
-
-def test_sigma_for_a_target_spends_all_of_it_and_no_more() -> None:
-    """Catches a search that ends on the wrong side, and a tolerance as large as a small target."""
-    for target in (0.3, 1.0, 8.0):
-        sigma = sigma_for(target, 0.1, 40, 1e-5, "rdp")
-        assert 0.98 * target < epsilon_of(sigma, 0.1, 40, 1e-5, "rdp") <= target
-    with pytest.raises(InputError, match=r"^defense\.epsilon=1e-09: .*40 steps.*prv"):
-        sigma_for(1e-9, 1.0, 40, 1e-5, "rdp")
 
 
 def test_no_step_costs_nothing_and_no_noise_promises_nothing() -> None:
@@ -154,6 +145,7 @@ def test_the_guarantee_says_what_was_really_done(tmp_path: Path) -> None:
     assert found["epsilon"] == pytest.approx(epsilon_of(1.0, 1 / 3, 6, 1e-5, "rdp"))
     assert found["unit"] == "one record added or removed" and found["does_not_cover"] is None
     assert "one record added or removed" in found["statement"] and found["doubt"] is None
+    assert "(2ε, (1 + e^ε) δ)" in found["replaced"] and f"({2 * found['epsilon']:.3g}, " in found["replaced"]
 
 
 def test_the_unit_of_molecules_is_a_graph() -> None:

@@ -15,7 +15,7 @@ from telltale.training.objective import Objective
 from telltale.training.private.accountant import ACCOUNTANTS, epsilon_of
 from telltale.training.private.ledger import Ledger
 from telltale.training.private.modes import MODES
-from telltale.training.private.privacy import DELTA, Privacy, doubt_of_delta
+from telltale.training.private.privacy import DELTA, Privacy, doubt_of_delta, of_replacing
 from telltale.training.private.training import PrivateTraining
 
 UNITS = {
@@ -34,7 +34,7 @@ class DPSGD(Defense):
         clip            C, the L2 norm that a record's gradient is cut to
         on              first | last: which part of a transfer is protected
         public_records  n; None = as many as there are
-        accountant      rdp | prv: how steps add up
+        accountant      rdp | prv | pld: how steps add up
         mode            auto | bookkeeping | vmap | hooks | ghost | one_by_one: how gradients are computed
                         (telltale.training.private), which changes nothing but the time
         learning_rate   in place of the objective's, which was chosen for gradients without noise; None = keep
@@ -126,6 +126,7 @@ class DPSGD(Defense):
             "epsilon": epsilon,
             "delta": privacy.delta,
             "unit": unit,
+            "replaced": _replaced(epsilon, privacy.delta),
             "protects": "the pre-training records" if self._before(trained) else "the training records",
             "does_not_cover": missing or None,
             "sampling_rate": ledger["rate"],
@@ -148,6 +149,16 @@ class DPSGD(Defense):
         if self._before(trained):
             return "it covers the pre-training records; ε does not cover the fine-tuning records"
         return "it covers the fine-tuning records; ε does not cover the pre-training data"
+
+
+def _replaced(epsilon: float, delta: float) -> str:
+    """Say what ε comes to in a game whose models have a fixed number of members."""
+    twice, likelier = of_replacing(epsilon, delta)
+    comes_to = f"({twice:.3g}, {likelier:.2g})" if likelier < 1 else f"({twice:.3g}, 1), which promises nothing"
+    return (
+        "the game draws a fixed number of members, so that what it compares is one record replaced by another: there "
+        f"(ε, δ) counts as (2ε, (1 + e^ε) δ) = {comes_to}"
+    )
 
 
 ASSUMPTIONS = (

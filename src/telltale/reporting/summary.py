@@ -192,6 +192,8 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
         notes.append("no formal guarantee: what is measured is empirical only")
     else:
         notes.append(f"guarantee: {outcome.guarantee['statement']}")
+        if not audited and "auc" in outcome.scored.metrics["target"] and "replaced" in outcome.guarantee:
+            notes.append(outcome.guarantee["replaced"])  # coins of canaries add and remove
         notes += [outcome.guarantee["doubt"]] if outcome.guarantee.get("doubt") else []
     return notes
 

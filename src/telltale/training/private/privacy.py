@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from telltale.training.private.accountant import sigma_for
+from telltale.training.private.noise_for import sigma_for
 
 DELTA = 1e-5  # where none is given
 
@@ -14,6 +15,18 @@ def doubt_of_delta(delta: float, records: int) -> str:
     if delta * records < 1:
         return ""
     return f"delta {delta:g} is not below 1 / {records:,} = {1 / records:.2g}: publishing one record would satisfy it"
+
+
+def of_replacing(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return (2ε, (1 + e^ε) δ): what (ε, δ) for one record added or removed comes to for one record replaced.
+
+    One step removes a record, the next adds one (Dwork & Roth 2014, theorem 2.2 and its δ). From δ = 1 it says nothing.
+
+    >>> epsilon, delta = of_replacing(4.0, 1e-5)
+    >>> epsilon, round(delta, 6)
+    (8.0, 0.000556)
+    """
+    return 2 * epsilon, (1 + math.exp(min(epsilon, 700.0))) * delta
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Privacy:
     sigma       σ, the noise multiplier
     delta       δ that ε holds with
     clip        C, the L2 norm that a record's gradient is cut to
-    accountant  rdp | prv
+    accountant  rdp | prv | pld
     records     public number of records, None = as many as there are
     mode        auto | bookkeeping | vmap | hooks | ghost | one_by_one
     """
