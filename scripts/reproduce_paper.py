@@ -20,6 +20,7 @@ import yaml
 from scripts.jobs import ROOT, Run, play_all
 from telltale.configuration.command_line import SCALES
 from telltale.errors import InputError
+from telltale.evaluation.statistics import Estimate
 from telltale.papers.claims import Claim, Results, judge_all
 from telltale.papers.claims_table import print_claims, write_claims
 from telltale.papers.curve import Curve, points
@@ -29,6 +30,7 @@ from telltale.papers.grid_view import print_grid, write_grids
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 from telltale.progress import track
+from telltale.reporting.metrics_file import read_estimates
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,13 @@ def read_results(jobs: Sequence[Job]) -> Results:
     for job in jobs:
         file = job.folder / "replicates.npz"
         if file.exists():
-            with np.load(file, allow_pickle=False) as arrays:
-                found[job.experiment, job.seed] = {name: arrays[name] for name in arrays.files} | _owners(job)
+            estimates = read_estimates(file)
+            found[job.experiment, job.seed] = {name: _row(of) for name, of in estimates.items()} | _owners(job)
     return found
+
+
+def _row(estimate: Estimate) -> np.ndarray:
+    return np.append(estimate.value, estimate.replicates)
 
 
 def _owners(job: Job) -> dict[str, np.ndarray]:

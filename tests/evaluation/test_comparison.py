@@ -62,7 +62,7 @@ def test_rivals_are_sorted_by_sign_and_corrected_p() -> None:
     rivals["like"] = {"auc": estimate(0.71, 0.05)}
     tests = versus_rivals(target, rivals)
     assert tests["weak"]["auc"].value == pytest.approx(0.1) and tests["weak"]["auc"].p == pytest.approx(2 / 1000)
-    assert set(tests["weak"]["auc"].to_json()) == {"value", "low", "high", "n", "p"}
+    assert set(tests["weak"]["auc"].to_json()) == {*("value", "low", "high", "n", "p", "standard_error", "degrees")}
     found = standing(tests, "auc")
     assert (found.better, found.worse, found.open) == (("weak",), ("strong",), ("like",))
 

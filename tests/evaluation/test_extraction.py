@@ -96,7 +96,7 @@ def test_order_of_the_candidates_changes_nothing() -> None:
 
 def test_several_victims_give_the_mean_of_single_victims() -> None:
     evidence, hits = random_case(0, victims=3, signal=0.5)
-    both = score_extraction(evidence, hits, hits, Resampling.nested(3, 20, 20, seed=0))
+    both = score_extraction(evidence, hits, hits, Resampling.crossed(3, 20, 20, seed=0))
     plan, singles = Resampling.over(20, 20, seed=0), []
     for v in range(3):
         one = dataclasses.replace(evidence, scores=evidence.scores[[v]], mixing=evidence.mixing[[v]])

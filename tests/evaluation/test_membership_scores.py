@@ -102,7 +102,7 @@ def test_a_run_is_scored_with_tests_against_rivals_and_exposure_and_without_leak
 
 def test_too_few_non_members_are_warned_of() -> None:
     scores, membership = world()
-    plan = Resampling.nested(2, 600, 20, seed=0)
+    plan = Resampling.crossed(2, 600, 20, seed=0)
     metrics = score_membership(MembershipScores(scores), membership, plan)
     assert "fewer than 10" in metrics["tpr_at_fpr_0.001"].note
     assert "fewer than 10" in metrics["tpr_at_fpr_0.01"].note

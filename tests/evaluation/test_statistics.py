@@ -22,6 +22,7 @@ from telltale.evaluation.ranking import (
     weighted_quantile,
 )
 from telltale.evaluation.statistics import Estimate, Resampling, clopper_pearson
+from telltale.evaluation.variance import two_way_variance
 
 
 @st.composite
@@ -151,29 +152,13 @@ def test_a_thousand_aucs_of_ten_thousand_scores_take_under_two_seconds() -> None
 
 def test_every_replicate_draws_as_many_as_there_are() -> None:
     assert (Resampling.over(17, 40, seed=1).weights.sum(axis=1) == 17).all()
-    assert (Resampling.nested(3, 17, 40, seed=1).weights.sum(axis=(1, 2)) == 51).all()
     assert (Resampling.crossed(3, 17, 40, seed=1).weights.sum(axis=(1, 2)) == 51).all()
-
-
-def test_crossed_gives_each_victim_the_same_clusters_and_nested_does_not() -> None:
-    def agree(plan: Resampling) -> bool:
-        both = plan.shares[1:, 0] * plan.shares[1:, 1] > 0
-        first, second = (plan.of_victim(v, np.arange(30))[1:][both] for v in (0, 1))
-        return np.allclose(first, second)
-
-    assert agree(Resampling.crossed(2, 30, 50, seed=0))
-    assert not agree(Resampling.nested(2, 30, 50, seed=0))
 
 
 def test_items_of_a_cluster_are_drawn_together() -> None:
     weights = Resampling.over(3, 20, seed=0).of_victim(0, np.array([0, 2, 0, 1]))
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])
     assert weights.shape == (21, 4) and (weights[0] == 1).all()
-
-
-def test_a_single_victim_resampled_is_the_plan_over_clusters() -> None:
-    plan = Resampling.nested(1, 9, 30, seed=0)
-    assert (plan.shares == 1).all() and (plan.weights.sum(axis=2) == 9).all()
 
 
 def test_an_undefined_victim_is_left_out_of_the_average() -> None:
@@ -202,23 +187,16 @@ def test_interval_of_auc_covers_the_truth_in_clustered_null_data() -> None:
 
 
 def test_crossed_covers_the_truth_where_victims_share_their_templates() -> None:
-    """Drawing other templates for each victim (nested) would average away what all victims have in common."""
     rng, victims, clusters, each = np.random.default_rng(3), 3, 30, 10
     index = np.repeat(np.arange(clusters), each)
-    covered = []
-    for plan in (
-        Resampling.crossed(victims, clusters, 200, seed=1),
-        Resampling.nested(victims, clusters, 200, seed=1),
-    ):
-        weights, hits = [plan.of_victim(v, index) for v in range(victims)], 0
-        for _ in range(120):
-            common, rate = rng.normal(size=clusters)[index], rng.beta(0.7, 0.7, size=clusters)[index]
-            values = [auc(common + rng.normal(size=len(index)), rng.random(len(index)) < rate, w) for w in weights]
-            estimate = plan.estimate(plan.average(np.array(values)), len(index))
-            hits += estimate.low <= 0.5 <= estimate.high
-        covered.append(hits / 120)
-    crossed, nested = covered
-    assert crossed >= 0.88 and nested < crossed
+    plan = Resampling.crossed(victims, clusters, 200, seed=1)
+    weights, hits = [plan.of_victim(v, index) for v in range(victims)], 0
+    for _ in range(120):
+        common, rate = rng.normal(size=clusters)[index], rng.beta(0.7, 0.7, size=clusters)[index]
+        values = [auc(common + rng.normal(size=len(index)), rng.random(len(index)) < rate, w) for w in weights]
+        estimate = plan.estimate(plan.average(np.array(values)), len(index))
+        hits += estimate.low <= 0.5 <= estimate.high
+    assert hits / 120 >= 0.88
 
 
 def test_paired_difference_is_narrower_than_an_unpaired_one() -> None:
@@ -251,11 +229,27 @@ def test_an_interval_needs_half_of_its_replicates() -> None:
 
 
 def test_json_of_an_estimate_has_none_for_nan_and_its_note() -> None:
-    assert Estimate.exact(float("nan"), 0).to_json() == {"value": None, "low": None, "high": None, "n": 0}
-    assert Estimate(1.0, np.ones(4), 4, "why").to_json() == {
-        "value": 1.0,
-        "low": 1.0,
-        "high": 1.0,
-        "n": 4,
-        "note": "why",
+    undefined = dict.fromkeys(("value", "low", "high", "standard_error", "degrees"))
+    assert Estimate.exact(float("nan"), 0).to_json() == undefined | {"n": 0}
+    assert Estimate(1.0, np.ones((3, 4)), 4, "why", degrees=2.0, distinct=3).to_json() == {
+        **{"value": 1.0, "low": 1.0, "high": 1.0, "n": 4, "distinct": 3},
+        **{"standard_error": 0.0, "degrees": 2.0, "note": "why"},
     }
+
+
+def test_three_components_make_students_interval_of_the_two_way_variance() -> None:
+    """Catches a cell's noise counted twice, and a variance of few groups that is not made larger."""
+    scale = np.sqrt(9 / 10)  # ten replicates, half of them on either side: their variance is 1 of scale 1
+    one = scale * np.tile([-1.0, 1.0], 5)
+    estimate = Estimate(0.5, 0.5 + 0.01 * np.stack([3 * one, 2 * one, one]), 9, degrees=9.0)
+    assert estimate.standard_error == pytest.approx(0.01 * np.sqrt(9 * 10 / 9 + 4 - 1))
+    assert estimate.high - estimate.value == pytest.approx(2.262157 * estimate.standard_error)
+    assert two_way_variance(1.0, 2.0, 4.0, np.inf) == 1.0  # not below the smaller of both
+    assert two_way_variance(0.0, 2.0, 4.0, np.inf) == 2.0  # nor 0 where points do vary
+    assert np.isnan(two_way_variance(np.nan, 2.0, 4.0, 9))
+
+
+def test_an_interval_does_not_leave_what_a_number_can_be() -> None:
+    rate = Estimate(0.01, 0.01 + 0.02 * np.random.default_rng(0).normal(size=(3, 99)), 9, degrees=9.0, limits=(0, 1))
+    assert rate.low == 0 and rate.high > 0.03
+    assert (rate - rate).limits == (-np.inf, np.inf)  # a difference may be negative

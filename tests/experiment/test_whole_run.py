@@ -16,6 +16,7 @@ import yaml
 
 from tests.experiment.commands import QUICK, process, read
 
+NUMBERS = {"value", "low", "high", "n", "standard_error", "degrees"}
 FILES = {"config.yaml", "run.json", "metrics.json", "replicates.npz", "report.html"}
 FILES |= {"evidence.npz", "evidence.parquet", "evidence.csv"}
 SMALL = ("pools.members=120", "pools.non_members=60", "pools.auxiliary=150", "pools.test=20", "objective.epochs=1")
@@ -56,7 +57,7 @@ def test_metrics_json_is_laid_out_as_the_design_says(first: Path) -> None:
     assert list(document) == SECTIONS
     parts = [document["metrics"], *document["controls"].values(), *document["rivals"].values()]
     for name, one in ((name, one) for part in parts for name, one in part.items()):
-        assert {"value", "low", "high", "n"} <= set(one) <= {"value", "low", "high", "n", "note"}, name
+        assert NUMBERS <= set(one) <= NUMBERS | {"note", "distinct"}, name
     for name, one in document["leakage"].items():
         assert set(one) == {"value", "low", "high", "n", "control"} and one["control"] in document["controls"], name
     assert set(document["controls"]) == {"zero_query", "untrained", "disjoint"}

@@ -19,7 +19,8 @@ from telltale.defenses.vae_metric_privacy.mechanism import Mechanism
 from telltale.defenses.vae_metric_privacy.norm import Norm
 from telltale.defenses.vae_metric_privacy.synthesis import Synthesis
 from telltale.defenses.vae_metric_privacy.trade_off import NOTHING, Law, joined, total_variation
-from telltale.evaluation.statistics import CONFIDENCE, clopper_pearson
+from telltale.evaluation.statistics import clopper_pearson
+from telltale.evaluation.variance import CONFIDENCE
 
 STEPS = 4000  # of a numerical integral
 Judge = Callable[[np.ndarray], np.ndarray]  # codes (records, n) -> log p(row | one) - log p(row | other)

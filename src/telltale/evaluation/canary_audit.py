@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run, pooled, retrained
-from telltale.evaluation.statistics import CONFIDENCE, Estimate
+from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.variance import CONFIDENCE
 from telltale.evidence import CanaryScores, MembershipScores
 
 ONE_RUN, ALL_MODELS, RETRAINED = (f"empirical_epsilon_{name}" for name in ("one_run", "all_models", "retrained"))

@@ -1,7 +1,8 @@
-"""Is one attack better than another on the same points? Paired bootstrap tests and Holm's correction."""
+"""Is one attack better than another on the same points? Paired tests and Holm's correction."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.variance import finite_or_none, students_p
 
 COMPARED = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 LEVEL = 0.05
@@ -20,8 +22,10 @@ class PairedTest:
 
     value, low, high  attack - rival with its 95 % interval
     n                 records behind it
+    standard_error    of the difference
+    degrees           Student's degrees of freedom; inf where there is one victim
     p                 two-sided, for one comparison: not corrected for how many there are
-    replicates        how many it rests on, which sets the smallest p there can be
+    replicates        how many p counts, which sets the smallest p there can be; 0: Student's test, that has no such end
     """
 
     value: float
@@ -30,18 +34,27 @@ class PairedTest:
     n: int
     p: float
     replicates: int
+    standard_error: float = math.nan
+    degrees: float = math.inf
 
     @classmethod
     def of(cls, target: Estimate, rival: Estimate) -> PairedTest:
-        """Test the paired difference. Raises ValueError unless both come from one `Resampling`."""
+        """Test the paired difference: by Student's t over groups of victims, by the bootstrap where there is one.
+
+        Raises ValueError unless both come from one `Resampling`.
+        """
         difference = target - rival
-        p = bootstrap_p(difference.replicates)
-        return cls(difference.value, difference.low, difference.high, difference.n, p, len(difference.replicates))
+        counted = difference.replicates.shape[1] if len(difference.replicates) == 1 else 0
+        p = students_p(difference.value, difference.standard_error, difference.degrees)
+        p = bootstrap_p(difference.replicates[0]) if counted else p
+        ends = difference.low, difference.high, difference.n
+        return cls(difference.value, *ends, p, counted, difference.standard_error, difference.degrees)
 
     def to_json(self) -> dict[str, Any]:
-        """Return {"value", "low", "high", "n", "p"}; NaN becomes None."""
+        """Return all but `replicates`; what is NaN or infinite becomes None."""
         numbers = {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "p": self.p}
-        return {name: number if np.isfinite(number) else None for name, number in numbers.items()}
+        numbers |= {"standard_error": self.standard_error, "degrees": self.degrees}
+        return {name: finite_or_none(number) for name, number in numbers.items()}
 
 
 Tests = Mapping[str, PairedTest]

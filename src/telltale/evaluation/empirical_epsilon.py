@@ -17,7 +17,8 @@ import math
 
 import numpy as np
 
-from telltale.evaluation.statistics import CONFIDENCE, clopper_pearson
+from telltale.evaluation.statistics import clopper_pearson
+from telltale.evaluation.variance import CONFIDENCE
 
 SHARES = (1 / 64, 1 / 16, 1 / 4, 3 / 4)  # of canaries guessed at; on all of them, coins that fall unevenly cost much
 LARGEST = 64.0  # ε beyond which no bound is looked for

@@ -6,16 +6,23 @@ Everything a run compares is measured on the same `Resampling`, so that differen
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from telltale.evaluation.weights import CrossedWeights, Weights
-
-CONFIDENCE = 0.95
-CHUNK = 2**20  # draws made at once, 8 MB
+from telltale.evaluation.variance import (
+    CONFIDENCE,
+    finite_or_none,
+    students_quantile,
+    two_way_variance,
+    variance,
+    where_finite,
+)
+from telltale.evaluation.weights import CrossedWeights, Weights, draws
 
 
 @dataclass(frozen=True)
@@ -23,10 +30,15 @@ class Estimate:
     """One measured number with its bootstrap replicates.
 
     value       on the data as it is
-    replicates  (replicates,) on resampled data; NaN where one has no value; empty for a number without interval
+    replicates  (components, B) on resampled data, NaN where there is no value. One component: what one victim's
+                clusters make of it; three: draws of groups of victims, of points, and of cells, in this order.
+                (B,) is one component; empty = a number without interval
     n           records behind it
     note        what a reader must know beside the number
     plan        key of the `Resampling` that made the replicates
+    degrees     Student's degrees of freedom, groups of victims - 1; inf where there is one component
+    distinct    distinct points behind a rate, where `n` counts a point once for every victim
+    limits      what the number cannot leave; its interval does not either
 
     >>> auc = Estimate(0.6, np.linspace(0.5, 0.7, 1001), n=100)
     >>> round(auc.low, 3), round(auc.high, 3)
@@ -38,27 +50,50 @@ class Estimate:
     n: int
     note: str = ""
     plan: str = ""
+    degrees: float = math.inf
+    distinct: int | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    def __post_init__(self) -> None:
+        """Make one row of replicates one component."""
+        replicates = np.atleast_2d(self.replicates)
+        if len(replicates) not in (1, 3):
+            raise ValueError(f"{len(replicates)} components of replicates instead of 1 or 3")
+        object.__setattr__(self, "replicates", replicates)
 
     @classmethod
     def exact(cls, value: float, n: int, note: str = "") -> Estimate:
         """Return a plain number that has no interval, such as a count."""
-        return cls(float(value), np.empty(0), int(n), note)
+        return cls(float(value), np.empty((1, 0)), int(n), note)
+
+    @cached_property
+    def standard_error(self) -> float:
+        """Root of the variance over the components (`two_way_variance`); NaN without interval."""
+        spreads = [variance(component) for component in self.replicates]
+        return math.sqrt(
+            spreads[0] if len(spreads) == 1 else two_way_variance(spreads[0], spreads[1], spreads[2], self.degrees)
+        )
 
     @property
     def low(self) -> float:
-        """Lower end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
-        return self._percentile(50 * (1 - CONFIDENCE))
+        """Lower end of the 95 % interval: Student's of three components, percentiles of one.
+
+        NaN if fewer than half of the replicates of a component are finite.
+        """
+        return self._end(-1)
 
     @property
     def high(self) -> float:
-        """Upper end of the 95 % percentile interval; NaN if fewer than half of the replicates are finite."""
-        return self._percentile(50 * (1 + CONFIDENCE))
+        """Upper end of the same interval."""
+        return self._end(1)
 
-    def _percentile(self, q: float) -> float:
-        finite = self.replicates[np.isfinite(self.replicates)]
-        if len(finite) == 0 or 2 * len(finite) < len(self.replicates):
-            return float("nan")
-        return float(np.percentile(finite, q))
+    def _end(self, side: int) -> float:
+        if len(self.replicates) == 1:
+            finite = where_finite(self.replicates[0])
+            end = float(np.percentile(finite, 50 * (1 + side * CONFIDENCE))) if len(finite) else math.nan
+        else:
+            end = self.value + side * students_quantile(self.degrees) * self.standard_error
+        return float(np.clip(end, *self.limits))
 
     def __sub__(self, other: Estimate) -> Estimate:
         """Return the paired difference by replicate; ValueError unless both share one `Resampling`.
@@ -70,17 +105,38 @@ class Estimate:
         >>> (target - control).low
         0.25
         """
-        if self.plan != other.plan or len(self.replicates) != len(other.replicates):
-            raise ValueError("a paired difference needs two estimates of the same Resampling")
-        note = "; ".join(dict.fromkeys(text for text in (self.note, other.note) if text))
-        difference = self.replicates - other.replicates
-        return Estimate(self.value - other.value, difference, min(self.n, other.n), note, self.plan)
+        return combined([self, other], [1.0, -1.0])
 
     def to_json(self) -> dict[str, Any]:
-        """Return {"value", "low", "high", "n"} and "note" if there is one; NaN becomes None."""
-        numbers = {"value": self.value, "low": self.low, "high": self.high}
-        document: dict[str, Any] = {k: v if np.isfinite(v) else None for k, v in numbers.items()}
-        return document | {"n": self.n} | ({"note": self.note} if self.note else {})
+        """Return {"value", "low", "high", "n", "standard_error", "degrees"}, "distinct" and "note" if there are any.
+
+        What is NaN or infinite becomes None: degrees are None where there is one component.
+        """
+        document: dict[str, Any] = {name: finite_or_none(getattr(self, name)) for name in ("value", "low", "high")}
+        document |= {"n": self.n} | ({} if self.distinct is None else {"distinct": self.distinct})
+        document |= {name: finite_or_none(getattr(self, name)) for name in ("standard_error", "degrees")}
+        return document | ({"note": self.note} if self.note else {})
+
+
+def combined(estimates: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
+    """Return a linear combination of estimates, replicate by replicate; ValueError unless they share one `Resampling`.
+
+    Every component of it is the same combination of theirs, so that what is paired stays paired.
+    """
+    plans = {(estimate.plan, estimate.replicates.shape) for estimate in estimates}
+    if len(plans) != 1:
+        raise ValueError("a paired difference needs two estimates of the same Resampling")
+    note = "; ".join(dict.fromkeys(estimate.note for estimate in estimates if estimate.note))
+    distinct = [estimate.distinct for estimate in estimates if estimate.distinct is not None]
+    return Estimate(
+        math.fsum(factor * estimate.value for factor, estimate in zip(factors, estimates, strict=True)),
+        np.tensordot(factors, np.stack([estimate.replicates for estimate in estimates]), axes=1),
+        min(estimate.n for estimate in estimates),
+        note,
+        estimates[0].plan,
+        min(estimate.degrees for estimate in estimates),
+        min(distinct, default=None),
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +145,7 @@ class Resampling:
 
     A cluster is what is drawn as a whole: a template with all its candidates, or a challenge point.
 
-    cluster_draws  (replicates, clusters), or (replicates, victims, clusters) where every victim has its own
+    cluster_draws  (replicates, clusters)
     victim_draws   (replicates, victims) where models are resampled beside clusters that all of them share, else None
     """
 
@@ -105,40 +161,27 @@ class Resampling:
                [3, 1, 0, 0],
                [1, 0, 1, 2]], dtype=uint16)
         """
-        return cls(_draws(np.random.default_rng(seed), clusters, replicates))
-
-    @classmethod
-    def nested(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
-        """Draw seeds (or victims) with replacement, then for each draw its own clusters.
-
-        For victims whose clusters are unrelated, e.g. seeds that deal out other records each time.
-        """
-        rng = np.random.default_rng(seed)
-        drawn = rng.integers(seeds, size=(replicates, seeds))
-        inner = _draws(rng, clusters, replicates * seeds).reshape(replicates, seeds, clusters)
-        weights = np.zeros_like(inner)
-        np.add.at(weights, (np.arange(replicates)[:, None], drawn), inner)
-        return cls(weights)
+        return cls(draws(np.random.default_rng(seed), clusters, replicates))
 
     @classmethod
     def crossed(cls, seeds: int, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
         """Draw seeds (or victims) and clusters independently; a cell's weight is the product of both.
 
-        For victims that meet the same points or templates: an easy point is easy in all of them, which
-        `nested` would average away. The pigeonhole bootstrap, Owen 2007 (doi 10.1214/07-AOAS122).
+        For victims that meet the same points or templates: an easy point is easy in all of them. The pigeonhole
+        bootstrap, Owen 2007 (doi 10.1214/07-AOAS122).
         """
         rng = np.random.default_rng(seed)
-        victims = _draws(rng, seeds, replicates)
-        return cls(_draws(rng, clusters, replicates), victims)
+        victims = draws(rng, seeds, replicates)
+        return cls(draws(rng, clusters, replicates), victims)
 
     @cached_property
     def key(self) -> str:
         """Digest of the draws: equal plans pair, others do not."""
         digest = hashlib.blake2b(digest_size=8)
-        for draws in (self.cluster_draws, self.victim_draws):
-            if draws is not None:
-                digest.update(np.array(draws.shape, dtype=np.int64).tobytes())
-                digest.update(np.ascontiguousarray(draws).tobytes())
+        for drawn in (self.cluster_draws, self.victim_draws):
+            if drawn is not None:
+                digest.update(np.array(drawn.shape, dtype=np.int64).tobytes())
+                digest.update(np.ascontiguousarray(drawn).tobytes())
         return digest.hexdigest()
 
     @property
@@ -251,14 +294,3 @@ def ratio_or_nan(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def _after_ones(drawn: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((1, drawn.shape[1]), drawn.dtype), drawn])
-
-
-def _draws(rng: np.random.Generator, clusters: int, replicates: int) -> np.ndarray:
-    """Multinomial counts (replicates, clusters): uint16, because plans over many points are large."""
-    counts = np.empty((replicates, clusters), dtype=np.uint16)
-    step = max(1, CHUNK // max(1, clusters))
-    for at in range(0, replicates, step):
-        size = min(step, replicates - at)
-        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
-        counts[at : at + size] = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
-    return counts

@@ -9,6 +9,8 @@ import numpy as np
 
 BLOCK = 2**18  # weights handled at once: what ranking makes of them (about 8 MB) then stays in the processor's cache
 
+CHUNK = 2**20  # draws made at once, 8 MB
+
 
 @dataclass(frozen=True)
 class CrossedWeights:
@@ -49,3 +51,14 @@ def totals(weights: Weights, chosen: np.ndarray) -> np.ndarray:
         return np.concatenate([block.astype(float) @ chosen for block in blocks(weights, np.arange(len(chosen)))])
     table = chosen.reshape(weights.victims.shape[1], -1)
     return np.einsum("ij,ij->i", weights.victims.astype(float) @ table, weights.items.astype(float))
+
+
+def draws(rng: np.random.Generator, clusters: int, replicates: int) -> np.ndarray:
+    """Multinomial counts (replicates, clusters): uint16, because plans over many points are large."""
+    counts = np.empty((replicates, clusters), dtype=np.uint16)
+    step = max(1, CHUNK // max(1, clusters))
+    for at in range(0, replicates, step):
+        size = min(step, replicates - at)
+        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
+        counts[at : at + size] = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
+    return counts

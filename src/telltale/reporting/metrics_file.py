@@ -1,4 +1,4 @@
-"""metrics.json, the one file of a run that other programs read: strict JSON, written whole or not at all."""
+"""What other programs read of a run: metrics.json, strict JSON, written whole or not at all; and replicates.npz."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from telltale.evaluation.statistics import Estimate
+
 Metrics = Mapping[str, Any]  # name -> an object with to_json(), e.g. an Estimate
+ABOUT = ("value", "n", "note", "plan", "degrees", "distinct", "limits")
 
 
 def metrics_document(
@@ -100,3 +103,41 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sequence):  # after str; lists of a configuration are no `list`
         return [plain(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no place in a JSON file")
+
+
+def write_estimates(metrics: Mapping[str, Mapping[str, Estimate]], file: Path | str) -> None:
+    """Keep every estimate of a run, name of evidence -> metric -> estimate, in one .npz that no pickle is needed for.
+
+    "name/metric"  (components, 1 + B) float32: in every row the value, then its replicates
+    "about"        one text, JSON: "name/metric" -> what else an `Estimate` holds
+    """
+    estimates = {f"{name}/{metric}": estimate for name, of in metrics.items() for metric, estimate in of.items()}
+    arrays = {
+        name: np.insert(estimate.replicates, 0, estimate.value, axis=1).astype(np.float32)
+        for name, estimate in estimates.items()
+    }
+    about = {name: {key: plain(getattr(estimate, key)) for key in ABOUT} for name, estimate in estimates.items()}
+    np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
+
+
+def read_estimates(file: Path | str) -> dict[str, Estimate]:
+    """Read "name/metric" -> estimate from a run's replicates.npz: value, interval, standard error, note and all.
+
+    Those of one run and one plan can be combined: `one - other` is their paired difference.
+    """
+    with np.load(file, allow_pickle=False) as arrays:
+        about = json.loads(str(arrays["about"]))
+        return {name: _estimate(arrays[name], **about[name]) for name in about}
+
+
+def _estimate(
+    rows: np.ndarray, value: float | None, degrees: float | None, limits: Sequence[float | None], **others: Any
+) -> Estimate:
+    low, high = limits
+    return Estimate(
+        math.nan if value is None else value,
+        rows[:, 1:].astype(float),
+        degrees=math.inf if degrees is None else degrees,
+        limits=(-math.inf if low is None else low, math.inf if high is None else high),
+        **others,
+    )

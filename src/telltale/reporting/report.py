@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from telltale.data.pools import Pools
 from telltale.evaluation.membership import OPTIMISTIC
-from telltale.evaluation.score import Scored
 from telltale.evidence import (
     CanaryScores,
     CaptionMembership,
@@ -23,7 +22,7 @@ from telltale.reporting import caption_view, extraction_view, membership_view, r
 from telltale.reporting.console import print_summary
 from telltale.reporting.gallery import Gallery
 from telltale.reporting.loggers import RunLogger
-from telltale.reporting.metrics_file import metrics_document, write_json
+from telltale.reporting.metrics_file import metrics_document, write_estimates, write_json
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure, write_page
 from telltale.reporting.run_folder import RunFolder
@@ -87,7 +86,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
         costs=outcome.costs,
     )
     write_json(run.folder / "metrics.json", document)
-    write_replicates(outcome.scored, run.folder / "replicates.npz")
+    write_estimates(outcome.scored.metrics, run.folder / "replicates.npz")
     write_page(
         summary,
         run.folder / "report.html",
@@ -102,16 +101,6 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
     return summary
 
 
-def write_replicates(scored: Scored, file: Path) -> None:
-    """Keep "name/metric" -> (1 + replicates,): with them, later analyses pair and pool runs."""
-    arrays = {
-        f"{name}/{metric}": np.concatenate([[estimate.value], estimate.replicates]).astype(np.float32)
-        for name, metrics in scored.metrics.items()
-        for metric, estimate in metrics.items()
-    }
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-
-
 def _log(summary: Summary, logger: RunLogger, drawn: Sequence[PageFigure]) -> None:
     measured = [
         (summary.roles[name], name, metric, estimate)
@@ -121,7 +110,7 @@ def _log(summary: Summary, logger: RunLogger, drawn: Sequence[PageFigure]) -> No
     scalars = {
         f"{role}/{name}/{metric}": estimate.value
         for role, name, metric, estimate in measured
-        if np.isfinite(estimate.value) and estimate.note != OPTIMISTIC  # there a number stands without its note
+        if np.isfinite(estimate.value) and OPTIMISTIC not in estimate.note  # there a number stands without its note
     }
     logger.log_scalars(scalars | {f"target/success/{name}": value for name, value in summary.owner.items()})
     for figure in drawn:

@@ -1,0 +1,70 @@
+"""How far a number may be from the truth: variances from replicates, and Student's quantiles and p-values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+
+def two_way_variance(groups: float, points: float, cells: float, degrees: float) -> float:
+    """Return the variance of a number that groups of victims and points both shape, from three bootstraps.
+
+    V = G / (G - 1) V_groups + V_points - V_cells, G = degrees + 1: groups and points each count the noise of a cell
+    (a group's answers about one point) once, so that one of both is taken off (Cameron, Gelbach, Miller 2011,
+    doi 10.1198/jbes.2010.07136). Never below the smaller of the first two that is above 0.
+    """
+    groups *= 1 + 1 / degrees
+    floor = min((spread for spread in (groups, points, cells)[:2] if spread > 0), default=cells)
+    return math.nan if math.isnan(groups + points + cells) else max(groups + points - cells, floor)
+
+
+def variance(replicates: np.ndarray) -> float:
+    """Return the variance of (B,) replicates; NaN if fewer than half are finite.
+
+    >>> variance(np.array([1.0, 2.0, 3.0, np.nan]))
+    1.0
+    """
+    finite = where_finite(replicates)
+    return float(finite.var(ddof=1)) if len(finite) > 1 else math.nan
+
+
+def students_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
+    """Return how many standard errors the two-sided interval reaches.
+
+    >>> round(students_quantile(1), 1), round(students_quantile(9), 2), round(students_quantile(math.inf), 2)
+    (12.7, 2.26, 1.96)
+    """
+    from scipy.special import ndtri, stdtrit
+
+    share = (1 + confidence) / 2
+    return float(ndtri(share) if math.isinf(degrees) else stdtrit(degrees, share))
+
+
+def finite_or_none(number: float) -> float | None:
+    """Return the number as strict JSON can hold it."""
+    return float(number) if math.isfinite(number) else None
+
+
+def where_finite(replicates: np.ndarray) -> np.ndarray:
+    """Return the finite ones; none of them if they are fewer than half."""
+    finite = replicates[np.isfinite(replicates)]
+    return finite if 2 * len(finite) >= len(replicates) else finite[:0]
+
+
+def students_p(value: float, standard_error: float, degrees: float) -> float:
+    """Return the two-sided p-value of "it is 0"; 1 where nothing varies and nothing differs.
+
+    >>> round(students_p(0.2, 0.1, degrees=9), 3), round(students_p(0.2, 0.1, degrees=math.inf), 3)
+    (0.077, 0.046)
+    """
+    from scipy.special import ndtr, stdtr
+
+    if not math.isfinite(standard_error):
+        return math.nan
+    if standard_error == 0:
+        return 1.0 if value == 0 else 0.0
+    t = -abs(value) / standard_error
+    return float(2 * (ndtr(t) if math.isinf(degrees) else stdtr(degrees, t)))
