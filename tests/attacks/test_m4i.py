@@ -15,6 +15,7 @@ from telltale.attacks.m4i.feature import FeatureM4I
 from telltale.attacks.m4i.metric import MetricM4I, caption_features
 from telltale.attacks.m4i.scenarios import SCENARIOS, Scenario
 from telltale.data.images.records import pixel_digests
+from telltale.errors import InputError
 from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Resampling
 from telltale.evidence import MembershipScores
@@ -163,3 +164,13 @@ def test_an_empty_caption_has_features_of_zero() -> None:
     features = caption_features(["", "red flag"], [["red flag"], ["red flag", "a flag"]], "both", 4)
     assert features.shape == (2, 7) and not features[0].any()
     np.testing.assert_allclose(features[1, :3], [3 / 4, 1 / 2, 3 / 4])
+
+
+def test_ngrams_may_be_counted_once_as_the_released_package_does() -> None:
+    """Catches an option that reaches no metric, and one that the rivals of the same attack do not share."""
+    said, true = ["red red red flag"], [["red flag flag flag"]]
+    often, once = (caption_features(said, true, "rouge", 3, counting)[0] for counting in ("counts", "sets"))
+    np.testing.assert_allclose((often[0], once[0]), (2 * 2 / 8, 2 * 2 / 4))
+    assert all(one.counting == "sets" for one in MetricM4I(counting="sets").rivals().values())  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"attack\.counting=bags"):
+        MetricM4I(counting="bags")

@@ -66,3 +66,26 @@ def test_who_says_the_same_of_every_picture_is_of_no_use(said: str, low: float, 
     truth = Truth(np.arange(POINTS)[None] < POINTS // 2, (), None, records.references)  # type: ignore[arg-type]
     found = repeated((told,), truth, Resampling.over(POINTS, 50, seed=0))["rouge_l_of_the_picture"]
     assert low <= found.value <= high
+
+
+def test_what_a_captioner_tells_is_a_share_of_what_a_person_does(outcome: Outcome) -> None:
+    """Catches a share of something else: who says of each picture what a person says of it has all of it."""
+    references = outcome.challenge.references  # type: ignore[union-attr]
+    truth = Truth(outcome.membership, (), None, tuple((first, *rest[:1]) for first, *rest in references))  # type: ignore[arg-type]
+    rest = Truth(outcome.membership, (), None, tuple((last, first) for first, last in references))  # type: ignore[arg-type]
+    plan = Resampling.over(POINTS, 50, seed=0)
+    told, nothing = tuple(first for first, _ in references), ("",) * POINTS
+    gain, share = (repeated((told,), truth, plan)[name].value for name in ("rouge_l_of_the_picture", "rouge_l_share"))
+    possible = [repeated((told,), Truth(outcome.membership, (), None, tuple((last,) for _, last in references)), plan)]  # type: ignore[arg-type]
+    assert share == pytest.approx(gain / possible[0]["rouge_l_of_the_picture"].value) and share > 1
+    assert "rouge_l_share" not in possible[0]  # of one reference there is no other
+    assert repeated((nothing,), rest, plan)["rouge_l_share"].value == 0
+
+
+def test_words_that_no_member_has_are_counted() -> None:
+    """Catches members' own words among those asked about, and words counted once that occur often."""
+    references = (("red cat", "a cat"), ("red dog red", "a sun"), ("blue sun", "a moon"))
+    for members, expected in (((True, False, False), 4 / 9), ((True, True, False), 2 / 4)):
+        truth = Truth(np.array([members]), (), None, references)  # type: ignore[arg-type]
+        found = repeated((("",) * 3,), truth, Resampling.over(3, 50, seed=0))["words_seen"]
+        assert found.value == pytest.approx(expected)

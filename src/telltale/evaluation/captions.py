@@ -28,18 +28,53 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
     weights = plan.pooled(np.arange(likeness.shape[1]))
     values, members, number = likeness.ravel(), truth.membership.ravel(), likeness.size
-    inside, outside = (
-        ratio_or_nan(totals(weights, values * side), totals(weights, side)) for side in (members, ~members)
-    )
+
+    def average(of_points: np.ndarray, among: np.ndarray) -> np.ndarray:
+        return ratio_or_nan(totals(weights, of_points.ravel() * among), totals(weights, among))
+
+    inside, outside = (average(values, side) for side in (members, ~members))
     by_chance = np.stack(
         [_of_others(texts, truth.references, ~member) for texts, member in zip(captions, truth.membership, strict=True)]
     )
-    chance = ratio_or_nan(totals(weights, by_chance.ravel() * ~members), totals(weights, ~members))
+    chance = average(by_chance, ~members)
     measured = {"rouge_l_members": inside, "rouge_l_non_members": outside, "rouge_l_gap": inside - outside}
     measured["rouge_l_of_the_picture"] = outside - chance
     distinct = np.mean([len(set(texts)) / len(texts) for texts in captions])
     measured["distinct_captions"] = np.full_like(inside, distinct)
+    person, has_two = _of_a_person(truth)
+    if (~members & has_two).any():
+        measured["rouge_l_share"] = ratio_or_nan(outside - chance, average(person, ~members & has_two))
+    seen, spoken = _words_seen(truth)
+    measured["words_seen"] = ratio_or_nan(totals(weights, seen), totals(weights, spoken))
     return {name: plan.estimate(value, number) for name, value in measured.items()}
+
+
+def _of_a_person(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a non-member's first reference has over those of others, against the other ones, and where it has
+    any: (victims, points) and (victims * points,) bool.
+    """
+    has_two = np.array([len(texts) > 1 for texts in truth.references])
+    first = [texts[0] for texts in truth.references]
+    rest = [texts[1:] or texts for texts in truth.references]
+    own = likeness_of(first, rest)
+    gain = [own - _of_others(first, rest, ~member & has_two) for member in truth.membership]
+    return np.stack(gain), np.tile(has_two, len(truth.membership))
+
+
+def _words_seen(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """Count the words of non-members' references, those that a member's have too, and all: (victims * points,) each."""
+    spoken = [[word for text in texts for word in words(text)] for texts in truth.references]
+    counted = []
+    for member in truth.membership:
+        known = {word for row in np.flatnonzero(member).tolist() for word in spoken[row]}
+        counted.append(
+            [
+                (0, 0) if inside else (sum(word in known for word in said), len(said))
+                for inside, said in zip(member, spoken, strict=True)
+            ]
+        )
+    seen, every = np.array(counted).reshape(-1, 2).T
+    return seen, every
 
 
 def _of_others(captions: Sequence[str], references: Any, side: np.ndarray) -> np.ndarray:

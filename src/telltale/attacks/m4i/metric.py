@@ -14,7 +14,7 @@ from telltale.attacks.m4i.decisions import Decision, by_linear_svm, by_threshold
 from telltale.attacks.m4i.scenarios import ShadowData
 from telltale.checks import choice
 from telltale.data.captions.metrics.bleu import bleu
-from telltale.data.captions.metrics.rouge import rouge_l, rouge_n
+from telltale.data.captions.metrics.rouge import COUNTING, rouge_l, rouge_n
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.withheld import REFERENCES
 from telltale.data.captions.words import words
@@ -46,6 +46,8 @@ class MetricM4I(CaptionAttack):
                        svm_scaled: C = 1, standardised
                        threshold: on the mean of the features
     bleu_orders        3 as released, or 4
+    counting           of ROUGE's n-grams: counts, as often as they occur (Lin 2004) | sets, once each, as the package
+                       `rouge` of the released code
     """
 
     access = frozenset({"captions", REFERENCES})
@@ -59,17 +61,20 @@ class MetricM4I(CaptionAttack):
         features: str = "rouge",
         decision: str = "svm_released",
         bleu_orders: int = 3,
+        counting: str = "counts",
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows, shadow_share)
         self.features = choice("attack.features", features, FEATURES)
         self.decision = choice("attack.decision", decision, DECISIONS)
         self.bleu_orders = choice("attack.bleu_orders", bleu_orders, BLEU_ORDERS)
+        self.counting = choice("attack.counting", counting, COUNTING)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Compare captions with the references."""
 
         def compare(release: Release, records: Any) -> np.ndarray:
-            return caption_features(release.captions(records), records.references, self.features, self.bleu_orders)
+            captions = release.captions(records)
+            return caption_features(captions, records.references, self.features, self.bleu_orders, self.counting)
 
         return compare
 
@@ -82,21 +87,26 @@ class MetricM4I(CaptionAttack):
         known = self.scenario
         options = (known.name, known.nonmember_source, known.shadows, known.shadow_share)
         return {
-            f"{features}_{decision}": type(self)(*options, features, decision, self.bleu_orders)
+            f"{features}_{decision}": type(self)(*options, features, decision, self.bleu_orders, self.counting)
             for features, decision in product(FEATURES, DECISIONS)
             if (features == self.features) != (decision == self.decision)
         }
 
 
 def caption_features(
-    captions: Sequence[str], references: Sequence[Sequence[str]], features: str, bleu_orders: int
+    captions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    features: str,
+    bleu_orders: int,
+    counting: str = "counts",
 ) -> np.ndarray:
     """Score generated captions against the references of each: (captions, 3, or more with BLEU-4 and with both)."""
     generated = [text.split() for text in captions]  # a captioner's words, and marks such as <unk>, are parted already
     tokens = CaptionTokens.of(generated, [[words(text) for text in texts] for texts in references])
     parts = []
     if features != "bleu":
-        parts += [rouge_n(tokens, 1).f1[:, None], rouge_n(tokens, 2).f1[:, None], rouge_l(tokens).f1[:, None]]
+        parts += [rouge_n(tokens, order, counting).f1[:, None] for order in (1, 2)]
+        parts.append(rouge_l(tokens).f1[:, None])
     if features != "rouge":
         parts.append(bleu(tokens, bleu_orders))
     return np.concatenate(parts, 1)
