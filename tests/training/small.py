@@ -21,6 +21,7 @@ from tests.owned import Owned
 OBJECTIVES = {
     "attribute_masking": "AttributeMasking",
     "context_prediction": "ContextPrediction",
+    "deep_graph_infomax": "DeepGraphInfomax",
     "edge_prediction": "EdgePrediction",
     "graphcl": "GraphCL",
     "infograph": "InfoGraph",

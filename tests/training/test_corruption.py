@@ -13,6 +13,7 @@ from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import MASKED_ELEMENT
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.objectives import corruption
+from telltale.objectives.attribute_masking import masked_atoms
 from telltale.objectives.edge_prediction import unbonded_pairs
 from telltale.training.batches import make_batch
 from telltale.training.counter_random import record_keys, uniform
@@ -41,23 +42,28 @@ def piece(batch: MoleculeBatch, molecule: int) -> tuple[list[list[int]], list[li
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_exactly_the_rounded_share_of_every_molecule_is_masked(records: MoleculeRecords, rate: float) -> None:
-    """Catches masks drawn over the batch, molecules without a mask, and float32's rounding of n * rate."""
+def test_exactly_the_published_number_of_atoms_is_masked_and_dropped(records: MoleculeRecords, rate: float) -> None:
+    """Catches numbers drawn over the batch, float32's rounding of n * rate, and rounding where the authors cut off."""
     batch = batch_of(records)
-    masked = corruption.mask_atoms(batch, rate, "role")
-    counts = torch.bincount(batch.molecule_of[masked], minlength=len(batch)).tolist()
     sizes = torch.bincount(batch.molecule_of).tolist()
-    assert counts == [max(1, round(rate * size)) for size in sizes]
+    masked, dropped = masked_atoms(batch, rate, "role"), corruption.share_of_atoms(batch, rate, "role")
+    counts = [torch.bincount(batch.molecule_of[chosen], minlength=len(batch)).tolist() for chosen in (masked, dropped)]
+    assert counts == [[min(size, int(rate * size + 1)) for size in sizes], [int(rate * size) for size in sizes]]
+
+
+def test_of_22_atoms_four_are_masked() -> None:
+    """Catches the nearest whole number, 3, where Hu et al. (2020) mask int(0.15 * 22 + 1)."""
+    assert int(masked_atoms(batch_of(MoleculeRecords.of(["C" * 22], "test")), 0.15, "role").sum()) == 4
 
 
 def test_masked_are_the_atoms_with_the_lowest_draws(records: MoleculeRecords) -> None:
     """Catches an inverse permutation taken for the permutation."""
     batch = batch_of(records)
-    masked = corruption.mask_atoms(batch, 0.3, "role")
+    masked = masked_atoms(batch, 0.3, "role")
     for molecule in range(len(batch)):
         size = int((batch.molecule_of == molecule).sum())
         draws = uniform(batch.keys[molecule].expand(size), "role", torch.arange(size))
-        lowest = set(draws.argsort()[: max(1, round(0.3 * size))].tolist())
+        lowest = set(draws.argsort()[: int(0.3 * size + 1)].tolist())
         own = masked[batch.molecule_of == molecule]
         assert set(own.nonzero().flatten().tolist()) == lowest
 
@@ -70,15 +76,15 @@ def test_every_atom_is_masked_equally_often(records: MoleculeRecords) -> None:
     for epoch in range(2000):
         keys = torch.from_numpy(record_keys(records.fingerprints()[:1], 0, epoch))
         drawn = MoleculeBatch(one.atoms, one.bonds, one.ends, one.molecule_of, one.first_atom, keys)
-        counts += corruption.mask_atoms(drawn, 0.15, "role")
-    expected = 2000 * max(1, round(0.15 * size)) / size
+        counts += masked_atoms(drawn, 0.15, "role")
+    expected = 2000 * int(0.15 * size + 1) / size
     assert ((counts - expected).abs() < 5 * expected**0.5).all()
 
 
 def test_kept_atoms_carry_the_bonds_between_them_and_no_other(records: MoleculeRecords) -> None:
     """Catches an off-by-one in the new indices, and bonds that lost an end."""
     batch = batch_of(records)
-    kept = ~corruption.mask_atoms(batch, 0.4, "role")
+    kept = ~corruption.share_of_atoms(batch, 0.4, "role")
     smaller = corruption.drop_atoms(batch, 0.4, "role")
     assert len(smaller) == len(batch)  # a molecule may become empty, none disappears
     for molecule in range(len(batch)):
@@ -124,7 +130,7 @@ def test_a_bond_is_dropped_in_both_directions(records: MoleculeRecords) -> None:
 def test_hidden_atoms_are_the_mask_token_and_the_others_untouched(records: MoleculeRecords) -> None:
     """Catches a mask that leaves the chirality to be read."""
     batch = batch_of(records)
-    hidden = corruption.mask_atoms(batch, 0.2, "role")
+    hidden = corruption.share_of_atoms(batch, 0.2, "role")
     atoms = corruption.hide_atoms(batch, 0.2, "role").atoms
     assert torch.equal(atoms[~hidden], batch.atoms[~hidden])
     assert (atoms[hidden] == torch.tensor([MASKED_ELEMENT, 0])).all()
@@ -153,11 +159,30 @@ def test_centres_and_unbonded_pairs_do_not_depend_on_company(records: MoleculeRe
         assert torch.equal(unbonded_pairs(alone), own)
 
 
-def test_unbonded_pairs_are_unbonded_and_within_one_molecule(records: MoleculeRecords) -> None:
-    """Catches a bond, an atom paired with itself, or two molecules taken for an unbonded pair."""
+def test_unbonded_pairs_are_unbonded_distinct_and_within_one_molecule(records: MoleculeRecords) -> None:
+    """Catches a bond, an atom paired with itself, a pair drawn twice, or two molecules taken for an unbonded pair."""
     batch = batch_of(records)
     pairs = unbonded_pairs(batch)
     bonds = {tuple(pair) for pair in batch.ends.T.tolist()}
-    assert len(pairs[0]) > len(records)
-    assert not bonds & {tuple(pair) for pair in pairs.T.tolist()}
+    drawn = [tuple(pair) for pair in pairs.T.tolist()]
+    assert len(set(drawn)) == len(drawn) and not bonds & set(drawn)
     assert (pairs[0] != pairs[1]).all() and (batch.molecule_of[pairs[0]] == batch.molecule_of[pairs[1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("smiles", "expected"), [("CCCCCC", 5), ("c1ccccc1", 6), ("CCC", 2), ("C1CC1", 0), ("CC", 0), ("C", 0)]
+)
+def test_there_are_as_many_unbonded_pairs_as_bonds(smiles: str, expected: int) -> None:
+    """Catches a pair for every atom: hexane has 5 bonds; propane's only 2 are its ends, either first."""
+    assert unbonded_pairs(batch_of(MoleculeRecords.of([smiles], "test"))).shape[1] == expected
+
+
+def test_every_unbonded_pair_is_drawn_equally_often() -> None:
+    """Catches a preference for pairs of early atoms: butane's ordered pairs are 0-2, 0-3, 1-3, and back."""
+    chain = MoleculeRecords.of(["CCCC"], "test")
+    epochs = [record_keys(chain.fingerprints(), 0, epoch) for epoch in range(2000)]
+    many = make_batch(chain.arrays(), np.zeros(2000, int), np.concatenate(epochs))
+    first, second = unbonded_pairs(many) % 4
+    counts = torch.bincount(first * 4 + second)
+    assert (counts > 0).sum() == 6
+    assert ((counts[counts > 0] - 1000).abs() < 5 * 1000**0.5).all()

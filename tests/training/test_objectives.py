@@ -14,6 +14,7 @@ from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import MASKED_ELEMENT
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.errors import InputError
+from telltale.objectives import context_prediction
 from telltale.objectives.corruption import atom_draws
 from telltale.owner.preparation import initial_objective
 from telltale.training.batches import evaluation_batches, make_batch
@@ -40,7 +41,7 @@ def test_attribute_masking_is_the_mean_cross_entropy_of_masked_atoms(batch: Mole
     masked = []
     for molecule in range(len(batch)):
         own = (batch.molecule_of == molecule).nonzero().flatten()
-        masked += own[draws[own].argsort()[: max(1, round(0.25 * len(own)))]].tolist()
+        masked += own[draws[own].argsort()[: int(0.25 * len(own) + 1)]].tolist()
     hidden[masked] = torch.tensor([MASKED_ELEMENT, 0])
     logits = objective.predict_element(objective.model.atom_embeddings(batch.with_atoms(hidden)))
     for atom in masked:
@@ -62,6 +63,51 @@ def test_infograph_is_the_jensen_shannon_estimator(batch: MoleculeBatch) -> None
     assert objective.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+def test_deep_graph_infomax_holds_an_atom_against_its_own_molecule_and_the_next(batch: MoleculeBatch) -> None:
+    """Catches a summary without its sigmoid, a transposed discriminator, and a shift within the atom's molecule."""
+    objective = initial_objective(model_of(), objective_of("deep_graph_infomax"), 0).eval()
+    atoms = objective.model.atom_embeddings(batch).detach().double().numpy()
+    own, weights = batch.molecule_of.numpy(), objective.discriminator.detach().double().numpy()
+    summaries = [1 / (1 + np.exp(-atoms[own == molecule].mean(0))) for molecule in range(len(batch))]
+    true = [summaries[own[place]] @ weights @ atom for place, atom in enumerate(atoms)]
+    false = [summaries[(own[place] + 1) % len(batch)] @ weights @ atom for place, atom in enumerate(atoms)]
+    expected = np.mean(np.log1p(np.exp(-np.array(true)))) + np.mean(np.log1p(np.exp(false)))
+    assert objective.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_context_of_a_chain_is_what_hu_et_al_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a ring begun one hop early: from the end of a chain, two hops, context three hops deep.
+
+    Atoms 0, 1, 2 are the neighbourhood, 2, 3, 4 the context, 2 alone is in both; each part is a propane by itself.
+    """
+    monkeypatch.setattr(context_prediction, "choose_atom", lambda batch, role: batch.first_atom)
+    objective = initial_objective(model_of(), objective_of("context_prediction", context_size=3), 0).eval()
+    chains, propane = (batch_of(MoleculeRecords.of(smiles, "test")) for smiles in (["C" * 8, "C" * 9], ["CCC"]))
+    both = context_prediction.neighbourhood_and_context(chains, chains.first_atom, 2, 3)
+    assert [part[:8].nonzero().flatten().tolist() for part in both] == [[0, 1, 2], [2, 3, 4]]
+    matching, shifted = objective._scores(chains)
+    expected = objective.model.atom_embeddings(propane)[0] @ objective.context_model.atom_embeddings(propane)[0]
+    assert torch.allclose(torch.cat([matching, shifted.flatten()]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("smiles", "contexts"), [("CCCC", 2), ("CCC", 2), ("CC", 0)])
+def test_a_molecule_has_a_context_where_an_atom_lies_at_the_radius(
+    smiles: str, contexts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches small molecules left out although the authors' ring, here the third atom alone, is not empty."""
+    monkeypatch.setattr(context_prediction, "choose_atom", lambda batch, role: batch.first_atom)
+    objective = initial_objective(model_of(), objective_of("context_prediction"), 0).eval()
+    assert len(objective._scores(batch_of(MoleculeRecords.of([smiles, smiles], "test")))[0]) == contexts
+
+
+def test_several_shifted_contexts_weigh_as_much_as_that_many(batch: MoleculeBatch) -> None:
+    """Catches a mean over negatives: the authors' loss is L_true + negatives * L_shifted."""
+    objective = initial_objective(model_of(), objective_of("context_prediction", negatives=3), 0).eval()
+    own, shifted = objective._scores(batch)
+    expected = torch.nn.functional.softplus(-own).mean() + 3 * torch.nn.functional.softplus(shifted).mean()
+    assert objective.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_graphcl_is_nt_xent_without_the_own_view_below_the_line(batch: MoleculeBatch) -> None:
     """Catches the other common form, in which the positive pair is among the negatives."""
     objective = initial_objective(model_of(), objective_of("graphcl", temperature=0.5), 0).eval()
@@ -76,11 +122,11 @@ def test_graphcl_is_nt_xent_without_the_own_view_below_the_line(batch: MoleculeB
 
 @every_objective
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
-    """Catches pairs lined up by place; context prediction shifts by place, so only its own pairs are compared."""
+    """Catches pairs lined up by place; two objectives shift by place, so only their own pairs are compared."""
     records = molecules(12)
     objective = initial_objective(model_of(), objective_of(name), 0).eval()
     one, other = (objective.terms(batch_of(part)) for part in (records, records.take(np.arange(12)[::-1])))
-    compared = slice(0, 1) if name == "context_prediction" else slice(None)
+    compared = slice(0, 1) if name in ("context_prediction", "deep_graph_infomax") else slice(None)
     for mine, theirs in zip(one[compared], other[compared], strict=True):
         assert torch.allclose(mine.total, theirs.total, rtol=1e-4) and mine.number == theirs.number
 
@@ -89,7 +135,8 @@ def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
 def test_a_short_training_beats_the_trivial_rate(name: str, tmp_path: Path) -> None:
     """Catches an objective that cannot be learned: a detached gradient, labels that do not fit, a wrong sign."""
     records, held_out = molecules(500), molecules(150, start=500)
-    settings = objective_of(name, epochs=15, batch_size=64, learning_rate=0.003)
+    rate = {"deep_graph_infomax": 0.01}.get(name, 0.003)  # one negative an atom teaches slowly
+    settings = objective_of(name, epochs=15, batch_size=64, learning_rate=rate)
     trained = fitted(records, tmp_path, settings, model_of(width=32)).eval()
     success, trivial = trained.success(evaluation_batches(held_out, 64)).values()
     assert success > trivial + {"attribute_masking": 0.04}.get(name, 0.1)

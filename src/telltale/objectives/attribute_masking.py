@@ -11,14 +11,14 @@ from telltale.checks import share
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
 from telltale.models.molecule_encoder import MoleculeEncoder
-from telltale.objectives.corruption import mask_atoms
+from telltale.objectives.corruption import choose_atoms, sizes_of
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
 
 
 class AttributeMasking(Objective):
     """Cross-entropy on the element of masked atoms. The option beside those of every objective:
 
-    rate  share of each molecule's atoms that is masked, at least one atom
+    rate  share of each molecule's atoms that is masked: of n atoms ⌊rate · n + 1⌋, as in the authors' code
     """
 
     model: MoleculeEncoder
@@ -55,7 +55,16 @@ class AttributeMasking(Objective):
         return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}
 
     def _masked(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
-        masked = mask_atoms(batch, self.rate, "attribute_masking")
+        masked = masked_atoms(batch, self.rate, "attribute_masking")
         atoms = torch.where(masked[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms)
         embeddings = self.model.atom_embeddings(batch.with_atoms(atoms))
         return self.predict_element(embeddings[masked]), batch.atoms[masked, 0]
+
+
+def masked_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
+    """Choose ⌊rate · n + 1⌋ of every molecule's n atoms, all of them at most: (atoms,) bool.
+
+    Of 22 atoms at 0.15: 4.
+    """
+    sizes = sizes_of(batch).double()  # double: rounded as Python's int(rate * n + 1)
+    return choose_atoms(batch, torch.minimum((sizes * rate + 1).floor(), sizes), role)

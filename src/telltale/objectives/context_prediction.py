@@ -16,14 +16,15 @@ from telltale.training.processes import gather_rows
 
 
 class ContextPrediction(Objective):
-    """Neighbourhood: atoms within K = layers hops of a random centre; context: hops K - 1 to K - 1 + context_size.
+    """Neighbourhood: atoms within K = layers hops of a random centre; context: hops K to K - 1 + context_size.
 
-    A second encoder with `context_size` layers embeds the context; its mean over the atoms that lie in both is
+    The authors' ring from l1 = K - 1, exclusive, to l2 = l1 + context_size: it meets the neighbourhood in the atoms
+    at exactly K hops. A second encoder with `context_size` layers embeds the context; its mean over these atoms is
     matched, by dot product, with the centre's embedding. Negatives are other molecules' contexts, shifted by
-    1 … negatives places in the global batch. Molecules too small to have a context are left out of the loss.
+    1 … negatives places in the global batch. Molecules with no atom K hops away are left out of the loss.
     The options beside those of every objective:
 
-        context_size  hops that a context is deep
+        context_size  hops that a context is deep, the shared atoms among them
         negatives     other molecules' contexts that each neighbourhood is held against
     """
 
@@ -47,10 +48,14 @@ class ContextPrediction(Objective):
         self.context_model = model.alike(layers=context_size)
 
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
-        """Sum the loss over true and over shifted pairs."""
+        """Sum the loss over true and over shifted pairs: L_true + negatives · L_shifted, each a mean."""
         matching, shifted = self._scores(batch)
         losses = nn.functional.softplus(-matching), nn.functional.softplus(shifted)
-        return [LossTerm(part.sum(), part.new_tensor(float(part.numel()))) for part in losses]
+        weights = 1, max(1, shifted.shape[1])  # true and shifted pairs: loss = L_true + negatives · L_shifted
+        return [
+            LossTerm(w * part.sum(), part.new_tensor(float(part.numel())))
+            for w, part in zip(weights, losses, strict=True)
+        ]
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return the balanced accuracy of telling the own context from a shifted one by the sign of the score."""
@@ -58,9 +63,7 @@ class ContextPrediction(Objective):
 
     def _scores(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         centres = choose_atom(batch, "context_prediction")
-        hops = hops_from(batch, centres, self.radius + self.context_size)
-        inner, outer = hops <= self.radius, hops >= self.radius - 1
-        outer &= hops <= self.radius - 1 + self.context_size
+        inner, outer = neighbourhood_and_context(batch, centres, self.radius, self.context_size)
         neighbourhood = self.model.atom_embeddings(batch.keep_atoms(inner))
         # the centre is always kept; its index in the subgraph is the number of kept atoms before it
         centre = neighbourhood[(torch.cumsum(inner, 0) - 1)[centres]]
@@ -85,5 +88,16 @@ class ContextPrediction(Objective):
         sums = embeddings.new_zeros(len(batch), embeddings.shape[1])
         sums = sums.index_add(0, context.molecule_of, embeddings)
         sizes = torch.bincount(context.molecule_of[shared], minlength=len(batch))
-        beyond = torch.bincount(context.molecule_of[~shared], minlength=len(batch))
-        return sums / sizes.clamp_min(1)[:, None], (sizes > 0) & (beyond > 0)
+        return sums / sizes.clamp_min(1)[:, None], sizes > 0
+
+
+def neighbourhood_and_context(
+    batch: MoleculeBatch, centres: Tensor, radius: int, context_size: int
+) -> tuple[Tensor, Tensor]:
+    """Mark the atoms within `radius` hops of each molecule's centre, and those of its context: each (atoms,) bool.
+
+    The context is the ring from l1 to l2 hops, l1 left out, with l1 = radius - 1 and l2 = l1 + context_size. Of a chain
+    of carbons 0, 1, …, from its end, with radius 2 and context size 3: 0, 1, 2 and 2, 3, 4.
+    """
+    hops = hops_from(batch, centres, radius - 1 + context_size)
+    return hops <= radius, (hops > radius - 1) & (hops <= radius - 1 + context_size)

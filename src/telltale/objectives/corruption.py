@@ -16,20 +16,27 @@ def atom_draws(batch: MoleculeBatch, role: str) -> Tensor:
     return uniform(batch.keys[batch.molecule_of], role, local)
 
 
-def mask_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
-    """Choose exactly max(1, round(rate * n)) atoms of every molecule at random: (atoms,) bool."""
-    draws = atom_draws(batch, role)
-    order = torch.argsort(batch.molecule_of.double() + 0.999 * draws.double(), stable=True)
-    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
+def sizes_of(batch: MoleculeBatch) -> Tensor:
+    """Count the atoms of every molecule: (molecules,)."""
+    return torch.bincount(batch.molecule_of, minlength=len(batch))
+
+
+def choose_atoms(batch: MoleculeBatch, numbers: Tensor, role: str) -> Tensor:
+    """Choose so many atoms of every molecule at random, `numbers` (molecules,): (atoms,) bool."""
+    order = torch.argsort(batch.molecule_of.double() + 0.999 * atom_draws(batch, role).double(), stable=True)
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order), device=order.device)
-    quota = (sizes.double() * rate).round().clamp_min(1)  # double: the same rounding as Python's round
-    return place - batch.first_atom[batch.molecule_of] < quota[batch.molecule_of]
+    return place - batch.first_atom[batch.molecule_of] < numbers[batch.molecule_of]
+
+
+def share_of_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
+    """Choose `rate` of each molecule's atoms, rounded down, so perhaps none: (atoms,) bool."""
+    return choose_atoms(batch, (sizes_of(batch).double() * rate).floor(), role)  # double: as Python's floor
 
 
 def choose_atom(batch: MoleculeBatch, role: str) -> Tensor:
     """Choose one atom of every molecule: (molecules,) index into the batch's atoms."""
-    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))
+    sizes = sizes_of(batch)
     offset = (uniform(batch.keys, role) * sizes).long()
     return batch.first_atom + torch.minimum(offset, sizes - 1)
 
@@ -46,12 +53,12 @@ def hops_from(batch: MoleculeBatch, centres: Tensor, furthest: int) -> Tensor:
 
 def drop_atoms(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     """Remove `rate` of each molecule's atoms with their bonds (GraphCL's node dropping)."""
-    return batch.keep_atoms(~mask_atoms(batch, rate, role))
+    return batch.keep_atoms(~share_of_atoms(batch, rate, role))
 
 
 def hide_atoms(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     """Replace the attributes of `rate` of each molecule's atoms by the mask token (GraphCL's attribute masking)."""
-    hidden = mask_atoms(batch, rate, role)
+    hidden = share_of_atoms(batch, rate, role)
     return batch.with_atoms(torch.where(hidden[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms))
 
 

@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.models.molecule_encoder import MoleculeEncoder
-from telltale.objectives.corruption import atom_draws
+from telltale.objectives.corruption import sizes_of
+from telltale.training.counter_random import uniform
 from telltale.training.objective import LossTerm, Objective, balanced_accuracy
+
+TRIES = 10  # pairs drawn for each bond
 
 
 class EdgePrediction(Objective):
-    """Binary cross-entropy on h_u · h_v: every bond against one random unbonded pair of the same molecule."""
+    """Binary cross-entropy on h_u · h_v: a molecule's bonds against as many random unbonded pairs of its atoms."""
 
     model: MoleculeEncoder
 
@@ -41,12 +44,35 @@ def _dot_products(atoms: Tensor, pairs: Tensor) -> Tensor:
 
 
 def unbonded_pairs(batch: MoleculeBatch) -> Tensor:
-    """Draw for every atom a partner in its molecule; keep pairs of distinct, unbonded atoms: (2, pairs)."""
-    sizes = torch.bincount(batch.molecule_of, minlength=len(batch))[batch.molecule_of]
-    first = torch.arange(len(batch.atoms), device=batch.atoms.device)
-    offset = torch.minimum((atom_draws(batch, "edge_prediction") * sizes).long(), sizes - 1)
-    second = batch.first_atom[batch.molecule_of] + offset
-    atoms = len(batch.atoms)
-    bonded = torch.isin(first * atoms + second, batch.ends[0] * atoms + batch.ends[1])
-    kept = ~bonded & (first != second)
+    """Draw as many distinct unbonded pairs of a molecule's atoms as it has bonds: (2, pairs).
+
+    As in the code of Hu et al.: of ten ordered pairs a bond, drawn with replacement, the first that are neither
+    bonded nor one atom twice nor drawn before. A small, dense molecule may have fewer.
+    """
+    sizes, atoms = sizes_of(batch), len(batch.atoms)
+    bonds = torch.bincount(batch.molecule_of[batch.ends[0]], minlength=len(batch)) // 2
+    tries = TRIES * bonds
+    owner = torch.repeat_interleave(tries)
+    begin = (torch.cumsum(tries, 0) - tries)[owner]
+    attempt = torch.arange(len(owner), device=owner.device) - begin
+
+    def drawn(role: str) -> Tensor:
+        offset = (uniform(batch.keys[owner], f"edge_prediction, {role}", attempt) * sizes[owner]).long()
+        return batch.first_atom[owner] + torch.minimum(offset, sizes[owner] - 1)  # float32 may round up
+
+    first, second = drawn("first"), drawn("second")
+    pair = first * atoms + second
+    usable = (first != second) & ~torch.isin(pair, batch.ends[0] * atoms + batch.ends[1])
+    usable &= _first_of_its_kind(pair)
+    before = torch.cumsum(usable, 0) - usable.long()  # usable pairs earlier in the batch
+    kept = usable & (before - before[begin] < bonds[owner])
     return torch.stack([first[kept], second[kept]])
+
+
+def _first_of_its_kind(values: Tensor) -> Tensor:
+    """Mark each value's first occurrence: (n,) bool."""
+    order = torch.argsort(values, stable=True)
+    ordered = values[order]
+    first = torch.ones_like(values, dtype=torch.bool)
+    first[order[1:]] = ordered[1:] != ordered[:-1]
+    return first

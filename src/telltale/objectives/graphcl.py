@@ -24,7 +24,7 @@ class GraphCL(Objective):
     The options beside those of every objective:
 
         augmentations  two of drop_atoms, hide_atoms, drop_bonds, one a view
-        rate           share of atoms or bonds that a view loses
+        rate           share of atoms (rounded down) or bonds that a view loses
         temperature    T
 
     Raises InputError for an option out of range.

@@ -18,6 +18,8 @@ from telltale.training.processes import gather_rows
 class InfoGraph(Objective):
     """Mutual information between atom and molecule embeddings, negatives = all other molecules of the batch.
 
+    Of atoms' last layer, where Sun et al. join all layers. Hu et al.'s "infomax" is `deep_graph_infomax`.
+
     With s = T(atom) · T'(molecule):  loss = E_negative[softplus(-s) + s] + E_positive[softplus(-s)] - 2 log 2.
     """
 
