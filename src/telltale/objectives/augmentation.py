@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from telltale.errors import InputError
 from telltale.training.counter_random import uniform
@@ -17,8 +16,9 @@ SHIFT = 8  # a picture moves by up to 1/8 of its side, 4 pixels of 32 as usual f
 def augment(pictures: Tensor, keys: Tensor, kind: str) -> Tensor:
     """Flip and shift (records, channels, height, width) at random by `keys` (records,); "none" changes nothing.
 
-    flip: left-right with probability 1/2; shift: by up to 1/8 of the side each way, zeros come in; noise: Gaussian,
-    of its own at each pixel.
+    flip: left-right with probability 1/2; shift: by up to 1/8 of the side each way, the picture's own reflection comes
+    in, as where LiRA's and TMI's authors train and ask (`attacks.membership.queries` crops alike); noise: Gaussian, of
+    its own at each pixel.
     """
     if kind == "none":
         return pictures
@@ -41,7 +41,7 @@ def _shifted(pictures: Tensor, draws: Tensor, axis: int) -> Tensor:
     size = pictures.shape[axis]
     most = max(1, size // SHIFT)
     offset = (draws * (2 * most + 1)).long()
-    padded = pad(pictures, (0, 0, most, most) if axis == 2 else (most, most, 0, 0))
-    places = offset[:, None] + torch.arange(size, device=pictures.device)
+    places = (offset[:, None] + torch.arange(size, device=pictures.device) - most).abs()
+    places = (size - 1 - (size - 1 - places).abs()).clamp_min(0)  # reflected at both ends; a side of 1 has itself only
     index = places[:, None, :, None] if axis == 2 else places[:, None, None, :]
-    return padded.gather(axis, index.expand_as(pictures))
+    return pictures.gather(axis, index.expand_as(pictures))

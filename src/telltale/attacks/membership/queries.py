@@ -52,7 +52,8 @@ def queries(records: Records, augmentation: str) -> Iterator[Records]:
 
 
 def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.ndarray:
-    padded = np.pad(pixels[..., ::-1] if mirrored else pixels, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    around = ((0, 0), (0, 0), (1, 1), (1, 1))
+    padded = np.pad(pixels[..., ::-1] if mirrored else pixels, around, mode="reflect")  # as LiRA's code
     height, width = pixels.shape[2:]
     down, right = 1 - step[0], 1 - step[1]
     return np.ascontiguousarray(padded[:, :, down : down + height, right : right + width])
