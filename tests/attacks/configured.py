@@ -21,13 +21,13 @@ from tests.rules.house import CONF
 GROUPS = ("rivals", "attack")
 CALLS = frozenset({"probabilities", "labels"})  # what a classifier answers
 WITHOUT_A_WORD: Mapping[str, Attack] = {
-    "lira_global": LiRA(variance="global"),
-    "lira_median": LiRA(variance="global", centre="median"),
-    "lira_offline_fixed": LiRA(online=False, variance="fixed"),
+    "lira_global": LiRA(variance="pooled"),
+    "lira_median": LiRA(variance="pooled", centre="median"),
+    "lira_offline_fixed": LiRA(online=False, variance="pooled_per_side"),
     "confidence": Threshold("confidence"),
     "logit": Threshold("logit"),
     "entropy": Threshold("entropy"),
-    "vector_lira_global": VectorLiRA(variance="global"),
+    "vector_lira_global": VectorLiRA(variance="pooled"),
 }
 
 

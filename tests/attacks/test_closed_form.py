@@ -58,9 +58,8 @@ SHADOWS = VICTIMS - 2
 BAND = 3  # standard errors
 WORLDS = ("gaussian_mean", "canaries")
 UNCALIBRATED = ("loss", "confidence", "logit", "modified_entropy", "shadow_classifier")
-SHORT = {  # of what its access gives, and why; both are held to worlds of their own in test_transfer_rivals
+SHORT = {  # of what its access gives, and why; held to worlds of its own in test_transfer_rivals
     "tmi": "its networks get φ as it is, here some thousandths, from which weights of order 1 learn nothing",
-    "rmia_argmax": "a point that the target has wrong stands out from its references as much as a member does",
 }
 
 
@@ -273,7 +272,7 @@ def mistaken(game: Game, attack: ShadowAttack, mistake: str) -> MembershipScores
         if mistake == "tail reversed":
             scores.append(lira(-target, -shadows, rows, online=False))
         else:
-            scores.append(lira(target, shadows, rows, variance="global"))
+            scores.append(lira(target, shadows, rows, variance="pooled"))
     return MembershipScores(np.stack(scores))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
@@ -66,7 +67,7 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
         if handed is not attack.hands_over:
             what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    chosen: dict[str, Attack] = {str(name): instantiate(options) for name, options in group.items()}
+    chosen = {str(name): _built(str(name), options) for name, options in group.items()}
     named = {name: rival for name, rival in chosen.items() if not _alike(rival, attack)}
     of_attack = {
         name: rival
@@ -79,6 +80,18 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
         for name, rival in {**of_attack, **named}.items()
         if records.kind in rival.accepts and not (rival.before_transfer and no_ceiling)
     }
+
+
+def _built(name: str, options: DictConfig) -> Attack:
+    """Build a rival; a bad option is told as its own, not as the attack's."""
+    try:
+        rival: Attack = instantiate(options)
+    except InstantiationException as error:
+        if not isinstance(mistake := error.__cause__, InputError):
+            raise
+        field, expected = (text.replace("attack.", f"rivals.{name}.") for text in (mistake.field, mistake.expected))
+        raise InputError(field, mistake.value, expected) from None
+    return rival
 
 
 def _alike(attack: Attack, other: Attack) -> bool:

@@ -3,7 +3,26 @@
     online   Λ = mean over queries of  log N(φ; μ_in, σ²_in) − log N(φ; μ_out, σ²_out)
     offline  Λ = mean over queries of  −log Pr[Z ≥ φ],  Z ~ N(μ_out, σ²_out)
 
-The tail is one-sided, as in the paper: a member's φ lies above what models without it say.
+The tail is one-sided, as in the paper: a member's φ lies above what models without it say. (The authors' released
+code, tensorflow/privacy mi_lira_2021, has a density there, which is two-sided: points that lie unusually low have the
+same score as those that lie as high.)
+
+A side is the shadows with a point, or those without it. Where φ lies on it, `centre`:
+
+    mean              mean of the side's shadows; deviations are taken from it
+    median            their median; deviations are taken from the median
+    released_median   the authors' code: their median, but deviations are taken from the mean (numpy.std)
+
+and how far it spreads, `variance`:
+
+    per_point         one variance for each point and side: the paper's, where there are many shadows
+    pooled_per_side   one a side: squared deviations from each point's own centre, averaged over all points
+    pooled            one for both sides and all points: the same average over both
+    released_fixed    the authors' code, `fix_variance`: the variance of all φ of all points and queries on the side
+                      with the point, what lies between points included, for both sides; offline that of the side
+                      without. Online it ranks as `pooled` does, where there is one query
+
+The paper asks for one global variance where shadows are few; which of the pooled ones it means is not said there.
 """
 
 from __future__ import annotations
@@ -14,8 +33,9 @@ from typing import Self
 
 import numpy as np
 
-VARIANCES = ("per_point", "fixed", "global")
-CENTRES = ("mean", "median")
+VARIANCES = ("per_point", "pooled_per_side", "pooled", "released_fixed")
+CENTRES = ("mean", "median", "released_median")
+LEAST = 1e-30  # of a deviation, as the authors have it
 BLOCK = 1024  # points: with 64 shadows half a megabyte, which stays in a core's cache
 
 
@@ -30,8 +50,7 @@ def likelihood_ratio(
     """Compare the target's φ with the Gaussians of shadows with and without each point: (points,).
 
     target: (points, queries) φ; shadows: (shadows, points, queries); members: (shadows, points) bool, in training.
-    variance: per_point, fixed (one for the shadows with, one for those without) or global (one for both). A point
-    that has no shadow on a side that is needed gets NaN.
+    variance, centre: see the module. A point that has no shadow on a side that is needed gets NaN.
 
     One point, one query: shadows with it say 2 and 4, those without it -1 and 1, the target 2.
 
@@ -41,14 +60,15 @@ def likelihood_ratio(
     >>> likelihood_ratio(np.array([[2.0]]), shadows, members, online=False).round(3)  # -log Pr[Z ≥ 2]
     array([3.783])
     """
-    outside = Side.of(shadows, ~members, centre)
+    inside = [members] if online else []
+    sides = [Side.of(shadows, side, centre) for side in (*inside, ~members)]
+    if variance == "released_fixed":
+        spreads = [np.std(shadows[members if online else ~members]) + LEAST] * len(sides)
+    else:
+        spreads = deviations(sides, variance)
     if not online:
-        return _negative_log_tail((target - outside.centre) / deviations([outside], variance)[0]).mean(-1)
-    sides = [Side.of(shadows, members, centre), outside]
-    densities = [
-        _log_density(target, side.centre, spread)
-        for side, spread in zip(sides, deviations(sides, variance), strict=True)
-    ]
+        return _negative_log_tail((target - sides[0].centre) / spreads[0]).mean(-1)
+    densities = [_log_density(target, side.centre, spread) for side, spread in zip(sides, spreads, strict=True)]
     return (densities[0] - densities[1]).mean(-1)
 
 
@@ -65,7 +85,7 @@ class Side:
     """What the shadows on one side of a point's membership say about it.
 
     number: (points, 1) shadows; centre: (points, queries), NaN where there is none; squares: (points, queries) sum of
-    squared deviations from the centre.
+    squared deviations from the centre, from the mean for released_median.
     """
 
     number: np.ndarray
@@ -81,7 +101,7 @@ class Side:
 
 
 def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
-    """Return the standard deviation of each side, broadcastable to (points, queries); 1e-30 keeps it above 0.
+    """Return the standard deviation of each side, broadcastable to (points, queries); LEAST keeps it above 0.
 
     One model has no deviation: with fewer than two on a side, a point takes the side's common one.
     """
@@ -91,22 +111,23 @@ def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
         variances = [
             np.where(s.number > 1, s.squares / np.maximum(s.number, 1), c) for s, c in zip(sides, shared, strict=True)
         ]
-        return [np.sqrt(side_variance) + 1e-30 for side_variance in variances]
-    if variance == "global":
+        return [np.sqrt(side_variance) + LEAST for side_variance in variances]
+    if variance == "pooled":
         squares, numbers = zip(*sums, strict=True)
         sums = [(np.sum(squares, axis=0), np.sum(numbers, axis=0))] * len(sums)
-    return [np.sqrt(squares / np.maximum(number, 1)) + 1e-30 for squares, number in sums]
+    return [np.sqrt(squares / np.maximum(number, 1)) + LEAST for squares, number in sums]
 
 
 def _summary(shadows: np.ndarray, side: np.ndarray, centre: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     weight = side.astype(np.float64)
     number = weight.sum(0)[:, None]
     if centre == "median":
-        middle = _median(shadows, side)
+        middle = around = _median(shadows, side)
     else:
         total = np.einsum("sp,spq->pq", weight, shadows)
-        middle = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-    residual = shadows - middle
+        around = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+        middle = _median(shadows, side) if centre == "released_median" else around
+    residual = shadows - around
     return number, middle, np.einsum("sp,spq,spq->pq", weight, residual, residual)
 
 

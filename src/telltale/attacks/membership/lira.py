@@ -17,8 +17,8 @@ class LiRA(ShadowAttack):
     """Is the target's φ on a point more likely under shadows trained on it, or under those that were not?
 
     online          use shadows of both kinds, else only those without the point
-    variance        per_point | fixed (one for all points, a side) | global (one for all), of φ over shadows
-    centre          mean | median, of φ over shadows
+    variance        per_point | pooled_per_side | pooled | released_fixed, of φ over shadows: see `gaussians`
+    centre          mean | median | released_median, of φ over shadows: see `gaussians`
     augmentation    none | flip | shift | shift_flip: how each point is changed for further queries
     """
 

@@ -59,7 +59,7 @@ class NearestSynthetic(ShadowAttack):
         if self.calibration == "none":
             return target
         if self.calibration == "likelihood_ratio":
-            return likelihood_ratio(target[:, None], shadows[..., None], members, variance="fixed")
+            return likelihood_ratio(target[:, None], shadows[..., None], members, variance="pooled_per_side")
         outside = ~members
         return target - (shadows * outside).sum(0) / outside.sum(0)
 

@@ -16,6 +16,7 @@ from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
 LABELS = ("own", "argmax")
+TIE_STEPS = 1000  # of a tie-break in one step of the published score
 OFFLINE_GRID = np.arange(11) / 10  # a of eq. 10, as the authors' library searches it
 
 
@@ -26,17 +27,26 @@ class RMIA(ShadowAttack):
     online:  p(x) = (mean over reference models with x + mean over those without) / 2
     offline: p(x) = ((1 + a) · mean over those without + (1 − a)) / 2, a tuned on shadows in the target's part
 
-    p(·|θ) is the probability of a class; z: the `population` pool, which no model was trained on.
+    p(·|θ) is the probability of a class; z: the `population` pool, which no model was trained on. Points that beat
+    equally many z, every one of them above all, are told apart by ratio(x): see `shares`.
 
     online          use reference models with and without x, else only those without it
-    gamma           γ
+    gamma           γ: 1, as the authors' library has it; their research code has 2
     label           own (the true class) | argmax (the one that the target finds most probable: where a release does
-                    not know the record's class)
+                    not know the record's class), offline only
+
+    Raises InputError for argmax with online: where the target has a non-member wrong, models with x give that wrong
+    class next to nothing, which halves p(x), and the non-member outranks every member.
     """
 
     def __init__(self, online: bool = True, gamma: float = 1.0, label: str = "own") -> None:
         number("attack.gamma", gamma, above=0)
         choice("attack.label", label, LABELS)
+        if online and label == "argmax":
+            why = (
+                "references with x deny it all wrong classes, so non-members that the target has wrong would rank first"
+            )
+            raise InputError("attack.online", "true", f"false with attack.label=argmax: {why}")
         self.online, self.gamma, self.label = online, gamma, label
         self.uses_true_labels = label == "own"
 
@@ -57,7 +67,7 @@ class RMIA(ShadowAttack):
         )
 
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
-        """Return the share of z that each point beats."""
+        """Return the share of z that each point beats, equal ones told apart."""
         return self._compared(target, shadows, members, 0.0 if self.online else self._tuned(shadows, members))
 
     def judge(
@@ -83,8 +93,7 @@ class RMIA(ShadowAttack):
     def _beaten(self, target: np.ndarray, means: ReferenceMeans, offset: float) -> np.ndarray:
         marginal = means.online() if self.online else means.offline(offset)
         ratio = target / np.maximum(marginal, 1e-300)
-        beaten = np.sort(ratio[means.points :] * self.gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
-        return np.searchsorted(beaten, ratio[: means.points], side="left") / len(beaten)
+        return shares(ratio[: means.points], ratio[means.points :], self.gamma)
 
     def _tuned(self, shadows: np.ndarray, members: np.ndarray) -> float:
         """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
@@ -94,6 +103,28 @@ class RMIA(ShadowAttack):
         means = ReferenceMeans.of(references, members[others])
         scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
         return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members[0], scores.shape)))])
+
+
+def shares(points: np.ndarray, population: np.ndarray, gamma: float = 1.0) -> np.ndarray:
+    """Return the share of population points z that each point beats, LR(x, z) > γ, ties broken by ratio(x): (points,).
+
+    points: ratio(x) of each; population: ratio(z). With u = 1/2 + atan(log ratio(x)) / π, from 0 to 1, and n points z
+
+        (1 − t) · share + t · u,   t = 1 / (1000 n)
+
+    is the published score to within a thousandth of one z, from 0 to 1, and rises with ratio(x) wherever that is equal:
+    without it all points that beat every z share the largest score, and no false-positive rate below theirs can be set.
+
+    >>> shares(np.array([0.5, 2.0, 4.0]), np.array([1.0, 1.0])).round(5)  # 0, 1 and 1, from two z
+    array([1.5000e-04, 9.9985e-01, 9.9990e-01])
+    """
+    beaten = np.sort(population * gamma)  # LR(x, z) > γ  ⇔  γ ratio(z) < ratio(x)
+    share = np.searchsorted(beaten, points, side="left") / len(beaten)
+    with np.errstate(divide="ignore"):
+        rank = 0.5 + np.arctan(np.log(points)) / np.pi
+    step = 1 / (TIE_STEPS * len(beaten))
+    broken: np.ndarray = (1 - step) * share + step * rank
+    return broken
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from telltale.owner.release import Release
 class VectorLiRA(ShadowAttack):
     """Λ = mean over queries a and classes c of  log N(φ_ac; μ_in, σ²_in) − log N(φ_ac; μ_out, σ²_out).
 
-    φ_c = log p_c − log(1 − p_c): classes are taken as independent. variance: see `gaussians`; queries, drawn: see
-    `drawn_answers`.
+    φ_c = log p_c − log(1 − p_c): classes are taken as independent. variance: as in LiRA, see
+    `gaussians`; queries, drawn: see `drawn_answers`.
     """
 
     def __init__(self, variance: str = "per_point", queries: int = 1, drawn: str = "once") -> None:

@@ -13,14 +13,14 @@ from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
 
-COVARIANCES = {"full": "", "diagonal": "per_point", "fixed": "fixed"}
+COVARIANCES = {"full": "", "diagonal": "per_point", "pooled_per_side": "pooled_per_side"}
 
 
 class AdaptedLiRA(ShadowAttack):
     """Λ = log N(v; μ_in, Σ_in) − log N(v; μ_out, Σ_out),  v_a = φ_{c_a}(x_a),  c_a the victim's most probable class.
 
-    covariance   over the queries a: full (the authors', which may be singular) | diagonal | fixed, one variance for
-                 all points; for the last two Λ is the mean over queries, as in `gaussians`
+    covariance   over the queries a: full (the authors', which may be singular) | diagonal | pooled_per_side, one
+                 variance a side for all points; for the last two Λ is the mean over queries, as in `gaussians`
     queries      how often each point is asked, see `drawn_answers`
     drawn        per_model | once | shifts; per_model, coordinate a is another change in each model, which weakens
                  Gaussians of single coordinates
@@ -30,7 +30,7 @@ class AdaptedLiRA(ShadowAttack):
         choice("attack.covariance", covariance, COVARIANCES)
         check_draws(queries, drawn)
         self.covariance, self.queries, self.drawn = covariance, queries, drawn
-        self.least_shadows = 2 if covariance == "fixed" else 4
+        self.least_shadows = 2 if covariance == "pooled_per_side" else 4
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few shadows."""
