@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from telltale.attacks.m4i.calibrated_perplexity import CalibratedPerplexity
 from telltale.attacks.m4i.decisions import NetworkOptions, by_linear_svm, by_network, by_threshold
 from telltale.attacks.m4i.feature import FeatureM4I
 from telltale.attacks.m4i.metric import MetricM4I
@@ -56,6 +57,16 @@ def test_a_detector_that_learned_the_reverse_is_explained_where_it_did(
     assert (right.mean() < 0.3) == (len(told) == 1) == (nonmember_source != "same" and VENDORS[name] == 1)
 
 
+def test_sources_that_share_their_captions_are_said_to_shift_pictures_alone(tmp_path: Path) -> None:
+    """Catches the released sampling told of as a shift of both, where it is not, and the word where it is."""
+    known = game(tmp_path, nonmember_source="other_dataset").knowledge
+    told = tuple((f"{texts[0]} indeed", *texts[1:]) for texts in known.population.references)
+    others = replace(known, population=replace(known.population, references=told))
+    for source, knowledge, said in (("other_dataset", known, 1), ("other_dataset", others, 0), ("same", known, 0)):
+        lines = Scenario("unrestricted", source).differences(knowledge)
+        assert sum("pictures alone" in line for line in lines) == said
+
+
 def test_a_second_vendor_is_asked_for_where_there_is_none(tmp_path: Path) -> None:
     """Catches a scenario that is played on other data than it says."""
     known = game(tmp_path, sources=1).knowledge
@@ -99,6 +110,8 @@ def test_another_encoder_is_not_the_same_trunk_by_another_name(tmp_path: Path) -
         (FeatureM4I, {"batch_size": 1}),
         (FeatureM4I, {"hidden": 0}),
         (FeatureM4I, {"weight_decay": -1}),
+        (MetricM4I, {"counting": "bags"}),
+        (CalibratedPerplexity, {"others": 0}),
         (MaxRenyi, {"alpha": 0}),
         (MaxRenyi, {"share": 101}),
     ],

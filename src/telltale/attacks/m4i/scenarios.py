@@ -142,6 +142,8 @@ class Scenario:
             lines += (f"shadow data: other concepts of the target's source, {_source_of(knowledge.auxiliary)}",)
         if self.nonmember_source != "same":
             lines += ("non-members: of another source than members, as in the released code; this confounds both",)
+            if _same_captions(knowledge.auxiliary, knowledge.population):
+                lines += ("both sources have the same captions: it is pictures alone that differ",)
         if self.nonmember_source != "same" and self.other_data:
             lines += ("zero_query below 0.5 is no fault: the shadow's members are of the target's non-members' source",)
         return (f"scenario {self.name}", *lines)
@@ -165,6 +167,12 @@ class ShadowData:
     def membership(self) -> np.ndarray:
         """Say which points are in their shadow: (shadows, points) bool."""
         return np.take_along_axis(self.members, self.points, 1)
+
+
+def _same_captions(first: CaptionedImages, second: CaptionedImages) -> bool:
+    """Say whether whatever one source tells of a thing, the other does as well."""
+    told = set(first.references)
+    return all(texts in told for texts in second.references)
 
 
 def together(first: CaptionedImages, second: CaptionedImages) -> CaptionedImages:
