@@ -1,6 +1,6 @@
-"""Hold private training to its promise: lower bounds on ε beside the accountant's, and with the noise left out.
+"""Hold private training to its promise: lower bounds on ε beside the accountants', and with the noise left out.
 
-python -m scripts.empirical_epsilon [--epsilons 1 4 8] [--models 32] [--folder FOLDER] [--page FILE] [overrides …]
+python -m scripts.empirical_epsilon [--epsilons 1 2 4 8] [--models 32] [--folder FOLDER] [--page FILE] [overrides …]
 
 Models come from the store, so that a second start takes seconds.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -18,11 +18,15 @@ from unittest import mock
 import numpy as np
 from torch import Size, Tensor, device, zeros
 
+from scripts.coin_games import GAMES, table_of_games
 from scripts.jobs import COMMAND, ROOT, Run
 from scripts.pages import machine
-from telltale.evaluation.canary_audit import ALL_MODELS, RETRAINED
+from telltale.attacks.canary_audit import CANARIES as KINDS
+from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, RETRAINED
 from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run
+from telltale.evaluation.trade_off_bound import FAMILY, trade_off_bound
 from telltale.papers.grid_view import markdown
+from telltale.training.private.accountant import ACCOUNTANTS, epsilon_of
 
 PAGE = ROOT / "docs" / "empirical_epsilon.md"
 WITHOUT_NOISE = "--without-noise"
@@ -36,35 +40,62 @@ COMMON: tuple[str, ...] = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one setting came to: the accountant's ε and δ, and lower bounds.
+class Setting:
+    """One game: the ε that is asked for, the kind of canary, and whether the noise is left out."""
 
-    each: one bound a model; together: all models side by side; retrained: one canary in all of them.
+    epsilon: float
+    canary: str
+    broken: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what the row is called."""
+        return f"ε = {self.epsilon:g}, {self.canary}" + (", noise left out" if self.broken else "")
+
+    def folder(self, under: Path) -> Path:
+        """Return where its run goes."""
+        return under / f"epsilon-{self.epsilon:g}-{self.canary}{'-without-noise' if self.broken else ''}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one setting came to: every accountant's ε of the same steps, δ, and lower bounds.
+
+    each, each_f_dp: one bound a model; together, together_f_dp: all models side by side; retrained: one canary in all.
     """
 
-    name: str
-    epsilon: float
+    setting: Setting
+    epsilons: Mapping[str, float]
     delta: float
     each: np.ndarray
+    each_f_dp: np.ndarray
     together: float
+    together_f_dp: float
     retrained: float
     accuracy: float
 
+    @property
+    def least(self) -> float:
+        """Return the least ε that an accountant proves."""
+        return min(self.epsilons.values())
+
     def cells(self) -> list[str]:
         """Return the row of the table."""
-        above = f"{int((self.each > self.epsilon).sum())} of {len(self.each)}"
-        quartiles = np.quantile(self.each, [0, 0.5, 1])
-        spread = "{1:.2f} ({0:.2f} to {2:.2f})".format(*quartiles)
-        verdict = "**above**" if max(self.together, self.retrained) > self.epsilon else "not above"
+        above = " / ".join(str(int((bounds > self.least).sum())) for bounds in (self.each, self.each_f_dp))
+        exceeded = max(self.together, self.retrained) > self.least
         return [
-            self.name,
-            f"{self.epsilon:.2f}",
+            self.setting.name,
+            *(f"{self.epsilons[accountant]:.2f}" for accountant in ACCOUNTANTS),
             f"{100 * self.accuracy:.0f} %",
-            spread,
-            above,
+            *(
+                "{1:.2f} ({0:.2f} to {2:.2f})".format(*np.quantile(bounds, [0, 0.5, 1]))
+                for bounds in (self.each, self.each_f_dp)
+            ),
+            f"{above} of {len(self.each)}",
             f"{self.together:.2f}",
+            f"{self.together_f_dp:.2f}",
             f"{self.retrained:.2f}",
-            verdict,
+            "**above**" if exceeded else "by f-DP" if self.together_f_dp > self.least else "not above",
         ]
 
 
@@ -73,23 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and sys.argv[1:2] == [WITHOUT_NOISE]:
         return run_without_noise(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epsilons", nargs="+", type=float, default=[1.0, 4.0, 8.0])
+    parser.add_argument("--epsilons", nargs="+", type=float, default=[1.0, 2.0, 4.0, 8.0])
     parser.add_argument("--models", type=int, default=32)
     parser.add_argument("--folder", type=Path, default=Path("outputs/empirical_epsilon"))
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("overrides", nargs="*", help="more words for every run, e.g. trainer=cpu")
     options = parser.parse_args(arguments)
+    settings = [Setting(epsilon, kind) for kind in KINDS for epsilon in options.epsilons]
+    settings += [Setting(epsilon, KINDS[0], broken=True) for epsilon in options.epsilons]
     rows = []
-    for broken in (False, True):
-        for epsilon in options.epsilons:
-            name = f"ε = {epsilon:g}" + (", noise left out" if broken else "")
-            folder = options.folder / f"epsilon-{epsilon:g}{'-without-noise' if broken else ''}"
-            words = (*COMMON, f"victims={options.models}", f"defense.epsilon={epsilon}", *options.overrides)
-            print(f"{name}: {folder}/run.log", file=sys.stderr, flush=True)
-            if not audit(folder, words, broken):
-                print(f"failed: {name}; see {folder}/run.log", file=sys.stderr)
-                return 1
-            rows.append(read(name, folder))
+    for setting in settings:
+        folder = setting.folder(options.folder)
+        words = (*COMMON, f"attack.canary={setting.canary}", f"victims={options.models}")
+        words += (f"defense.epsilon={setting.epsilon}", *options.overrides)
+        print(f"{setting.name}: {folder}/run.log", file=sys.stderr, flush=True)
+        if not audit(folder, words, setting.broken):
+            print(f"failed: {setting.name}; see {folder}/run.log", file=sys.stderr)
+            return 1
+        rows.append(read(setting, folder))
     options.page.write_text(page(rows, options.models), encoding="utf-8")
     print(options.page)
     return 0
@@ -121,58 +153,90 @@ def silence(shapes: Sequence[Size], seeds: Sequence[int], step: int, device: dev
     return [zeros(len(seeds), *shape, device=device) for shape in shapes]
 
 
-def read(name: str, folder: Path) -> Row:
+def read(setting: Setting, folder: Path) -> Row:
     """Read a finished run: its bounds, and with its evidence those of every single model."""
     document = json.loads((folder / "metrics.json").read_text())
     promised, metrics = document["guarantee"], document["metrics"]
+    delta = promised["delta"]
+    steps = promised["sigma"], promised["sampling_rate"], promised["steps"], delta
     with np.load(folder / "evidence.npz", allow_pickle=False) as kept:
-        pairs = zip(kept["target"], kept["membership"], strict=True)
-        each = np.array([one_run(scores, coins, promised["delta"]) for scores, coins in pairs])
-    together, retrained = (metrics[one]["value"] for one in (ALL_MODELS, RETRAINED))
-    accuracy = document["target"]["accuracy"]
-    return Row(name, promised["epsilon"], promised["delta"], each, together, retrained, accuracy)
+        pairs = list(zip(kept["target"], kept["membership"], strict=True))
+    each, each_f_dp = (
+        np.array([one_run(scores, coins, delta, bound=bound) for scores, coins in pairs])
+        for bound in (None, trade_off_bound)
+    )
+    together, together_f_dp, retrained = (metrics[one]["value"] for one in (ALL_MODELS, F_DP_ALL_MODELS, RETRAINED))
+    return Row(
+        setting,
+        epsilons={accountant: epsilon_of(*steps, accountant) for accountant in ACCOUNTANTS},
+        delta=delta,
+        each=each,
+        each_f_dp=each_f_dp,
+        together=together,
+        together_f_dp=together_f_dp,
+        retrained=retrained,
+        accuracy=document["target"]["accuracy"],
+    )
 
 
 def page(rows: Sequence[Row], models: int) -> str:
-    """Write the page: what was done, and one row for each setting."""
-    columns = ["setting", "accountant's ε", "test accuracy", "one model: median (range)", "models above ε"]
-    columns += ["all models side by side", "one canary, retrained models", "lower bound above ε?"]
-    honest = [row for row in rows if "left out" not in row.name]
-    wrong, number = sum(int((row.each > row.epsilon).sum()) for row in honest), sum(len(row.each) for row in honest)
+    """Write the page: what was done, one row for each setting, and the bounds on games whose ε is known."""
     delta = rows[0].delta
-    most = {
-        "most_one": most_by_one_run(CANARIES, delta),
-        "most_all": most_by_one_run(CANARIES * models, delta),
-        "most_retrained": most_by_retraining(models - models // 2, delta),
+    most_retrained = most_by_retraining(models - models // 2, delta)
+    columns = ["setting", *(f"ε by {accountant.upper()}" for accountant in ACCOUNTANTS), "test accuracy"]
+    columns += ["one model: median (range)", "one model, f-DP: median (range)", "models above ε (f-DP)", "all models"]
+    columns += ["all models, f-DP", f"one canary, retrained models (at most {most_retrained:.2f})", "bound above ε?"]
+    honest = [row for row in rows if not row.setting.broken]
+    counted = {
+        "wrong": sum(int((row.each > row.least).sum()) for row in honest),
+        "wrong_f_dp": sum(int((row.each_f_dp > row.least).sum()) for row in honest),
+        "number": sum(len(row.each) for row in honest),
     }
-    head = HEAD.format(
-        models=models, delta=delta, wrong=wrong, number=number, machine=machine("torch", "opacus"), **most
-    )
-    return f"{head}{markdown([columns, *(row.cells() for row in rows)])}\n"
+    most = {
+        f"most_{what}{suffix}": most_by_one_run(canaries, delta, bound=bound)
+        for what, canaries in (("one", CANARIES), ("all", CANARIES * models))
+        for suffix, bound in (("", None), ("_f_dp", trade_off_bound))
+    }
+    said = {"models": models, "delta": delta, "most_retrained": most_retrained, "family": FAMILY, "games": GAMES}
+    head = HEAD.format(machine=machine("torch", "opacus", "dp-accounting"), **said, **counted, **most)
+    table = markdown([columns, *(row.cells() for row in rows)])
+    return f"{head}{table}\n\n{GAMES_HEAD.format(**said)}{markdown(table_of_games(CANARIES, delta))}\n"
 
 
-HEAD = """# Empirical ε beside the accountant's
+HEAD = """# Empirical ε beside the accountants'
 
 Written by `python -m scripts.empirical_epsilon`. Question: does DP-SGD keep its promise, and would we see it if it did
 not? `attack=canary_audit defense=dp_sgd`, Fashion-MNIST, an MLP with 64 hidden units, trained from scratch.
 
-{models} models for each ε. 1,000 members are in every model, each of 1,000 canaries (pictures of noise with random
-labels) by a fair coin of its own in each model. The attacker sees class probabilities of the final model only. Every
-bound is a lower bound on ε at δ = {delta:g} that is wrong in at most 5 % of repetitions:
+{models} models for each ε. 1,000 members are in every model, each of 1,000 canaries (`noise`: pictures of a few lit
+pixels with random labels; `mislabelled`: pictures with a wrong label) by a fair coin of its own in each model. The
+attacker sees class probabilities of the final model only. σ is the least at which RDP proves the ε that was asked for;
+PRV and PLD prove the smaller one beside it for the same steps. Every bound is a lower bound on ε at δ = {delta:g} that
+is wrong in at most 5 % of repetitions:
 
-- **one model**: its own canaries (Steinke, Nasr, Jagielski 2023). **models above ε**: how often that bound exceeds the
-  accountant's ε; with correct DP-SGD in at most 5 %. Seen: {wrong} of {number}.
-- **all models side by side**: the same on all coins of all models, each canary's score less its mean over models.
+- **one model**: its own canaries (Steinke, Nasr, Jagielski 2023), for any mechanism. **f-DP**: the same guesses
+  (Mahloujifar, Melis, Chaudhuri 2024); holds under {family}.
+- **models above ε (f-DP)**: how often that bound exceeds the least accountant's ε; with correct DP-SGD in at most 5 %.
+  Seen: {wrong} of {number}, by f-DP {wrong_f_dp}.
+- **all models**: the same on all coins of all models side by side, each canary's score less its mean over models.
 - **one canary, retrained models**: canary and threshold chosen on half of the models, error rates by Clopper and
-  Pearson on the other half.
-- Were every guess right, the three would show {most_one:.2f}, {most_all:.2f} and {most_retrained:.2f}: a promise of
-  more is beyond them, however badly training was broken.
+  Pearson on the other half. So few models cannot show more than {most_retrained:.2f}.
+- Were every guess right, one model would show {most_one:.2f} (f-DP {most_one_f_dp:.2f}) and all models {most_all:.2f}
+  (f-DP {most_all_f_dp:.2f}): a promise of more is beyond them, however badly training was broken.
 - **noise left out**: the accountant counts noise that is never added. The self-test at the start of private training
   refuses this before anything is trained; for the table it was switched off.
 
 A bound far below ε is no proof of more privacy: this attacker sees little of what ε protects against.
 
 {machine}
+
+"""
+
+GAMES_HEAD = """## The bounds on mechanisms whose ε is known
+
+{games:,} games each on 1,000 coins, the same four shares of guesses, δ = {delta:g}; no training. **above the truth**:
+how often a bound exceeds the mechanism's own ε, to be at most 5 %. Randomised response is outside {family}: f-DP then
+bounds ε of the Gaussian function below the mechanism's own, **family's truth**, and may well exceed the mechanism's.
 
 """
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.stats import binom
 
+from scripts.coin_games import gaussian, randomised_response
 from telltale.evaluation.empirical_epsilon import (
     one_run,
     one_run_bound,
@@ -18,34 +18,11 @@ from telltale.evaluation.empirical_epsilon import (
     retrained,
     two_sample_bound,
 )
+from telltale.evaluation.trade_off_bound import epsilon_of_gaussian
 
-Drawn = tuple[np.ndarray, np.ndarray]
 Bound = Callable[[np.ndarray, np.ndarray, float], float]
 
 ALLOWED = binom.ppf(0.999, 400, 0.05) / 400  # of 400 bounds, so many may be wrong at 95 %
-
-
-def randomised_response(epsilon: float, shape: tuple[int, ...], rng: np.random.Generator) -> Drawn:
-    """Tell each coin with probability e^ε / (1 + e^ε); ties are broken by chance."""
-    coins = rng.random(shape) < 0.5
-    told = coins ^ (rng.random(shape) > 1 / (1 + math.exp(-epsilon)))
-    return told + 0.01 * rng.random(shape), coins
-
-
-def gaussian(sigma: float, shape: tuple[int, ...], rng: np.random.Generator) -> Drawn:
-    """Tell each coin with Gaussian noise."""
-    coins = rng.random(shape) < 0.5
-    return coins + sigma * rng.normal(size=shape), coins
-
-
-def epsilon_of_gaussian(sigma: float, delta: float) -> float:
-    """Balle and Wang 2018, theorem 8, at sensitivity 1."""
-
-    def excess(epsilon: float) -> float:
-        left, right = (norm.cdf(sign / (2 * sigma) - epsilon * sigma) for sign in (1, -1))
-        return left - math.exp(epsilon) * right - delta
-
-    return float(brentq(excess, 0, 50))
 
 
 def test_the_p_value_without_delta_is_a_binomial_tail() -> None:
@@ -97,7 +74,7 @@ def test_no_bound_on_the_gaussian_mechanism_is_above_the_truth_more_often_than_a
     rng, sigma, delta = np.random.default_rng(1), 0.5, 1e-3
     shape = (500,) if bound is one_run else (20, 25)
     bounds = np.array([bound(*gaussian(sigma, shape, rng), delta) for _ in range(400)])
-    assert (bounds > epsilon_of_gaussian(sigma, delta)).mean() <= ALLOWED
+    assert (bounds > epsilon_of_gaussian(1 / sigma, delta)).mean() <= ALLOWED
 
 
 @pytest.mark.parametrize("bound", [one_run, pooled, retrained])

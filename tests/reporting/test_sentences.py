@@ -15,6 +15,7 @@ from telltale.reporting.sentences import metric_title, privacy_sentence, rivals_
         ("novel_tpr_at_fpr_0.01", "novel TPR at 1 % FPR"),
         ("novel_auc", "novel auc"),
         ("empirical_epsilon_one_run", "empirical ε, one run"),
+        ("empirical_epsilon_f_dp_all_models", "empirical ε, f-DP all models"),
     ],
 )
 def test_metrics_have_readable_titles(name: str, title: str) -> None:

@@ -4,7 +4,8 @@ A canary is in a model by a fair coin of its own, and a guess says how the coin 
 lower bound: were training (ε, δ)-private for adding or removing one record with an ε below it, guesses this good
 would come up in at most 5 % of all repetitions (1 - `confidence`). 0 says nothing.
 
-- `one_run`: one model with many canaries (Steinke, Nasr, Jagielski, NeurIPS 2023, arXiv 2305.08846).
+- `one_run`: one model with many canaries (Steinke, Nasr, Jagielski, NeurIPS 2023, arXiv 2305.08846); with `bound` of
+  telltale.evaluation.trade_off_bound tighter, and under a family of trade-off functions.
 - `pooled`: the same for several models side by side.
 - `retrained`: one canary in many models, error rates by Clopper and Pearson (Nasr et al., S&P 2021, arXiv 2101.04535).
 
@@ -14,6 +15,8 @@ scores: higher = more like a model with the canary; coins: the same shape, bool,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 
@@ -23,33 +26,50 @@ from telltale.evaluation.variance import CONFIDENCE
 SHARES = (1 / 64, 1 / 16, 1 / 4, 3 / 4)  # of canaries guessed at; on all of them, coins that fall unevenly cost much
 LARGEST = 64.0  # ε beyond which no bound is looked for
 
+Bound = Callable[[int, int, int, float, float], float]  # canaries, guesses, correct ones, δ, confidence -> ε
 
-def one_run(scores: np.ndarray, coins: np.ndarray, delta: float, confidence: float = CONFIDENCE) -> float:
+
+def one_run(
+    scores: np.ndarray,
+    coins: np.ndarray,
+    delta: float,
+    confidence: float = CONFIDENCE,
+    bound: Bound | None = None,
+) -> float:
     """Bound ε by one model's canaries, scores and coins (canaries,).
 
     For each of `SHARES`, the highest scores are guessed to be in and as many of the lowest out; each share has an
     equal part of the error, so that the largest of the bounds is one too. Scores may depend on anything but the
-    coins: on other models, say, whose coins are their own.
+    coins: on other models, say, whose coins are their own. bound: of one share; None = `one_run_bound`.
     """
     scores, coins = _checked(scores, coins, delta)
-    ranked = coins.ravel()[np.argsort(scores.ravel(), kind="stable")]
     part = 1 - (1 - confidence) / len(SHARES)
-    bounds = []
+    of_share = bound or one_run_bound
+    return max(of_share(*counts, delta, part) for counts in guessed(scores, coins))
+
+
+def guessed(scores: np.ndarray, coins: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Yield for each share how many canaries there are, guesses, and correct ones among them."""
+    ranked = coins.ravel()[np.argsort(scores.ravel(), kind="stable")]
     for share in SHARES:
         half = min(max(1, round(share * len(ranked) / 2)), len(ranked) // 2)
-        correct = int(ranked[len(ranked) - half :].sum() + (~ranked[:half]).sum())
-        bounds.append(one_run_bound(len(ranked), 2 * half, correct, delta, part))
-    return max(bounds)
+        yield len(ranked), 2 * half, int(ranked[len(ranked) - half :].sum() + (~ranked[:half]).sum())
 
 
-def pooled(scores: np.ndarray, coins: np.ndarray, delta: float, confidence: float = CONFIDENCE) -> float:
+def pooled(
+    scores: np.ndarray,
+    coins: np.ndarray,
+    delta: float,
+    confidence: float = CONFIDENCE,
+    bound: Bound | None = None,
+) -> float:
     """Bound ε by the canaries of several models, scores and coins (models, canaries), each measured against its mean.
 
     Models with independent coins are one run on models x canaries canaries: every coin is in one of them only, so
     all together are as private as each (parallel composition). What is made of their answers alone stays so; a
     canary's mean over models is, a mean over the models without it, which takes coins to know, is not.
     """
-    return one_run(scores - scores.mean(0), coins, delta, confidence)
+    return one_run(scores - scores.mean(0), coins, delta, confidence, bound)
 
 
 def retrained(scores: np.ndarray, coins: np.ndarray, delta: float, confidence: float = CONFIDENCE) -> float:
@@ -67,14 +87,14 @@ def retrained(scores: np.ndarray, coins: np.ndarray, delta: float, confidence: f
     return two_sample_bound(*_counts(guesses, coins[half:, canary]), delta, confidence)
 
 
-def most_by_one_run(canaries: int, delta: float, confidence: float = CONFIDENCE) -> float:
+def most_by_one_run(canaries: int, delta: float, confidence: float = CONFIDENCE, bound: Bound | None = None) -> float:
     """Return the bound that `one_run` gives where every guess is right.
 
     >>> round(most_by_one_run(canaries=1000, delta=1e-5), 2)
     5.09
     """
     coins = np.arange(canaries) >= canaries // 2
-    return one_run(coins.astype(float), coins, delta, confidence)
+    return one_run(coins.astype(float), coins, delta, confidence, bound)
 
 
 def most_by_retraining(models: int, delta: float, confidence: float = CONFIDENCE) -> float:
@@ -86,6 +106,7 @@ def most_by_retraining(models: int, delta: float, confidence: float = CONFIDENCE
     return two_sample_bound(models // 2, models // 2, 0, models - models // 2, delta, confidence)
 
 
+@cache
 def one_run_bound(canaries: int, guesses: int, correct: int, delta: float, confidence: float = CONFIDENCE) -> float:
     """Return the largest ε that so many correct guesses reject, by bisection of `one_run_p_value`; rounded down.
 

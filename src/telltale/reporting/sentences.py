@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
+from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, F_DP_ONE_RUN, ONE_RUN, RETRAINED
 from telltale.evaluation.comparison import LEVEL, Tests, standing
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.trade_off_bound import FAMILY
 
 COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
 
@@ -24,7 +25,7 @@ def metric_title(name: str) -> str:
     if low_fpr:
         return f"{stem.replace('_', ' ')}TPR at {100 * float(rate):g} % FPR"
     if name.startswith("empirical_epsilon_"):
-        return f"empirical ε, {name.removeprefix('empirical_epsilon_').replace('_', ' ')}"
+        return f"empirical ε, {name.removeprefix('empirical_epsilon_').replace('f_dp', 'f-DP').replace('_', ' ')}"
     return "AUC" if name == "auc" else name.replace("_", " ")
 
 
@@ -111,6 +112,7 @@ def success_sentence(target: Mapping[str, float]) -> str:
 def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, Any] | None) -> str:
     """Set the lower bounds on ε beside what the accountant promises; empty where nothing was audited."""
     titles = {ONE_RUN: "one model", ALL_MODELS: "all models side by side", RETRAINED: "one canary, retrained models"}
+    titles |= {F_DP_ONE_RUN: "one model, f-DP", F_DP_ALL_MODELS: "all models, f-DP"}
     bounds = [f"{metrics[name].value:.2f} ({title})" for name, title in titles.items() if name in metrics]
     if not bounds:
         return ""
@@ -122,7 +124,9 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
         promised = f"the accountant's ε is {epsilon:.2f} at δ = {guarantee['delta']:g}"
         if any(metrics[name].value > epsilon for name in titles if name in metrics):
             promised += ", and exceeded: of correctly counted training that is seen in at most 5 % of runs"
-    return f"empirical ε: lower bound {_listed(bounds)} at 95 % each; {promised}"
+            promised += " (by f-DP too, where its family holds)" if F_DP_ONE_RUN in metrics else ""
+    family = f" (f-DP under {FAMILY})" if F_DP_ONE_RUN in metrics else ""
+    return f"empirical ε: lower bound {_listed(bounds)} at 95 % each{family}; {promised}"
 
 
 def _listed(words: Sequence[str]) -> str:
