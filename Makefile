@@ -1,7 +1,8 @@
 # Every target sets up what it needs: a virtual environment in .venv with the project in it.
 PYTHON ?= python3
 ARGS ?= attack=molextract model=gin
-PAPER ?= molextract
+# one of conf/paper; empty: all of them
+PAPER ?=
 SCALE ?= small
 WORKERS ?= 2
 # of the tests: a seed; whatever it is, they must pass
@@ -38,7 +39,7 @@ bench: $(READY)  ## measure our speed against alternatives (and peers, from the 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
 	$(BIN)/python -m scripts.bench
 
-reproduce-paper: $(READY)  ## test a paper's claims: PAPER=molextract SCALE=small
+reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small
 	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)
 
 clean:  ## remove the environment and caches; outputs stay

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
 from telltale.papers.entries import read
 from telltale.papers.grid import Cell
+from telltale.papers.quantity import Quantity, per_seed
+from telltale.papers.results import Results
+from telltale.papers.seeds import over_seeds
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,13 @@ class Curve:
         return list(dict.fromkeys([name for line in self.lines.values() for name in line] + list(self.points)))
 
 
-def points(curve: Curve, results: Results, seed: int = 0) -> dict[str, tuple[Cell, Cell]]:
+def points(curve: Curve, results: Results) -> dict[str, tuple[Cell, Cell]]:
     """Return x and y of each experiment that was measured, with 95 % intervals over seeds."""
     measured = {}
     for experiment in curve.experiments:
         seeds = sorted({number for name, number in results if name == experiment})
         try:
-            both = [_cell(axis, experiment, results, seeds, seed) for axis in (curve.x, curve.y)]
+            both = [_cell(axis, experiment, results, seeds) for axis in (curve.x, curve.y)]
         except KeyError:
             continue
         if seeds:
@@ -53,9 +55,9 @@ def points(curve: Curve, results: Results, seed: int = 0) -> dict[str, tuple[Cel
     return measured
 
 
-def _cell(axis: str, experiment: str, results: Results, seeds: list[int], seed: int) -> Cell:
+def _cell(axis: str, experiment: str, results: Results, seeds: list[int]) -> Cell:
     of, _, metric = axis.partition("/")
     parts = [per_seed(Quantity([metric], [experiment], of), results, number) for number in seeds]
     if not parts:
         raise KeyError(experiment)
-    return interval(over_seeds(parts, seed))
+    return over_seeds(parts).cell

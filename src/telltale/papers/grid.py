@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
 from telltale.papers.entries import read
+from telltale.papers.quantity import Quantity, per_seed
+from telltale.papers.results import Results
+from telltale.papers.seeds import over_seeds
 
 Cell = tuple[float, float, float]
 
@@ -34,7 +36,7 @@ class Grid:
         return read(cls, "grids", entry)
 
 
-def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], Cell]:
+def cells(grid: Grid, results: Results) -> dict[tuple[str, str], Cell]:
     """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
     measured = {}
     for row in grid.rows:
@@ -45,5 +47,5 @@ def cells(grid: Grid, results: Results, seed: int = 0) -> dict[tuple[str, str], 
             except KeyError:
                 continue
             if parts:
-                measured[row, column] = interval(over_seeds(parts, seed))
+                measured[row, column] = over_seeds(parts).cell
     return measured

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from telltale.errors import InputError
-from telltale.papers.claims import Quantity, Results, interval, over_seeds, per_seed
 from telltale.papers.entries import read
 from telltale.papers.grid import Cell
+from telltale.papers.quantity import Quantity, per_seed
+from telltale.papers.results import Results
+from telltale.papers.seeds import over_seeds
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Table:
         return table
 
 
-def lines(table: Table, results: Results, seed: int = 0) -> dict[str, list[Cell | None]]:
+def lines(table: Table, results: Results) -> dict[str, list[Cell | None]]:
     """Return value and 95 % interval over seeds of each row's metrics, None where nothing was measured."""
     measured: dict[str, list[Cell | None]] = {}
     for label, (experiment, evidence) in table.rows.items():
         for name in _matching(results, experiment, evidence):
             shown = label if name == evidence else name
             shown = f"{shown} ({experiment})" if shown in measured else shown
-            measured[shown] = [_cell(results, experiment, name, metric, seed) for metric in table.columns]
+            measured[shown] = [_cell(results, experiment, name, metric) for metric in table.columns]
     return measured
 
 
@@ -54,10 +56,10 @@ def _matching(results: Results, experiment: str, evidence: str) -> list[str]:
     return fnmatch.filter(every, evidence) or [evidence]
 
 
-def _cell(results: Results, experiment: str, evidence: str, metric: str, seed: int) -> Cell | None:
+def _cell(results: Results, experiment: str, evidence: str, metric: str) -> Cell | None:
     seeds = sorted({number for name, number in results if name == experiment})
     try:
         parts = [per_seed(Quantity([metric], [experiment], evidence), results, number) for number in seeds]
     except KeyError:
         return None
-    return interval(over_seeds(parts, seed)) if parts else None
+    return over_seeds(parts).cell if parts else None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from telltale.errors import InputError
+from telltale.papers.results import Measured
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 
 ROWS = {"plain": ["one", "target"], "cells": ["two", "* bit"], "never run": ["three", "target"]}
 TABLE = Table("Releases", {"auc": "AUC", "mape": "error"}, ROWS)
 RESULTS = {
-    (experiment, seed): {f"{name}/{metric}": np.full(11, value) for name in names for metric, value in values.items()}
+    (experiment, seed): {f"{name}/{metric}": Measured(value) for name in names for metric, value in values.items()}
     for experiment, names, values in (
         ("one", ["target"], {"auc": 0.5, "mape": 12.0}),
         ("two", ["target", "2 bit", "4 bit"], {"auc": 0.75}),

@@ -1,0 +1,112 @@
+"""claims.json: a paper's verdicts for other programs, and for the same command later, which says what flipped."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telltale import __version__
+from telltale.errors import InputError
+from telltale.papers.claims import Verdict
+from telltale.papers.judging import Tested
+from telltale.papers.seeds import LEVEL
+from telltale.reporting.metrics_file import write_json
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a paper's verdicts come to.
+
+    holds, fails, unknown  verdicts
+    tested                 claims to which the rule was applied and whose verdict was not held back
+    survive                verdicts that stand after Holm over the paper's claims
+    """
+
+    holds: int
+    fails: int
+    unknown: int
+    tested: int
+    survive: int
+
+    @classmethod
+    def of(cls, tested: Sequence[Tested]) -> Tally:
+        """Count."""
+        count = Counter(test.verdict for test in tested)
+        put_to_it = sum(test.p is not None and not test.withheld for test in tested)
+        survive = sum(bool(test.survives) for test in tested)
+        return cls(count[Verdict.HOLDS], count[Verdict.FAILS], count[Verdict.UNKNOWN], put_to_it, survive)
+
+    @property
+    def claims(self) -> int:
+        """All of them."""
+        return self.holds + self.fails + self.unknown
+
+    @property
+    def wrong(self) -> float:
+        """Expected number of wrong verdicts, at most: 2.5 % of the claims that were tested.
+
+        Not 2.5 % of the verdicts that were reached: a claim whose truth lies at its bound reaches one by error alone.
+        """
+        return LEVEL * self.tested
+
+
+def write_json_of(title: str, tested: Sequence[Tested], folder: Path) -> Path:
+    """Write claims.json: the version whose rules judged, then each claim's figures, p, verdict and reason."""
+    tally = Tally.of(tested)
+    entries = [
+        {
+            "id": id_,
+            "text": test.claim.text,
+            "source": test.claim.source,
+            "paper": test.claim.paper,
+            "value": test.value,
+            "low": test.low,
+            "high": test.high,
+            "rows": test.rows,
+            "seeds": test.seeds,
+            "verdict": str(test.verdict),
+            "reason": test.reason,
+            "p": test.p,
+            "p_holm": test.adjusted,
+            "survives_holm": test.survives,
+        }
+        for id_, test in zip(ids(test.claim.text for test in tested), tested, strict=True)
+    ]
+    counts = {**vars(tally), "expected_wrong": tally.wrong}
+    document = {"paper": title, "judged_by": __version__, "verdicts": counts, "claims": entries}
+    return write_json(folder / "claims.json", document)
+
+
+def ids(texts: Any) -> list[str]:
+    """Name claims by their texts; a text that comes again is numbered.
+
+    >>> ids(["It leaks.", "The same.", "The same."])
+    ['It leaks.', 'The same.', 'The same. (2)']
+    """
+    seen: Counter[str] = Counter()
+    named = []
+    for text in texts:
+        seen[text] += 1
+        named.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
+    return named
+
+
+def read_verdicts(file: Path) -> dict[str, str]:
+    """Read an earlier claims.json: id -> verdict. InputError where it is none."""
+    try:
+        document = json.loads(file.read_text("utf-8"))
+        return {entry["id"]: entry["verdict"] for entry in document["claims"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("--against", file, "a claims.json that this command wrote") from error
+
+
+def flipped(tested: Sequence[Tested], earlier: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """List claim, verdict then, verdict now: where they differ, or where the claim is new or gone."""
+    now = dict(zip(ids(test.claim.text for test in tested), (str(test.verdict) for test in tested), strict=True))
+    both = dict.fromkeys([*now, *earlier])
+    changes = [(id_, earlier.get(id_, "no such claim"), now.get(id_, "no such claim")) for id_ in both]
+    return [change for change in changes if change[1] != change[2]]

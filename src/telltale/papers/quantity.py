@@ -1,0 +1,85 @@
+"""What a claim is about: one number for each seed, made of figures of that seed's runs."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from telltale.papers.results import Measured, Results
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Mean over `experiments` and `metrics` of `of`'s metric, minus that of `minus` where it is given.
+
+    metrics             names, or patterns such as precision_at_*
+    experiments         of the paper's file
+    of, minus           target, a rival, a control, a variant, or the owner's own success (`owner`)
+    minus_experiments   subtract the same metric there instead
+    relative            divide the difference by what is subtracted
+    less                another quantity, subtracted from all this
+    """
+
+    metrics: Sequence[str]
+    experiments: Sequence[str]
+    of: str = "target"
+    minus: str | None = None
+    minus_experiments: Sequence[str] = ()
+    relative: bool = False
+    less: Quantity | None = None
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Quantity:
+        """Read a quantity, and what is subtracted from it, from its YAML entry. Raises TypeError as a call does."""
+        less = cls.read(entry["less"]) if entry.get("less") else None
+        return cls(**{**entry, "less": less})
+
+    @property
+    def is_difference(self) -> bool:
+        """Tell whether something is subtracted."""
+        return bool(self.minus or self.minus_experiments or self.less)
+
+    def versus(self, name: str) -> Quantity:
+        """Return how much `of` is above `name`, in the same runs."""
+        return Quantity(self.metrics, self.experiments, self.of, minus=name)
+
+
+def per_seed(quantity: Quantity, results: Results, seed: int, ceiling: Quantity | None = None) -> Measured:
+    """Return one seed's number. KeyError names what is missing.
+
+    ceiling: what stands in the place of `of`, so that the number is what a ceiling would reach.
+    """
+    first = ceiling or quantity
+    value = _level(results, seed, first.experiments, first.of, first.metrics)
+    if quantity.minus is not None or quantity.minus_experiments:
+        places = quantity.minus_experiments or quantity.experiments
+        other = _level(results, seed, places, quantity.minus or quantity.of, quantity.metrics)
+        scale = abs(other.value) if quantity.relative else 1.0
+        difference = (value.value - other.value) / scale if scale > 0 else np.nan
+        value = Measured(difference, note=_notes([value, other]))
+    if quantity.less is not None:
+        less = per_seed(quantity.less, results, seed)
+        value = Measured(value.value - less.value, note=_notes([value, less]))
+    return value
+
+
+def _level(results: Results, seed: int, experiments: Sequence[str], name: str, metrics: Sequence[str]) -> Measured:
+    parts = []
+    for experiment, metric in product(experiments, metrics):
+        run = results.get((experiment, seed), {})
+        names = fnmatch.filter(run, f"{name}/{metric}")
+        if not names:
+            raise KeyError(f"{name}/{metric} of {experiment}, seed {seed}")
+        parts += [run[matching] for matching in names]
+    if len(parts) == 1:
+        return parts[0]
+    return Measured(float(np.mean([part.value for part in parts])), note=_notes(parts))
+
+
+def _notes(parts: Iterable[Measured]) -> str:
+    return "; ".join(dict.fromkeys(part.note for part in parts if part.note))

@@ -1,0 +1,102 @@
+"""What the command leaves behind: verdicts with what must be expected of them, what flipped, all papers at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts import reproduce_paper
+from telltale import __version__
+from telltale.papers.claims_file import Tally, flipped, ids, read_verdicts, write_json_of
+from telltale.papers.claims_table import expected, write_claims
+from telltale.papers.judging import judge_all
+from telltale.papers.results import read_run
+from telltale.reporting.metrics_file import write_json
+from tests.papers.test_claims import claim, results
+
+CLAIMS = [
+    claim(text="It leaks.", above=0.5),
+    claim(text="The same.", above=0.695),
+    claim(text="The same.", above=0.9),
+    claim(text="Told of nine.", above=0.5, cannot_tell="nine encoders"),
+    claim(text="Held back.", above=0.5, requires=["needed"]),
+    claim(text="Needed.", name="needed", above=0.95),
+]
+
+
+def test_what_must_be_expected_to_be_wrong_is_counted_from_what_was_tested() -> None:
+    """Catches a count of decided claims alone: one whose truth is at its bound is decided only by error."""
+    tested = judge_all(CLAIMS, results())
+    tally = Tally.of(tested)
+    assert (tally.holds, tally.fails, tally.unknown, tally.tested, tally.survive) == (1, 2, 3, 4, 3)
+    assert tally.wrong == pytest.approx(4 * 0.025)
+    assert "Of 6 claims 4 were tested" in expected(tested) and "of the 3 decided expect up to 0.1" in expected(tested)
+
+
+def test_a_page_says_by_which_rules_it_was_judged_and_what_flipped(tmp_path: Path) -> None:
+    """Catches an old page taken for one by today's rules, and a verdict that changes without a word."""
+    tested = judge_all(CLAIMS, results())
+    flips = flipped(tested, {"It leaks.": "does not hold", "The same.": "cannot tell at this scale", "Gone.": "holds"})
+    assert flips[0] == ("It leaks.", "does not hold", "holds") and ("Gone.", "holds", "no such claim") in flips
+    assert "The same." not in [name for name, _, _ in flips]
+    for page in write_claims("A paper", tested, tmp_path, [("gin", 0, ["attack=lira"])], flips):
+        text = page.read_text("utf-8")
+        assert f"telltale {__version__}" in text and "It leaks.: does not hold → holds" in text
+        assert "survives Holm" in text and "yes (p " in text and "python -m src.run attack=lira" in text
+    again = write_claims("A paper", tested, tmp_path, [], [])[0].read_text("utf-8")
+    assert "Verdicts that changed since the earlier table: none." in again
+
+
+def test_verdicts_are_kept_for_the_next_time(tmp_path: Path) -> None:
+    """Catches two claims of one text that are taken for one."""
+    tested = judge_all(CLAIMS, results())
+    file = write_json_of("A paper", tested, tmp_path)
+    assert read_verdicts(file) == {
+        name: str(test.verdict) for name, test in zip(ids(one.text for one in CLAIMS), tested, strict=True)
+    }
+    first = json.loads(file.read_text("utf-8"))["claims"][0]
+    assert first["survives_holm"] is True and first["p"] <= first["p_holm"] <= 0.05 and first["low"] > 0.5
+
+
+def test_a_run_is_read_by_its_own_file_with_notes(tmp_path: Path) -> None:
+    """Catches figures without their notes, and the owners' success taken for the attack's."""
+    estimate = {
+        "value": 0.6,
+        "low": None,
+        "high": 0.7,
+        "n": 3,
+        "note": "cannot tell: 3 discordant candidates, 300 needed",
+    }
+    document = {"metrics": {"auc": estimate}, "controls": {"blind": {"auc": estimate}}, "target": {"accuracy": 0.9}}
+    write_json(tmp_path / "metrics.json", document)
+    run = read_run(tmp_path)
+    assert run is not None and set(run) == {"target/auc", "blind/auc", "owner/accuracy"}
+    assert run["target/auc"].cautions == ("3 discordant candidates, 300 needed",) and run["owner/accuracy"].value == 0.9
+    assert read_run(tmp_path / "never") is None
+
+
+def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a paper that is left out, and a second time that says nothing of the first."""
+    played = []
+
+    def nothing(jobs: Sequence[reproduce_paper.Job], at_once: int, fresh: bool) -> list[reproduce_paper.Job]:
+        played.extend(jobs)
+        return []
+
+    monkeypatch.setattr(reproduce_paper, "run_all", nothing)
+    arguments = ["--scale", "smoke", "--folder", str(tmp_path)]
+    assert reproduce_paper.main(arguments) == 0
+    assert {job.folder.parts[-4] for job in played} == set(reproduce_paper.papers())
+    table = capsys.readouterr().out.partition("All papers, scale smoke")[2]
+    written = (tmp_path / "claims_smoke.md").read_text("utf-8")
+    for name in [*reproduce_paper.papers(), "all"]:
+        assert name in table and f"| {name} | " in written
+    assert reproduce_paper.main(["tmi", *arguments]) == 0
+    assert "since the earlier table: none" in capsys.readouterr().out
+    assert reproduce_paper.main([*arguments, "--against", "claims.json"]) == 2
+    assert reproduce_paper.main(["tmi", *arguments, "--against", str(tmp_path / "nothing.json")]) == 2
