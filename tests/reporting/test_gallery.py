@@ -10,9 +10,14 @@ import pytest
 from matplotlib.image import imread
 
 from telltale.data.molecules.records import MoleculeRecords
+from telltale.evaluation.calibration import RecordRates
 from telltale.evaluation.exposure import Exposure, exposure
 from telltale.reporting.gallery import exposed_members, exposed_records, label_of, picture, write_exposure
 from tests.reporting.outcomes import pictures
+
+
+def rates(counted: list[list[float]], fitted: list[list[float]]) -> RecordRates:
+    return RecordRates((0.01,), np.array(counted), np.array(fitted))
 
 
 def planted(victims: int = 40, points: int = 30) -> Exposure:
@@ -54,7 +59,7 @@ def test_molecules_are_drawn_from_their_smiles_and_other_kinds_by_label_only() -
 
 
 def test_points_that_share_the_highest_exposure_are_counted() -> None:
-    everyone = Exposure(np.ones(50), np.full(50, 3), np.full(50, 3))
+    everyone = Exposure(np.ones(50), np.full(50, 3), np.full(50, 3), rates([[np.nan] * 50], [[np.nan] * 50]))
     caption = exposed_records(everyone, None).caption  # type: ignore[union-attr]
     assert "50 records share the highest exposure" in caption and "so few models" in caption
 
@@ -72,7 +77,8 @@ def test_exposure_csv_names_every_point(tmp_path: Path) -> None:
     """Catches fingerprints that lose their last zero, and a number where there is none."""
     prints = np.array([b"0123456789abcde\0", b"fedcba9876543210"], dtype="S16")
     records = SimpleNamespace(labels=np.array([1, 0]), classes=("a", "b"), fingerprints=lambda: prints)
-    found = Exposure(np.array([0.75, np.nan]), np.array([2, 4]), np.array([2, 0]))
+    own = rates([[np.nan, np.nan]], [[0.5, np.nan]])
+    found = Exposure(np.array([0.75, np.nan]), np.array([2, 4]), np.array([2, 0]), own)
     write_exposure(found, records, tmp_path / "exposure.csv")
     with (tmp_path / "exposure.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -83,6 +89,8 @@ def test_exposure_csv_names_every_point(tmp_path: Path) -> None:
         "exposure": "0.750000",
         "n_in": "2",
         "n_out": "2",
+        "tpr_at_fpr_0.01_counted": "",
+        "tpr_at_fpr_0.01_fitted": "0.500000",
     }
     assert (rows[1]["exposure"], rows[1]["n_out"]) == ("", "0")
 

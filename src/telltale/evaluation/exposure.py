@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telltale.evaluation.calibration import RecordRates, record_rates
+
 
 @dataclass(frozen=True)
 class Exposure:
     """Exposure of each point, (points,), and how many models had it in their training data, how many not.
 
     value: 0.5 = the score says nothing about this record, 1 = it always tells; NaN where no model had it in, or
-    none had it out.
+    none had it out. rates: what thresholds of its own find of each point.
     """
 
     value: np.ndarray
     n_in: np.ndarray
     n_out: np.ndarray
+    rates: RecordRates
 
     def ranking(self) -> np.ndarray:
         """Return the points with a value, most exposed first; equal ones in their own order."""
@@ -60,4 +63,4 @@ def exposure(scores: np.ndarray, membership: np.ndarray) -> Exposure:
     wins = (ranks * inside).sum(axis=0) - n_in * (n_in + 1) / 2
     pairs = n_in * n_out
     value = np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return Exposure(value, n_in, n_out)
+    return Exposure(value, n_in, n_out, record_rates(scores, inside))

@@ -14,6 +14,7 @@ import numpy as np
 from telltale.checks import whole_number
 from telltale.data.molecules.substructure import SubstructureIndex, contained_exactly
 from telltale.data.seeds import derive
+from telltale.evaluation.calibration import calibrated_rates
 from telltale.evaluation.canary_audit import empirical_epsilon
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
@@ -172,6 +173,7 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
         )
         values_and_rocs = dict(zip(scoring.evidence, results, strict=True))
     metrics = {name: values for name, (values, _) in values_and_rocs.items()}
+    metrics["target"] |= calibrated_rates(target.for_victims(victims), membership, plan)
     rivals = {name: values for name, values in metrics.items() if name not in ("target", *scoring.controls)}
     honest = [name for name in metrics["target"] if not name.startswith(UNPAIRED)]
     return ScoredMembership(

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from telltale.evaluation.calibration import RecordRates
 from telltale.evaluation.exposure import Exposure
 
 SHOWN = 12
+SHOWN_RATE = 0.01  # FPR at which the page says what is found of a record
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
         "Most exposed records",
         "Exposure: how often the score is higher in a model trained on the record than in a model not trained on it, "
         "over all pairs of such models; 0.5 is chance. Picked as the highest of "
-        f"{known:,}: where scores say nothing, the highest would {reached}.{shared}",
+        f"{known:,}: where scores say nothing, the highest would {reached}.{shared} Found at a false-alarm rate of the "
+        "record's own: the share of models trained on it that a normal fit to the models without it tells; counted in "
+        "exposure.csv where these resolve the rate.",
         [
             _card(
                 challenge,
@@ -65,6 +69,7 @@ def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
                 {
                     "exposure": f"{exposure.value[point]:.3f}",
                     "models in / out": f"{exposure.n_in[point]} / {exposure.n_out[point]}",
+                    **_found(exposure.rates, int(point)),
                 },
             )
             for place, point in enumerate(best, 1)
@@ -90,16 +95,33 @@ def exposed_members(scores: np.ndarray, members: np.ndarray, challenge: Any) -> 
 
 
 def write_exposure(exposure: Exposure, challenge: Any, path: Path) -> None:
-    """Write a line for each point: point, fingerprint, label, exposure, n_in, n_out; empty where unknown."""
-    points = len(exposure.value)
+    """Write a line for each point: who it is, its exposure, and its TPR at each FPR of its own; empty where unknown.
+
+    Columns `tpr_at_fpr_<rate>_counted` are by the scores of the models without the point, `…_fitted` by a normal law.
+    """
+    points, rates = len(exposure.value), exposure.rates
     prints = [""] * points if challenge is None else _hexadecimal(challenge.fingerprints())
+    found = {
+        f"tpr_at_fpr_{rate:g}_{kind}": values[at]
+        for at, rate in enumerate(rates.rates)
+        for kind, values in (("counted", rates.counted), ("fitted", rates.fitted))
+    }
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["point", "fingerprint", "label", "exposure", "n_in", "n_out"])
+        table.writerow(["point", "fingerprint", "label", "exposure", "n_in", "n_out", *found])
         for point, value in enumerate(exposure.value):
-            shown = f"{value:.6f}" if np.isfinite(value) else ""
+            shown, *tprs = (
+                f"{one:.6f}" if np.isfinite(one) else "" for one in (value, *(of[point] for of in found.values()))
+            )
             counts = exposure.n_in[point], exposure.n_out[point]
-            table.writerow([point, prints[point], label_of(challenge, point), shown, *counts])
+            table.writerow([point, prints[point], label_of(challenge, point), shown, *counts, *tprs])
+
+
+def _found(rates: RecordRates, point: int) -> dict[str, str]:
+    """Say what share of the models trained on a point its own threshold finds, at the rate most often asked for."""
+    at = rates.rates.index(SHOWN_RATE)
+    share = rates.fitted[at, point]
+    return {f"found at {100 * SHOWN_RATE:g} % (fit)": f"{share:.2f}"} if np.isfinite(share) else {}
 
 
 def label_of(records: Any, row: int) -> str:
