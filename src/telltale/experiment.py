@@ -32,9 +32,9 @@ log = logging.getLogger("telltale")
 
 def run(cfg: DictConfig) -> float:
     """Play one game and leave its report in the run folder; returns the headline metric, for a sweeper to optimise."""
-    _log_to_stderr()
+    _log_to_stderr(cfg.verbose is True)
     hydra = HydraConfig.get()
-    with RunFolder(Path(hydra.runtime.output_dir), cfg, hydra.overrides.task) as job:
+    with RunFolder(Path(hydra.runtime.output_dir), cfg, hydra.overrides.task, hydra.runtime.choices) as job:
         with job.stage("data"):
             plan = assemble(cfg, hydra.runtime.choices, job.folder, job.logger.log_scalars)
         with job.stage("preparation"):
@@ -43,7 +43,7 @@ def run(cfg: DictConfig) -> float:
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         with job.stage("training"):
             target = game.world(attack.access)  # releases and knowledge, no truth
-        log.info(f"the attack starts {job.since_process_start():.1f} s after the process")
+        log.info(f"the attack starts {job.since_start()}")
 
         findings = Findings(job)
         findings.add("attack", "target", attack, target)
@@ -108,6 +108,7 @@ def _outcome(
     game = plan.game
     return Outcome(
         evidence=findings.evidence,
+        attack=plan.choices["attack"],
         scored=scored,
         controls=controls,
         variants=findings.names["variants"],
@@ -124,9 +125,9 @@ def _outcome(
     )
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(verbose: bool) -> None:
     if not log.handlers:
         handler = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)
         log.addHandler(handler)
-        log.setLevel(logging.INFO)
         log.propagate = False
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -44,6 +44,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:  # Hydra would print its own
         print(f"Telltale {__version__}")
         return
+    sys.argv[1:] = ["verbose=true" if word in ("-v", "--verbose") else word for word in sys.argv[1:]]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
     try:
         experiment()

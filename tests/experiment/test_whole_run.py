@@ -124,7 +124,7 @@ def test_a_sweep_has_a_summary_of_its_jobs(sweep: Path) -> None:
     with (sweep / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     shown = [(row["job"], row["seed"], row["status"], row["model"]) for row in rows]
-    assert shown == [("0", "0", "finished", "GIN"), ("1", "1", "finished", "GIN")]
+    assert shown == [("0", "0", "finished", "gin"), ("1", "1", "finished", "gin")]
     assert rows[0]["auc"] != rows[1]["auc"]
     for row in rows:
         value = read(sweep / row["job"] / "metrics.json")["metrics"]["auc"]["value"]

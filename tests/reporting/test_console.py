@@ -94,9 +94,9 @@ def test_the_summary_holds_every_row_and_every_line() -> None:
         "0.600 [0.55, 0.65]",
         "rival random",
         "control untrained",
-        "leakage  auc +0.100 [0.02, 0.20] over untrained: above every control",
+        "leakage  AUC +0.100 [0.02, 0.20] over untrained: above every control",
         "no evidence: 0.600 [0.40, 0.70]",
-        "note  auc: for one model only",
+        "note  AUC: for one model only",
         "1,200 (embeddings 1,200)",
         "train 1.2",
         "outputs/report.html",
@@ -105,12 +105,71 @@ def test_the_summary_holds_every_row_and_every_line() -> None:
     assert "nobody" not in text
 
 
-def test_a_narrow_console_keeps_all_numbers() -> None:
+def test_a_narrow_console_shows_whole_numbers_and_names_the_columns_it_has_no_room_for() -> None:
+    """Catches numbers cut in two, and a column that is gone without a word."""
     console, stream = printed(60)
     row = {f"metric_{i}": estimate(0.6 + i / 100, 0.55, 0.65) for i in range(3)}
     print_summary(summary_of(row), console)
-    assert "[0.55, 0.65]" in stream.getvalue()
-    assert all(value in stream.getvalue() for value in ("0.600", "0.610", "0.620")) and "…" not in stream.getvalue()
+    text = stream.getvalue()
+    assert "0.600 [0.55, 0.65]" in text and "0.610 [0.55, 0.65]" in text and "…" not in text
+    assert "0.620" not in text and "on the page  metric 2" in text
+
+
+LONG = ("adapted_lira_diagonal", "m4i_feature_infonce_distance", "loss")
+
+
+@pytest.mark.parametrize("width", [80, 120, 140])
+def test_every_line_fits_the_console(width: int) -> None:
+    """Catches headings cut by "…", intervals over two lines, and words broken at the edge of the screen."""
+    console, stream = printed(width)
+    names = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy")
+    row = {name: estimate(0.6, 0.55, 0.65) for name in names}
+    summary = replace(
+        summary_of(row, **dict.fromkeys(LONG, row)),
+        brief=names[:2],
+        columns={"queries per victim and point": dict.fromkeys(LONG, "1"), "seconds": dict.fromkeys(LONG, "2.5")},
+        versus="the attack is better than " + ", ".join(LONG * 8),
+        notes=["a note of many words " * 12],
+    )
+    print_summary(summary, console)
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= width and "…" not in text
+    assert "AUC" in text and text.count("0.600 [0.55, 0.65]") >= 2 * 4
+    assert ("TPR at 1 % FPR" in text) == (width >= 80) and ("TPR at 0.1 %" in text.split("on the page")[0]) == (
+        width > 80
+    )
+    assert all(name in text for name in LONG)
+
+
+def test_the_attack_is_called_by_its_name_and_rivals_come_before_controls() -> None:
+    """Catches a row called `target`, and two places that list the same evidence in two orders."""
+    console, stream = printed()
+    row = {"auc": estimate(0.6, 0.55, 0.65)}
+    evidence = {"untrained": row, "float": row, "loss": row, "target": row}
+    roles = {"untrained": "control", "float": "variant", "loss": "rival", "target": "target"}
+    heading = Heading("lira", "mlp", "classification", "none", "smoke", "digits")
+    summary = replace(summary_of(row), heading=heading, evidence=evidence, roles=roles)
+    print_summary(summary, console)
+    text = stream.getvalue().split("smoke")[1]
+    places = [text.index(word) for word in ("lira", "rival loss", "control untrained", "variant float")]
+    assert places == sorted(places) and "target" not in text
+    assert list(summary.titles.values()) == ["lira", "loss", "untrained", "float"]
+    both = replace(summary, evidence={"lira": row, "target": row}, roles={"lira": "rival", "target": "target"})
+    assert list(both.titles.values()) == ["lira, as given", "lira"]
+
+
+def test_a_narrow_sweep_table_has_whole_words() -> None:
+    """Catches `balanced_accu│racy`, and columns that are lost."""
+    console, stream = printed(80)
+    names = ("auc", "tpr_at_fpr_0.01", "balanced_accuracy", "tpr_at_fpr_0.001")
+    rows = [
+        {"attack": attack, "status": "finished", **dict.fromkeys(names, f"0.{seed}00 [0.50, 0.70]")}
+        for seed, attack in enumerate(("lira", "rmia"))
+    ]
+    print_sweep_table(rows, console=console)
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= 80 and "status finished" in text and "│ lira" in text
+    assert "┃ AUC" in text and "┃ TPR at 1 % FPR" in text and "in summary.csv: TPR at 0.1 % FPR" in text
 
 
 def test_costs_stand_beside_the_metrics_and_sentences_below() -> None:
@@ -123,7 +182,7 @@ def test_costs_stand_beside_the_metrics_and_sentences_below() -> None:
     )
     print_summary(summary, console)
     text = stream.getvalue()
-    for part in ("TPR at 0.1 % FPR", "1,024 │     3.5", "–", "rivals  the attack is better", "target  accuracy 0.9"):
+    for part in ("TPR at 0.1 % FPR", "1,024 │     3.5", "–", "rivals  the attack is better", "model  accuracy 0.9"):
         assert part in text, part
 
 

@@ -29,3 +29,10 @@ def test_the_words_of_the_command_line_are_kept(tmp_path: Path) -> None:
     RunFolder(tmp_path, OmegaConf.create({"seed": 3}), ["seed=3", "attack=tmi"])
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["overrides"] == ["seed=3", "attack=tmi"] and document["status"] == "running"
+
+
+def test_the_next_job_of_a_sweep_counts_from_its_own_start(tmp_path: Path) -> None:
+    """Catches "the attack starts 71 s after the process", where other jobs took 70 of them."""
+    RunFolder(tmp_path / "0", OmegaConf.create({"seed": 0}))
+    said = RunFolder(tmp_path / "1", OmegaConf.create({"seed": 1})).since_start()
+    assert said.endswith(" s after the job") and float(said.split()[0]) < 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import zipfile
@@ -161,6 +162,17 @@ def test_a_miss_names_the_nearest_entry_and_its_first_difference(tmp_path: Path)
         store.find_or_make("release", document, lambda entry, partial: None)
     said = store.explain_miss("release", {"model": {"width": 16, "layers": 2}, "seed": 0})
     assert key_of(near) in said and "1 fields, first model.width: 8 there, 16 here" in said
+
+
+@pytest.mark.parametrize(("level", "told"), [("INFO", False), ("DEBUG", True)])
+def test_only_maintainers_are_told_of_a_miss(
+    level: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches "differs in 23 fields" as the first line that a newcomer reads."""
+    monkeypatch.setattr(logging.getLogger("telltale"), "propagate", True)
+    with caplog.at_level(level, logger="telltale"):
+        Store(tmp_path).find_or_make("release", {"seed": 0}, lambda entry, partial: None)
+    assert ("no release yet" in caplog.text) == told
 
 
 def test_an_entry_is_made_once_and_the_partial_folder_is_cleaned(tmp_path: Path) -> None:

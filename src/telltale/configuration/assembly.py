@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from telltale.attacks.base import Attack
-from telltale.checks import whole_number
+from telltale.checks import whole_number, yes_or_no
 from telltale.configuration.command_line import check_options
 from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
 from telltale.configuration.parts import owner_of, pools_of, recipe_of, records_of, transfer_of
@@ -118,6 +118,7 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     tells of each epoch. Raises InputError for the first option that will not do.
     """
     whole_number("seed", cfg.seed, 0)
+    yes_or_no("verbose", cfg.verbose)
     check_options(cfg, pools=PoolSizes)
     replicates = checked_replicates(cfg.evaluation.replicates)
     require_targets(cfg)

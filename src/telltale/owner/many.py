@@ -56,7 +56,7 @@ def train_fleets(
         log.info(f"store: {len(orders) - len(missing)} of {len(orders)} models are there")
     if not missing:
         return keys
-    log.info(store.explain_miss("release", missing[0].document))
+    store.tell_miss("release", missing[0].document)
     shared = _records_of(recipe, store, pool)
     jobs = []
     lacking = {order.name for order in missing}

@@ -22,7 +22,7 @@ SHOWN = 6  # pictures of each of the four groups
 def reading(target: CaptionMembership) -> Reading:
     """Say what a person reads first; the attack success rate is the balanced accuracy."""
     headlines = ["balanced_accuracy", "auc", "tpr_at_fpr_0.01", "rouge_l_members", "rouge_l_non_members"]
-    return replace(membership_view.reading(target), headlines=headlines)
+    return replace(membership_view.reading(target), headlines=headlines, brief=("balanced_accuracy", "auc"))
 
 
 def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:

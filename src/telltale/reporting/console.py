@@ -1,8 +1,11 @@
-"""The end of a run on the console: one table a person can read, then what it means."""
+"""The end of a run on the console: the answer, one table a person can read, then what it means."""
 
 from __future__ import annotations
 
+import os
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -11,90 +14,150 @@ from rich.text import Text
 
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
+from telltale.reporting.outcome import ROLES
 from telltale.reporting.sentences import interval, leakage_sentence, metric_title, verdict
 from telltale.reporting.summary import Metrics, Summary
 
+WIDE = 140  # characters where there is no terminal and nothing says how many
+NARROW = 120  # below, only what is read first is shown
+BETWEEN = 3  # characters from one cell of a table to the next
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: its title and its cells in the order of the rows; brief: a narrow console has it too."""
+
+    title: str
+    cells: Sequence[str]
+    brief: bool = False
+
+    @property
+    def least(self) -> int:
+        """Characters below which a cell or a word of the title would be cut."""
+        pieces = [*self.title.split(" "), *(line for cell in self.cells for line in cell.split("\n"))]
+        return max(map(len, pieces), default=0)
+
 
 def print_summary(summary: Summary, console: Console | None = None) -> None:
-    """Print the end of a run: a table of target, rivals, controls and variants, then what it means, line by line."""
+    """Print the end of a run: a table of attack, rivals, controls and variants, then what it means, line by line."""
     out = console or wide_console()
     for line in summary.heading.lines():
-        out.print(Text(line, style="bold"), soft_wrap=True)
-    out.print(_table(summary, out.width))
-    for line in _lines(summary):
-        out.print(Text(line), soft_wrap=True)  # a wrapped path cannot be clicked
+        _print(out, line, style="bold")
+    table, hidden = _table(summary, out.width)
+    out.print(table)
+    for name, text in [*([("on the page", hidden)] if hidden else []), *_lines(summary)]:
+        _print(out, text, name)
+    if summary.report:
+        out.print(Text(f"report  {summary.report}"), soft_wrap=True)  # a wrapped path cannot be clicked
 
 
-def _table(summary: Summary, width: int) -> Table:
-    """Lay the metrics that a person reads first out on a console of `width` characters, one row a piece of evidence."""
-    table, between = Table(), _break(len(summary.present), width - 14 * len(summary.columns))
-    table.add_column("")
-    for name in summary.present:
-        table.add_column(Text(metric_title(name)), justify="right")  # a narrow console folds at spaces
-    for title in summary.columns:
-        table.add_column(Text(title), justify="right", max_width=12)
-    for role in ("target", "rival", "control", "variant"):
-        evidence = summary.metrics_of(role)
-        if evidence:
+def _print(out: Console, text: str, name: str = "", style: str = "") -> None:
+    """Print a line, folded between words so that what it continues is seen."""
+    whole = f"{name}  {text}" if name else text
+    folded = textwrap.wrap(whole, out.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    out.print(Text("\n".join(folded), style=style), soft_wrap=True)
+
+
+def _table(summary: Summary, width: int) -> tuple[Table, str]:
+    """Lay out what a person reads first on a console of `width` characters; returns what it has no room for, too."""
+    names = list(summary.titles)
+    every = _columns(summary, names)
+    widest_name = max((len(_label(summary, name)) for name in names), default=0)
+    shown = [column for column in every if column.brief or width >= NARROW]
+    while len(shown) > 1 and _width(shown, widest_name) > width:
+        shown.remove(next((column for column in reversed(shown) if not column.brief), shown[-1]))
+    room = width - _width(shown, 0)
+    table = Table()
+    table.add_column("", min_width=min(widest_name, max(room, 12)), overflow="fold")
+    for column in shown:
+        table.add_column(Text(column.title), justify="right", min_width=column.least)
+    for role in ROLES:
+        of_role = [place for place, name in enumerate(names) if summary.roles[name] == role]
+        if of_role:
             table.add_section()
-        for name, metrics in evidence.items():
-            table.add_row(
-                Text.assemble(("" if role == "target" else f"{role} ", "dim"), name),
-                *(Text(interval(metrics.get(metric)).replace(" [", between)) for metric in summary.present),
-                *(Text(texts.get(name, "–")) for texts in summary.columns.values()),
-                style="bold" if role == "target" else "",
+        for place in of_role:
+            cells = (Text(column.cells[place]) for column in shown)
+            label = _label(summary, names[place])
+            text = (
+                Text(label) if role == "target" else Text.assemble((f"{role} ", "dim"), label.removeprefix(f"{role} "))
             )
-    return table
+            table.add_row(text, *cells, style="bold" if role == "target" else "")
+    return table, ", ".join(column.title for column in every if column not in shown)
 
 
-def _lines(summary: Summary) -> list[str]:
-    """Return what stands below the table."""
-    leakage = {name: summary.leakage[name] for name in summary.headlines if name in summary.leakage}
+def _columns(summary: Summary, names: Sequence[str]) -> list[Column]:
+    """Return the metrics that are read first, then what the evidence cost."""
+    return [
+        Column(
+            metric_title(metric),
+            [interval(summary.evidence[name].get(metric)) for name in names],
+            metric in (summary.brief or summary.present),
+        )
+        for metric in summary.present
+    ] + [Column(title, [texts.get(name, "–") for name in names]) for title, texts in summary.columns.items()]
+
+
+def _width(columns: Sequence[Column], name: int) -> int:
+    return name + BETWEEN + 1 + sum(column.least + BETWEEN for column in columns)
+
+
+def _label(summary: Summary, name: str) -> str:
+    role = summary.roles[name]
+    return summary.titles[name] if role == "target" else f"{role} {summary.titles[name]}"
+
+
+def _lines(summary: Summary) -> list[tuple[str, str]]:
+    """Return what stands below the table, each line with its name."""
     discordant, notes = summary.discordant, [*summary.notes, *_cautions(summary.target, summary.present)]
     seconds = " · ".join(f"{stage} {time:.1f}" for stage, time in summary.seconds.items())
+    told = f"{verdict(discordant)}: {interval(discordant)}" if discordant else ""
     return [
-        *(f"leakage  {name} {leakage_sentence(estimate)}" for name, estimate in leakage.items()),
-        *([f"rivals  {summary.versus}"] if summary.versus else []),
-        *([f"only in G against only in G′  {verdict(discordant)}: {interval(discordant)}"] if discordant else []),
-        *([f"target  {summary.success}"] if summary.success else []),
-        *(f"note  {text}" for text in dict.fromkeys(notes)),
-        *([f"queries  {_counts(summary.queries)}"] if summary.queries else []),
-        *([f"seconds  {seconds}"] if seconds else []),
-        *([f"report  {summary.report}"] if summary.report else []),
+        *(("leakage", f"{metric_title(n)} {leakage_sentence(of)}") for n, of in summary.leakages().items()),
+        *([("rivals", summary.versus)] if summary.versus else []),
+        *([("only in G against only in G′", told)] if told else []),
+        *([("model", summary.success)] if summary.success else []),
+        *(("note", text) for text in dict.fromkeys(notes)),
+        *([("queries", _counts(summary.queries))] if summary.queries else []),
+        *([("seconds", seconds)] if seconds else []),
     ]
 
 
 def print_sweep_table(rows: Sequence[Mapping[str, Any]], title: str = "sweep", console: Console | None = None) -> None:
     """Print one row a job; columns are all keys met, in that order; an `Estimate` has its interval.
 
-    What is the same in every job stands in the title instead of a column.
+    What is the same in every job stands in the title instead of a column. Where the console is too narrow, columns are
+    left out from the right: `summary.csv` has them all.
     """
+    out = console or wide_console()
     names = list(dict.fromkeys(name for row in rows for name in row))
     same = [name for name in names if len(rows) > 1 and len({_cell(row.get(name)) for row in rows}) == 1]
-    names = [name for name in names if name not in same]
-    shared = ", ".join(f"{name} {_cell(rows[0].get(name))}" for name in same)
-    table = Table(title=Text(f"{title}\n{shared}" if shared else title), title_style="bold", title_justify="left")
-    for name in names:
+    swept = {name for name in names if "." in name and "_fpr_" not in name}  # options, which keep their names
+    titles = {name: name if name in swept else metric_title(name) for name in names}
+    columns = {name: Column(titles[name], [_cell(row.get(name)) for row in rows]) for name in names}
+    shown = {name: column for name, column in columns.items() if name not in same}
+    while len(shown) > 1 and _width(list(shown.values()), -BETWEEN) > out.width:
+        shown.popitem()
+    shared = ", ".join(f"{titles[name]} {_cell(rows[0].get(name))}" for name in same)
+    hidden = ", ".join(titles[name] for name in names if name not in same and name not in shown)
+    for line in filter(None, (title, shared, f"in summary.csv: {hidden}" if hidden else "")):
+        _print(out, line, style="bold")
+    table = Table()
+    for name, column in shown.items():
         numbers = any(isinstance(row.get(name), Estimate | float | int) for row in rows)
-        table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in names))
-    (console or wide_console()).print(table)
+        table.add_column(Text(column.title), justify="right" if numbers else "left", min_width=column.least)
+    for place in range(len(rows)):
+        table.add_row(*(Text(column.cells[place]) for column in shown.values()))
+    out.print(table)
 
 
 def wide_console() -> Console:
-    """Return the standard console; where there is no terminal (a log file), wide enough for our tables."""
+    """Return the standard console; where there is neither a terminal nor COLUMNS (a log file), a wide one."""
     console = Console()
-    return console if console.is_terminal else Console(width=140)
-
-
-def _break(columns: int, width: int) -> str:
-    """What stands between value and interval: a line break where `columns` of 19 characters do not fit."""
-    return "\n[" if columns * 22 + 24 > width else " ["
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
 
 
 def _cautions(target: Metrics, present: Sequence[str]) -> list[str]:
-    return [f"{name}: {target[name].note}" for name in present if name in target and target[name].note]
+    return [f"{metric_title(name)}: {target[name].note}" for name in present if name in target and target[name].note]
 
 
 def _counts(queries: Mapping[str, int]) -> str:

@@ -25,6 +25,7 @@ def reading(target: ExtractedMolecules) -> Reading:
         headlines=[f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"],
         sizes={"candidates": len(target.smiles)},
         resampled="templates",
+        brief=("novel_auc", "exact_membership_auc"),
     )
 
 
@@ -56,16 +57,16 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
 
 def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[PageFigure]:
     """Draw precision curves, AUC intervals, score and mixing-weight histograms."""
-    scored, roles = _scored(outcome), outcome.roles
+    scored, roles = _scored(outcome), outcome.titled(outcome.roles)
     target_metrics = scored.metrics["target"]
     made = {
         "precision_vs_k": (
-            figures.precision_curves(scored.curves, roles, target_metrics["base_rate"].value),
+            figures.precision_curves(outcome.titled(scored.curves), roles, target_metrics["base_rate"].value),
             "Share of the top K that is part of a training molecule, all candidates; bands are 95 % over rings.",
         ),
         "novel_precision_vs_k": (
             figures.precision_curves(
-                scored.novel_curves,
+                outcome.titled(scored.novel_curves),
                 roles,
                 target_metrics["novel_base_rate"].value,
                 "Precision of the top K, novel candidates",
@@ -73,12 +74,14 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
             "The same on candidates that no auxiliary molecule contains: only these are news to the attacker.",
         ),
         "novel_auc": (
-            figures.forest({name: of["novel_auc"] for name, of in scored.metrics.items()}, roles, "novel AUC", 0.5),
+            figures.forest(
+                {name: of["novel_auc"] for name, of in outcome.titled(scored.metrics).items()}, roles, "novel AUC", 0.5
+            ),
             "AUC on novel candidates. What controls reach is chemistry, not memory.",
         ),
         "scores": (
             figures.score_histograms(target.scores, scored.hits, target.novel),
-            "Scores of the target's candidates.",
+            "Scores of the candidates.",
         ),
     }
     if target.mixing is not None:

@@ -136,9 +136,9 @@ def forest(
     metric: str = "auc",
     reference: float | None = None,
 ) -> Figure:
-    """Intervals of one metric for target, rivals and controls; reference: a dashed line, e.g. 0.5."""
+    """Intervals of one metric for attack, rivals and controls; reference: a dashed line, e.g. 0.5."""
     figure, axes = new_figure(
-        f"{metric}: target, rivals and controls", metric, "", height=1.3 + 0.36 * max(2, len(rows))
+        f"{metric}: attack, rivals and controls", metric, "", height=1.3 + 0.36 * max(2, len(rows))
     )
     colours = _colours(rows, roles)
     for place, (name, estimate) in enumerate(rows.items()):

@@ -21,10 +21,12 @@ def reading(target: MembershipScores) -> Reading:
     """Say what a person reads first."""
     victims, points = target.scores.shape
     headlines = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
+    brief = ["auc", "tpr_at_fpr_0.01"]
     if isinstance(target, CanaryScores):
-        headlines = [ONE_RUN, ALL_MODELS, RETRAINED, "auc", "tpr_at_fpr_0.01"]
+        headlines, brief = [ONE_RUN, ALL_MODELS, RETRAINED, "auc", "tpr_at_fpr_0.01"], [ONE_RUN, ALL_MODELS, "auc"]
     return Reading(
         headlines=headlines,
+        brief=brief,
         sizes={"challenge points": points} | ({"models": victims} if victims > 1 else {}),
         resampled="points",
         queries="queries per victim and point",
@@ -49,11 +51,16 @@ def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
 
 def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageFigure]:
     """Draw the log-log ROC, the AUC intervals and, where the truth is at hand, the scores of both groups."""
-    scored, roles = _scored(outcome), outcome.roles
+    scored, roles = _scored(outcome), outcome.titled(outcome.roles)
     made = {
-        "roc": (figures.roc_figure(scored.roc, roles), "ROC with 95 % bands; the diagonal is guessing."),
+        "roc": (
+            figures.roc_figure(outcome.titled(scored.roc), roles),
+            "ROC with 95 % bands; the diagonal is guessing.",
+        ),
         "auc": (
-            figures.forest({name: metrics["auc"] for name, metrics in scored.metrics.items()}, roles, "AUC", 0.5),
+            figures.forest(
+                {name: metrics["auc"] for name, metrics in outcome.titled(scored.metrics).items()}, roles, "AUC", 0.5
+            ),
             "AUC with 95 % intervals. What controls reach is not memory.",
         ),
     }
@@ -61,7 +68,7 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
         title, names = "Scores of members and non-members", ("non-members", "members")
         made["scores"] = (
             figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
-            "Scores of the target over all its models; the outermost bins hold the 2.5 % beyond either end.",
+            "Scores of the attack over all victims; the outermost bins hold the 2.5 % beyond either end.",
         )
     pictures = {name: records.pixels for name, records in outcome.examples.items() if records.kind == "images"}
     if pictures:

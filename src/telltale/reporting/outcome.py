@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from telltale.evaluation.score import Scored
+
+ROLES = ("target", "rival", "control", "variant")  # the order in which everything stands everywhere
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Outcome:
 
     evidence    what the attack, its controls, variants and rivals handed over, by name; the attack's is "target";
                 None where there is none, e.g. no blind guess
+    attack      the attack's name, as it was given
     scored      the metrics of all evidence
     controls    names of the evidence from worlds in which there is nothing to find
     rivals      names of the evidence of other attacks on the same target
@@ -58,6 +62,7 @@ class Outcome:
     membership: np.ndarray | None = None
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
+    attack: str = "target"
 
     @property
     def present(self) -> dict[str, Any]:
@@ -66,6 +71,27 @@ class Outcome:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Say for each name of evidence what it is."""
-        kinds = {"target": ("target",), "control": self.controls, "rival": self.rivals, "variant": self.variants}
-        return {name: kind for kind, names in kinds.items() for name in names}
+        """Say for each name of evidence what it is, in the order of `ROLES`."""
+        names = {"target": ("target",), "rival": self.rivals, "control": self.controls, "variant": self.variants}
+        return {name: role for role in ROLES for name in names[role]}
+
+    @property
+    def title(self) -> str:
+        """What a person calls the attack."""
+        return titles_of(self.roles, self.attack)["target"]
+
+    def titled(self, by_name: Mapping[str, T]) -> dict[str, T]:
+        """Return what there is by name of evidence, in order, and the attack's under its own name."""
+        known = titles_of(self.roles, self.attack)
+        return {title: by_name[name] for name, title in known.items() if name in by_name}
+
+
+def titles_of(roles: Mapping[str, str], attack: str) -> dict[str, str]:
+    """Return what a person calls each piece of evidence: the attack by its name, the others as they are.
+
+    >>> titles_of({"target": "target", "loss": "rival"}, "lira")
+    {'target': 'lira', 'loss': 'loss'}
+    """
+    mine = f"{attack}, as given" if attack in roles and roles[attack] != "target" else attack
+    ordered = sorted(roles, key=lambda name: ROLES.index(roles[name]) if roles[name] in ROLES else len(ROLES))
+    return {name: mine if roles[name] == "target" else name for name in ordered}

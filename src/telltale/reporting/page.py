@@ -140,19 +140,21 @@ def _comparison(summary: Summary) -> PageTable:
     """Lay the first metrics of all evidence side by side."""
     lines = [
         [
-            f"{summary.roles[name]}: {name}",
-            *(interval(metrics.get(metric)) for metric in summary.present),
+            title if summary.roles[name] == "target" else f"{summary.roles[name]} {title}",
+            *(interval(summary.evidence[name].get(metric)) for metric in summary.present),
             *(texts.get(name, "–") for texts in summary.columns.values()),
         ]
-        for name, metrics in summary.evidence.items()
+        for name, title in summary.titles.items()
     ]
     titles = ["", *map(metric_title, summary.present), *summary.columns]
-    return PageTable("Target, controls and rivals, with 95 % intervals", titles, lines, emphasis=[0])
+    return PageTable("Attack, rivals and controls, with 95 % intervals", titles, lines, emphasis=[0])
 
 
 def _all_metrics(summary: Summary) -> PageTable:
     lines = [[name, interval(estimate), estimate.n, estimate.note] for name, estimate in summary.target.items()]
-    return PageTable("All metrics of the target", ["metric", "value [95 % interval]", "n", "note"], lines)
+    return PageTable(
+        f"All metrics of {summary.titles['target']}", ["metric", "value [95 % interval]", "n", "note"], lines
+    )
 
 
 def _guarantee(guarantee: Mapping[str, Any] | None) -> list[PageTable]:

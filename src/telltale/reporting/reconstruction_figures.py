@@ -44,8 +44,8 @@ def picture_grid(hidden: np.ndarray, releases: Mapping[str, np.ndarray], metrics
     return sheet(strips, "Hidden pictures and what is decoded")
 
 
-def accuracy_against_error(metrics: Metrics) -> Figure:
-    """Plot accuracy against MAPE of each release, with 95 % intervals.
+def accuracy_against_error(metrics: Metrics, attack: str = "target") -> Figure:
+    """Plot accuracy against MAPE of each release, with 95 % intervals; attack: the name of its own.
 
     Compressed variants have a panel for each mode: one line a quantizer, each point marked by its number of bits.
     """
@@ -62,8 +62,8 @@ def accuracy_against_error(metrics: Metrics) -> Figure:
             bits = [f" {cells[name]['bits']}" for name in line]
             _joined(axes, [known[name] for name in line], bits, quantizer, RIVALS[place % len(RIVALS)])
         for place, name in enumerate(sorted(known.keys() - cells.keys())):
-            colour = TARGET if name == "target" else CONTROLS[place % len(CONTROLS)]
-            _joined(axes, [known[name]], [""], name, colour, "*" if name == "target" else "D")
+            colour = TARGET if name == attack else CONTROLS[place % len(CONTROLS)]
+            _joined(axes, [known[name]], [""], name, colour, "*" if name == attack else "D")
     legend_below(panels[0])
     return figure
 

@@ -21,6 +21,7 @@ def reading(target: ReconstructedRecords) -> Reading:
         headlines=["accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"],
         sizes={"hidden pictures": pictures} | ({"models": victims} if victims > 1 else {}),
         resampled="pictures",
+        brief=("accuracy", "mape", "recognised"),
         queries="queries per victim",
         shared_by=max(1, victims),
     )
@@ -36,9 +37,8 @@ def write(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> None:
 def draw(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> list[PageFigure]:
     """Draw the pictures side by side, accuracy against error, and the histogram of the weights."""
     evidence = outcome.present
-    order = ["target", *outcome.variants, *outcome.controls]
-    decoded = {name: evidence[name].records[0] for name in order if name in evidence}
-    metrics = outcome.scored.metrics
+    decoded = {title: guess.records[0] for title, guess in outcome.titled(evidence).items()}
+    metrics = outcome.titled(outcome.scored.metrics)
     made = {
         "pictures": (
             reconstruction_figures.picture_grid(outcome.payload[0].pixels, decoded, metrics),
@@ -47,7 +47,7 @@ def draw(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> list[P
     }
     if any("accuracy" in estimates for estimates in metrics.values()):
         made["accuracy_vs_mape"] = (
-            reconstruction_figures.accuracy_against_error(metrics),
+            reconstruction_figures.accuracy_against_error(metrics, outcome.attack),
             "Right and low is good for the attacker: an accurate model with a small pixel error. Crosses are 95 %.",
         )
     if target.weights is not None and (benign := evidence.get("benign")) is not None and benign.weights is not None:

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,11 +29,23 @@ class RunFolder:
     """One run's folder, logger and clock; as a context manager it records how the run ended.
 
     run.json says `status: running` from the start and `finished`, `failed` or `interrupted` at the end.
-    overrides: the words of the command line that made this job, for run.json.
+
+    overrides   the words of the command line that made this job, for run.json
+    choices     the word of each group, chosen or not; None where a group has none
     """
 
-    def __init__(self, folder: Path, cfg: DictConfig, overrides: Sequence[str] = ()) -> None:
+    earlier = False  # this process has had another run: a sweep
+
+    def __init__(
+        self,
+        folder: Path,
+        cfg: DictConfig,
+        overrides: Sequence[str] = (),
+        choices: Mapping[str, str | None] | None = None,
+    ) -> None:
         self.folder, self.cfg, self.overrides = folder, cfg, list(overrides)
+        self.words = {str(group): word for group, word in (choices or {}).items() if "hydra/" not in str(group)}
+        self._first, RunFolder.earlier = not RunFolder.earlier, True
         self.seconds: dict[str, float] = {}
         self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
         self._began = time.time()
@@ -79,9 +91,10 @@ class RunFolder:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
-    def since_process_start(self) -> float:
-        """Count the seconds since this process began, imports included."""
-        return time.time() - psutil.Process().create_time()
+    def since_start(self) -> str:
+        """Say how long this run has taken: since its process began, imports included; in a sweep, since its job did."""
+        began, what = (psutil.Process().create_time(), "process") if self._first else (self._began, "job")
+        return f"{time.time() - began:.1f} s after the {what}"
 
     def _write(self, status: str, error: str | None = None) -> None:
         document = {
@@ -90,6 +103,7 @@ class RunFolder:
             "seed": self.cfg.seed,
             "command": sys.argv,
             "overrides": self.overrides,
+            "words": self.words,
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),
             "peak_memory_gb": round(_peak_memory() / 2**30, 2),

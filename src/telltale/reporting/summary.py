@@ -14,7 +14,7 @@ from telltale.evaluation.comparison import Tests
 from telltale.evaluation.extraction import DISCORDANT_NEEDED, LeakageEstimate
 from telltale.evaluation.score import ScoredMembership
 from telltale.evaluation.statistics import Estimate
-from telltale.reporting.outcome import Outcome
+from telltale.reporting.outcome import Outcome, titles_of
 from telltale.reporting.sentences import (
     interval,
     leakage_sentence,
@@ -61,6 +61,7 @@ class Reading:
     headlines   names of the metrics that are read first; those that nobody has are not shown
     sizes       of the evidence, for the title, by name
     resampled   what the intervals resample beside models, e.g. "points"
+    brief       those of the headlines that a narrow console shows
     queries     title of the column of queries
     shared_by   what the queries of a piece of evidence are divided by in that column
     """
@@ -68,6 +69,7 @@ class Reading:
     headlines: Sequence[str]
     sizes: Mapping[str, int]
     resampled: str
+    brief: Sequence[str] = ("auc", "tpr_at_fpr_0.01")
     queries: str = "queries"
     shared_by: int = 1
 
@@ -78,9 +80,10 @@ class Summary:
 
     heading     what was run on what
     headlines   names of the metrics that a person reads first
-    evidence    metrics by name of evidence, in the order in which it was made
+    brief       those of the headlines that a narrow console shows
+    evidence    metrics by name of evidence
     roles       target, rival, control or variant, by name of evidence
-    leakage     what the target reaches above its strongest control, by metric
+    leakage     what the attack reaches above its strongest control, by metric
     owner       how well the owner's own task is learned, by name
     success     the same as a sentence
     versus      sentence: how the attack stands against its rivals
@@ -96,6 +99,7 @@ class Summary:
     headlines: Sequence[str]
     evidence: Mapping[str, Metrics]
     roles: Mapping[str, str]
+    brief: Sequence[str] = ()
     leakage: Mapping[str, LeakageEstimate] = field(default_factory=dict)
     owner: Mapping[str, float] = field(default_factory=dict)
     success: str = ""
@@ -115,6 +119,7 @@ class Summary:
         return cls(
             heading=heading,
             headlines=reading.headlines,
+            brief=reading.brief,
             evidence=outcome.scored.metrics,
             roles=outcome.roles,
             leakage=outcome.scored.leakage,
@@ -129,9 +134,15 @@ class Summary:
             report=report,
         )
 
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What a person calls each piece of evidence, in the one order: attack, rivals, controls, variants."""
+        titles = titles_of(self.roles, self.heading.attack)
+        return {name: title for name, title in titles.items() if name in self.evidence}
+
     @property
     def target(self) -> Metrics:
-        """The metrics of the target."""
+        """The metrics of the attack."""
         return self.evidence["target"]
 
     @property
@@ -151,14 +162,17 @@ class Summary:
 
     def metrics_of(self, role: str) -> dict[str, Metrics]:
         """Return the metrics of all evidence in one role, by name."""
-        return {name: metrics for name, metrics in self.evidence.items() if self.roles[name] == role}
+        return {name: self.evidence[name] for name in self.titles if self.roles[name] == role}
+
+    def leakages(self) -> dict[str, LeakageEstimate]:
+        """Return the leakage in each of the headlines, in their order."""
+        return {name: self.leakage[name] for name in self.headlines if name in self.leakage}
 
     def sentences(self) -> list[str]:
         """Say what the numbers come to, the primary question first and the notes last."""
         sentences = [
             f"Leakage in {metric_title(name)}: {leakage_sentence(estimate)}."
-            for name, estimate in self.leakage.items()
-            if name in self.headlines
+            for name, estimate in self.leakages().items()
         ]
         if self.discordant is not None:
             sentences.insert(
@@ -170,7 +184,7 @@ class Summary:
         if self.versus:
             sentences.append(f"Against its rivals {self.versus}.")
         if self.success:
-            sentences.append(f"The target's own success: {self.success}.")
+            sentences.append(f"The model's own success: {self.success}.")
         return [*sentences, *self.notes]
 
 

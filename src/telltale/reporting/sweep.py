@@ -54,7 +54,7 @@ def row(job: Path) -> dict[str, Any]:
     import yaml
 
     run, cfg = json.loads((job / "run.json").read_text()), yaml.safe_load((job / "config.yaml").read_text())
-    words = {group: cfg[group]["_target_"].rpartition(".")[2] for group in ("attack", "model", "objective")}
+    words = {group: _word(group, run, cfg) for group in ("attack", "model", "objective")}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
     named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
     line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": run["status"]}
@@ -62,6 +62,11 @@ def row(job: Path) -> dict[str, Any]:
         metrics = json.loads((job / "metrics.json").read_text())["metrics"]
         line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
     return line
+
+
+def _word(group: str, run: dict[str, Any], cfg: dict[str, Any]) -> str:
+    """Return what one types for it; runs of an older version know the class alone."""
+    return str(run.get("words", {}).get(group) or cfg[group]["_target_"].rpartition(".")[2])
 
 
 def _text(metric: dict[str, Any]) -> str:

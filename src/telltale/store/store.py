@@ -95,7 +95,7 @@ class Store:
             found = final.exists()
             if not found:
                 if kind not in self._explained:  # many models of one recipe miss for one reason
-                    log.info(self.explain_miss(kind, document))
+                    self.tell_miss(kind, document)
                     self._explained.add(kind)
                 self.add(kind, document, lambda entry: make(entry, partial))
         return final, found
@@ -141,6 +141,11 @@ class Store:
                 Path(lock.lock_file).unlink()
         finally:
             lock.release()
+
+    def tell_miss(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Log why no entry serves, for maintainers: the entries are read only where somebody listens (`-v`)."""
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(self.explain_miss(kind, document))
 
     def explain_miss(self, kind: str, document: Mapping[str, Any]) -> str:
         """Say in one line why no entry serves: the nearest one, and the first field that differs."""
