@@ -25,7 +25,7 @@ from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.truth import Truth
-from telltale.worlds.payload import with_payload
+from telltale.worlds.payload import originals, with_payload
 
 log = logging.getLogger("telltale")
 
@@ -58,6 +58,8 @@ def run(cfg: DictConfig) -> float:
             findings.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
 
         truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
+        for name, perfect in originals(truth, findings.evidence["target"]).items():
+            findings.add_ceiling(name, perfect)
         controls = findings.present("zero_query", *plan.controls)
         with job.stage("evaluation"):
             scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed)
@@ -89,6 +91,11 @@ class Findings:
             self.evidence[name] = attack.run(world)
         self.costs[name] = Cost(dict(world.queries), time.perf_counter() - began)
         self.names[stage] = (*self.names[stage], name)
+
+    def add_ceiling(self, name: str, perfect: Evidence) -> None:
+        """Put what a perfect attack would hand over beside what it did."""
+        self.evidence[name] = perfect
+        self.names["variants"] = (*self.names["variants"], name)
 
     def present(self, *names: str) -> tuple[str, ...]:
         """Return those of the names under which there is evidence."""

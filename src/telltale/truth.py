@@ -19,7 +19,7 @@ class Truth:
     disjoint      training records of the disjoint control, possibly none
     references    true captions of each challenge point, where it has any
     payload       records that malicious training code hid in each victim, in their order
-    judge         (pictures, victim) -> classes, by a model that was trained honestly
+    judge         pictures -> classes, by a model that was trained honestly, on pictures that are none of these
     right         by name of evidence, (victims, test records) bool: does the release it was read off classify them as
                   they are labelled
     """
@@ -29,5 +29,5 @@ class Truth:
     disjoint: Records
     references: tuple[tuple[str, ...], ...] = ()
     payload: tuple[Records, ...] = ()
-    judge: Callable[[np.ndarray, int], np.ndarray] | None = None
+    judge: Callable[[np.ndarray], np.ndarray] | None = None
     right: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -28,6 +28,14 @@ def test_weights_of_the_same_law_are_not_told_apart() -> None:
     assert np.mean(values) == pytest.approx(0.5, abs=0.12)
 
 
+def test_only_the_two_of_a_pair_are_compared() -> None:
+    """Catches scores of classifiers that were learned from different pairs, held against each other: a pair whose
+    models are equal is a tie, wherever both stand.
+    """
+    honest = models(8)
+    assert detection(honest, honest, 50, 0)["detector_auc"].value == 0.5
+
+
 def test_features_describe_the_shape_and_not_only_the_scale() -> None:
     """Catches a detector that a factor on all weights would fool."""
     one = models(3)

@@ -97,8 +97,8 @@ def test_averages_over_pictures_have_the_interval_of_their_spread() -> None:
 
 def test_recognition_counts_the_classes_that_an_honest_model_sees() -> None:
     """Catches labels of another victim or picture."""
-    found = recognised(ReconstructedRecords(PICTURES / 255), HIDDEN, PLAN, lambda shown, victim: HIDDEN.labels[victim])
-    wrong = recognised(ReconstructedRecords(PICTURES / 255), HIDDEN, PLAN, lambda shown, victim: 3 + np.zeros(30))
+    found = recognised(ReconstructedRecords(PICTURES / 255), HIDDEN, PLAN, lambda shown: HIDDEN.labels[0])
+    wrong = recognised(ReconstructedRecords(PICTURES / 255), HIDDEN, PLAN, lambda shown: 3 + np.zeros(30))
     assert (found.value, wrong.value) == (1, 0)
 
 

@@ -15,16 +15,18 @@ RIDGE = 0.1
 
 
 def detection(malicious: np.ndarray, honest: np.ndarray, replicates: int, seed: int) -> dict[str, Estimate]:
-    """Return the AUC of the detector: quantiles of weights, (models, quantiles) each, rows in pairs.
+    """Return how often the malicious one of a pair is found: quantiles of weights, (models, quantiles) each.
 
-    Each pair, trained on the same records, is judged by a classifier that saw all others. Intervals resample pairs.
+    Each pair, trained on the same records, is judged by a classifier that saw all others. So only the two of a pair
+    are compared, whose scores are of one classifier: the AUC is the share of pairs in which the malicious one has the
+    higher score, a tie counting half. Intervals resample pairs.
     """
     scores = np.stack([features(malicious), features(honest)])  # (2, models, features)
     judged = np.stack([_judged(scores, pair) for pair in range(len(malicious))], axis=1)
-    above = (judged[0][:, None] > judged[1]) + 0.5 * (judged[0][:, None] == judged[1])
+    found = (judged[0] > judged[1]) + 0.5 * (judged[0] == judged[1])
     plan = Resampling.over(len(malicious), replicates, seed=seed)
     weights = plan.of_victim(0, np.arange(len(malicious))).astype(np.float64)
-    values = np.einsum("rm,mn,rn->r", weights, above, weights) / weights.sum(1) ** 2
+    values = weights @ found / weights.sum(1)
     return {"detector_auc": plan.estimate(values, len(malicious))}
 
 

@@ -104,15 +104,16 @@ def _correlations(evidence: ReconstructedRecords, hidden: Hidden) -> dict[str, E
 
 
 def recognised(
-    evidence: ReconstructedRecords, hidden: Hidden, plan: Resampling, judge: Callable[[np.ndarray, int], np.ndarray]
+    evidence: ReconstructedRecords, hidden: Hidden, plan: Resampling, judge: Callable[[np.ndarray], np.ndarray]
 ) -> Estimate:
     """Return the share of decoded pictures that an honest classifier gives the hidden picture's class.
 
-    judge(pictures (n, c, h, w) in [0, 1], victim) -> (n,) classes.
+    judge(pictures (n, c, h, w) in [0, 1]) -> (n,) classes. It is no perfect judge: what it makes of the originals is
+    the ceiling.
     """
     count = hidden.pictures.shape[1]
     right = [
-        judge(evidence.records[min(victim, len(evidence.records) - 1), :count], victim) == labels
+        judge(evidence.records[min(victim, len(evidence.records) - 1), :count]) == labels
         for victim, labels in enumerate(hidden.labels)
     ]
     return over_pictures(np.stack(right), plan)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from telltale.data.images.records import ImageRecords
+from telltale.data.images.tones import WHITE, tones
+from telltale.data.seeds import derive
+from telltale.evidence import Evidence, ReconstructedRecords
 from telltale.game.game import Game
 from telltale.owner.preparation import hidden_records
-from telltale.owner.recipe import Recipe
 from telltale.truth import Truth
 from telltale.worlds.other_world import OtherWorld, Releases
 
@@ -25,7 +28,11 @@ def with_payload(truth: Truth, game: Game, others: Iterable[OtherWorld]) -> Trut
         hidden_records(objective, records, recipe.added_code, prepared.defenses, seed)
         for records, prepared, seed in game.victims_as_trained()
     ]
-    judges = game.retrained(_undefended(recipe), "judge")
+    judging = _other_records(game)
+    everything, seed = np.ones((1, len(judging)), bool), derive(game.seed, "judge")
+    (honest,) = game.owner.train_many(
+        recipe.replace(added_code=(), defenses=()), judging, everything, [seed], ["judge"]
+    )
     named: Releases = {"target": game.released(), "benign": game.benign()}
     named = {**named, **{name: several for other in others for name, several in other.releases(game).items()}}
     right = {
@@ -34,15 +41,28 @@ def with_payload(truth: Truth, game: Game, others: Iterable[OtherWorld]) -> Trut
         if len(test)
     }
 
-    def judge(pictures: np.ndarray, victim: int) -> np.ndarray:
+    def judge(pictures: np.ndarray) -> np.ndarray:
         shape = (len(pictures), *points.shape)
         pixels = np.broadcast_to(pictures, shape).astype(np.float32)
-        return judges[victim].labels(ImageRecords(pixels, np.zeros(len(pixels), np.int64), "decoded", points.classes))
+        return honest.labels(ImageRecords(pixels, np.zeros(len(pixels), np.int64), "decoded", points.classes))
 
     return replace(truth, payload=tuple(hidden), judge=judge, right=right)
 
 
-def _undefended(recipe: Recipe) -> Recipe:
-    """Return the honest recipe whose model judges pictures: compression and noise would make a worse judge."""
-    kept = tuple(code for code in recipe.defenses if code.stage in ("data", "training"))
-    return recipe.replace(added_code=(), defenses=kept)
+def originals(truth: Truth, target: Evidence | None) -> dict[str, ReconstructedRecords]:
+    """Return what a perfect attack would hand over, as evidence by name: what a judge makes of it is the ceiling.
+
+    target: the attack's evidence, whose pictures are alike; nothing where no pictures were hidden.
+    """
+    if not truth.payload or not isinstance(target, ReconstructedRecords):
+        return {}
+    hidden: list[Any] = list(truth.payload)
+    pictures = [tones(records.pixels, target.records.shape[2]) for records in hidden]
+    return {"originals": ReconstructedRecords(np.stack(pictures) / WHITE)}
+
+
+def _other_records(game: Game) -> ImageRecords:
+    """Return pictures that no victim was trained on: of those, a judge would know the label by heart."""
+    parts: list[Any] = [game.pools.test, game.pools.auxiliary]
+    pixels, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "labels"))
+    return replace(parts[1], pixels=pixels, labels=labels, coarse=None, coarse_classes=())
