@@ -24,7 +24,7 @@ from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
 from telltale.worlds.compression import Compression
 from telltale.worlds.controls import Benign
-from telltale.worlds.payload import with_payload
+from telltale.worlds.payload import originals, with_payload
 from telltale.worlds.variants import Float, uncompressed
 from tests.training.small import CPU
 
@@ -158,6 +158,44 @@ def test_all_compressions_share_one_training(tmp_path: Path) -> None:
         folder for folder in (tmp_path / "release").iterdir() if "finishes" not in (folder / "entry.json").read_text()
     ]
     assert len(trained) == 1
+
+
+def test_a_release_is_fine_tuned_without_compression_by_either_owner(tmp_path: Path) -> None:
+    """Catches compression in what it is compared with, a cell a bit-width, and pruning by the attacker."""
+    attack = QuantizedEncoding(compression="owner", strength=10.0)
+    game = game_of(tmp_path, attack)
+    variants = Compression(["none", "pruned"], [4, 2], ["post_training", "owner", "attacker"], 10, 0.01, pruned=0.5)
+    found = variants.releases(game)
+    assert list(found) == ["float, owner", "float, attacker", "pruned, post-training", "pruned, owner"]
+    sizes = {name: len(np.unique(one.weights()["backbone.layers.0.weight"])) for name, (one,) in found.items()}
+    assert sizes["float, owner"] > 4000 and sizes["float, attacker"] > 4000
+    evidence = {name: attack.run(world) for name, world in variants.worlds("compression", game, attack).items()}
+    evidence |= {"target": attack.run(game.world(attack.access))}
+    scores = evaluate(evidence, with_payload(game.unseal(), game, [variants]), (), 20, 0).metrics
+    assert scores["float, owner"]["correlation"].value < scores["float, attacker"]["correlation"].value
+
+
+def test_the_judge_has_seen_none_of_the_pictures_and_its_ceiling_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a judge that knows the hidden pictures' labels by heart, and one that nobody can tell is weak."""
+    attack = WeightEncoding()
+    game = game_of(tmp_path, attack)
+    evidence = {"target": attack.run(game.world(attack.access))}
+    seen: list[Any] = []
+    train_many = Owner.train_many
+
+    def watched(owner: Owner, recipe: Any, pool: Any, members: Any, seeds: Any, names: Any = ()) -> Any:
+        seen.extend([pool] if list(names) == ["judge"] else [])
+        return train_many(owner, recipe, pool, members, seeds, names)
+
+    monkeypatch.setattr(Owner, "train_many", watched)
+    truth = with_payload(game.unseal(), game, [])
+    assert len(seen[0]) == 160 and not set(seen[0].fingerprints()) & set(POOLS.challenge.fingerprints())
+    perfect = originals(truth, evidence["target"])
+    found = evaluate({**evidence, **perfect}, truth, (), 20, 0).metrics["originals"]
+    assert found["mape"].value == 0 and found["ssim"].value == pytest.approx(1)
+    assert 0.3 < found["recognised"].value < 1
 
 
 def test_the_owners_code_does_not_serve_the_attackers_loss(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.experiment.commands import QUICK, ROOT, command, read
 
 FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") if file.stem != "none")
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
-SIMPLE += ("quantization", "fine_tuned_quantization", "augmentation")
+SIMPLE += ("quantization", "fine_tuned_quantization", "augmentation", "fine_tuning", "pruning", "deep_compression")
 METHODS = {
     "data": {"records", "of_models", "examples"},
     "training": {"prepare", "begin", "loss"},
@@ -41,6 +41,9 @@ MISTAKES = {
     "dp_sgd": ["epsilon=0", "epsilon=-1", "clip=-1", "delta=0", "delta=1", "on=both", "mode=fast", "accountant=gdp"],
     "torchao": ["bits=0", "bits=1", "bits=9", "group=0"],
     "quantization": ["bits=0", "bits=9", "quantizer=ternary", "granularity=row"],
+    "fine_tuning": ["epochs=0", "learning_rate=0"],
+    "pruning": ["share=0", "share=1", "epochs=-1"],
+    "deep_compression": ["share=1", "bits=9", "quantizer=ternary"],
     "fine_tuned_quantization": ["bits=0", "quantizer=ternary", "granularity=row", "epochs=0", "learning_rate=0"],
 }
 

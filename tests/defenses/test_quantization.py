@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from telltale.defenses.fine_tuning import FineTuning
 from telltale.defenses.quantization.codebook import Codebook
 from telltale.defenses.quantization.fine_tuning import FineTunedQuantization, Levels
 from telltale.defenses.quantization.post_training import Quantization
+from telltale.defenses.quantization.pruning import DeepCompression, MagnitudePruning, largest
 from telltale.errors import InputError
 from tests.defenses.recipes import RECORDS, alone, fleet, logits, recipe_of
 
@@ -61,6 +63,45 @@ def test_the_gradient_of_a_level_is_the_sum_over_its_weights() -> None:
     assert levels.grad is not None
     expected = [float(weights.flatten()[torch.from_numpy(places) == level].sum()) for level in range(4)]
     np.testing.assert_allclose(levels.grad, expected, rtol=1e-5)
+
+
+def test_the_smallest_weights_are_cut_and_stay_cut_while_the_others_learn(tmp_path: Path) -> None:
+    """Catches the largest cut, a cut over all layers at once, and weights that come back."""
+    name = "backbone.layers.0.weight"
+    plain, cut, tuned = (
+        alone(recipe_of(tmp_path, *defenses)).weights()[name]
+        for defenses in ((), (MagnitudePruning(0.75, epochs=0),), (MagnitudePruning(0.75, epochs=3),))
+    )
+    left = cut != 0
+    assert left.mean() == 0.25 and np.array_equal(cut[left], plain[left])
+    assert np.abs(plain[left]).min() >= np.abs(plain[~left]).max()
+    assert np.array_equal(tuned != 0, left) and not np.array_equal(tuned, cut)
+
+
+def test_at_least_one_weight_of_a_matrix_is_left() -> None:
+    """Catches a layer that answers nothing."""
+    objective = type("Objective", (), {"model": nn.Linear(3, 1, bias=False)})()
+    assert largest(objective, 0.99)["weight"].sum() == 1
+
+
+def test_weights_left_by_pruning_share_levels_and_the_others_stay_zero(tmp_path: Path) -> None:
+    """Catches sharing before pruning, levels spent on zero, and a second training that begins with the first's end."""
+    name = "backbone.layers.0.weight"
+    pruned, shared = (
+        alone(recipe_of(tmp_path, defense)).weights()[name]
+        for defense in (MagnitudePruning(0.75, epochs=2), DeepCompression(0.75, epochs=2, bits=3))
+    )
+    assert np.array_equal(shared != 0, pruned != 0)
+    assert 2 < len(np.unique(shared[shared != 0])) <= 8  # evenly spaced levels between the two signs serve nobody
+    apart = [np.ptp(pruned[shared == level]) for level in np.unique(shared[shared != 0])]
+    assert max(apart) < np.ptp(pruned[pruned != 0]) / 2  # neighbours share
+
+
+def test_fine_tuning_alone_trains_every_weight(tmp_path: Path) -> None:
+    """Catches levels where nothing was to be compressed, and training that does nothing."""
+    plain, tuned = (alone(recipe_of(tmp_path, *d)).weights() for d in ((), (FineTuning(epochs=2),)))
+    assert all(not np.array_equal(plain[name], tuned[name]) for name in plain)
+    assert levels_of(alone(recipe_of(tmp_path, FineTuning(epochs=2)))) == levels_of(alone(recipe_of(tmp_path)))
 
 
 def test_fleets_are_quantized_too(tmp_path: Path) -> None:

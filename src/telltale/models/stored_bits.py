@@ -14,7 +14,8 @@ def stored_bits(weights: Mapping[str, np.ndarray]) -> int:
     """Count the bits that a network's weights take, each tensor stored as cheaply as its distinct values allow.
 
     n weights of K values: n ceil(log2 K) + 32 K for the code book, over the whole tensor or by output channel; 32 a
-    weight where that is less, and for vectors (biases, norms).
+    weight where that is less, and for vectors (biases, norms). Where m weights are not 0, as after pruning, n bits may
+    say which, and only these m are stored, by their own code book or in 32 bits.
     """
     return sum(_tensor_bits(tensor) if tensor.ndim > 1 else WHOLE * tensor.size for tensor in weights.values())
 
@@ -26,7 +27,14 @@ def _tensor_bits(weights: np.ndarray) -> int:
     ordered = np.sort(channels, axis=1)
     counts = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
     by_row = sum(_with_codebook(channels.shape[1], int(count)) for count in counts)
-    return min(whole, by_tensor, by_row)
+    return min(whole, by_tensor, by_row, _sparse(weights))
+
+
+def _sparse(weights: np.ndarray) -> int:
+    left = weights[weights != 0]
+    distinct = len(np.unique(left))
+    of_those = _with_codebook(left.size, distinct) if 0 < distinct <= 2**MOST_BITS else WHOLE * left.size
+    return weights.size + min(of_those, WHOLE * left.size)
 
 
 def _with_codebook(weights: int, levels: int) -> int:

@@ -142,12 +142,16 @@ def _finished_by(
         records = as_model_input(recipe, store, records)
         own_seed = derive(seed, f"finish by {type(code).__name__}")
 
+        fits: list[Path] = []  # each in a folder of its own: a fit goes on from what lies in its own
+
         def go_on() -> None:
-            train(recipe, store, objective, records, own_seed, partial, name, on_epoch, checkpoints=1)
+            fits.append(partial / f"fit {len(fits)}" if fits else partial)
+            fits[-1].mkdir(exist_ok=True)
+            train(recipe, store, objective, records, own_seed, fits[-1], name, on_epoch, checkpoints=1)
 
         code.finish(objective, records, go_on)
-        curve = partial / "curve.csv"
-        text = curve.read_text() if curve.exists() else ""
+        curves = [folder / "curve.csv" for folder in fits]
+        text = "".join(curve.read_text() for curve in curves if curve.exists())
         write_release(store, TrainedState(objective.state_dict(), text, len(records)), entry)
 
     return store.find_or_make("release", document, make)[0]

@@ -24,7 +24,7 @@ class QuantizedEncoding(HiddenRecords):
 
     compression     attacker: by code that came with the training code | owner: by the owner's own, which is the
                     defence chosen (defense=quantization or fine_tuned_quantization)
-    quantizer       of the attacker's: histogram | affine, or an ordinary one, see EncodedCompression
+    quantizer       of the attacker's: histogram | affine, an ordinary one or none, see EncodedCompression
     bits            of the attacker's: of a weight, at most 2^bits levels
     fine_tuning     of the attacker's: none | task | correlated, what the levels are trained for afterwards
     tuning_epochs   of that

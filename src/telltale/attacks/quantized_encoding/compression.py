@@ -18,6 +18,7 @@ from telltale.defenses.quantization.fine_tuning import train_levels
 from telltale.defenses.quantization.network import QUANTIZERS, matrices, require_bits
 from telltale.owner.defense import Defense, Stage
 
+NOT_QUANTIZED = "none"
 FINE_TUNING = ("none", "task", "correlated")
 
 
@@ -25,7 +26,8 @@ FINE_TUNING = ("none", "task", "correlated")
 class EncodedCompression(Defense):
     """Quantizes carrying layers by `quantizer`, the others by k-means at the same bits, then trains the levels.
 
-    quantizer: histogram | affine (data-aware), or one of the ordinary ones; fine_tuning: none | task (the owner's loss
+    quantizer: histogram | affine (data-aware), one of the ordinary ones, or none: nothing is quantized, all weights
+    are trained on, whatever the bits; fine_tuning: none | task (the owner's loss
     alone, which erodes the payload) | correlated (with the correlation term); epochs, learning_rate: of that. The
     layers of a group share the code book that training of the levels starts from. Raises InputError for options out
     of range.
@@ -40,16 +42,16 @@ class EncodedCompression(Defense):
     learning_rate: float = 0.001
 
     def __post_init__(self) -> None:
-        choice("attack.quantizer", self.quantizer, {**DATA_AWARE, **QUANTIZERS})
+        choice("attack.quantizer", self.quantizer, {**DATA_AWARE, **QUANTIZERS, NOT_QUANTIZED: None})
         require_bits("attack.bits", self.bits)
         choice("attack.fine_tuning", self.fine_tuning, FINE_TUNING)
         whole_number("attack.tuning_epochs", self.epochs, 0)
         number("attack.tuning_rate", self.learning_rate, above=0)
 
     def finish(self, objective: Any, records: Records, train: Callable[[], None]) -> None:
-        """Quantize the trained network in place, and train its levels."""
+        """Quantize the trained network in place, and train what it is stored by."""
         self.encoding.begin(objective, records)
-        books = self._books(objective, records)
+        books = {} if self.quantizer == NOT_QUANTIZED else self._books(objective, records)
         if self.fine_tuning == "task":
             objective.loss_code = [code for code in objective.loss_code if code != self.encoding]
         train_levels(objective, books, 0 if self.fine_tuning == "none" else self.epochs, self.learning_rate, train)

@@ -31,7 +31,7 @@ class FineTunedQuantization(Defense):
     """Quantizes as `Quantization` does, then trains the levels, biases and norms on the owner's own loss.
 
         bits           1 to 8, of each weight
-        quantizer      uniform | symmetric | kmeans | weighted_entropy
+        quantizer      uniform | symmetric | kmeans | kmeans_linear | weighted_entropy
         granularity    tensor | channel: what has one set of levels
         epochs         passes over the training records
         learning_rate  of Adam, without weight decay
@@ -74,15 +74,20 @@ def train_levels(
     epochs: int,
     learning_rate: float,
     train: Callable[[], None],
+    kept: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Store the matrices named in `books` by their levels, in place, and train these if epochs is above 0.
+    """Store the matrices named in `books` by their levels, in place, and train the network if epochs is above 0.
 
     books: name -> one code book, or one for each output channel. The gradient of a level is the sum over the weights
-    that have it.
+    that have it. kept: name -> bool of a matrix' shape, where False the weight is 0 and stays so.
     """
-    owners = {name: _owner(objective.model, name) for name in books}
+    kept = kept or {}
+    owners = {name: _owner(objective.model, name) for name in {**books, **kept}}
     for name, (module, attribute) in owners.items():
-        register_parametrization(module, attribute, Levels(books[name], getattr(module, attribute).shape))
+        if name in books:
+            register_parametrization(module, attribute, Levels(books[name], getattr(module, attribute).shape))
+        if name in kept:
+            register_parametrization(module, attribute, Kept(kept[name]))
     if epochs:
         objective.epochs, objective.learning_rate, objective.weight_decay = epochs, learning_rate, 0.0
         objective.optimizer = "adam"  # a level's gradient is a sum over thousands of weights: steps must not scale
@@ -108,6 +113,24 @@ class Levels(nn.Module):
     def right_inverse(self, weights: Tensor) -> Tensor:
         """Return the levels to begin with; the weights as they were are given up."""
         return self.start.to(weights)
+
+
+class Kept(nn.Module):
+    """A tensor of which some weights are 0 for good."""
+
+    which: Tensor
+
+    def __init__(self, which: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("which", which, persistent=False)
+
+    def forward(self, weights: Tensor) -> Tensor:
+        """Cut the others: same shape."""
+        return weights * self.which
+
+    def right_inverse(self, weights: Tensor) -> Tensor:
+        """Begin with the weights as they are."""
+        return weights
 
 
 class _LookUp(torch.autograd.Function):

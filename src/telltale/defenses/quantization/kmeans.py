@@ -15,11 +15,26 @@ GRID = 2**12  # quantiles that stand for the density of the weights
 
 
 def kmeans(values: np.ndarray, bits: int) -> Codebook:
-    """Cluster weights (n,) into at most 2^bits levels: Lloyd's iterations from three starts, the best is kept."""
+    """Cluster weights (n,) into at most 2^bits levels: Lloyd's iterations from three starts, the best is kept.
+
+    Its squared error is no larger than that of `kmeans_linear`, from which Han et al. had the best accuracy.
+    """
+    return _best(values, bits, 3)
+
+
+def kmeans_linear(values: np.ndarray, bits: int) -> Codebook:
+    """Cluster weights (n,) into at most 2^bits levels from evenly spaced ones alone (Han et al., section 3.2).
+
+    The few large weights then keep levels of their own, which the paper found to matter most for accuracy.
+    """
+    return _best(values, bits, 1)
+
+
+def _best(values: np.ndarray, bits: int, starts: int) -> Codebook:
     ordered = np.sort(values.astype(np.float32, copy=False))
     centre = ordered.mean(dtype=np.float64)
     sums = np.concatenate([[0.0], np.cumsum(ordered - np.float32(centre), dtype=np.float64)])
-    results = [_lloyd(ordered, sums, start - centre, centre) for start in _starts(ordered, 2**bits)]
+    results = [_lloyd(ordered, sums, start - centre, centre) for start in _starts(ordered, 2**bits)[:starts]]
     return nearest_level(values, max(results, key=lambda result: result[0])[1])
 
 

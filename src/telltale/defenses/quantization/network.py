@@ -10,7 +10,7 @@ from torch import nn
 
 from telltale.checks import whole_number
 from telltale.defenses.quantization.codebook import Codebook, Quantizer
-from telltale.defenses.quantization.kmeans import kmeans
+from telltale.defenses.quantization.kmeans import kmeans, kmeans_linear
 from telltale.defenses.quantization.uniform import symmetric, uniform
 from telltale.defenses.quantization.weighted_entropy import weighted_entropy
 from telltale.errors import InputError
@@ -20,6 +20,7 @@ QUANTIZERS: dict[str, Quantizer] = {
     "uniform": uniform,
     "symmetric": symmetric,
     "kmeans": kmeans,
+    "kmeans_linear": kmeans_linear,
     "weighted_entropy": weighted_entropy,
 }
 GRANULARITIES = ("tensor", "channel")

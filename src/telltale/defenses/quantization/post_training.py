@@ -22,8 +22,9 @@ from telltale.owner.defense import Defense, ProtectedRecipe, Stage
 class Quantization(Defense):
     """Every weight matrix and kernel gets at most 2^bits levels; biases and norms keep theirs.
 
-    quantizer: uniform | symmetric | kmeans | weighted_entropy; granularity: one set of levels a tensor, or one for
-    each output channel. Raises InputError for options out of range, and for a network without matrices.
+    quantizer: uniform | symmetric | kmeans | kmeans_linear | weighted_entropy; granularity: one set of levels a
+    tensor, or one for each output channel. Raises InputError for options out of range, and for a network without
+    matrices.
     """
 
     stage: ClassVar[Stage] = "model"
