@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; the cores are shared out")
     parser.add_argument("--folder", type=Path, default=Path("outputs/papers"))
     parser.add_argument("--fresh", action="store_true", help="run again what is finished; trained models are kept")
-    parser.add_argument("--against", type=Path, help="an earlier claims.json, to say what flipped (one paper only)")
+    parser.add_argument("--against", type=Path, help="earlier verdicts, to say what flipped: claims.json or a page")
     options = parser.parse_args(arguments)
     try:
         names = [options.paper] if options.paper else papers()

@@ -6,19 +6,24 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripts import reproduce_paper
 from telltale import __version__
+from telltale.errors import InputError
+from telltale.evaluation.membership import score_membership
+from telltale.evaluation.statistics import Resampling
+from telltale.evidence import MembershipScores
 from telltale.papers.claims_file import Tally, flipped, ids, read_verdicts, write_json_of
 from telltale.papers.claims_table import expected, write_claims
 from telltale.papers.judging import judge_all
-from telltale.papers.results import read_run
+from telltale.papers.results import Measured, read_run
 from telltale.reporting.metrics_file import write_json
 from tests.papers.test_claims import claim, results
 
 CLAIMS = [
-    claim(text="It leaks.", above=0.5),
+    claim(text="It leaks | at all.", above=0.5),
     claim(text="The same.", above=0.695),
     claim(text="The same.", above=0.9),
     claim(text="Told of nine.", above=0.5, cannot_tell="nine encoders"),
@@ -39,12 +44,14 @@ def test_what_must_be_expected_to_be_wrong_is_counted_from_what_was_tested() -> 
 def test_a_page_says_by_which_rules_it_was_judged_and_what_flipped(tmp_path: Path) -> None:
     """Catches an old page taken for one by today's rules, and a verdict that changes without a word."""
     tested = judge_all(CLAIMS, results())
-    flips = flipped(tested, {"It leaks.": "does not hold", "The same.": "cannot tell at this scale", "Gone.": "holds"})
-    assert flips[0] == ("It leaks.", "does not hold", "holds") and ("Gone.", "holds", "no such claim") in flips
+    flips = flipped(
+        tested, {"It leaks | at all.": "does not hold", "The same.": "cannot tell at this scale", "Gone.": "holds"}
+    )
+    assert flips[0] == ("It leaks | at all.", "does not hold", "holds") and ("Gone.", "holds", "no such claim") in flips
     assert "The same." not in [name for name, _, _ in flips]
     for page in write_claims("A paper", tested, tmp_path, [("gin", 0, ["attack=lira"])], flips):
         text = page.read_text("utf-8")
-        assert f"telltale {__version__}" in text and "It leaks.: does not hold → holds" in text
+        assert f"telltale {__version__}" in text and "It leaks | at all.: does not hold → holds" in text
         assert "survives Holm" in text and "yes (p " in text and "python -m src.run attack=lira" in text
     again = write_claims("A paper", tested, tmp_path, [], [])[0].read_text("utf-8")
     assert "Verdicts that changed since the earlier table: none." in again
@@ -57,6 +64,10 @@ def test_verdicts_are_kept_for_the_next_time(tmp_path: Path) -> None:
     assert read_verdicts(file) == {
         name: str(test.verdict) for name, test in zip(ids(one.text for one in CLAIMS), tested, strict=True)
     }
+    page = write_claims("A paper", tested, tmp_path, [("gin", 0, ["attack=lira"])])[0]
+    assert read_verdicts(page) == read_verdicts(file)
+    with pytest.raises(InputError, match="a page with its table"):
+        read_verdicts(write_json(tmp_path / "other.md", {}))
     first = json.loads(file.read_text("utf-8"))["claims"][0]
     assert first["survives_holm"] is True and first["p"] <= first["p_holm"] <= 0.05 and first["low"] > 0.5
 
@@ -76,6 +87,15 @@ def test_a_run_is_read_by_its_own_file_with_notes(tmp_path: Path) -> None:
     assert run is not None and set(run) == {"target/auc", "blind/auc", "owner/accuracy"}
     assert run["target/auc"].cautions == ("3 discordant candidates, 300 needed",) and run["owner/accuracy"].value == 0.9
     assert read_run(tmp_path / "never") is None
+
+
+def test_what_evaluation_notes_of_too_few_records_is_understood() -> None:
+    """Catches a note that is worded anew and no longer reaches the verdict."""
+    rng = np.random.default_rng(0)
+    evidence, members = MembershipScores(rng.normal(size=(1, 400))), rng.random((1, 400)) < 0.5
+    scored = score_membership(evidence, members, Resampling.over(400, 20, seed=0))
+    read = {name: Measured.of(estimate.to_json()) for name, estimate in scored.items()}
+    assert [name for name, one in read.items() if one.cautions] == ["tpr_at_fpr_0.001", "tpr_at_fpr_0.01"]
 
 
 def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,12 +97,31 @@ def ids(texts: Any) -> list[str]:
 
 
 def read_verdicts(file: Path) -> dict[str, str]:
-    """Read an earlier claims.json: id -> verdict. InputError where it is none."""
+    """Read earlier verdicts, id -> verdict: of a claims.json, or of a Markdown page with such a table.
+
+    InputError where the file is neither.
+    """
     try:
-        document = json.loads(file.read_text("utf-8"))
-        return {entry["id"]: entry["verdict"] for entry in document["claims"]}
+        text = file.read_text("utf-8")
+        if file.suffix == ".md":
+            return _of_page(text)
+        return {entry["id"]: entry["verdict"] for entry in json.loads(text)["claims"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("--against", file, "a claims.json that this command wrote") from error
+        raise InputError(
+            "--against", file, "a claims.json that this command wrote, or a page with its table"
+        ) from error
+
+
+def _of_page(text: str) -> dict[str, str]:
+    """Read the table of a page, whose columns are claim, paper, ours, verdict. ValueError where there is none."""
+    lines = [re.split(r" (?<!\\)\| ", line.strip("| ")) for line in text.splitlines() if line.startswith("| ")]
+    start = next((place for place, cells in enumerate(lines) if cells[:2] == ["claim", "paper"]), len(lines))
+    rows = [(cells[0], cells[3].partition(":")[0]) for cells in lines[start + 2 :] if len(cells) >= 4]
+    rows = [(claim, verdict) for claim, verdict in rows if verdict in set(Verdict)]  # other tables may come below
+    if not rows:
+        raise ValueError("no table of claims")
+    names = ids(claim.partition("<br>")[0].replace("\\|", "|") for claim, _ in rows)
+    return dict(zip(names, (verdict for _, verdict in rows), strict=True))
 
 
 def flipped(tested: Sequence[Tested], earlier: Mapping[str, str]) -> list[tuple[str, str, str]]:
