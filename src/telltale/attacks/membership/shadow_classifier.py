@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
-from telltale.checks import number, whole_number
+from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
 from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
@@ -17,10 +17,14 @@ from telltale.owner.release import Release
 from telltale.training.seeding import seeded
 from telltale.training.threads import one_thread
 
+INPUTS = ("log_probabilities", "probabilities")
+
 
 class ShadowClassifier(ShadowAttack):
-    """One small network a class learns "in" from "out" on the shadows' probability vectors (section IV-D).
+    """One small network a class learns "in" from "out" on the shadows' answers (section IV-D).
 
+    inputs          log_probabilities, ours and the stronger: log p, the true class first and the rest from large to
+                    small, standardised | probabilities, the paper's: p as it was answered
     shadows         how many of a victim's shadows it learns from, the first ones: most victims share networks
     hidden          units of the hidden layer
     epochs          full-batch steps of Adam; the networks of all classes are trained in one step each time
@@ -29,7 +33,15 @@ class ShadowClassifier(ShadowAttack):
 
     uses_true_labels = True
 
-    def __init__(self, shadows: int = 10, hidden: int = 64, epochs: int = 100, learning_rate: float = 0.01) -> None:
+    def __init__(
+        self,
+        inputs: str = "log_probabilities",
+        shadows: int = 10,
+        hidden: int = 64,
+        epochs: int = 100,
+        learning_rate: float = 0.01,
+    ) -> None:
+        self.inputs = choice("attack.inputs", inputs, INPUTS)
         for field, value in (("shadows", shadows), ("hidden", hidden), ("epochs", epochs)):
             whole_number(f"attack.{field}", value)
         number("attack.learning_rate", learning_rate, above=0)
@@ -42,8 +54,10 @@ class ShadowClassifier(ShadowAttack):
         return super().run(world)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
-        """Return log-probabilities, the true class first and the rest from large to small: (points, classes)."""
+        """Return what the networks read: (points, classes)."""
         probabilities = release.probabilities(knowledge.challenge)
+        if self.inputs == "probabilities":
+            return probabilities.astype(np.float32)
         is_true = np.arange(probabilities.shape[1]) == true_labels(knowledge)[:, None]
         true = probabilities[is_true][:, None]
         rest = -np.sort(-probabilities[~is_true].reshape(len(true), -1), axis=1)
@@ -59,7 +73,8 @@ class ShadowClassifier(ShadowAttack):
         if key not in self._trained:
             with seeded(self._seed), one_thread():
                 network = self._trained[key] = ClassNetworks(classes, shadows.shape[2], self.hidden)
-                network.fit(signals, known, labels, self.epochs, self.learning_rate)
+                standardised = self.inputs == "log_probabilities"
+                network.fit(signals, known, labels, self.epochs, self.learning_rate, standardised)
         return self._trained[key].log_odds(target, labels), 0.0
 
 
@@ -78,10 +93,18 @@ class ClassNetworks(nn.Module):
         hidden = torch.baddbmm(self.first_bias, points, self.first).relu()
         return torch.baddbmm(self.second_bias, hidden, self.second).squeeze(-1)
 
-    def fit(self, signals: np.ndarray, members: np.ndarray, labels: np.ndarray, epochs: int, rate: float) -> None:
+    def fit(
+        self,
+        signals: np.ndarray,
+        members: np.ndarray,
+        labels: np.ndarray,
+        epochs: int,
+        rate: float,
+        standardised: bool = True,
+    ) -> None:
         """Learn membership from signals (shadows, points, width) and members (shadows, points), class by class."""
         flat = signals.reshape(-1, signals.shape[-1])
-        self.centre, self.spread = flat.mean(0), flat.std(0) + 1e-6
+        self.centre, self.spread = (flat.mean(0), flat.std(0) + 1e-6) if standardised else (0.0, 1.0)
         places = [np.flatnonzero(np.tile(labels == label, len(members))) for label in range(len(self.first))]
         longest = max(len(place) for place in places)
         table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
