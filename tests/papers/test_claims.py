@@ -85,7 +85,11 @@ def test_fewer_than_three_seeds_decide_nothing(seeds: list[float], reason: str) 
 
 @pytest.mark.parametrize(
     "note",
-    ["cannot tell: 91 discordant candidates, 300 needed", "FPR 0.001 of 500 non-members is fewer than 10 records"],
+    [
+        "cannot tell: 91 discordant candidates, 300 needed",
+        "FPR 0.001 of 500 non-members is fewer than 10 records",
+        "FPR 0.01 of 90 misses is fewer than 10 candidates",
+    ],
 )
 def test_too_few_records_behind_a_figure_reach_the_verdict(note: str) -> None:
     """Catches the primary test of memory judged by 65 candidates."""
@@ -232,7 +236,8 @@ def test_what_is_held_back_holds_others_back() -> None:
         ({"either": [{"above": 0.1}]}, "a name, `reading`"),
         ({"either": [{"reading": "a", "abov": 0.1}]}, "claims.either=abov: one of reading"),
         ({"either": [{"reading": "a"}]}, "needs above, below, within"),
-        ({"above": 0.5, "power": {"of": "ceiling", "margn": 0.1}}, "unexpected"),
+        ({"above": 0.5, "power": {"of": "ceiling", "margn": 0.1}}, "claims.power=margn: one of of, metrics"),
+        ({"above": 0.5, "power": {"of": "ceiling", "minus": "mlp"}}, "claims.power=minus: one of of, metrics"),
         ({"above": 0.5, "power": {"of": "ceiling", "margin": 0}}, "claims.power.margin=0: a number that is not 0"),
     ],
 )

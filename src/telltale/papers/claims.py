@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 class Power:
     """A ceiling: what the attack would reach where everything was remembered.
 
-    quantity  the ceiling; by `of` alone it has the metrics and experiments of the claim's quantity
+    quantity  the ceiling, `of` alone or with `metrics` and `experiments`, which else are those of the claim's quantity
     margin    by how much its whole interval must exceed whatever the claim compares with; below 0 where less is more,
               as with a distance: by how much it must lie below
     """
@@ -42,7 +42,10 @@ class Power:
         margin = number("claims.power.margin", own.pop("margin", cls.margin), expected="a number that is not 0")
         if margin == 0:
             raise InputError("claims.power.margin", margin, "a number that is not 0")
-        where = {name: of[name] for name in ("metrics", "experiments") if name in of}
+        known = ("of", "metrics", "experiments")
+        if unknown := [name for name in own if name not in known]:
+            raise InputError("claims.power", unknown[0], f"one of {', '.join(known)}, margin")
+        where = {name: of[name] for name in known if name in of}
         return cls(read(Quantity, "claims.power", {**where, **own}), margin)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-CAUTIONS = ("cannot tell", "fewer than 10 records")  # what a note says where its figure decides nothing
+CAUTIONS = ("cannot tell", "is fewer than 10 ")  # what a note says where its figure decides nothing
 
 
 @dataclass(frozen=True)
