@@ -19,15 +19,20 @@ class MembershipScores:
     scores       (victims, points) float, higher = member; one row is a guess that holds for every victim
     threshold    a score of at least that much is called a member: one for all or (victims,), fixed without the victim's
                  truth (on shadow models); None = the attack has none
+    alone        (victims, points) what each victim by itself says of each point, higher = member, where the scores
+                 have other victims' answers in them too; None = not known
     """
 
     scores: np.ndarray
     threshold: float | np.ndarray | None = None
+    alone: np.ndarray | None = field(default=None, kw_only=True)
 
     def for_victims(self, victims: int) -> MembershipScores:
         """Return the same with a row, and a threshold where there is one, for each victim."""
         scores = np.broadcast_to(self.scores, (victims, self.scores.shape[1]))
-        return MembershipScores(scores, None if self.threshold is None else self.thresholds(victims))
+        thresholds = None if self.threshold is None else self.thresholds(victims)
+        alone = None if self.alone is None else np.broadcast_to(self.alone, scores.shape)
+        return MembershipScores(scores, thresholds, alone=alone)
 
     def thresholds(self, victims: int) -> np.ndarray:
         """Return the threshold of each of so many victims, (victims,). Raises ValueError if it does not fit."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import nct, t
 
+from telltale.attacks.membership.gaussians import likelihood_ratio
 from telltale.evaluation.calibration import calibrated_rates, fitted_false_alarms, record_rates
-from telltale.evaluation.exposure import exposure
+from telltale.evaluation.exposure import exposure, exposure_by
 from telltale.evaluation.score import resampling
 from telltale.evidence import MembershipScores
 
@@ -68,9 +69,26 @@ def test_over_all_records_calibrated_scores_find_what_one_threshold_misses() -> 
     """Catches a metric by the scores as they came; where nothing is to be found it finds nothing."""
     for separation, least, most in ((0.0, 0.007, 0.013), (1.5, 0.17, 0.21)):
         scores, inside = (part[:, :500] for part in world(separation))
-        found = calibrated_rates(MembershipScores(scores), inside, resampling(MODELS, 500, 20, 0))
+        found = calibrated_rates(MembershipScores(scores, alone=scores), inside, resampling(MODELS, 500, 20, 0))
         estimate = found["calibrated_tpr_at_fpr_0.01"]
         assert least < estimate.value < most and "normal fit" in estimate.note and "31 or 32 models" in estimate.note
+
+
+def test_scores_with_other_victims_answers_in_them_are_not_what_a_record_is_judged_by() -> None:
+    """Catches LiRA's finite-population bias (arXiv 2605.25819): nothing to be found, and every model is a shadow."""
+    rng = np.random.default_rng(2)
+    halves = rng.permuted(np.tile(np.arange(300) < 150, (16, 1)), axis=1)
+    inside = np.stack([halves, ~halves], 1).reshape(32, 300)
+    signals, scores = rng.normal(size=(32, 300, 1)), np.empty((32, 300))
+    for victim in range(32):
+        others = np.arange(32) // 2 != victim // 2  # its complement is left out
+        scores[victim] = likelihood_ratio(signals[victim], signals[others], inside[others])
+    by_scores = exposure_by(MembershipScores(scores), inside)
+    by_signal = exposure_by(MembershipScores(scores, alone=signals[..., 0]), inside)
+    assert by_scores.value.mean() < 0.47 and by_signal.value.mean() == pytest.approx(0.5, abs=0.015)
+    assert not by_scores.alone and np.isnan(by_scores.rates.fitted).all()
+    assert by_signal.rates.fitted[1].mean() == pytest.approx(0.01, abs=0.006)
+    assert calibrated_rates(MembershipScores(scores), inside, resampling(32, 300, 10, 0)) == {}
 
 
 def test_few_models_and_scores_without_a_spread_have_no_fit() -> None:
@@ -80,5 +98,5 @@ def test_few_models_and_scores_without_a_spread_have_no_fit() -> None:
     found = record_rates(scores, inside, (0.3,))
     assert np.isnan(found.fitted[0, :2]).all() and np.isfinite(found.fitted[0, 2])
     assert found.counted[0, 0] == 1 and np.isfinite(fitted_false_alarms(scores, inside)).all()
-    assert calibrated_rates(MembershipScores(scores), inside, resampling(4, 3, 10, 0)) == {}
+    assert calibrated_rates(MembershipScores(scores, alone=scores), inside, resampling(4, 3, 10, 0)) == {}
     assert np.isnan(exposure(scores[:1], inside[:1]).rates.fitted).all()

@@ -77,7 +77,7 @@ class CanaryAudit(Attack):
         releases = track(world.releases, "canaries judged")
         scores = [scaled_logit(release.probabilities(canaries), labels) for release in releases]
         delta = self.delta if self.delta is not None else _promised_delta(world.knowledge) or DELTA
-        return CanaryScores(np.stack(scores), delta=delta)
+        return CanaryScores(np.stack(scores), delta=delta, alone=np.stack(scores))
 
 
 def _promised_delta(knowledge: Knowledge) -> float:

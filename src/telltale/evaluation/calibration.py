@@ -2,7 +2,7 @@
 
 One threshold for all records gives each its own false-positive rate, so that a TPR over all records at a low FPR is no
 statement about any of them, nor comparable with an ε (Jälkö, Pradhan, Räisä, Honkela 2026, arXiv 2605.25819). Here
-every score is set against the scores that the same record has in the models without it, its own model left out:
+what a model says of a record is set against what the models without the record say, itself left out:
 
 - counted: n such models resolve no rate below 1 / (n + 1), and no score between two of theirs;
 - fitted: a normal law through them. With mean x̄ and deviation s of n scores, t = (x - x̄) / (s √(1 + 1/n)) is
@@ -34,6 +34,10 @@ class RecordRates:
     rates: tuple[float, ...]
     counted: np.ndarray
     fitted: np.ndarray
+
+    def unknown(self) -> RecordRates:
+        """Return the same rates, with nothing known at any."""
+        return RecordRates(self.rates, *(np.full_like(found, np.nan) for found in (self.counted, self.fitted)))
 
 
 def record_rates(
@@ -72,19 +76,20 @@ def fitted_false_alarms(scores: np.ndarray, membership: np.ndarray) -> np.ndarra
 
 
 def calibrated_rates(evidence: MembershipScores, membership: np.ndarray, plan: Resampling) -> dict[str, Estimate]:
-    """Measure TPR at low FPR over all records, their scores replaced by fitted false-alarm rates.
+    """Measure TPR at low FPR over all records, what each victim says alone replaced by fitted false-alarm rates.
 
-    One threshold on these gives all records the same FPR, as far as their scores are normal; over all records together
-    the FPR is exact. Empty where half of the records have fewer than three models without them.
+    One threshold on these gives all records the same FPR, as far as they are normal; over all records together the FPR
+    is exact. Empty where half of the records have fewer than three models without them, or an attack says nothing of
+    one victim alone: scores with other victims' answers in them have no common law to be fitted.
     """
     inside = np.asarray(membership, dtype=bool)
     without = (~inside).sum(0)
-    if np.median(without) < LEAST:
+    if evidence.alone is None or np.median(without) < LEAST:
         return {}
-    scores = -_log_false_alarms(evidence.scores, inside)[0]
+    scores = -_log_false_alarms(evidence.alone, inside)[0]
     found = score_membership(replace(evidence, scores=scores, threshold=None), inside, plan)
     models = int(np.median(without))
-    how = f"each record's false alarms by a normal fit to its scores in the {models - 1} or {models} models without it"
+    how = f"each record's false alarms by a normal fit to what the {models - 1} or {models} models without it say of it"
     calibrated = {f"calibrated_{name}": estimate for name, estimate in found.items() if name.startswith("tpr_at_fpr")}
     return {
         name: replace(estimate, note=f"{how}; {estimate.note}" if estimate.note else how)

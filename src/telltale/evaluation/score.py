@@ -19,7 +19,7 @@ from telltale.evaluation.canary_audit import empirical_epsilon
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
-from telltale.evaluation.exposure import Exposure, exposure
+from telltale.evaluation.exposure import Exposure, exposure_by
 from telltale.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
 from telltale.evaluation.frechet import frechet_chemnet_distance
 from telltale.evaluation.membership import score_membership, score_with_roc
@@ -181,7 +181,7 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
         leakage=scoring.leakage(metrics, honest),
         roc={name: roc for name, (_, roc) in values_and_rocs.items()},
         versus_rivals=versus_rivals(metrics["target"], rivals),
-        exposure=exposure(target.for_victims(victims).scores, membership),
+        exposure=exposure_by(target.for_victims(victims), membership),
     )
 
 

@@ -16,6 +16,15 @@ from telltale.evaluation.exposure import Exposure
 
 SHOWN = 12
 SHOWN_RATE = 0.01  # FPR at which the page says what is found of a record
+BY_ALONE = (
+    "By what each model says alone. Found at 1 %: the share of models trained on the record that its own threshold "
+    "tells, at 1 % false alarms by a normal fit to the models without it; counted in exposure.csv where these resolve "
+    "the rate."
+)
+BY_SCORES = (
+    "By scores that have other models' answers in them too, for which chance is a little below 0.5 and nothing can be "
+    "said at a rate of false alarms."
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,12 @@ def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
     equal = int((exposure.value == exposure.value[best[0]]).sum())
     shared = f" {equal:,} records share the highest exposure; the first of them are shown." if equal > SHOWN else ""
     reached = f"stay below {chance:.2f} in 95 % of runs" if chance < 0.995 else "often reach 1, there are so few models"
+    how = BY_ALONE if exposure.alone else BY_SCORES
     return Gallery(
         "Most exposed records",
         "Exposure: how often the score is higher in a model trained on the record than in a model not trained on it, "
         "over all pairs of such models; 0.5 is chance. Picked as the highest of "
-        f"{known:,}: where scores say nothing, the highest would {reached}.{shared} Found at a false-alarm rate of the "
-        "record's own: the share of models trained on it that a normal fit to the models without it tells; counted in "
-        "exposure.csv where these resolve the rate.",
+        f"{known:,}: where scores say nothing, the highest would {reached}.{shared} {how}",
         [
             _card(
                 challenge,

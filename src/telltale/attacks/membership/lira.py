@@ -49,6 +49,10 @@ class LiRA(ShadowAttack):
         changes = queries(knowledge.challenge, self.augmentation)
         return np.stack([scaled_logit(release.probabilities(records), labels) for records in changes], -1)
 
+    def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray:
+        """Return the mean of φ over queries."""
+        return np.asarray(signal.mean(-1))
+
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""
         return likelihood_ratio(target, shadows, members, self.online, self.variance, self.centre)

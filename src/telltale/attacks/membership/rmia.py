@@ -66,6 +66,14 @@ class RMIA(ShadowAttack):
             [true_class(answers[0], true_labels(knowledge)), true_class(answers[1], population.labels)]
         )
 
+    def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray | None:
+        """Return the logit of the points' p(y|θ)."""
+        if self.label == "argmax":
+            return None
+        own = np.asarray(signal[: len(knowledge.challenge)], dtype=float)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(own) - np.log1p(-own))
+
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the share of z that each point beats, equal ones told apart."""
         return self._compared(target, shadows, members, 0.0 if self.online else self._tuned(shadows, members))

@@ -36,6 +36,10 @@ class ShadowAttack(Attack):
         """Score points: signals of target (points, …) and shadows (shadows, points, …), members (shadows, points)."""
         raise NotImplementedError
 
+    def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray | None:
+        """Return one number a point of a victim's own signal, higher = member: (points,); None where it has no such."""
+        return None
+
     def judge(
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
@@ -52,11 +56,15 @@ class ShadowAttack(Attack):
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows."""
         knowledge = world.knowledge
-        judged = [self.judge(*compared, knowledge) for compared in self.compared(world)]
+        judged, alone = [], []
+        for signal, shadows, members in self.compared(world):
+            judged.append(self.judge(signal, shadows, members, knowledge))
+            alone.append(self.alone(signal, knowledge))
         scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
         for victim, score in enumerate(scores):
             self._require_numbers(score, victim, world)
-        return MembershipScores(scores, thresholds)
+        own = [signal for signal in alone if signal is not None]
+        return MembershipScores(scores, thresholds, alone=np.stack(own) if len(own) == len(judged) else None)
 
     def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield each victim's signals, its shadows' and their members; a shadow is asked once for all victims."""

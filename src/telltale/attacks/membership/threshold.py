@@ -33,6 +33,10 @@ class Threshold(ShadowAttack):
         labels = true_labels(knowledge) if self.uses_true_labels else np.empty(0, np.int64)
         return SIGNALS[self.name](release.probabilities(knowledge.challenge), labels)
 
+    def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray:
+        """Return the signal as it is, whatever the thresholds of classes."""
+        return signal
+
     def judge(
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
