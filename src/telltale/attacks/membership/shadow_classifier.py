@@ -104,7 +104,8 @@ class ClassNetworks(nn.Module):
     ) -> None:
         """Learn membership from signals (shadows, points, width) and members (shadows, points), class by class."""
         flat = signals.reshape(-1, signals.shape[-1])
-        self.centre, self.spread = (flat.mean(0), flat.std(0) + 1e-6) if standardised else (0.0, 1.0)
+        self.centre = flat.mean(0) if standardised else np.zeros(flat.shape[1], flat.dtype)
+        self.spread = flat.std(0) + 1e-6 if standardised else np.ones_like(self.centre)
         places = [np.flatnonzero(np.tile(labels == label, len(members))) for label in range(len(self.first))]
         longest = max(len(place) for place in places)
         table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
