@@ -15,7 +15,7 @@ from telltale.errors import InputError
 from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Resampling
 from telltale.evidence import MembershipScores
-from telltale.papers.claims_file import Tally, flipped, ids, read_verdicts, write_json_of
+from telltale.papers.claims_file import Flips, Tally, flipped, ids, read_verdicts, write_json_of
 from telltale.papers.claims_table import expected, write_claims
 from telltale.papers.judging import judge_all
 from telltale.papers.results import Measured, read_run
@@ -45,15 +45,20 @@ def test_a_page_says_by_which_rules_it_was_judged_and_what_flipped(tmp_path: Pat
     """Catches an old page taken for one by today's rules, and a verdict that changes without a word."""
     tested = judge_all(CLAIMS, results())
     flips = flipped(
-        tested, {"It leaks | at all.": "does not hold", "The same.": "cannot tell at this scale", "Gone.": "holds"}
+        tested,
+        {
+            "It leaks | at all.": "does not hold",
+            "It leaks | at all. The same.": "cannot tell at this scale",
+            "Gone.": "holds",
+        },
     )
-    assert flips[0] == ("It leaks | at all.", "does not hold", "holds") and ("Gone.", "holds", "no such claim") in flips
-    assert "The same." not in [name for name, _, _ in flips]
+    assert list(flips.changed) == [("It leaks | at all.", "does not hold", "holds")]
+    assert (flips.new, flips.gone) == (4, 1)
     for page in write_claims("A paper", tested, tmp_path, [("gin", 0, ["attack=lira"])], flips):
         text = page.read_text("utf-8")
         assert f"telltale {__version__}" in text and "It leaks | at all.: does not hold → holds" in text
         assert "survives Holm" in text and "yes (p " in text and "python -m src.run attack=lira" in text
-    again = write_claims("A paper", tested, tmp_path, [], [])[0].read_text("utf-8")
+    again = write_claims("A paper", tested, tmp_path, [], Flips([], 0, 0))[0].read_text("utf-8")
     assert "Verdicts that changed since the earlier table: none." in again
 
 

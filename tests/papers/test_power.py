@@ -64,7 +64,7 @@ def test_a_ceiling_whose_seeds_do_not_show_it_holds_back_as_well() -> None:
     )
     assert tested.verdict is UNKNOWN and tested.withheld
     assert (
-        "it would be does not hold, but the ceiling target is at +0.200 [-0.297, 0.697] of 0.5, +0.05 needed"
+        "it would be does not hold, but the ceiling target is not shown to be 0.05 above 0.5 (+0.200 [-0.297, 0.697])"
         in tested.reason
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from telltale import __version__
 from telltale.errors import InputError
@@ -16,6 +15,8 @@ from telltale.papers.claims import Verdict
 from telltale.papers.judging import Tested
 from telltale.papers.seeds import LEVEL
 from telltale.reporting.metrics_file import write_json
+
+REFERRING = ("The same", "So ", "And ", "It ", "Its ")  # how a text begins that says nothing without the one before
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,20 @@ def write_json_of(title: str, tested: Sequence[Tested], folder: Path) -> Path:
     return write_json(folder / "claims.json", document)
 
 
-def ids(texts: Any) -> list[str]:
-    """Name claims by their texts; a text that comes again is numbered.
+def ids(texts: Iterable[str]) -> list[str]:
+    """Name claims by their texts, after what they refer to; a name that comes again is numbered.
 
-    >>> ids(["It leaks.", "The same.", "The same."])
-    ['It leaks.', 'The same.', 'The same. (2)']
+    >>> ids(["It leaks.", "The same on digits.", "The same on digits."])
+    ['It leaks.', 'It leaks. The same on digits.', 'It leaks. The same on digits. (2)']
     """
     seen: Counter[str] = Counter()
-    named = []
+    named, whole = [], ""
     for text in texts:
-        seen[text] += 1
-        named.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
+        refers = bool(whole) and text.startswith(REFERRING)
+        name = f"{whole} {text}" if refers else text
+        whole = whole if refers else text
+        seen[name] += 1
+        named.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return named
 
 
@@ -124,9 +128,25 @@ def _of_page(text: str) -> dict[str, str]:
     return dict(zip(names, (verdict for _, verdict in rows), strict=True))
 
 
-def flipped(tested: Sequence[Tested], earlier: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """List claim, verdict then, verdict now: where they differ, or where the claim is new or gone."""
-    now = dict(zip(ids(test.claim.text for test in tested), (str(test.verdict) for test in tested), strict=True))
-    both = dict.fromkeys([*now, *earlier])
-    changes = [(id_, earlier.get(id_, "no such claim"), now.get(id_, "no such claim")) for id_ in both]
-    return [change for change in changes if change[1] != change[2]]
+@dataclass(frozen=True)
+class Flips:
+    """What changed since earlier verdicts.
+
+    changed    claim, verdict then, verdict now with its reason
+    new, gone  claims that only one of both has: a claim that was reworded is both
+    """
+
+    changed: Sequence[tuple[str, str, str]]
+    new: int
+    gone: int
+
+
+def flipped(tested: Sequence[Tested], earlier: Mapping[str, str]) -> Flips:
+    """Compare verdicts with earlier ones, claim by claim."""
+    now = dict(zip(ids(test.claim.text for test in tested), tested, strict=True))
+    changed = [
+        (id_, earlier[id_], f"{test.verdict}{f' ({test.reason})' if test.reason else ''}")
+        for id_, test in now.items()
+        if id_ in earlier and earlier[id_] != test.verdict
+    ]
+    return Flips(changed, len([id_ for id_ in now if id_ not in earlier]), len([i for i in earlier if i not in now]))

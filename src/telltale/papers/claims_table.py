@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from telltale import __version__
-from telltale.papers.claims_file import Tally
+from telltale.papers.claims_file import Flips, Tally
 from telltale.papers.grid_view import markdown
 from telltale.papers.judging import Tested
 from telltale.papers.seeds import LEVEL
 from telltale.reporting.console import wide_console
 
-COLUMNS = ("claim", "paper", "ours [95 % interval]", "verdict", "survives Holm over the paper's claims")
+COLUMNS = ("claim", "paper", "ours [95 % interval]", "verdict", "survives Holm")
 KINDS = {"holds": "holds", "does not hold": "fails"}
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2937}"
@@ -24,16 +24,14 @@ STYLE = (
     "tr.fails td:nth-child(4){color:#b91c1c}pre{overflow-x:auto;font-size:12px}"
 )
 
-Flips = Sequence[tuple[str, str, str]]  # claim, verdict then, verdict now
-
 
 def print_claims(title: str, tested: Sequence[Tested], flips: Flips | None = None) -> None:
     """Print the table, what must be expected to be wrong, and what flipped since earlier (None: no earlier one)."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_style="bold", title_justify="left", show_lines=True)
-    for column, ratio in zip(COLUMNS, (5, 2, 3, 3, 1), strict=True):
+    table = Table(title=Text(title), title_style="bold", title_justify="left", show_lines=True, expand=True)
+    for column, ratio in zip(COLUMNS, (10, 3, 7, 8, 3), strict=True):
         table.add_column(column, ratio=ratio)
     for row in rows(tested):
         table.add_row(*map(Text, row))
@@ -104,9 +102,11 @@ def changes(flips: Flips | None) -> list[str]:
     """Return the lines on what flipped: none where there is nothing to compare with."""
     if flips is None:
         return []
-    if not flips:
-        return ["Verdicts that changed since the earlier table: none."]
-    return ["Verdicts that changed since the earlier table:", "", *(f"- {c}: {then} → {now}" for c, then, now in flips)]
+    others = f" ({flips.new} claims are new or reworded, {flips.gone} are gone)" if flips.new or flips.gone else ""
+    if not flips.changed:
+        return [f"Verdicts that changed since the earlier table: none{others}."]
+    listed = [f"- {claim}: {then} → {now}" for claim, then, now in flips.changed]
+    return [f"Verdicts that changed since the earlier table{others}:", "", *listed]
 
 
 def _survives(test: Tested) -> str:

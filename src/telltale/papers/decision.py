@@ -66,7 +66,8 @@ def decide(claim: Claim, main: Mean, controls: Mapping[str, Mean]) -> Decision:
         return Decision(Verdict.FAILS, ", ".join(said), p)
     if holds <= LEVEL:
         return Decision(Verdict.HOLDS, "", p)
-    open_ends = [one.name for one in [*asked, *versus] if one.p_met > LEVEL]
+    one_of = f" (missed, but one of {len(groups)} comparisons)"
+    open_ends = [one.name + one_of * (one.p_missed <= LEVEL) for one in [*asked, *versus] if one.p_met > LEVEL]
     return Decision(Verdict.UNKNOWN, f"the interval does not decide: {', '.join(open_ends)}", p)
 
 

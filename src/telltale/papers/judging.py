@@ -86,7 +86,7 @@ def judge(claim: Claim, results: Results) -> Tested:
         main = mean(claim.quantity)
         controls = {name: mean(claim.quantity.versus(name)) for name in claim.controls}
         beside = {name: mean(claim.quantity.versus(name)) for name in claim.rows}
-        weak = shortfall(claim, mean) if claim.power else []
+        weak = shortfall(claim, mean) if claim.power else ""
     except KeyError as missing:
         return _untold(claim, f"no result for {missing.args[0]}")
     rows = {f"over {name}": difference.cell for name, difference in controls.items()}
@@ -96,7 +96,7 @@ def judge(claim: Claim, results: Results) -> Tested:
         return replace(found, reason=reason)
     decision = decide(claim, main, controls)
     if claim.power and weak and withholds(claim, decision.verdict):
-        reason = f"it would be {decision.verdict}, but {'; '.join(weak)}"
+        reason = f"it would be {decision.verdict}, but {weak}"
         return replace(found, reason=reason, p=decision.p, withheld=True)
     return replace(found, verdict=decision.verdict, reason=decision.reason, p=decision.p)
 

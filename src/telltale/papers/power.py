@@ -11,8 +11,8 @@ from telltale.papers.seeds import LEVEL, Mean
 MeanOf = Callable[[Quantity, Quantity | None], Mean]  # a quantity, with a ceiling in the place of what it is of
 
 
-def shortfall(claim: Claim, mean: MeanOf) -> list[str]:
-    """Say what the claim's ceiling is not shown to exceed by the margin: its whole interval must, as a claim's.
+def shortfall(claim: Claim, mean: MeanOf) -> str:
+    """Say what the claim's ceiling is not shown to exceed by the margin, "" for nothing: its whole interval must.
 
     The ceiling stands in the attack's place, in every comparison that the claim makes: with its bounds (after what the
     quantity subtracts) and with each control. A margin below 0 asks it to lie below instead.
@@ -26,12 +26,10 @@ def shortfall(claim: Claim, mean: MeanOf) -> list[str]:
     for name, difference, bound in compared:
         p = difference.p_above(bound + margin) if margin > 0 else difference.p_below(bound + margin)
         if not p <= LEVEL:
-            value, low, high = difference.cell
-            weak.append(
-                f"the ceiling {ceiling.of} is at {value - bound:+.3f} [{low - bound:.3f}, {high - bound:.3f}] "
-                f"of {name}, {margin:+g} needed"
-            )
-    return weak
+            value, low, high = (number - bound for number in difference.cell)
+            weak.append(f"{name} ({value:+.3f} [{low:.3f}, {high:.3f}])")
+    side = "above" if margin > 0 else "below"
+    return f"the ceiling {ceiling.of} is not shown to be {abs(margin):g} {side} {', '.join(weak)}" if weak else ""
 
 
 def withholds(claim: Claim, verdict: Verdict) -> bool:
