@@ -8,15 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from telltale.attacks.base import Attack
 from telltale.data.closed_form import canaries, gaussian_mean
 from telltale.data.pools import PoolSizes, deal
 from telltale.data.tables.records import TableRecords
 from telltale.evaluation.closed_form import ScoreLaw
-from telltale.evaluation.ranking import Ranked, measure
-from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evaluation.pooled import measure_pooled
+from telltale.evaluation.ranking import Ranked
+from telltale.evaluation.statistics import Estimate, Resampling, groups_of
 from telltale.evidence import MembershipScores
 from telltale.game.game import Game
 from telltale.game.world import World
@@ -56,11 +55,11 @@ class Played:
         """Return AUC and TPR at each of FPRS, over all victims and points."""
         membership = self.game.unseal().membership
         victims, points = membership.shape
-        plan = Resampling.crossed(victims, points, 200, seed=0)
-        found = measure(
-            np.ravel((scores or self.scores[attack]).scores),
-            np.ravel(membership),
-            plan.pooled(np.arange(plan.clusters)),
+        plan = Resampling.crossed(victims, points, 200, seed=0, groups=groups_of(membership))
+        found = measure_pooled(
+            (scores or self.scores[attack]).scores,
+            membership,
+            plan,
             {"auc": Ranked.auc, **{f"tpr {fpr}": partial(Ranked.tpr_at_fpr, fpr=fpr) for fpr in FPRS}},
         )
         return {name: plan.estimate(values, membership.size) for name, values in found.items()}
@@ -99,5 +98,5 @@ def optimum(law: ScoreLaw) -> dict[str, float]:
 
 
 def deviation(estimate: Estimate) -> float:
-    """Return the bootstrap standard error."""
-    return float(np.std(estimate.replicates))
+    """Return the standard error."""
+    return estimate.standard_error

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from telltale.evaluation.statistics import Resampling
 
-def all_weights(victims: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """(replicates, victims), (replicates, clusters) -> (1 + replicates, victims * clusters), row 0 ones."""
-    rows = (victims[:, :, None].astype(int) * clusters[:, None, :]).reshape(len(victims), -1)
-    return np.concatenate([np.ones((1, rows.shape[1]), int), rows])
+
+def all_weights(plan: Resampling) -> np.ndarray:
+    """Every weight of every component: (1 + components * replicates, victims * clusters), row 0 ones."""
+    ones, parts = np.ones((plan.victims, plan.clusters), int), []
+    if plan.group_draws is not None:
+        parts += [drawn[plan.group_of][:, None] * ones for drawn in plan.group_draws]
+    parts += [drawn[None].astype(int) * ones for drawn in plan.cluster_draws]
+    if plan.group_draws is not None:
+        cells = np.stack([plan.cells(group) for group in plan.group_of], axis=1)
+        parts += list(cells.astype(int))
+    return np.stack([ones, *parts]).reshape(1 + len(parts), -1)
+
+
+def influence(scores: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """Each item's influence on the AUC, from all pairs of a positive and a negative."""
+    wins = (scores[positives][:, None] > scores[~positives]) + 0.5 * (scores[positives][:, None] == scores[~positives])
+    found = np.empty(len(scores))
+    found[positives] = (wins.mean(axis=1) - wins.mean()) / positives.sum()
+    found[~positives] = (wins.mean(axis=0) - wins.mean()) / (~positives).sum()
+    return found
 
 
 def ranked(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

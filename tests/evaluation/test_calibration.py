@@ -9,7 +9,7 @@ from scipy.stats import nct, t
 from telltale.attacks.membership.gaussians import likelihood_ratio
 from telltale.evaluation.calibration import calibrated_rates, fitted_false_alarms, record_rates
 from telltale.evaluation.exposure import exposure, exposure_by
-from telltale.evaluation.score import resampling
+from telltale.evaluation.statistics import Resampling
 from telltale.evidence import MembershipScores
 
 MODELS, POINTS, RATES = 64, 2000, (0.01, 0.05, 0.2)
@@ -69,7 +69,9 @@ def test_over_all_records_calibrated_scores_find_what_one_threshold_misses() -> 
     """Catches a metric by the scores as they came; where nothing is to be found it finds nothing."""
     for separation, least, most in ((0.0, 0.007, 0.013), (1.5, 0.17, 0.21)):
         scores, inside = (part[:, :500] for part in world(separation))
-        found = calibrated_rates(MembershipScores(scores, alone=scores), inside, resampling(MODELS, 500, 20, 0))
+        found = calibrated_rates(
+            MembershipScores(scores, alone=scores), inside, Resampling.crossed(MODELS, 500, 20, seed=0)
+        )
         estimate = found["calibrated_tpr_at_fpr_0.01"]
         assert least < estimate.value < most and "normal fit" in estimate.note and "31 or 32 models" in estimate.note
 
@@ -88,7 +90,7 @@ def test_scores_with_other_victims_answers_in_them_are_not_what_a_record_is_judg
     assert by_scores.value.mean() < 0.47 and by_signal.value.mean() == pytest.approx(0.5, abs=0.015)
     assert not by_scores.alone and np.isnan(by_scores.rates.fitted).all()
     assert by_signal.rates.fitted[1].mean() == pytest.approx(0.01, abs=0.006)
-    assert calibrated_rates(MembershipScores(scores), inside, resampling(32, 300, 10, 0)) == {}
+    assert calibrated_rates(MembershipScores(scores), inside, Resampling.crossed(32, 300, 10, seed=0)) == {}
 
 
 def test_few_models_and_scores_without_a_spread_have_no_fit() -> None:
@@ -98,5 +100,5 @@ def test_few_models_and_scores_without_a_spread_have_no_fit() -> None:
     found = record_rates(scores, inside, (0.3,))
     assert np.isnan(found.fitted[0, :2]).all() and np.isfinite(found.fitted[0, 2])
     assert found.counted[0, 0] == 1 and np.isfinite(fitted_false_alarms(scores, inside)).all()
-    assert calibrated_rates(MembershipScores(scores, alone=scores), inside, resampling(4, 3, 10, 0)) == {}
+    assert calibrated_rates(MembershipScores(scores, alone=scores), inside, Resampling.crossed(4, 3, 10, seed=0)) == {}
     assert np.isnan(exposure(scores[:1], inside[:1]).rates.fitted).all()

@@ -17,13 +17,13 @@ def world(victims: int = 2, points: int = 600, signal: float = 0.0) -> tuple[np.
 
 
 def test_intervals_of_scores_without_signal_cover_chance() -> None:
-    rng, plan, covered = np.random.default_rng(0), Resampling.crossed(2, 200, 200, seed=0), 0
-    for _ in range(100):
-        membership = rng.random((2, 200)) < 0.5
-        evidence = MembershipScores(rng.normal(size=(2, 200)) + rng.normal(size=200))
+    rng, plan, covered = np.random.default_rng(0), Resampling.crossed(4, 200, 100, seed=0), 0
+    for _ in range(60):
+        membership = rng.random((4, 200)) < 0.5
+        evidence = MembershipScores(rng.normal(size=(4, 200)) + rng.normal(size=200))
         found = score_membership(evidence, membership, plan)["auc"]
         covered += found.low <= 0.5 <= found.high
-    assert covered >= 88
+    assert 50 <= covered <= 59  # tests/evaluation/test_coverage.py has more games
 
 
 def test_swapped_truth_mirrors_the_auc() -> None:
@@ -51,8 +51,8 @@ def test_balanced_accuracy_is_left_out_without_a_threshold() -> None:
 
 
 def test_the_best_threshold_is_called_optimistic_and_is_so_on_noise() -> None:
-    scores, membership = world()
-    plan = Resampling.crossed(2, 600, 100, seed=0)
+    scores, membership = world(1)
+    plan = Resampling.over(600, 100, seed=0)
     best = score_membership(MembershipScores(scores), membership, plan)["best_threshold_balanced_accuracy"]
     assert best.note.startswith("optimistic")
     assert best.low > 0.5  # although there is nothing to find

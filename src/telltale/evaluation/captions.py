@@ -11,7 +11,6 @@ from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.words import words
 from telltale.evaluation.statistics import Estimate, Resampling, ratio_or_nan
-from telltale.evaluation.weights import totals
 from telltale.truth import Truth
 
 OTHERS = 20  # points whose captions are compared with a point's references by chance
@@ -26,13 +25,12 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     replicate changes it.
     """
     likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
-    weights = plan.pooled(np.arange(likeness.shape[1]))
-    values, members, number = likeness.ravel(), truth.membership.ravel(), likeness.size
+    members, number = truth.membership, likeness.size
 
     def average(of_points: np.ndarray, among: np.ndarray) -> np.ndarray:
-        return ratio_or_nan(totals(weights, of_points.ravel() * among), totals(weights, among))
+        return ratio_or_nan(plan.sums(of_points * among), plan.sums(among))
 
-    inside, outside = (average(values, side) for side in (members, ~members))
+    inside, outside = (average(likeness, side) for side in (members, ~members))
     by_chance = np.stack(
         [_of_others(texts, truth.references, ~member) for texts, member in zip(captions, truth.membership, strict=True)]
     )
@@ -45,24 +43,24 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     if (~members & has_two).any():
         measured["rouge_l_share"] = ratio_or_nan(outside - chance, average(person, ~members & has_two))
     seen, spoken = _words_seen(truth)
-    measured["words_seen"] = ratio_or_nan(totals(weights, seen), totals(weights, spoken))
+    measured["words_seen"] = ratio_or_nan(plan.sums(seen), plan.sums(spoken))
     return {name: plan.estimate(value, number) for name, value in measured.items()}
 
 
 def _of_a_person(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
     """Return what a non-member's first reference has over those of others, against the other ones, and where it has
-    any: (victims, points) and (victims * points,) bool.
+    any: (victims, points) and (points,) bool.
     """
     has_two = np.array([len(texts) > 1 for texts in truth.references])
     first = [texts[0] for texts in truth.references]
     rest = [texts[1:] or texts for texts in truth.references]
     own = likeness_of(first, rest)
     gain = [own - _of_others(first, rest, ~member & has_two) for member in truth.membership]
-    return np.stack(gain), np.tile(has_two, len(truth.membership))
+    return np.stack(gain), has_two
 
 
 def _words_seen(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """Count the words of non-members' references, those that a member's have too, and all: (victims * points,) each."""
+    """Count the words of non-members' references, those that a member's have too, and all: (victims, points) each."""
     spoken = [[word for text in texts for word in words(text)] for texts in truth.references]
     counted = []
     for member in truth.membership:
@@ -73,8 +71,8 @@ def _words_seen(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
                 for inside, said in zip(member, spoken, strict=True)
             ]
         )
-    seen, every = np.array(counted).reshape(-1, 2).T
-    return seen, every
+    table = np.array(counted)
+    return table[:, :, 0], table[:, :, 1]
 
 
 def _of_others(captions: Sequence[str], references: Any, side: np.ndarray) -> np.ndarray:

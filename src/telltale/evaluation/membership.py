@@ -6,11 +6,13 @@ victims; each victim may have its own threshold.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from telltale.evaluation.ranking import Ranked, balanced_accuracy, measure, roc_grid
-from telltale.evaluation.statistics import Band, Estimate, Resampling
-from telltale.evaluation.weights import Weights
+from telltale.evaluation.pooled import auc_influence, measure_pooled
+from telltale.evaluation.ranking import Metric, Ranked, roc_grid
+from telltale.evaluation.statistics import Band, Estimate, Resampling, ratio_or_nan
 from telltale.evidence import MembershipScores
 
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
@@ -36,39 +38,58 @@ def score_with_roc(
     evidence: MembershipScores, membership: np.ndarray, resampling: Resampling
 ) -> tuple[dict[str, Estimate], Band]:
     """Return both of the above from one ranking a replicate, which is what takes the time."""
-    scores, truth, weights = _pooled(evidence, membership, resampling)
-    grid = roc_grid(truth)
+    scores, truth = _fitting(evidence, membership, resampling)
+    grid, estimate = roc_grid(truth), partial(resampling.estimate, n=truth.size, limits=(0.0, 1.0))
     rates = np.concatenate([FALSE_POSITIVE_RATES, grid])
-    measured = measure(
-        scores,
-        truth,
-        weights,
-        {"auc": Ranked.auc, "tpr": lambda ranked: ranked.tpr_at_fprs(rates), "best": Ranked.best_balanced_accuracy},
-    )
-    n, negatives, tprs = truth.size, int((~truth).sum()), np.ascontiguousarray(measured["tpr"].T)
-    values = {"auc": resampling.estimate(measured["auc"], n)}
+    metrics: dict[str, Metric] = {"tpr": lambda of: of.tpr_at_fprs(rates), "best": Ranked.best_balanced_accuracy}
+    measured = measure_pooled(scores, truth, resampling, metrics)
+    tprs, distinct = np.ascontiguousarray(measured["tpr"].T), int((~truth).any(axis=0).sum())
+    values = {"auc": estimate(auc_replicates(scores, truth, resampling))}
     for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
-        values[f"tpr_at_fpr_{fpr}"] = resampling.estimate(tpr, n, _caution(fpr, negatives))
+        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct)
     if evidence.threshold is not None:
-        thresholds = np.repeat(evidence.thresholds(resampling.victims), resampling.clusters)
-        accuracies = balanced_accuracy(scores, truth, thresholds, weights)
-        values["balanced_accuracy"] = resampling.estimate(accuracies, n)
-    values["best_threshold_balanced_accuracy"] = resampling.estimate(measured["best"], n, OPTIMISTIC)
-    return values, Band.of(grid, [resampling.estimate(tpr, n) for tpr in tprs[len(FALSE_POSITIVE_RATES) :]])
+        called = scores >= evidence.thresholds(resampling.victims)[:, None]
+        values["balanced_accuracy"] = estimate(_balanced_accuracy(called, truth, resampling))
+    values["best_threshold_balanced_accuracy"] = estimate(measured["best"], note=OPTIMISTIC)
+    return values, Band.of(grid, [estimate(tpr) for tpr in tprs[len(FALSE_POSITIVE_RATES) :]])
 
 
-def _pooled(
+def auc_replicates(scores: np.ndarray, membership: np.ndarray, resampling: Resampling) -> np.ndarray:
+    """Return the AUC of all victims' (victims, points) scores with its replicates, (1 + components B,).
+
+    By influence values, which are exact to first order. Of one component they are taken on the scale of the log odds,
+    ln A / (1 - A), where the AUC of few records is nearly normal: an interval of the AUC itself is too short near 1.
+    """
+    from scipy.special import expit, logit
+
+    value, influence = auc_influence(np.ravel(scores), np.ravel(membership))
+    moved = resampling.sums(influence.reshape(membership.shape))
+    moved[0] = 0
+    if resampling.components == 1 and 0 < value < 1:
+        replicates = expit(logit(value) + moved / (value * (1 - value)))
+        replicates[0] = value
+        return replicates
+    return value + moved
+
+
+def _balanced_accuracy(called: np.ndarray, truth: np.ndarray, resampling: Resampling) -> np.ndarray:
+    """(TPR + TNR) / 2 of what is called a member, all (victims, points) bool: (1 + components B,)."""
+    tables = np.stack([called & truth, truth, ~called & ~truth, ~truth], axis=-1)
+    right_in, inside, right_out, outside = resampling.sums(tables).T
+    return (ratio_or_nan(right_in, inside) + ratio_or_nan(right_out, outside)) / 2
+
+
+def _fitting(
     evidence: MembershipScores, membership: np.ndarray, resampling: Resampling
-) -> tuple[np.ndarray, np.ndarray, Weights]:
+) -> tuple[np.ndarray, np.ndarray]:
     shape = (resampling.victims, resampling.clusters)
     for array in (evidence.scores, membership):
         if np.shape(array) != shape:
             raise ValueError(f"shape {np.shape(array)} instead of (victims, points) = {shape}")
-    weights = resampling.pooled(np.arange(resampling.clusters))
-    return np.ravel(evidence.scores), np.ravel(membership).astype(bool), weights
+    return np.asarray(evidence.scores, dtype=float), np.asarray(membership, dtype=bool)
 
 
-def _caution(fpr: float, negatives: int) -> str:
-    if fpr * negatives >= 10:
+def _caution(fpr: float, distinct: int) -> str:
+    if fpr * distinct >= 10 - 1e-9:
         return ""
-    return f"FPR {fpr} of {negatives} non-members is fewer than 10 records"
+    return f"FPR {fpr} of {distinct} distinct non-members is fewer than 10 records"

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from telltale.evaluation.statistics import Band, Estimate, ratio_or_nan
-from telltale.evaluation.weights import Weights, blocks, totals
+from telltale.evaluation.weights import blocks, totals
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Ranked:
 
     def best_balanced_accuracy(self) -> np.ndarray:
         """Return the largest (TPR + TNR) / 2 that any threshold reaches on these very records: optimistic."""
-        tpr, fpr = (ratio_or_nan(side, side[:, -1:]) for side in (self.true, self.false))
+        tpr, fpr = (side * ratio_or_nan(np.ones(1), side[:, -1:].astype(float)) for side in (self.true, self.false))
         gain = (tpr - fpr).max(axis=1)
         return (1 + np.where(gain < 0, 0, gain)) / 2  # a threshold above every score has gain 0; NaN stays NaN
 
@@ -91,7 +91,7 @@ Metric = Callable[[Ranked], np.ndarray]
 
 
 def measure(
-    scores: np.ndarray, positives: np.ndarray, weights: Weights, metrics: Mapping[str, Metric]
+    scores: np.ndarray, positives: np.ndarray, weights: np.ndarray, metrics: Mapping[str, Metric]
 ) -> dict[str, np.ndarray]:
     """Measure several metrics of one ranking, each (replicates, …); NaN throughout if there is no item."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
@@ -101,7 +101,7 @@ def measure(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def rankings(scores: np.ndarray, positives: np.ndarray, weights: Weights) -> Iterator[Ranked]:
+def rankings(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> Iterator[Ranked]:
     """Rank (items,) scores under (replicates, items) weights, some replicates at a time, in order.
 
     The scores are sorted once, the weights never made whole. ValueError if a score is NaN.
@@ -128,23 +128,23 @@ def _counting(columns: np.ndarray) -> type[np.int32] | type[np.float64]:
     return np.int32 if whole else np.float64
 
 
-def auc(scores: np.ndarray, positives: np.ndarray, weights: Weights) -> np.ndarray:
+def auc(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of each replicate, ties counted half; NaN if a class is empty."""
     return measure(scores, positives, weights, {"": Ranked.auc})[""]
 
 
-def tpr_at_fpr(scores: np.ndarray, positives: np.ndarray, fpr: float, weights: Weights) -> np.ndarray:
+def tpr_at_fpr(scores: np.ndarray, positives: np.ndarray, fpr: float, weights: np.ndarray) -> np.ndarray:
     """Largest TPR with FPR <= fpr of each replicate, without interpolation; NaN if a class is empty."""
     return measure(scores, positives, weights, {"": partial(Ranked.tpr_at_fpr, fpr=fpr)})[""]
 
 
-def precision_at(scores: np.ndarray, positives: np.ndarray, k: float, weights: Weights) -> np.ndarray:
+def precision_at(scores: np.ndarray, positives: np.ndarray, k: float, weights: np.ndarray) -> np.ndarray:
     """Precision in the top k of each replicate's pool; ties at the border count in expectation."""
     return measure(scores, positives, weights, {"": partial(Ranked.precision_at, k=k)})[""]
 
 
 def balanced_accuracy(
-    scores: np.ndarray, positives: np.ndarray, threshold: float | np.ndarray, weights: Weights
+    scores: np.ndarray, positives: np.ndarray, threshold: float | np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """(TPR + TNR) / 2 when a score >= threshold is called positive, which is the AUC of that decision.
 
@@ -170,7 +170,7 @@ def roc_grid(positives: np.ndarray, points: int = 41) -> np.ndarray:
     return np.logspace(-np.log10(negatives), 0, points)
 
 
-def roc_band(scores: np.ndarray, positives: np.ndarray, weights: Weights, points: int = 41) -> Band:
+def roc_band(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray, points: int = 41) -> Band:
     """Return TPR over a log grid of FPR from 1 / negatives to 1; weights: row 0 is the data as it is."""
     grid = roc_grid(positives, points)
     tprs = measure(scores, positives, weights, {"": partial(Ranked.tpr_at_fprs, fprs=grid)})[""]

@@ -24,7 +24,7 @@ from telltale.evaluation.extraction import LeakageEstimate, discordant, leakage,
 from telltale.evaluation.frechet import frechet_chemnet_distance
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
-from telltale.evaluation.statistics import Band, Estimate, Resampling
+from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
 from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.progress import track
 from telltale.truth import Truth
@@ -95,14 +95,16 @@ class Scoring:
     replicates: int
     seed: int
 
-    def plan(self, victims: int, clusters: int, role: str = "") -> Resampling:
+    def plan(self, victims: int, clusters: int, role: str = "", groups: np.ndarray | None = None) -> Resampling:
         """Return the one plan over so many victims and clusters; role: of a second set of the same size."""
-        return resampling(victims, clusters, self.replicates, derive(self.seed, role) if role else self.seed)
+        seed = derive(self.seed, role) if role else self.seed
+        return Resampling.crossed(victims, clusters, self.replicates, seed=seed, groups=groups)
 
     def over_members(self) -> Resampling:
-        """Return the plan over victims and challenge points."""
-        victims, points = self.truth.membership.shape
-        return self.plan(victims, points)
+        """Return the plan over challenge points and victims; those that complement each other are drawn as one."""
+        membership = self.truth.membership
+        victims, points = membership.shape
+        return self.plan(victims, points, groups=groups_of(membership))
 
     def leakage(self, metrics: Mapping[str, Metrics], names: Sequence[str]) -> dict[str, LeakageEstimate]:
         """Take the strongest control off the target, for each of the named metrics."""
@@ -136,7 +138,7 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     truth = scoring.truth
     hits, exact_hits = matches(target, truth)
     evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
-    plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)))
+    plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)), groups=groups_of(truth.membership))
     metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
     for name, guess in evidence.items():
         metrics[name] |= _exact_membership(guess, scoring) | _distance(guess, truth)
@@ -230,13 +232,6 @@ def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.
     queries = evidence.smiles.tolist()
     parts = np.stack([SubstructureIndex(smiles).contains(queries) for smiles in _smiles(truth)])
     return parts, np.stack([contained_exactly(queries, smiles) for smiles in _smiles(truth)])
-
-
-def resampling(victims: int, clusters: int, replicates: int, seed: int) -> Resampling:
-    """Plan over clusters for one victim, over victims and clusters for several that meet the same ones."""
-    if victims == 1:
-        return Resampling.over(clusters, replicates, seed=seed)
-    return Resampling.crossed(victims, clusters, replicates, seed=seed)
 
 
 def _for_every_victim(evidence: ExtractedMolecules, victims: int) -> ExtractedMolecules:

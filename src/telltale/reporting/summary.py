@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import nan
+from math import inf, isinf, nan
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from telltale.evaluation.comparison import Tests
 from telltale.evaluation.extraction import DISCORDANT_NEEDED, LeakageEstimate
 from telltale.evaluation.score import ScoredMembership
 from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.variance import students_quantile
 from telltale.reporting.outcome import Outcome, titles_of
 from telltale.reporting.sentences import (
     interval,
@@ -196,10 +197,7 @@ def tests_of(outcome: Outcome) -> Mapping[str, Tests]:
 def _notes(outcome: Outcome, resampled: str) -> list[str]:
     victims = len(outcome.evidence["target"].scores)
     notes = list(outcome.notes)
-    if victims == 1:
-        notes.append("one trained model: the intervals hold for this model only, not for the method")
-    else:
-        notes.append(f"{victims} trained models: the intervals resample {resampled} and models")
+    notes.append(_of_models(victims, resampled, outcome.scored.metrics["target"].values()))
     if audited := privacy_sentence(outcome.scored.metrics["target"], outcome.guarantee):
         notes.append(audited)
     if outcome.guarantee is None:
@@ -210,6 +208,20 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
             notes.append(outcome.guarantee["replaced"])  # coins of canaries add and remove
         notes += [outcome.guarantee["doubt"]] if outcome.guarantee.get("doubt") else []
     return notes
+
+
+def _of_models(victims: int, resampled: str, estimates: Iterable[Estimate]) -> str:
+    """Say what the intervals speak of: one model, these models only, or models like these."""
+    if victims == 1:
+        return "one trained model: the intervals hold for this model only, not for the method"
+    drawn = [estimate for estimate in estimates if estimate.replicates.size]
+    degrees = min((estimate.degrees for estimate in drawn), default=inf)
+    if isinf(degrees):
+        return f"{victims} trained models, one pair: the intervals resample {resampled} and hold for these models only"
+    units = int(degrees) + 1
+    of = "models" if units == victims else f"{units} groups of models, complementary pairs as one"
+    weak = f"; weak: so few reach {students_quantile(degrees):.1f} standard errors" if units < 4 else ""
+    return f"{victims} trained models: the intervals resample {resampled} and {of}{weak}"
 
 
 def _cost_columns(outcome: Outcome, title: str, shared_by: int) -> dict[str, dict[str, str]]:
