@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN, RETRAINED
+from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, ONE_RUN
 from telltale.evaluation.score import ScoredMembership
 from telltale.evidence import CanaryScores, MembershipScores
 from telltale.reporting import figures
@@ -23,7 +23,8 @@ def reading(target: MembershipScores) -> Reading:
     headlines = ["auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy"]
     brief = ["auc", "tpr_at_fpr_0.01"]
     if isinstance(target, CanaryScores):
-        headlines, brief = [ONE_RUN, ALL_MODELS, RETRAINED, "auc", "tpr_at_fpr_0.01"], [ONE_RUN, ALL_MODELS, "auc"]
+        bounds = [ONE_RUN, ALL_MODELS, F_DP_ALL_MODELS]
+        headlines, brief = [*bounds, "auc", "tpr_at_fpr_0.01"], [*bounds, "auc"]
     return Reading(
         headlines=headlines,
         brief=brief,

@@ -14,7 +14,11 @@ from telltale.errors import InputError
 
 ACCOUNTANTS = ("rdp", "prv", "pld")
 LOOSE = 100.0  # an ε from which the finer accountants run out of memory, and say no more than the coarser bound
-FINE = 1e-4  # steps of ε in which a privacy loss distribution is kept
+GRIDS = (1e-3, 1e-4)  # steps of ε in which a privacy loss distribution is kept
+FEW, SMALL = (
+    1000,
+    3.0,
+)  # steps up to which, and ε from which, the coarser grid costs 0.01 % of ε and a tenth of the time
 
 
 @cache
@@ -39,8 +43,10 @@ def epsilon_of(sigma: float, rate: float, steps: int, delta: float, accountant: 
         return bound
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of orders at the edge of its range: the bound holds all the same
-        of_pld = accountant == "pld"
-        value = _of_pld(sigma, rate, steps, delta) if of_pld else _of_opacus(sigma, rate, steps, delta, accountant)
+        if accountant == "pld":
+            value = _of_pld(sigma, rate, steps, delta, GRIDS[steps > FEW or bound < SMALL])
+        else:
+            value = _of_opacus(sigma, rate, steps, delta, accountant)
     return max(0.0, value)
 
 
@@ -50,9 +56,9 @@ def _of_opacus(sigma: float, rate: float, steps: int, delta: float, accountant: 
     return float(ledger.get_epsilon(delta=delta))
 
 
-def _of_pld(sigma: float, rate: float, steps: int, delta: float) -> float:
+def _of_pld(sigma: float, rate: float, steps: int, delta: float, grid: float) -> float:
     accounting = _dp_accounting()
-    ledger = accounting.pld.PLDAccountant(value_discretization_interval=FINE)
+    ledger = accounting.pld.PLDAccountant(value_discretization_interval=grid)
     ledger.compose(accounting.PoissonSampledDpEvent(rate, accounting.GaussianDpEvent(sigma)), steps)
     return float(ledger.get_epsilon(delta))
 
