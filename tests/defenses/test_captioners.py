@@ -29,7 +29,7 @@ ALONE = model_of(norm="group")
 
 @pytest.mark.parametrize(
     "defense",
-    [EarlyStopping(0.25), Augmentation(), WeightDecay(), LabelSmoothing()],
+    [EarlyStopping("own", 0.25), Augmentation(), WeightDecay(), LabelSmoothing()],
     ids=lambda one: type(one).__name__,
 )
 def test_a_defended_fleet_is_the_defended_captioners(defense: object, tmp_path: Path) -> None:

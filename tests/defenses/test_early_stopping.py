@@ -23,7 +23,8 @@ from telltale.training.validation import BestEpoch, validation_split
 from tests.defenses.recipes import MODELS, RECORDS, ROWS, SEEDS, alone, fleet, logits, recipe_of, same_weights
 from tests.training.small import CPU, DDP, model_of, molecules, objective_of, recipe_in, same
 
-DEFENSE = EarlyStopping(share=0.2)
+DEFENSE = EarlyStopping("own", 0.2)
+PUBLIC = EarlyStopping()
 OVERFITTED = {"epochs": 12, "learning_rate": 0.5, "schedule": "constant"}  # the best epoch is not the last
 
 
@@ -87,6 +88,39 @@ def test_the_split_depends_on_the_seed_alone_and_covers_all() -> None:
     assert [len(held) for _, held in splits] == [10, 10, 10]
     assert np.array_equal(splits[0][1], splits[1][1]) and not np.array_equal(splits[0][1], splits[2][1])
     assert sorted(np.concatenate(splits[0])) == list(range(100))
+
+
+def test_on_public_records_every_member_is_trained_on_and_the_best_epoch_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches members held back all the same, the last weights, and a fleet that validates otherwise than one model."""
+    others = RECORDS.take(np.flatnonzero(~ROWS[0])[:40])
+    recipe = recipe_of(tmp_path / "fleet", PUBLIC.with_public(others), **OVERFITTED)
+    kept: list[torch.Tensor] = []
+    end = BestEpoch.on_fit_end
+    monkeypatch.setattr(BestEpoch, "on_fit_end", lambda one, *rest: (kept.append(one.losses), end(one, *rest))[1])
+    together = fleet(recipe)
+    lone = alone(recipe_of(tmp_path / "single", PUBLIC.with_public(others), **OVERFITTED))
+    np.testing.assert_allclose(logits(together[0]), logits(lone), rtol=0, atol=1e-4)
+    made = initial_objective(recipe.model, recipe.objective, 0)
+    PUBLIC.with_public(others).prepare(made)
+    records = training_records(RECORDS.take(np.flatnonzero(ROWS[0])), (), 0)
+    served = torch.cat([batch.labels for batch in made.hold_out(training_loader(records, 30, 0, records.labels))])
+    assert len(served) == 90 and len(made.held_out.places) == 40
+    chosen = torch.from_numpy(np.log(lone.probabilities(others)))
+    loss = -chosen[torch.arange(40), torch.from_numpy(others.labels)].mean()
+    assert float(loss) == pytest.approx(float(kept[-1][0]), rel=1e-3)
+
+
+def test_other_public_records_are_another_key_and_none_are_refused(tmp_path: Path) -> None:
+    """Catches weights that were chosen on other records, and an owner who validates on nothing."""
+    keys = {alone(recipe_of(tmp_path, PUBLIC.with_public(RECORDS.take(np.arange(n))))).key for n in (20, 30)}
+    assert len(keys) == 2
+    with pytest.raises(InputError, match=r"defense.validate_on=public: own"):
+        alone(recipe_of(tmp_path, PUBLIC))
+    start = recipe_of(tmp_path)
+    with pytest.raises(InputError, match=r"defense.validate_on=public: own"):
+        PUBLIC.check(start.replace(start=start))
 
 
 @pytest.mark.parametrize("way", ["stacked", "one_by_one"])
@@ -182,7 +216,7 @@ def test_objectives_without_classes_stop_early_too(name: str, tmp_path: Path) ->
 def test_a_share_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
     """Catches a fit on no records."""
     with pytest.raises(InputError, match=r"defense.share=0.999"):
-        alone(recipe_of(tmp_path, EarlyStopping(share=0.999)))
+        alone(recipe_of(tmp_path, EarlyStopping("own", 0.999)))
 
 
 def test_validation_measures_the_plain_loss_and_leaves_the_training_as_it_was(tmp_path: Path) -> None:

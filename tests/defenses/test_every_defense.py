@@ -15,14 +15,14 @@ from telltale.defenses.early_stopping import EarlyStopping
 from telltale.errors import InputError
 from telltale.owner.defense import Defense, Trained
 from telltale.owner.release import ANSWER_CALLS
-from tests.defenses.recipes import alone, recipe_of
+from tests.defenses.recipes import RECORDS, alone, recipe_of
 from tests.experiment.commands import QUICK, ROOT, command, read
 
 FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") if file.stem != "none")
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
 SIMPLE += ("quantization", "fine_tuned_quantization", "augmentation", "fine_tuning", "pruning", "deep_compression")
 METHODS = {
-    "data": {"records", "of_models", "examples"},
+    "data": {"records", "of_models", "examples", "measured"},
     "training": {"prepare", "begin", "loss"},
     "finish": {"finish"},
     "model": {"model"},
@@ -31,7 +31,7 @@ METHODS = {
 }
 MISTAKES = {
     "augmentation": ["kind=none", "kind=blur"],
-    "early_stopping": ["share=0", "share=1", "share=-0.1"],
+    "early_stopping": ["validate_on=test", "share=0", "share=1", "share=-0.1"],
     "label_smoothing": ["alpha=1", "alpha=-0.1"],
     "weight_decay": ["weight_decay=-1"],
     "relaxloss": ["alpha=-1", "upper=0", "upper=1.1"],
@@ -94,14 +94,14 @@ def test_an_option_out_of_range_names_its_field(name: str, word: str) -> None:
 @pytest.mark.parametrize("name", SIMPLE)
 def test_the_key_of_the_weights_names_what_changes_them_and_nothing_else(name: str, tmp_path: Path) -> None:
     """Catches undefended weights served for defended ones, and models trained again for another answer."""
-    defense = instantiate(options(name))
+    defense = instantiate(options(name)).with_public(RECORDS)
     plain, defended = alone(recipe_of(tmp_path)), alone(recipe_of(tmp_path, defense))
     assert (plain.entry == defended.entry) == (defense.stage in ("model", "answer"))
 
 
 def test_another_option_is_another_key(tmp_path: Path) -> None:
     """Catches a key that holds the name of a defence only."""
-    keys = {alone(recipe_of(tmp_path, EarlyStopping(share))).key for share in (0.1, 0.2)}
+    keys = {alone(recipe_of(tmp_path, EarlyStopping("own", share))).key for share in (0.1, 0.2)}
     assert len(keys) == 2
 
 

@@ -70,7 +70,7 @@ class Plan:
     def game(self) -> Game:
         """Return the game, which alone knows who is in which model."""
         finetune = self.pools.finetune if self.transfer else None
-        recipe = self.recipe.replace(finetune=finetune, public=self.pools.known)
+        recipe = self.recipe.replace(finetune=finetune).with_public(self.pools.known)
         return Game(self.pools, recipe, self.owner, self.cfg.victims, self.seed, self.cfg.shadow_models)
 
     @cached_property

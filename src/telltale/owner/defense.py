@@ -113,6 +113,10 @@ class Defense:
         """Return the defence where this number is public and that of a model's own records is not."""
         return self
 
+    def with_public(self, public: Records | None) -> Defense:
+        """Return the defence with the records known to all at hand, from which training may draw what it needs."""
+        return self
+
     def check_records(self, recipe: ProtectedRecipe, number: int) -> None:
         """Refuse, by InputError, what cannot be for so many training records, before anything is trained."""
 
@@ -142,6 +146,10 @@ class Defense:
 
     def examples(self, records: Any, seed: int, number: int) -> Mapping[str, Any]:
         """Data stage: return some records and what became of them, in equal order, by name; none by default."""
+        return {}
+
+    def measured(self, records: Any) -> Mapping[str, float]:
+        """Data stage: return figures, by name, of what it does to a model's records; none by default."""
         return {}
 
     def prepare(self, objective: Objective) -> None:

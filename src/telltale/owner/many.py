@@ -119,6 +119,10 @@ class Chunk:
     def _train(self, shared: FleetRecords, partial: Path) -> None:
         recipe, data = self.recipe, shared.tables(self.orders)
         whole = [_objective_for(recipe, order) for order in self.orders]
+        if (validation := whole[0].validation_records) is not None:
+            seen = as_model_input(recipe, self.store, validation)
+            for objective in whole:
+                objective.validation_records = seen
         trained = [trained_part(objective) for objective in whole]
         self._require_private(trained, data)
         fleet = Fleet(trained, data, self.way)

@@ -73,6 +73,10 @@ class Recipe:
             return replace(self, start=self.start.with_public_records(number))
         return replace(self, defenses=tuple(code.with_public_records(number) for code in self.defenses))
 
+    def with_public(self, public: Records) -> Self:
+        """Return the recipe with these records known to all."""
+        return replace(self, public=public, defenses=tuple(code.with_public(public) for code in self.defenses))
+
     def detached(self) -> Self:
         """Return the recipe for another process, without records."""
         start = self.start.detached() if self.start else None

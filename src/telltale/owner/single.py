@@ -78,6 +78,8 @@ def train(
     """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
     for code in objective.loss_code:
         code.begin(objective, records)
+    if objective.validation_records is not None:
+        objective.validation_records = as_model_input(recipe, store, objective.validation_records)
     loader = training_loader(records, objective.batch_size, seed, objective.targets(records))
     if objective.private:
         settle(objective, loader.dataset, store, method_of(recipe), recipe.trainer.device_type)

@@ -43,7 +43,7 @@ def fit(
     """Train `objective`, a LightningModule with `epochs`, in place; `partial` keeps checkpoints and the loss curve.
 
     The fit goes on from a checkpoint in `partial`, with the result of an uninterrupted run. Ctrl-C raises
-    KeyboardInterrupt, which says what is kept. An objective with a `validation_share` ends with the weights of its
+    KeyboardInterrupt, which says what is kept. An objective that `validates` ends with the weights of its
     best epoch. on_epoch(values, epoch): receives the curve as it grows; checkpoints: about how many are written.
     """
     distributed = options.strategy == "ddp" and options.devices > 1
@@ -56,7 +56,7 @@ def fit(
         callbacks += [FitProgress(name), *([LiveCurve(on_epoch, name)] if on_epoch else [])]
     if objective.private:
         loader = objective.private.sampled(objective, loader)
-    if objective.validation_share:
+    if objective.validates:
         loader = objective.hold_out(loader)
         callbacks.append(BestEpoch())
     trainer = Trainer(

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from telltale.checks import number, whole_number
 from telltale.errors import InputError
-from telltale.training.batches import evaluation_batches
+from telltale.training.batches import RecordDataset, evaluation_batches
 from telltale.training.processes import total_over_processes, world_size
 from telltale.training.validation import Part, as_measured, loader_of, portions, validation_split
 
@@ -79,7 +79,9 @@ class Objective(LightningModule):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.loss_code: Sequence[LossCode] = ()
         self.private: Any = None  # what makes gradients private (telltale.training.private), set by a defence
-        self.validation_share = 0.0  # of the records, held back from training; set by a training-stage defence
+        self.validates = False  # whether the epoch is chosen by a validation loss; set by a training-stage defence
+        self.validation_share = 0.0  # of the records, held back from training for it
+        self.validation_records: Any = None  # other records for it instead
 
     @property
     def stackable(self) -> bool:
@@ -150,11 +152,24 @@ class Objective(LightningModule):
         return self.private.loss(self, batch) if self.private else self(batch)
 
     def hold_out(self, loader: DataLoader) -> DataLoader:
-        """Keep a share of a loader's records for `validation_losses`, by its seed; return a loader of the others."""
+        """Keep a share of a loader's records for `validation_losses`, by its seed; return a loader of the others.
+
+        All of them where there are other records to validate on. Raises InputError where there is nothing to.
+        """
         dataset: Any = loader.dataset
+        if self.validation_records is not None:
+            self.held_out = self.validation_part()
+            return loader
+        if not self.validation_share:
+            raise InputError("defense.validate_on", "public", "own: there are no public records to validate on")
         trained, validated = validation_split(len(dataset.fingerprints), self.validation_share, dataset.seed)
         self.held_out = Part(dataset, validated)
         return loader_of(Part(dataset, trained), self.batch_size, dataset.seed)
+
+    def validation_part(self) -> Part:
+        """Return the other records to validate on; what is random in them is the same for every model."""
+        records = self.validation_records
+        return Part(RecordDataset(records, 0, self.targets(records)), np.arange(len(records)))
 
     def validation_losses(self) -> Tensor:
         """Average the loss over the records held out, in global batches and weighed by them: (1,)."""

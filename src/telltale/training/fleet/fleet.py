@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from telltale.errors import InputError
 from telltale.training.batches import LabelledBatch, trimmed
 from telltale.training.counter_random import keys_from, padded_words, salt_of
 from telltale.training.objective import Objective, optimizer_and_schedule
-from telltale.training.validation import as_measured, portions, validation_split
+from telltale.training.validation import Part, as_measured, portions, validation_split
 
 WAYS = ("stacked", "one_by_one")
 
@@ -69,7 +70,8 @@ class Fleet(LightningModule):
         super().__init__()
         first = objectives[0]
         self.epochs, self.batch_size, self.models, self.way = first.epochs, first.batch_size, len(objectives), way
-        self.validation_share = first.validation_share
+        self.validation_share, self.validates = first.validation_share, first.validates
+        self.shared_validation = first.validation_part() if first.validation_records is not None else None
         self.private = first.private.together() if first.private else None
         parameters, buffers = stack_module_state(list(objectives))
         self.parameter_names, self.buffer_names = list(parameters), list(buffers)
@@ -129,8 +131,12 @@ class Fleet(LightningModule):
     def hold_out(self, loader: DataLoader) -> DataLoader:
         """Keep a share of each model's own records for `validation_losses`; return a loader of the others.
 
-        Each model's seed decides which, as in a single run.
+        Each model's seed decides which, as in a single run; where there are others to validate on, none is kept.
         """
+        if self.shared_validation is not None:
+            return loader
+        if not self.validation_share:
+            raise InputError("defense.validate_on", "public", "own: there are no public records to validate on")
         tables = self.data.tables
         splits = [validation_split(tables.shape[1], self.validation_share, seed) for seed in self.data.seeds]
         trained, validated = (
@@ -141,7 +147,9 @@ class Fleet(LightningModule):
         return fleet_loader(trained, self.batch_size)
 
     def validation_losses(self) -> Tensor:
-        """Average each model's loss over its own records held out: (models,)."""
+        """Average each model's loss over its own records held out, or over those that all validate on: (models,)."""
+        if self.shared_validation is not None:
+            return self._shared_validation_losses(self.shared_validation)
         number = self.held_out.tables.shape[1]
         means = torch.zeros(self.models, device=self.device)
         with as_measured(self._skeleton[0]):
@@ -149,6 +157,16 @@ class Fleet(LightningModule):
                 rows, keys = self.held_out[0, np.tile(places, (self.models, 1))]
                 losses = self.losses(*self.gathered(rows.to(self.device), keys.to(self.device)))
                 means += losses * (len(places) / number)
+        return means
+
+    def _shared_validation_losses(self, part: Part) -> Tensor:
+        number, means = len(part.places), torch.zeros(self.models, device=self.device)
+        with as_measured(self._skeleton[0]):
+            for places in portions(number, self.batch_size):
+                batch = part[0, places].to(self.device)
+                tensors = (batch.inputs, batch.labels, batch.keys)
+                of_each = [tensor.expand(self.models, *tensor.shape) for tensor in tensors]
+                means += self.losses(*of_each) * (len(places) / number)
         return means
 
     def losses(self, inputs: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
