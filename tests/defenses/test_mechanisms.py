@@ -12,6 +12,7 @@ from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFi
 from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
 from telltale.defenses.vae_metric_privacy.mechanism import (
     BLOCK,
+    ClipOnly,
     Mechanism,
     NoNoise,
     clip,
@@ -164,6 +165,17 @@ def test_infinite_epsilon_gives_the_codes_back(mechanism: Mechanism, dtype: type
     given = codes(10, 3, 5.0).astype(dtype)
     released = mechanism.perturb(given, 0)
     assert (released == given).all() and released.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clipping_alone_is_what_comes_before_the_noise_and_its_share_is_told(dtype: type) -> None:
+    """Catches a row "clipped, no noise" that clips nothing or otherwise, and a share of the codes that are not cut."""
+    given = codes(1000, 4, 2.0).astype(dtype)
+    assert (ClipOnly().perturb(given, 0) == clip(given, 2.0)).all() and ClipOnly().perturb(given, 0).dtype == dtype
+    share = (np.linalg.norm(given, axis=1) > 2).mean()
+    assert 0.5 < share < 1 and ClipOnly().clipped_share(given) == LaplaceL2(1.0).clipped_share(given) == share
+    assert NoNoise().clipped_share(given) == LaplaceL2(math.inf).clipped_share(given) == 0
+    assert math.isinf(ClipOnly().worst_case(4))
 
 
 @pytest.mark.parametrize("name", MECHANISMS)

@@ -197,11 +197,23 @@ class Game:
         """
         owner, recipe, pools, members = self.owner, self.recipe, self.pools, self._members[: self.victims]
         if recipe.start is None:
-            return success(owner, recipe, self._releases, pools.challenge, members, pools.test) | self._size()
+            learned = success(owner, recipe, self._releases, pools.challenge, members, pools.test)
+            return learned | self._size() | self._made()
         tuned_on = np.stack([recipe.finetuning_members(seed) for seed in self._seeds(self.victims)])
         first = success(owner, recipe.start, self._pretrained, pools.challenge, members, pools.test)
         last = success(owner, recipe, self._releases, pools.finetune, tuned_on, pools.finetune_test)
         return last | {f"pretrained_{name}": value for name, value in first.items()}
+
+    def _made(self) -> dict[str, float]:
+        """Return what data stages say of what they do to the victims' records, averaged over victims."""
+        if not self.recipe.stage("data"):
+            return {}
+        figures: list[dict[str, float]] = []
+        for records, recipe, _ in self.victims_as_trained():
+            figures.append({})
+            for code in recipe.defenses:
+                figures[-1].update(code.measured(records))
+        return mean_of(figures)
 
     def _size(self) -> dict[str, float]:
         """Return what the releases take where they are compressed, averaged over victims."""

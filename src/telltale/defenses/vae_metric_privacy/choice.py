@@ -8,7 +8,7 @@ from types import MappingProxyType
 from telltale import checks
 from telltale.defenses.vae_metric_privacy.angular import Purkayastha, VonMisesFisher
 from telltale.defenses.vae_metric_privacy.euclidean import Gaussian, LaplaceL1, LaplaceL2
-from telltale.defenses.vae_metric_privacy.mechanism import Mechanism, NoNoise
+from telltale.defenses.vae_metric_privacy.mechanism import ClipOnly, Mechanism, NoNoise
 from telltale.defenses.vae_metric_privacy.norm import Norm
 from telltale.errors import InputError
 
@@ -19,6 +19,7 @@ MECHANISMS: Mapping[str, type[Mechanism]] = MappingProxyType(
         "gaussian": Gaussian,
         "vmf": VonMisesFisher,
         "purkayastha": Purkayastha,
+        "clip": ClipOnly,
         "none": NoNoise,
     }
 )
@@ -33,7 +34,8 @@ def mechanism_of(
 ) -> Mechanism:
     """Build a mechanism by its name; delta is the Gaussian's alone (None = 1e-5), norm the angular ones'.
 
-    Raises InputError for another name, values out of range, and a delta or a norm's rule that would do nothing.
+    clip cuts codes to R and adds no noise, none does neither. Raises InputError for another name, values out of range,
+    and a delta or a norm's rule that would do nothing.
     """
     checks.choice("defense.mechanism.name", name, MECHANISMS)
     kind, rule = MECHANISMS[name], norm or Norm()
@@ -41,11 +43,11 @@ def mechanism_of(
         raise InputError("defense.mechanism.delta", delta, f"null: {name} holds without one")
     if rule != Norm() and not kind.angular:
         raise InputError("defense.mechanism.norm.rule", rule.rule, f"drop: {name} perturbs codes, not directions")
-    if kind is NoNoise:
-        if clip_radius is not None:
+    if issubclass(kind, NoNoise):
+        if kind is NoNoise and clip_radius is not None:
             raise InputError("defense.mechanism.clip_radius", clip_radius, "null: without noise no code is clipped")
         checks.number("defense.mechanism.epsilon", epsilon, above=0, expected="above 0; .inf for no noise")
-        return NoNoise()
+        return ClipOnly(clip_radius) if kind is ClipOnly else NoNoise()
     if issubclass(kind, VonMisesFisher | Purkayastha):
         return kind(epsilon, clip_radius, rule)
     if issubclass(kind, Gaussian):

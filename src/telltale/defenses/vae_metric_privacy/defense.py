@@ -273,6 +273,10 @@ class Twins(Defense):
             "twin": rebuilt(few, twins[: len(few)], few.labels),
         }
 
+    def measured(self, records: Any) -> dict[str, float]:
+        """Return the share of the records' codes that are longer than R."""
+        return {"clipped_share": self.options.mechanism.clipped_share(self.networks().codes(records))}
+
     def networks(self) -> Networks:
         """Load the autoencoders from the store."""
         loaded = [None if entry is None else self._loaded(entry) for entry in self.entries]

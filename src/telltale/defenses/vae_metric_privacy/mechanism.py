@@ -72,6 +72,12 @@ class Mechanism:
         if width < 1:
             raise InputError("defense.vae.latent_dim", width, "at least 1")
 
+    def clipped_share(self, codes: np.ndarray) -> float:
+        """Return the share of codes (records, n) that are longer than R, and so are cut; 0 where none is."""
+        if math.isinf(self.epsilon) and not isinstance(self, ClipOnly):
+            return 0.0
+        return float((np.linalg.norm(codes, axis=1) > self.radius(codes.shape[1])).mean())
+
     def radius(self, width: int) -> float:
         """Return R."""
         return math.sqrt(width) if self.clip_radius is None else self.clip_radius
@@ -123,6 +129,23 @@ class NoNoise(Mechanism):
     def arithmetic(self, width: int) -> str:
         """Say so."""
         return "no noise"
+
+
+@dataclass(frozen=True)
+class ClipOnly(NoNoise):
+    """y = z cut to ‖z‖ ≤ R: nothing is private. What clipping alone does, which comes before any noise."""
+
+    metric: ClassVar[str] = "none"
+    clip_radius: float | None = None
+
+    def perturb(self, codes: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
+        """Clip codes: (records, n) -> the same shape and type."""
+        self.check(codes.shape[1])
+        return clip(codes, self.radius(codes.shape[1])).astype(codes.dtype, copy=False)
+
+    def arithmetic(self, width: int) -> str:
+        """Say so."""
+        return "no noise, codes clipped"
 
 
 def clip(codes: np.ndarray, radius: float) -> np.ndarray:
