@@ -10,6 +10,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from telltale.attacks.base import Attack
+from telltale.attacks.membership.bayes_optimal import BASE
 from telltale.attacks.membership.lira import LiRA
 from telltale.attacks.membership.threshold import Threshold
 from telltale.attacks.membership.vector_lira import VectorLiRA
@@ -24,6 +25,7 @@ WITHOUT_A_WORD: Mapping[str, Attack] = {
     "lira_global": LiRA(variance="pooled"),
     "lira_median": LiRA(variance="pooled", centre="median"),
     "lira_offline_fixed": LiRA(online=False, variance="pooled_per_side"),
+    "base_offline": BASE(online=False),
     "confidence": Threshold("confidence"),
     "logit": Threshold("logit"),
     "entropy": Threshold("entropy"),
