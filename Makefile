@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint bench reproduce-paper clean
+.PHONY: help run test test-slow lint bench peers reproduce-paper clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,10 @@ lint: $(READY)  ## ruff and mypy
 bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
 	$(BIN)/python -m scripts.bench
+
+peers: $(READY)  ## compare with other tools on the same answers, write docs/peers.md; PEERS="leakpro=FOLDER …" for source-only ones
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[peers]" -c constraints.txt
+	$(BIN)/python -m scripts.peers --source $(PEERS)
 
 reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small
 	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)
