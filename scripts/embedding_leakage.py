@@ -45,7 +45,7 @@ PRICES = {  # seconds for a thousand molecules and epochs on one core, for the o
 ATTACKS = ("norm", "logistic")  # signals, calibrated, that meet the controls; the first has all others as rivals
 COMMON: tuple[str, ...] = (
     *("attack=embedding_membership", "model=gin", "model.layers=3", "model.width=128", "objective.batch_size=128"),
-    *("scale=small", "pools.auxiliary=800", "seed=0", "logger=none"),
+    *("scale=small", "pools.auxiliary=800", "seed=1", "logger=none"),  # signals were chosen on seed 0
 )
 ROWS = ("objective", "members", "epochs", "attack", "evidence", "metric", "value", "low", "high")
 
@@ -212,7 +212,8 @@ def page(results: Sequence[tuple[Job, Mapping[str, Mapping]]], victims: int) -> 
 HEAD = """# Where embeddings begin to leak
 
 Written by `python -m scripts.embedding_leakage`. Question: does query access to embeddings tell that *this* molecule
-was pre-trained on? `attack=embedding_membership`, MOSES, GIN 3 × 128, batches of 128, one seed.
+was pre-trained on? `attack=embedding_membership`, MOSES, GIN 3 × 128, batches of 128, one seed (1;
+signals were chosen on 0).
 
 Of a pool of 2·|G| molecules, {victims} encoders are each trained on a random half, in complementary pairs; each is a
 target in turn, the others but its complement ({shadows}) are its shadows. AUC over all targets and molecules, 95 %
