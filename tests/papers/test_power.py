@@ -44,14 +44,17 @@ def test_what_holds_proves_its_own_power() -> None:
     assert verdict_of({"above": 0.5}, target=0.6, ceiling=0.52) is HOLDS
 
 
-@pytest.mark.parametrize(("bound", "target"), [({"below": 0.55}, 0.5), ({"within": 0.6}, 0.5)])
-def test_a_defence_is_said_to_hold_only_where_a_leak_could_have_been_seen(
-    bound: dict[str, float], target: float
-) -> None:
+def test_a_defence_is_said_to_hold_only_where_a_leak_could_have_been_seen() -> None:
     """Catches "nothing found" from an attack that sees nothing."""
-    assert verdict_of(bound, target=target, ceiling=0.8) is HOLDS
-    assert verdict_of(bound, target=target, ceiling=0.56) is UNKNOWN
+    assert verdict_of({"below": 0.55}, target=0.5, ceiling=0.8) is HOLDS
+    assert verdict_of({"below": 0.55}, target=0.5, ceiling=0.56) is UNKNOWN
     assert verdict_of({"below": 0.55}, target=0.7, ceiling=0.56) is FAILS
+
+
+@pytest.mark.parametrize(("ceiling", "verdict"), [(0.8, HOLDS), (0.52, UNKNOWN)])
+def test_no_difference_is_said_only_where_one_could_have_been_seen(ceiling: float, verdict: Verdict) -> None:
+    """Catches two attacks told to be equal where the best there can be is no better than either."""
+    assert verdict_of({"quantity": over_mlp(), "within": 0.05}, target=0.5, mlp=0.5, ceiling=ceiling) is verdict
 
 
 def test_a_ceiling_whose_seeds_do_not_show_it_holds_back_as_well() -> None:

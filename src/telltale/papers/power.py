@@ -50,8 +50,8 @@ def withholds(claim: Claim, verdict: Verdict) -> bool:
 
 
 def _bound(claim: Claim, side: int) -> list[float]:
-    """Return the bound that is farthest on one side (1: above, -1: below) with what is of no interest beyond it."""
+    """Return the bound that is farthest on one side (1: above, -1: below), that of `within` alone being 0."""
     given = [bound for bound in (claim.above, claim.below) if bound is not None]
-    if not given and claim.within is None:
-        return []
-    return [side * max((side * bound for bound in given), default=0.0) + side * (claim.within or 0.0)]
+    if not given:
+        return [] if claim.within is None else [0.0]
+    return [side * max(side * bound for bound in given)]
