@@ -147,6 +147,15 @@ def test_a_missing_result_is_named_and_decides_nothing() -> None:
     assert tested.verdict is UNKNOWN and "target/auc of gin, seed 0" in tested.reason
 
 
+def test_what_is_compared_with_may_be_missing_and_the_figure_is_shown() -> None:
+    """Catches a verdict without its control or ceiling, and a figure that vanishes with a row beside it."""
+    for fields in ({"controls": ["never"]}, {"power": {"of": "never"}}):
+        tested = judge(claim(above=0.5, **fields), results())
+        assert tested.verdict is UNKNOWN and tested.reason == "no result for never/auc of gin, seed 0"
+        assert tested.value == pytest.approx(0.7)
+    assert judge(claim(above=0.5, rows=["never"]), results()).verdict is HOLDS
+
+
 def test_a_claim_that_cannot_be_told_stays_so_whatever_is_measured() -> None:
     """Catches a verdict on nine encoders from three."""
     tested = judge(claim(above=0.5, cannot_tell="nine encoders, three here"), results())

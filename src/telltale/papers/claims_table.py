@@ -91,6 +91,8 @@ def expected(tested: Sequence[Tested]) -> str:
     """
     tally = Tally.of(tested)
     decided = tally.holds + tally.fails
+    if not tally.tested:
+        return f"None of {len(tested)} claims could be tested."
     return (
         f"Of {len(tested)} claims {tally.tested} were tested, each at {100 * LEVEL:g} % for a wrong verdict: of the "
         f"{decided} decided expect up to {tally.wrong:.1f} to be wrong; {tally.survive} survive Holm over the paper's "

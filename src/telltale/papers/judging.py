@@ -10,7 +10,7 @@ import numpy as np
 from telltale.errors import InputError
 from telltale.papers.claims import Claim, Verdict
 from telltale.papers.decision import decide
-from telltale.papers.power import shortfall, withholds
+from telltale.papers.power import comparisons, shortfall, withholds
 from telltale.papers.quantity import Quantity, per_seed
 from telltale.papers.results import Results
 from telltale.papers.seeds import LEVEL, Mean, over_seeds
@@ -74,28 +74,28 @@ def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
 def judge(claim: Claim, results: Results) -> Tested:
     """Test one claim by itself; results that are missing or too few give "cannot tell"."""
     if claim.quantity is None:
-        return _untold(claim, claim.cannot_tell or "")
+        return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, claim.cannot_tell or "")
     if claim.either:
         return _agreed(claim, [judge(reading, results) for reading in claim.either])
     seeds = sorted({number for _, number in results}) or [0]
 
     def mean(quantity: Quantity, ceiling: Quantity | None = None) -> Mean:
-        return over_seeds([per_seed(quantity, results, number, ceiling) for number in seeds])
+        try:
+            return over_seeds([per_seed(quantity, results, number, ceiling) for number in seeds])
+        except KeyError as missing:
+            return Mean(np.nan, missing=f"no result for {missing.args[0]}")
 
-    try:
-        main = mean(claim.quantity)
-        controls = {name: mean(claim.quantity.versus(name)) for name in claim.controls}
-        beside = {name: mean(claim.quantity.versus(name)) for name in claim.rows}
-        weak = shortfall(claim, mean) if claim.power else ""
-    except KeyError as missing:
-        return _untold(claim, f"no result for {missing.args[0]}")
+    main = mean(claim.quantity)
+    controls = {name: mean(claim.quantity.versus(name)) for name in claim.controls}
     rows = {f"over {name}": difference.cell for name, difference in controls.items()}
-    rows |= {f"over {name} (a row: refutes nothing)": difference.cell for name, difference in beside.items()}
-    found = Tested(claim, *main.cell, Verdict.UNKNOWN, seeds=len(seeds), rows=rows)
-    if reason := _untestable(claim, len(seeds), [main, *controls.values()]):
+    rows |= {f"over {name} (a row: refutes nothing)": mean(claim.quantity.versus(name)).cell for name in claim.rows}
+    ceilings = comparisons(claim, mean) if claim.power else []
+    found = Tested(claim, *main.cell, Verdict.UNKNOWN, seeds=len(seeds), rows={} if main.missing else rows)
+    if reason := _untestable(claim, len(seeds), [main, *controls.values(), *(one.mean for one in ceilings)]):
         return replace(found, reason=reason)
     decision = decide(claim, main, controls)
-    if claim.power and weak and withholds(claim, decision.verdict):
+    weak = shortfall(claim, ceilings)
+    if weak and withholds(claim, decision.verdict):
         reason = f"it would be {decision.verdict}, but {weak}"
         return replace(found, reason=reason, p=decision.p, withheld=True)
     return replace(found, verdict=decision.verdict, reason=decision.reason, p=decision.p)
@@ -112,14 +112,12 @@ def holm(tested: Sequence[Tested]) -> list[Tested]:
     return [replace(test, adjusted=adjusted[i]) for i, test in enumerate(tested)]
 
 
-def _untold(claim: Claim, reason: str) -> Tested:
-    return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, reason)
-
-
 def _untestable(claim: Claim, seeds: int, means: Sequence[Mean]) -> str:
     """Why no verdict can be had of these figures, "" if it can."""
     if claim.cannot_tell:
         return claim.cannot_tell
+    if missing := [mean.missing for mean in means if mean.missing]:
+        return missing[0]
     if seeds < SEEDS_NEEDED:
         return f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {SEEDS_NEEDED} needed"
     if not all(np.isfinite(mean.value) for mean in means):

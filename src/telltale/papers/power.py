@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from telltale.papers.claims import Claim, Verdict
+from telltale.papers.decision import Condition
 from telltale.papers.quantity import Quantity
 from telltale.papers.seeds import LEVEL, Mean
 
 MeanOf = Callable[[Quantity, Quantity | None], Mean]  # a quantity, with a ceiling in the place of what it is of
 
 
-def shortfall(claim: Claim, mean: MeanOf) -> str:
-    """Say what the claim's ceiling is not shown to exceed by the margin, "" for nothing: its whole interval must.
+def comparisons(claim: Claim, mean: MeanOf) -> list[Condition]:
+    """List what the ceiling must reach in the attack's place: each bound, after what is subtracted, and each control.
 
-    The ceiling stands in the attack's place, in every comparison that the claim makes: with its bounds (after what the
-    quantity subtracts) and with each control. A margin below 0 asks it to lie below instead.
+    With the margin: above it, or below where the margin is below 0.
     """
     assert claim.power is not None and claim.quantity is not None
     ceiling, margin = claim.power.quantity, claim.power.margin
+    above = margin > 0
     reached = mean(claim.quantity, ceiling)
-    compared = [(f"{bound}", reached, bound) for bound in _bound(claim, 1 if margin > 0 else -1)]
-    compared += [(name, mean(claim.quantity.versus(name), ceiling), 0.0) for name in claim.controls]
-    weak = []
-    for name, difference, bound in compared:
-        p = difference.p_above(bound + margin) if margin > 0 else difference.p_below(bound + margin)
-        if not p <= LEVEL:
-            value, low, high = (number - bound for number in difference.cell)
-            weak.append(f"{name} ({value:+.3f} [{low:.3f}, {high:.3f}])")
+    compared = [Condition(f"{bound}", reached, bound + margin, above) for bound in _bound(claim, 1 if above else -1)]
+    versus = [(name, mean(claim.quantity.versus(name), ceiling)) for name in claim.controls]
+    return compared + [Condition(name, difference, margin, above) for name, difference in versus]
+
+
+def shortfall(claim: Claim, compared: Sequence[Condition]) -> str:
+    """Say what the claim's ceiling is not shown to exceed by the margin, "" for nothing: its whole interval must."""
+    if claim.power is None:
+        return ""
+    weak, margin = [], claim.power.margin
+    for one in compared:
+        if not one.p_met <= LEVEL:
+            value, low, high = (number - one.bound + margin for number in one.mean.cell)
+            weak.append(f"{one.name} ({value:+.3f} [{low:.3f}, {high:.3f}])")
     side = "above" if margin > 0 else "below"
-    return f"the ceiling {ceiling.of} is not shown to be {abs(margin):g} {side} {', '.join(weak)}" if weak else ""
+    what = f"the ceiling {claim.power.quantity.of} is not shown to be {abs(margin):g} {side}"
+    return f"{what} {', '.join(weak)}" if weak else ""
 
 
 def withholds(claim: Claim, verdict: Verdict) -> bool:

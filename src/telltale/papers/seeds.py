@@ -20,6 +20,7 @@ class Mean:
     degrees         Student's degrees of freedom: seeds − 1
     run             of one seed alone: the interval that its run has, which says nothing of other seeds
     cautions        why the figures behind it decide nothing, if so
+    missing         which result is not there, if so; the value is NaN then
     """
 
     value: float
@@ -27,6 +28,7 @@ class Mean:
     degrees: int = 0
     run: tuple[float, float] = (np.nan, np.nan)
     cautions: tuple[str, ...] = ()
+    missing: str = ""
 
     @property
     def cell(self) -> tuple[float, float, float]:
