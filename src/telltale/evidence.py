@@ -66,15 +66,16 @@ class CanaryScores(MembershipScores):
 class ExtractedMolecules:
     """Molecules an attacker proposes as (parts of) training molecules, each with its score.
 
-    smiles        (candidates,) canonical SMILES, distinct
-    templates     (candidates,) SMILES of the template (ring) each was grown from: the unit that intervals resample
-    scores        (victims, candidates) float, higher = more likely in the training data
-    novel         (candidates,) bool, not contained in any auxiliary molecule
-    k             sizes of the top-K lists that the attacker would publish
-    mixing        (victims, candidates) mixing weight α of Eq. (1); None = the score has none
-    proposed      how many joins were tried
-    valid         how many of them gave a sanitisable molecule
-    membership    the same score turned on whole challenge molecules, or None
+    smiles         (candidates,) canonical SMILES, distinct
+    templates      (candidates,) SMILES of the template (ring) each was grown from: the unit that intervals resample
+    scores         (victims, candidates) float, higher = more likely in the training data
+    novel          (candidates,) bool, not contained in any auxiliary molecule
+    k              sizes of the top-K lists that the attacker would publish
+    k_within_ring  sizes of such lists of each template's candidates alone
+    mixing         (victims, candidates) mixing weight α of Eq. (1); None = the score has none
+    proposed       how many joins were tried
+    valid          how many of them gave a sanitisable molecule
+    membership     the same score turned on whole challenge molecules, or None
     """
 
     smiles: np.ndarray
@@ -86,6 +87,7 @@ class ExtractedMolecules:
     proposed: int = 0
     valid: int = 0
     membership: MembershipScores | None = None
+    k_within_ring: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

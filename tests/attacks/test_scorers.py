@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 import torch
 
 from telltale.attacks.molextract import scorers
+from telltale.attacks.molextract.candidates import Pool, VocabularyOptions
+from telltale.attacks.molextract.ranking import ListSizes
+from telltale.attacks.molextract.rivals import rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions, cross_entropy, fixed, signed_cosine
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
+from telltale.data.molecules.records import MoleculeRecords
+from tests.training.small import molecules
 
 LEARNED = ("paper", "released_code")
 
@@ -144,3 +150,17 @@ def test_a_learned_scorer_repeats_itself_and_leaves_torchs_generator_alone(name:
     np.testing.assert_array_equal(first.scores, again.scores)
     assert not np.array_equal(first.scores, other.scores)
     assert first.mixing is not None and first.mixing.shape == (50,)
+
+
+def test_a_rival_that_mixes_hands_its_weights_over() -> None:
+    """Catches α of the released code's scorer dropped, without which Figure 3 cannot be compared."""
+    pool = Pool(VocabularyOptions(rings=3, motifs=6, largest_motif=6))
+    known, release = SimpleNamespace(auxiliary=molecules(40), seed=0), SimpleNamespace(embeddings=vectors)
+    rivals = rivals_named(["released_code", "qed"], pool, ScorerOptions(), ListSizes((5,)))
+    world: Any = SimpleNamespace(knowledge=known, releases=[release, release])
+    mixing, none = (rival.run(world).mixing for rival in rivals.values())
+    assert mixing.shape == (2, len(pool.of(known.auxiliary))) and np.isfinite(mixing).all() and none is None
+
+
+def vectors(records: MoleculeRecords) -> np.ndarray:
+    return np.random.default_rng(len(records)).normal(size=(len(records), 8)).astype(np.float32)

@@ -121,6 +121,23 @@ def test_without_novel_candidates_their_metrics_are_nan_and_not_an_error() -> No
     assert not any(name.startswith("novel_precision") for name in metrics)
 
 
+def test_precision_within_rings_is_the_mean_over_rings_large_enough() -> None:
+    """Catches lists pooled over rings, and rings of which half or more would be published.
+
+    Ring r1: A hit, C hit, E miss; r2: B miss, D hit, F miss. With F by itself, its ring is too small.
+    """
+    evidence, hits, exact = by_hand()
+    evidence = dataclasses.replace(evidence, k_within_ring=(1, 2), templates=np.array(["r1", "r2"] * 3))
+    metrics = score_extraction(evidence, hits, exact, Resampling.over(2, 20, seed=0))
+    assert metrics["precision_at_1_within_ring"].value == 1 / 2 and metrics["precision_at_1_within_ring"].n == 2
+    assert "precision_at_2_within_ring" not in metrics  # a ring has three candidates
+    small = dataclasses.replace(evidence, templates=np.array(["r1", "r2", "r1", "r2", "r1", "r3"]))
+    alone = score_extraction(small, hits, exact, Resampling.over(3, 20, seed=0))["precision_at_1_within_ring"]
+    assert alone.value == 1 / 2 and alone.n == 2
+    found = set(np.round(metrics["precision_at_1_within_ring"].replicates[0], 6))
+    assert found == {0, 0.5, 1}  # r2 twice, both, r1 twice
+
+
 def test_few_misses_are_warned_of_at_low_false_positive_rates() -> None:
     evidence, hits, exact = by_hand()
     metrics = score_extraction(evidence, hits, exact, Resampling.over(2, 20, seed=0))

@@ -96,15 +96,18 @@ def test_the_discordant_area_of_scores_without_memory_covers_chance(records: Mol
 def test_the_whole_game_on_untrained_targets_covers_chance(records: MoleculeRecords, tmp_path: Path) -> None:
     """The same for whole games: other pools, candidates, targets and controls for each seed."""
     attack = Molextract("paper", [10], rings=20, motifs=15, largest_motif=6, cuts=4)
-    membership, only_in_g = [], []
+    membership, only_in_g, gain = [], [], []
     for seed in SEEDS:
         game = game_of(deal(records, SIZES, seed), tmp_path, seed)
         evidence = {
             "target": attack.run(game.world(attack.access)),
             "disjoint": attack.run(Disjoint().world(game, attack)),
+            "zero_query": attack.blind(game.world(attack.access).knowledge),
         }
         metrics = evaluate(evidence, game.unseal(), ("disjoint",), 300, seed).metrics["target"]
         membership.append(metrics["exact_membership_auc"])
         only_in_g.append(metrics["discordant_auc"])
+        gain.append(metrics["mirrored_memory_gain_auc"])
     assert covered(membership) >= NEEDED
     assert covered(only_in_g) >= NEEDED
+    assert sum(estimate.low <= 0 <= estimate.high for estimate in gain) >= NEEDED

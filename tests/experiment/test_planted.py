@@ -27,6 +27,7 @@ def test_planted_memory_is_found(found: dict) -> None:
     assert found["target"]["molecules_stored"] == 300
     assert metrics["novel_auc"]["value"] > 0.9
     assert metrics["discordant_auc"]["value"] > 0.9
+    assert metrics["memory_gain_auc"]["low"] > 0.1 and metrics["mirrored_memory_gain_auc"]["low"] > 0.1
     assert metrics["exact_membership_auc"]["value"] > 0.9
     assert metrics["novel_precision_at_10"]["value"] == 1
 
@@ -35,6 +36,11 @@ def test_planted_memory_is_leakage_over_every_control(found: dict) -> None:
     """Catches a difference taken the wrong way round, or against the wrong control."""
     for metric in ("auc", "novel_auc", "exact_membership_auc"):
         assert found["leakage"][metric]["low"] > 0, metric
+
+
+def test_leakage_is_not_told_against_a_guess_without_the_model(found: dict) -> None:
+    """Catches a blind guess, which may be the better chemist, taken for a control that must be beaten."""
+    assert {of["control"] for of in found["leakage"].values()} <= {"untrained", "disjoint"}
 
 
 def test_no_control_shows_the_planted_memory(found: dict) -> None:

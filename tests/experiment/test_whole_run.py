@@ -62,6 +62,7 @@ def test_metrics_json_is_laid_out_as_the_design_says(first: Path) -> None:
         assert set(one) == {"value", "low", "high", "n", "control"} and one["control"] in document["controls"], name
     assert set(document["controls"]) == {"zero_query", "untrained", "disjoint"}
     assert {"auc", "novel_auc", "discordant_auc", "exact_membership_auc", "precision_at_10"} <= set(document["metrics"])
+    assert {"memory_gain_auc", "mirrored_memory_gain_auc", "precision_at_5_within_ring"} <= set(document["metrics"])
     assert document["guarantee"] is None
     assert document["target"].keys() >= {"own_molecule_accuracy", "chance"}
 

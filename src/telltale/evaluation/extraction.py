@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from telltale.evaluation.ranking import Metric, Ranked, measure, weighted_mean, weighted_quantile
+from telltale.evaluation.ranking import Metric, Ranked, measure, precision_at, weighted_mean, weighted_quantile
 from telltale.evaluation.statistics import Band, Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -36,7 +36,8 @@ def score_extraction(
     resampling  the plan over distinct templates, shared by all that is compared
     clusters    the templates the plan counts, needed only where evidence that is compared mentions different ones
 
-    A K larger than the number of candidates is left out. ValueError if a shape does not fit.
+    A K larger than the number of candidates is left out. precision_at_K_within_ring is the mean over the `n`
+    templates that have at least 2 K candidates. ValueError if a shape does not fit.
     """
     _require_fit(evidence, [hits, exact_hits], resampling)
     index = template_index(evidence, resampling, clusters)
@@ -46,6 +47,7 @@ def score_extraction(
         **scored(hits, everything, _precision("precision_at", evidence.k, everything)),
         **scored(exact_hits, everything, _precision("exact_precision_at", evidence.k, everything)),
         **scored(hits, novel, _precision("novel_precision_at", evidence.k, novel)),
+        **_within_rings(evidence, hits, index, resampling),
         **scored(hits, everything, _ranking("")),
         **scored(hits, novel, _ranking("novel_")),
         **_mixing(evidence, index, resampling),
@@ -196,6 +198,25 @@ def _ranking(prefix: str) -> dict[str, Metric]:
         f"{prefix}tpr_at_fpr_0.01": partial(Ranked.tpr_at_fpr, fpr=0.01),
         f"{prefix}base_rate": Ranked.base_rate,
     }
+
+
+def _within_rings(
+    evidence: ExtractedMolecules, hits: np.ndarray, index: np.ndarray, resampling: Resampling
+) -> dict[str, Estimate]:
+    """Precision of the top K of each template's own candidates, as a mean over templates (the paper's way)."""
+    sizes, found = np.bincount(index, minlength=resampling.clusters), {}
+    for k in evidence.k_within_ring:
+        large = np.flatnonzero(sizes >= 2 * k)
+        if not len(large):
+            continue
+        values = []
+        for victim, (scores, truth) in enumerate(zip(evidence.scores, hits, strict=True)):
+            rings = (index == ring for ring in large)
+            precisions = [precision_at(scores[ring], truth[ring], k, np.ones((1, ring.sum())))[0] for ring in rings]
+            values.append(weighted_mean(np.array(precisions), resampling.of_victim(victim, large)))
+        average = resampling.average(np.array(values))
+        found[f"precision_at_{k}_within_ring"] = resampling.estimate(average, len(large))
+    return found
 
 
 def _mixing(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampling) -> dict[str, Estimate]:

@@ -20,9 +20,10 @@ from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
-from telltale.evaluation.extraction import LeakageEstimate, discordant, leakage, precision_curve, score_extraction
+from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
 from telltale.evaluation.frechet import frechet_chemnet_distance
 from telltale.evaluation.membership import score_membership, score_with_roc
+from telltale.evaluation.memory_gain import BLIND, memory
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
 from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
@@ -146,11 +147,11 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     if "disjoint" in evidence and len(truth.disjoint):
         index = SubstructureIndex(truth.disjoint.smiles.tolist())  # type: ignore[attr-defined]
         hits_disjoint = np.tile(index.contains(target.smiles.tolist()), (len(truth.learned), 1))
-        metrics["target"]["discordant_auc"] = discordant(target, evidence["disjoint"], hits, hits_disjoint, plan)
+        metrics["target"] |= memory(evidence, hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(
         metrics=metrics,
-        leakage=scoring.leakage(metrics, names),
+        leakage=replace(scoring, controls=[name for name in scoring.controls if name != BLIND]).leakage(metrics, names),
         curves={name: precision_curve(guess, hits, plan) for name, guess in evidence.items()},
         novel_curves={name: precision_curve(guess, hits, plan, novel=True) for name, guess in evidence.items()},
         hits=hits,

@@ -14,7 +14,7 @@ import numpy as np
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cut_at_ring_bonds, part_whole_membership
-from telltale.attacks.molextract.ranking import embed, evidence_of
+from telltale.attacks.molextract.ranking import ListSizes, embed, evidence_of
 from telltale.attacks.molextract.rivals import blind_ranking, rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
 from telltale.checks import choice, number, whole_number
@@ -28,7 +28,8 @@ class Molextract(Attack):
     """Ranks ring + motif candidates by part–whole agreement of embeddings.
 
     scorer          paper | released_code | fixed: how a candidate's embedding is judged by those of its parts
-    k               size of the published list, or several sizes
+    k               size of the published list, or several sizes; of all candidates, pooled over rings
+    k_within_ring   the same of each ring's candidates alone
     rings           most frequent rings of the attacker's own molecules to grow from
     motifs          most frequent side chains to attach
     largest_motif   heavy atoms of a side chain, at most
@@ -50,6 +51,7 @@ class Molextract(Attack):
         rings: int,
         motifs: int,
         largest_motif: int,
+        k_within_ring: int | Sequence[int] = (10,),
         vocabulary: str | None = None,
         alpha: float = 0.5,
         size_weighted: bool = True,
@@ -60,17 +62,17 @@ class Molextract(Attack):
         number("attack.alpha", alpha, least=0, most=1, expected="a number from 0 to 1")
         whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
         self.scorer = scorer
-        self.k = _list_sizes(k)
+        self.lists = ListSizes(_list_sizes("k", k), _list_sizes("k_within_ring", k_within_ring))
         self.pool = Pool(VocabularyOptions(rings, motifs, largest_motif, vocabulary))
         self.options, self.cuts = ScorerOptions(alpha, size_weighted), cuts
         others = [name for name in rivals if name != scorer]  # its own scorer is no rival
         self._cuts: dict[tuple[str, int], Cuts] = {}
-        self._rivals = rivals_named(others, self.pool, self.options, self.k)
+        self._rivals = rivals_named(others, self.pool, self.options, self.lists)
 
     def check(self, knowledge: Knowledge) -> None:
         """Enumerate the pool, and refuse lists that are longer than it."""
         pool = len(self.candidates(knowledge))
-        for k in self.k:
+        for k in self.lists.pooled:
             if k > pool:
                 raise InputError("attack.k", k, f"at most {pool}, the number of candidates (a quarter of it says more)")
 
@@ -91,15 +93,13 @@ class Molextract(Attack):
             )
             for victim, release in enumerate(world.releases)
         ]
-        mixing = [ranking.mixing for ranking in rankings if ranking.mixing is not None]
-        scores = np.stack([ranking.scores for ranking in rankings])
-        membership = self._membership(world)
-        return evidence_of(candidates, scores, self.k, np.stack(mixing) if mixing else None, membership)
+        scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
+        return evidence_of(candidates, scores, self.lists, mixing, self._membership(world))
 
     def blind(self, knowledge: Knowledge) -> ExtractedMolecules:
         """Rank by what the auxiliary molecules alone say."""
         candidates = self.candidates(knowledge)
-        return evidence_of(candidates, blind_ranking(candidates)[None], self.k)
+        return evidence_of(candidates, blind_ranking(candidates)[None], self.lists)
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the other rankings that the configuration names."""
@@ -122,8 +122,8 @@ class Molextract(Attack):
         return self._cuts[key]
 
 
-def _list_sizes(k: int | Sequence[int]) -> tuple[int, ...]:
+def _list_sizes(name: str, k: int | Sequence[int]) -> tuple[int, ...]:
     values, expected = [k] if isinstance(k, int | float | str) else list(k), "a whole number from 1, or a list of such"
     if not values:
-        raise InputError("attack.k", k, expected)
-    return tuple(sorted({whole_number("attack.k", value, expected=expected) for value in values}))
+        raise InputError(f"attack.{name}", k, expected)
+    return tuple(sorted({whole_number(f"attack.{name}", value, expected=expected) for value in values}))

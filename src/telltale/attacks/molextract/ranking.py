@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from telltale.attacks.molextract.candidates import Candidates
 from telltale.attacks.molextract.scoring import Parts
 from telltale.evidence import ExtractedMolecules, MembershipScores
 from telltale.owner.release import Release
+
+
+@dataclass(frozen=True)
+class ListSizes:
+    """Sizes K of published lists: of all candidates pooled over rings, and of each ring's own."""
+
+    pooled: tuple[int, ...]
+    within_ring: tuple[int, ...] = ()
 
 
 def embed(release: Release, candidates: Candidates) -> Parts:
@@ -23,20 +34,22 @@ def embed(release: Release, candidates: Candidates) -> Parts:
 def evidence_of(
     candidates: Candidates,
     scores: np.ndarray,
-    k: tuple[int, ...],
-    mixing: np.ndarray | None = None,
+    lists: ListSizes,
+    mixing: Sequence[np.ndarray | None] = (),
     membership: MembershipScores | None = None,
 ) -> ExtractedMolecules:
-    """Wrap scores (victims, candidates) as evidence, for published lists of `k` candidates."""
+    """Wrap scores (victims, candidates) as evidence; mixing: α of each victim, (candidates,), None without."""
+    known = [alpha for alpha in mixing if alpha is not None]
     rings = np.array([block.smiles for block in candidates.vocabulary.rings], object)
     return ExtractedMolecules(
         smiles=candidates.smiles,
         templates=rings[candidates.ring],
         scores=scores.astype(np.float64),
         novel=~candidates.in_auxiliary,
-        k=k,
-        mixing=mixing,
+        k=lists.pooled,
+        mixing=np.stack(known) if known else None,
         proposed=candidates.proposed,
         valid=candidates.valid,
         membership=membership,
+        k_within_ring=lists.within_ring,
     )

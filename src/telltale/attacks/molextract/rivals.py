@@ -11,8 +11,8 @@ from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool
-from telltale.attacks.molextract.ranking import embed, evidence_of
-from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
+from telltale.attacks.molextract.ranking import ListSizes, embed, evidence_of
+from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
 from telltale.checks import choice
 from telltale.data.seeds import derive, generator
@@ -38,39 +38,40 @@ class CandidateRival(Attack):
     access = frozenset({"embeddings"})
     accepts = frozenset({"molecules"})
 
-    def __init__(self, name: str, pool: Pool, options: ScorerOptions, k: tuple[int, ...]) -> None:
-        self.name, self.pool, self.options, self.k = name, pool, options, k
+    def __init__(self, name: str, pool: Pool, options: ScorerOptions, lists: ListSizes) -> None:
+        self.name, self.pool, self.options, self.lists = name, pool, options, lists
 
     def run(self, world: World) -> ExtractedMolecules:
         """Rank for every victim."""
         candidates = self.pool.of(world.knowledge.auxiliary)
         seed = world.knowledge.seed
-        scores = [
+        ranked = [
             self.rank(Context(candidates, release, derive(seed, self.name, victim)))
             for victim, release in enumerate(world.releases)
         ]
-        return evidence_of(candidates, np.stack(scores), self.k)
+        scores, mixing = np.stack([one.scores for one in ranked]), [one.mixing for one in ranked]
+        return evidence_of(candidates, scores, self.lists, mixing)
 
-    def rank(self, context: Context) -> np.ndarray:
-        """Score the candidates, higher = more likely in the training data: (candidates,)."""
-        return RIVALS[self.name](context)
+    def rank(self, context: Context) -> Scored:
+        """Score the candidates, higher = more likely in the training data."""
+        return Scored(RIVALS[self.name](context))
 
 
 class ScorerRival(CandidateRival):
     """One of the attack's own scorers that the attack was not configured with."""
 
-    def rank(self, context: Context) -> np.ndarray:
-        """Score with the named scorer and the attack's options."""
+    def rank(self, context: Context) -> Scored:
+        """Score with the named scorer and the attack's options; its mixing weights come along."""
         candidates = context.candidates
         parts = embed(context.release, candidates)
-        return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.options).scores
+        return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.options)
 
 
-def rivals_named(names: Sequence[str], pool: Pool, options: ScorerOptions, k: tuple[int, ...]) -> Mapping[str, Attack]:
+def rivals_named(names: Sequence[str], pool: Pool, options: ScorerOptions, lists: ListSizes) -> Mapping[str, Attack]:
     """Build the rivals of a configuration. Raises InputError for a name that is none."""
     for name in names:
         choice("attack.rivals", name, [*RIVALS, *SCORERS])
-    return {name: (CandidateRival if name in RIVALS else ScorerRival)(name, pool, options, k) for name in names}
+    return {name: (CandidateRival if name in RIVALS else ScorerRival)(name, pool, options, lists) for name in names}
 
 
 def at_random(context: Context) -> np.ndarray:

@@ -1,0 +1,134 @@
+"""Does a model's score add to what chemistry says? The gain over a blind guess, against the disjoint model's gain.
+
+An attack may rank worse than a good chemist and see memory all the same, so it is not asked to beat the blind guess
+but to add to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from telltale.evaluation.extraction import discordant, template_index
+from telltale.evaluation.ranking import auc
+from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import ExtractedMolecules
+
+BLIND = "zero_query"  # may be the better chemist, so that no leak need exceed it
+RIDGE = 1.0  # on coefficients of standardised scores: keeps them finite where the classes can be separated
+STEPS = 25  # of Newton's method, which needs fewer than ten
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Three scores of the same candidates, higher = more likely in the training data.
+
+    target, disjoint  (victims, candidates) by the model of G, and by that of G'
+    blind             (victims, candidates) without a model
+    """
+
+    target: np.ndarray
+    disjoint: np.ndarray
+    blind: np.ndarray
+
+
+def memory(
+    evidence: Mapping[str, ExtractedMolecules], hits: np.ndarray, hits_disjoint: np.ndarray, plan: Resampling
+) -> dict[str, Estimate]:
+    """Ask in several ways whether the target's score knows more of G than a model of G' does.
+
+    evidence has target and disjoint; hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G'.
+    """
+    target, disjoint = evidence["target"], evidence["disjoint"]
+    metrics = {"discordant_auc": discordant(target, disjoint, hits, hits_disjoint, plan)}
+    if BLIND in evidence:
+        scores = Scores(target.scores, disjoint.scores, evidence[BLIND].scores)
+        novel = np.asarray(target.novel, dtype=bool)
+        metrics |= memory_gain(scores, hits, hits_disjoint, template_index(target, plan), plan, novel)
+    return metrics
+
+
+def memory_gain(
+    scores: Scores,
+    hits: np.ndarray,
+    hits_disjoint: np.ndarray,
+    index: np.ndarray,
+    resampling: Resampling,
+    keep: np.ndarray,
+) -> Mapping[str, Estimate]:
+    """Return what the target's score adds to the blind guess beyond what the disjoint model's adds, in AUC.
+
+        memory_gain_auc           AUC(blind + target) - AUC(blind + disjoint) for hits in G
+        mirrored_memory_gain_auc  half of that, less half of the same for hits in G'
+
+    "+" is one logistic regression on both scores, cross-fitted: a template's candidates are judged by coefficients
+    fitted on all other templates, the same ones and in the same form for either model. Coefficients are fitted once,
+    on the data as it is; replicates draw templates of the ranking alone.
+
+    0 = no memory. The first holds the better chemist of the two models for memory, so one pair of models says little:
+    it is right on average over seeds. In the mirrored one that cancels: what the target gains on G as the better
+    chemist, it gains on G' too.
+
+    hits, hits_disjoint  (victims, candidates) bool: part of a molecule of G, of G'
+    index                (candidates,) template of each
+    keep                 (candidates,) bool: which count, the novel ones
+
+    NaN where hits or misses are missing.
+    """
+    fold, plain, mirrored = index[keep], [], []
+    for victim in range(len(hits)):
+        of_victim = Scores(*(getattr(scores, name)[victim, keep] for name in ("target", "disjoint", "blind")))
+        weights = resampling.of_victim(victim, fold)
+        of_g = _gain(of_victim, hits[victim, keep], fold, weights)
+        of_g_prime = _gain(of_victim, hits_disjoint[victim, keep], fold, weights)
+        plain.append(of_g)
+        mirrored.append((of_g - of_g_prime) / 2)
+    n = int(keep.sum())
+    return {
+        name: resampling.estimate(resampling.average(np.array(values)), n)
+        for name, values in (("memory_gain_auc", plain), ("mirrored_memory_gain_auc", mirrored))
+    }
+
+
+def _gain(scores: Scores, truth: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """AUC(blind + target) - AUC(blind + disjoint) under (1 + replicates, candidates) weights: (1 + replicates,)."""
+    if len(np.unique(fold)) < 2:  # nothing to fit on
+        return np.full(len(weights), np.nan)
+    first, second = (
+        auc(cross_fitted(np.stack([scores.blind, score], 1), truth, fold), truth, weights)
+        for score in (scores.target, scores.disjoint)
+    )
+    return first - second
+
+
+def cross_fitted(features: np.ndarray, truth: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Score each row by a logistic regression fitted on all other folds' rows: (rows,).
+
+    features (rows, scores) are standardised over all rows, which needs no truth. The intercept is left out of the
+    score: a fold with more hits has fewer of them elsewhere, which would push its own scores down.
+    """
+    spread = features.std(axis=0)
+    standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    names, of_row = np.unique(fold, return_inverse=True)
+    elsewhere = (of_row != np.arange(len(names))[:, None]).astype(float)
+    return np.einsum("rs,rs->r", standard, coefficients(standard, truth, elsewhere)[of_row, 1:])
+
+
+def coefficients(features: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Fit a logistic regression for each row of weights (fits, rows): intercept and slopes, (fits, 1 + scores)."""
+    design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
+    width = design.shape[1]
+    penalty = RIDGE * np.diag([1e-6, *[1.0] * (width - 1)])
+    squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    fitted = np.zeros((len(weights), width))
+    for _ in range(STEPS):
+        chance = 1 / (1 + np.exp(-np.clip(fitted @ design.T, -30, 30)))
+        slope = (weights * (truth - chance)) @ design - fitted @ penalty
+        curvature = ((weights * chance * (1 - chance)) @ squares).reshape(-1, width, width) + penalty
+        step = np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+        fitted = fitted + step
+        if np.abs(step).max(initial=0) < 1e-8:
+            break
+    return fitted
