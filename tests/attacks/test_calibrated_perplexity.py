@@ -4,6 +4,7 @@ members.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import torch
 
 from telltale.attacks.m4i.calibrated_perplexity import CalibratedPerplexity, of_the_picture
 from telltale.attacks.m4i.probabilities import CaptionPerplexity, mean_log_prob
+from telltale.data.captions import emoji
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import Vocabulary, vocabulary_of
 from telltale.data.pools import PoolSizes
+from telltale.evaluation.captions import repeated
 from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Resampling
 from telltale.game.game import Game
@@ -26,6 +29,7 @@ from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
+from telltale.truth import Truth
 from tests.attacks.caption_worlds import MODEL
 
 NUMBER, WORDS = 120, 40  # pictures, and words of which each caption has three
@@ -157,3 +161,19 @@ def test_of_few_points_all_others_are_asked(number: int) -> None:
     score = of_the_picture(Asked(), drawn().take(np.arange(number)), np.arange(number), 20)  # type: ignore[arg-type]
     expected = np.where(np.arange(number) == 0, 1.0, -1 / max(number - 1, 1)) if number > 1 else np.zeros(1)
     np.testing.assert_allclose(score, expected, atol=1e-5)
+
+
+def test_of_emoji_a_list_of_words_finds_most_members_and_half_of_the_words_cannot_be_learned() -> None:
+    """Catches figures of docs/m4i.md on the data: what plain perplexity owes to words, and what no model can know."""
+    listed = vocabulary_of((whole := emoji.load().records).references, 3)
+    found = []
+    for seed in range(3):
+        points = deal_by_concept(whole, PoolSizes(members=200, non_members=200, auxiliary=8), seed).challenge
+        members = np.arange(400) < 200
+        release = Release(partial(Unigram, points.take(members), listed), "list")
+        inside, outside = (mean_log_prob(release, points.take(side)) for side in (members, ~members))
+        auc = (inside[:, None] > outside).mean()
+        truth = Truth(members[None], (), None, points.references)  # type: ignore[arg-type]
+        measured = repeated((("",) * 400,), truth, Resampling.over(400, 2, seed=0))
+        found.append((auc, measured["words_seen"].value))
+    np.testing.assert_allclose(np.mean(found, 0), (0.90, 0.52), atol=0.02)
