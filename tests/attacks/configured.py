@@ -43,7 +43,8 @@ def configured(folder: Path) -> dict[str, Attack]:
         if get_object(options["_target_"]).hands_over is not MembershipScores:
             continue
         one: Attack = instantiate(options)
-        if one.access <= CALLS and not one.before_transfer and not any(_alike(one, other) for other in chosen.values()):
+        fits = one.access <= CALLS and "table" in one.accepts  # what the known worlds hold
+        if fits and not one.before_transfer and not any(_alike(one, other) for other in chosen.values()):
             chosen[f"attack={name}" if name in chosen else name] = one
     return chosen
 
