@@ -145,6 +145,7 @@ def test_the_guarantee_says_what_was_really_done(tmp_path: Path) -> None:
     assert found["epsilon"] == pytest.approx(epsilon_of(1.0, 1 / 3, 6, 1e-5, "rdp"))
     assert found["unit"] == "one record added or removed" and found["does_not_cover"] is None
     assert "one record added or removed" in found["statement"] and found["doubt"] is None
+    assert "counted by RDP at σ = 1" in found["statement"]
     assert "(2ε, (1 + e^ε) δ)" in found["replaced"] and f"({2 * found['epsilon']:.3g}, " in found["replaced"]
 
 

@@ -118,6 +118,7 @@ class DPSGD(Defense):
         epsilon = epsilon_of(ledger["sigma"], ledger["rate"], ledger["steps"], privacy.delta, privacy.accountant)
         unit = UNITS.get(trained.kind, "one record added or removed")
         text = f"(ε = {epsilon:.3g}, δ = {privacy.delta:g})-differentially private for {unit}"
+        text += f", counted by {privacy.accountant.upper()} at σ = {ledger['sigma']:.3g}"
         missing = self._not_covered(trained)
         if trained.kind == "captions":  # a word of one record alone may be in the list
             missing = "; ".join(filter(None, (missing, "the list of words is public and not covered")))
