@@ -27,7 +27,7 @@ from telltale.training.trainer import TrainerOptions
 
 SIZES = PoolSizes(members=250, non_members=250, auxiliary=500, population=2000, disjoint=250, test=1000)
 DEALS = 4
-BATCHES, EPOCHS, RATES, CLIPS = (64, 125, 250), (20, 40, 100), (0.02, 0.05, 0.1), (1.0,)
+BATCHES, EPOCHS, RATES, CLIPS = (64, 125, 250), (20, 40, 100, 200), (0.01, 0.02, 0.05, 0.1), (1.0,)
 MODEL = {"_target_": "telltale.models.mlp.MLP", "widths": [256, 128], "activation": "relu", "shape": (1, 28, 28)}
 TASK = {
     "_target_": "telltale.objectives.classification.Classification",
