@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
 from telltale.configuration.assembly import Plan, assemble
+from telltale.configuration.contest import contestants, hindrances
 from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
 from telltale.game.world import World
@@ -112,10 +113,13 @@ def _outcome(
     success: Mapping[str, float],
 ) -> Outcome:
     """Gather what the report shows; releases: of the victims, as the attack met them."""
-    game = plan.game
+    game, attacks = plan.game, contestants(plan.attack, plan.rivals)
     return Outcome(
         evidence=findings.evidence,
         attack=plan.choices["attack"],
+        attacks=attacks,
+        hindrances=hindrances([plan.rivals.get(name, plan.attack) for name in attacks], game.models),
+        standards=plan.standards,
         scored=scored,
         controls=controls,
         variants=findings.names["variants"],

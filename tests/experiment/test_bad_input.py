@@ -23,6 +23,8 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "+pools.extra=3": ("pools.extra=3", "no such key", "auxiliary"),
     "evaluation=3": ("evaluation=3", "set one of its keys"),
     "evaluation.replicates=1": ("evaluation.replicates=1", "from 2"),
+    "report.prior=1": ("report.prior=1", "a share above 0, below 1"),
+    "report.auc=0.5": ("report.auc=0.5", "above 0.5, below 1"),
     "verbose=7": ("verbose=7", "true or false"),
     "dataset=zinc15": ("dataset.root=null", "zinc_standard_agent"),
     "dataset=zinc15 dataset.root={folder}/none": ("dataset.root=", "/none", "no such file or folder"),

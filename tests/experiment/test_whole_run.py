@@ -21,7 +21,7 @@ FILES = {"config.yaml", "run.json", "metrics.json", "replicates.npz", "report.ht
 FILES |= {"evidence.npz", "evidence.parquet", "evidence.csv"}
 SMALL = ("pools.members=120", "pools.non_members=60", "pools.auxiliary=150", "pools.test=20", "objective.epochs=1")
 SMALL = (*SMALL, "attack.rings=4", "attack.motifs=10", "attack.cuts=1", "attack.k=10")
-SECTIONS = ["metrics", "controls", "rivals", "leakage", "guarantee", "target", "queries", "seconds", "costs"]
+SECTIONS = ["answer", "metrics", "controls", "rivals", "leakage", "guarantee", "target", "queries", "seconds", "costs"]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.errors import InputError
+from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import checked_replicates
 from telltale.game.game import Game
 from telltale.owner.owner import Owner
@@ -43,6 +44,7 @@ class Plan:
     controls      worlds in which there is nothing to find, by name
     variants      other releases of the same victims, by name
     replicates    bootstrap replicates behind every interval
+    standards     what the answer of the report is measured by
     """
 
     cfg: DictConfig
@@ -55,6 +57,7 @@ class Plan:
     controls: Mapping[str, OtherWorld]
     variants: Mapping[str, OtherWorld]
     replicates: int
+    standards: Standards
 
     @property
     def seed(self) -> int:
@@ -119,8 +122,8 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     """
     whole_number("seed", cfg.seed, 0)
     yes_or_no("verbose", cfg.verbose)
-    check_options(cfg, pools=PoolSizes)
-    replicates = checked_replicates(cfg.evaluation.replicates)
+    check_options(cfg, pools=PoolSizes, report=Standards)
+    replicates, standards = checked_replicates(cfg.evaluation.replicates), Standards(**cfg.report)
     require_targets(cfg)
     records = records_of(cfg, folder)
     attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
@@ -130,4 +133,4 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
         {str(name): instantiate(options) for name, options in group.items()} for group in (cfg.controls, cfg.variants)
     )
     owner = owner_of(cfg, on_epoch)
-    return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates)
+    return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates, standards)

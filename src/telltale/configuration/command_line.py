@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from telltale.configuration.words import groups_of, help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
 
-SECTIONS = ("scale", "pools", "evaluation", "paths", "debug")  # groups of plain values, built by no class
+SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

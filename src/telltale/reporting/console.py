@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from telltale.evaluation.answer import CANNOT_TELL, LEAKS, NONE_FOUND
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
+from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import ROLES
 from telltale.reporting.sentences import interval, leakage_sentence, metric_title, verdict
 from telltale.reporting.summary import Metrics, Summary
 
 WIDE = 140  # characters where there is no terminal and nothing says how many
 NARROW = 120  # below, only what is read first is shown
+COLOURS = {LEAKS: "bold red", NONE_FOUND: "bold green", CANNOT_TELL: "bold yellow"}
 BETWEEN = 3  # characters from one cell of a table to the next
 
 
@@ -41,6 +44,8 @@ class Column:
 def print_summary(summary: Summary, console: Console | None = None) -> None:
     """Print the end of a run: a table of attack, rivals, controls and variants, then what it means, line by line."""
     out = console or wide_console()
+    if summary.answer:
+        _print_answer(out, summary.answer)
     for line in summary.heading.lines():
         _print(out, line, style="bold")
     table, hidden = _table(summary, out.width)
@@ -49,6 +54,17 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         _print(out, text, name)
     if summary.report:
         out.print(Text(f"report  {summary.report}"), soft_wrap=True)  # a wrapped path cannot be clicked
+
+
+def _print_answer(out: Console, answer: Spoken) -> None:
+    """Print whether it leaks, what that means, and what to type next; a command stays in one line, to be copied."""
+    _print(out, answer.sentence, style=COLOURS[answer.kind])
+    for text in answer.meaning:
+        _print(out, text)
+    for step in answer.steps:
+        _print(out, f"{step.why}" + (f" ({step.remark})" if step.remark else "") + ":")
+        out.print(Text(f"  $ {step.command}"), soft_wrap=True)
+    out.print()
 
 
 def _print(out: Console, text: str, name: str = "", style: str = "") -> None:

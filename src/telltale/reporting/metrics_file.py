@@ -31,6 +31,7 @@ def metrics_document(
     seconds: Mapping[str, float] | None = None,
     versus_rivals: Mapping[str, Metrics] | None = None,
     costs: Mapping[str, Any] | None = None,
+    answer: Any = None,
 ) -> dict[str, Any]:
     """Return the layout of metrics.json as plain objects, in the order a person reads it.
 
@@ -45,10 +46,12 @@ def metrics_document(
     variants       the same metrics for each other release of the victims
     versus_rivals  paired tests of the attack against each rival, p not corrected for their number
     costs          queries and seconds of each piece of evidence
+    answer         whether it leaks, by the strongest attack: stands first
 
-    The last three are there only where something is in them.
+    The last four are there only where something is in them.
     """
-    document: dict[str, Any] = {
+    document: dict[str, Any] = {"answer": answer} if answer is not None else {}
+    document |= {
         "metrics": metrics,
         "controls": controls or {},
         "rivals": rivals or {},

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import Scored
 
 ROLES = ("target", "rival", "control", "variant")  # the order in which everything stands everywhere
@@ -33,6 +34,10 @@ class Outcome:
     evidence    what the attack, its controls, variants and rivals handed over, by name; the attack's is "target";
                 None where there is none, e.g. no blind guess
     attack      the attack's name, as it was given
+    attacks     names of the evidence from which the strongest is picked: the attack's, and that of rivals with no more
+                access to the release
+    hindrances  why this design could miss a leak, whatever is measured
+    standards   what would matter
     scored      the metrics of all evidence
     controls    names of the evidence from worlds in which there is nothing to find
     rivals      names of the evidence of other attacks on the same target
@@ -63,6 +68,9 @@ class Outcome:
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
     attack: str = "target"
+    attacks: tuple[str, ...] = ("target",)
+    hindrances: tuple[str, ...] = ()
+    standards: Standards = field(default_factory=Standards)
 
     @property
     def present(self) -> dict[str, Any]:

@@ -27,12 +27,14 @@ class PageTable:
     columns   their titles; the first column is set left, the others right
     rows      lines of the table, a text for each column
     emphasis  positions of the lines that are printed bold
+    texts     positions of the columns that hold sentences: set left and folded
     """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     emphasis: Sequence[int] = ()
+    texts: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
     text = environment.get_template(TEMPLATE).render(
+        answer=summary.answer,
         title=title,
         subtitle=subtitle,
         summary=summary.sentences(),
@@ -151,17 +155,16 @@ def _comparison(summary: Summary) -> PageTable:
 
 
 def _all_metrics(summary: Summary) -> PageTable:
+    titles = ["metric", "value [95 % interval]", "n", "note"]
     lines = [[name, interval(estimate), estimate.n, estimate.note] for name, estimate in summary.target.items()]
-    return PageTable(
-        f"All metrics of {summary.titles['target']}", ["metric", "value [95 % interval]", "n", "note"], lines
-    )
+    return PageTable(f"All metrics of {summary.titles['target']}", titles, lines, texts=[3])
 
 
 def _guarantee(guarantee: Mapping[str, Any] | None) -> list[PageTable]:
     if guarantee is None:
         return []
     lines = [[name.replace("_", " "), _in_words(value)] for name, value in guarantee.items() if value is not None]
-    return [PageTable("What is guaranteed, and on what grounds", ["", ""], lines)]
+    return [PageTable("What is guaranteed, and on what grounds", ["", ""], lines, texts=[1])]
 
 
 def _in_words(value: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,10 +21,12 @@ from telltale.evidence import (
     ReconstructedRecords,
 )
 from telltale.reporting import caption_view, extraction_view, membership_view, reconstruction_view
+from telltale.reporting.answering import Spoken, spoken
 from telltale.reporting.console import print_summary
 from telltale.reporting.gallery import Gallery
 from telltale.reporting.loggers import RunLogger
 from telltale.reporting.metrics_file import metrics_document, write_estimates, write_json
+from telltale.reporting.next_steps import steps
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure, write_page
 from telltale.reporting.run_folder import RunFolder
@@ -71,7 +75,8 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
         drawn = view.draw(target, outcome, run.folder / "figures")
     reading = view.reading(target)
     heading = Heading.of(choices, pools, reading.sizes)
-    summary = Summary.of(outcome, heading, reading, run.seconds, run.folder / "report.html")
+    answer = answer_of(run, outcome, pools, choices)
+    summary = Summary.of(outcome, heading, reading, run.seconds, run.folder / "report.html", answer)
     document = metrics_document(
         summary.target,
         controls=summary.metrics_of("control"),
@@ -84,6 +89,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
         seconds=summary.seconds,
         versus_rivals=tests_of(outcome),
         costs=outcome.costs,
+        answer=answer,
     )
     write_json(run.folder / "metrics.json", document)
     write_estimates(outcome.scored.metrics, run.folder / "replicates.npz")
@@ -99,6 +105,25 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
     _log(summary, run.logger, drawn)
     print_summary(summary)
     return summary
+
+
+def answer_of(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping[str, str]) -> Spoken:
+    """Say whether it leaks, and what to type next."""
+    said = spoken(outcome)
+    found = steps(
+        said.kind,
+        said.models,
+        said.points,
+        evidence=type(outcome.evidence["target"]).__name__,
+        success=outcome.target,
+        words=run.overrides,
+        program=sys.argv[0],
+        cfg=OmegaConf.to_container(run.cfg, resolve=True),  # type: ignore[arg-type]
+        choices=choices,
+        folder=run.folder,
+        available=pools.available,
+    )
+    return replace(said, steps=found)
 
 
 def _log(summary: Summary, logger: RunLogger, drawn: Sequence[PageFigure]) -> None:

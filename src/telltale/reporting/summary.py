@@ -15,6 +15,7 @@ from telltale.evaluation.extraction import DISCORDANT_NEEDED, LeakageEstimate
 from telltale.evaluation.score import ScoredMembership
 from telltale.evaluation.statistics import Estimate
 from telltale.evaluation.variance import students_quantile
+from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import Outcome, titles_of
 from telltale.reporting.sentences import (
     interval,
@@ -80,6 +81,7 @@ class Summary:
     """The end of a run in numbers and sentences.
 
     heading     what was run on what
+    answer      whether it leaks, and what to type next
     headlines   names of the metrics that a person reads first
     brief       those of the headlines that a narrow console shows
     evidence    metrics by name of evidence
@@ -111,10 +113,17 @@ class Summary:
     queries: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     report: Path | None = None
+    answer: Spoken | None = None
 
     @classmethod
     def of(
-        cls, outcome: Outcome, heading: Heading, reading: Reading, seconds: Mapping[str, float], report: Path
+        cls,
+        outcome: Outcome,
+        heading: Heading,
+        reading: Reading,
+        seconds: Mapping[str, float],
+        report: Path,
+        answer: Spoken | None = None,
     ) -> Summary:
         """Put an outcome into words; seconds: by stage; report: where the page will lie."""
         return cls(
@@ -133,6 +142,7 @@ class Summary:
             queries=outcome.queries,
             seconds=dict(seconds),
             report=report,
+            answer=answer,
         )
 
     @cached_property

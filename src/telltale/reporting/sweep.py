@@ -59,7 +59,9 @@ def row(job: Path) -> dict[str, Any]:
     named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
     line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": run["status"]}
     if (job / "metrics.json").exists():
-        metrics = json.loads((job / "metrics.json").read_text())["metrics"]
+        document = json.loads((job / "metrics.json").read_text())
+        metrics = document["metrics"]
+        line |= {"answer": document["answer"]["kind"]} if "answer" in document else {}
         line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
     return line
 

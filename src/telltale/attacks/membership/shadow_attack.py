@@ -21,12 +21,14 @@ PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fi
 class ShadowAttack(Attack):
     """Base of shadow attacks: a subclass says what it reads off a release (`signal`) and how it scores (`score`).
 
-    least_shadows: how many shadow models a victim needs. All points of all shadows are scored at once.
+    least_shadows: how many shadow models a victim needs; per_record: shadows say what is usual for each record, not for
+    all of them together. All points of all shadows are scored at once.
     """
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
     least_shadows = 2
+    per_record = True
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Query a release and reduce its answers: (points, …)."""

@@ -32,6 +32,7 @@ class ShadowClassifier(ShadowAttack):
     """
 
     uses_true_labels = True
+    per_record = False
 
     def __init__(
         self,

@@ -19,6 +19,8 @@ class Threshold(ShadowAttack):
     per_class: one threshold a class; scores are then the signal minus its class's threshold.
     """
 
+    per_record = False
+
     def __init__(self, signal: str = "loss", per_class: bool = False) -> None:
         choice("attack.signal", signal, SIGNALS)
         self.name, self.per_class = signal, per_class

@@ -1,0 +1,237 @@
+"""Does it leak? One answer of three kinds, from all that was measured, corrected for having picked the strongest.
+
+An attack shows a leak where a number of its own exceeds chance and every control. Several attacks, each with several
+numbers, are as many chances to be lucky, so each has to be the surer (Bonferroni). "No leak found" is an answer of its
+own: it needs a design that could have found one, and an interval that rules out what would matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from math import inf, isfinite, nan
+from typing import Protocol
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from telltale import checks
+from telltale.evaluation.statistics import CONFIDENCE
+
+LEAKS, NONE_FOUND, CANNOT_TELL = "leaks", "no leak found", "cannot tell"
+TAIL = (1 - CONFIDENCE) / 2  # of one comparison: a leak is an interval whose lower end is above
+FALSE_ALARMS = 0.01  # the rate at which an attacker accuses wrongly, of which the answer speaks
+POWER = 0.8  # with which a design is asked to tell the smallest value that matters
+MOST_MODELS = 4096  # beyond, a number to type is no advice
+
+
+@dataclass(frozen=True)
+class Standards:
+    """What the answer is measured by: the options of `report`.
+
+    prior   share of members among those who would be asked about
+    auc     smallest AUC that would matter
+    tpr     smallest share of members, found at 1 % false alarms, that would matter
+    share   smallest share of hidden pictures, beyond what controls give back, that would matter
+    """
+
+    prior: float = 0.5
+    auc: float = 0.55
+    tpr: float = 0.05
+    share: float = 0.05
+
+    def __post_init__(self) -> None:
+        checks.share("report.prior", self.prior, whole=False, expected="a share above 0, below 1")
+        checks.number("report.auc", self.auc, above=0.5, below=1)
+        checks.number("report.tpr", self.tpr, above=FALSE_ALARMS, below=1)
+        checks.share("report.share", self.share, whole=False)
+
+
+class Measured(Protocol):
+    """A number with its standard error and Student's degrees of freedom, such as an `Estimate`."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error; NaN where there is none."""
+
+    @property
+    def degrees(self) -> float:
+        """Student's degrees of freedom; infinite where the error is normal."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A measured number less what has to be exceeded."""
+
+    value: float
+    standard_error: float
+    degrees: float = inf
+
+    @classmethod
+    def of(cls, measured: Measured, less: float = 0.0) -> Difference:
+        """Take a constant off a measured number; its error stays."""
+        return cls(float(measured.value) - less, float(measured.standard_error), float(measured.degrees))
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number with an error."""
+        return isfinite(self.value) and isfinite(self.standard_error)
+
+    @property
+    def p(self) -> float:
+        """One-sided p-value: how often a difference of 0 would look as large.
+
+        >>> round(Difference(1.96, 1.0).p, 3), round(Difference(1.96, 1.0, degrees=1).p, 3)
+        (0.025, 0.15)
+        """
+        if self.standard_error == 0:
+            return 0.0 if self.value > 0 else 1.0
+        return float(stdtr(self.degrees, -self.value / self.standard_error))
+
+    def ends(self, tests: int = 1) -> tuple[float, float]:
+        """Return the 95 % interval, widened so that `tests` of them hold together.
+
+        >>> [round(end, 2) for end in Difference(0.0, 1.0).ends()]
+        [-1.96, 1.96]
+        """
+        half = float(stdtrit(self.degrees, 1 - TAIL / tests)) * self.standard_error
+        return self.value - half, self.value + half
+
+
+@dataclass(frozen=True)
+class Question:
+    """One number by which one attack could show a leak.
+
+    attack      its name
+    metric      the number, as a person calls it
+    chance      its value where nothing leaks; 0 for a share beyond what controls have
+    smallest    the smallest value that would matter
+    measured    the number itself
+    above       the number minus what has to be exceeded, by name: "chance", and controls on the same resamples
+    unmeasured  why the number says nothing; empty: it was measured
+    """
+
+    attack: str
+    metric: str
+    chance: float
+    smallest: float
+    measured: Difference
+    above: Mapping[str, Difference]
+    unmeasured: str = ""
+
+    @cached_property
+    def against(self) -> str:
+        """What is exceeded least surely: chance, or a control."""
+        return max(self.above, key=lambda name: self.above[name].p)
+
+    @property
+    def excess(self) -> Difference:
+        """The number minus what it exceeds least surely."""
+        return self.above[self.against]
+
+    @property
+    def most(self) -> float:
+        """The largest value that is not ruled out, on the scale of the number."""
+        return self.chance + self.excess.ends()[1]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run says.
+
+    kind      "leaks", "no leak found" or "cannot tell"
+    strongest what shows the leak, or came nearest to showing one; None where nothing was measured
+    tests     how many numbers were looked at, for which the answer is corrected
+    reasons   why nothing can be told
+    models    how many victims would tell (with four chances in five); None: more of them would not, or they would do
+    """
+
+    kind: str
+    strongest: Question | None
+    tests: int
+    reasons: tuple[str, ...] = ()
+    models: int | None = None
+
+
+def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), models: int = 1) -> Answer:
+    """Answer from all numbers of all attacks.
+
+    It leaks where any number exceeds chance and every control at 2.5 % divided by the count of numbers. No leak is
+    found where nothing hinders that, every number was measured, and each interval ends below what would matter: all of
+    them have to, so that nothing is divided there.
+
+    hindrances  why this design could have missed a leak, whatever was measured
+    models      how many victims were attacked
+    """
+    measured = [question for question in questions if not question.unmeasured]
+    shown = [question for question in measured if question.excess.p * len(measured) <= TAIL]
+    if shown:
+        return Answer(LEAKS, _strongest(shown), len(measured))
+    too_wide = [question for question in measured if not question.most < question.smallest]
+    unmeasured = dict.fromkeys(question.unmeasured for question in questions if question.unmeasured)
+    reasons = [*hindrances, *(_open(question) for question in _largest_of_each(too_wide)), *unmeasured]
+    if not questions:
+        reasons.append("nothing was measured that could tell")
+    nearest = _strongest(measured)
+    if not reasons:
+        return Answer(NONE_FOUND, nearest, len(measured))
+    needed = [models_needed(question, models, len(measured)) for question in too_wide]
+    enough = None if not needed or None in needed else max(count for count in needed if count is not None)
+    return Answer(CANNOT_TELL, nearest, len(measured), tuple(reasons), enough)
+
+
+def models_needed(question: Question, models: int, tests: int = 1) -> int | None:
+    """Return how many victims tell the smallest value that matters from none, with four chances in five; or None.
+
+    Planned for the excess: (t_{.975} + t_{1 - .2 / tests}) · standard error ≤ smallest - chance, as all numbers have to
+    tell together; the standard error falls with the root of the number of complementary pairs. None for one victim,
+    whose interval knows of points alone, and where the number would be absurd.
+    """
+    error, wanted = question.excess.standard_error, question.smallest - question.chance
+    if models < 2 or not isfinite(question.excess.degrees):
+        return None
+    reach = _reach(tests) * np.sqrt(question.excess.degrees + 1) * error
+    enough = np.flatnonzero(reach <= wanted)
+    return max(2 * (int(enough[0]) + 2), models + 2) if len(enough) else None
+
+
+@cache
+def _reach(tests: int) -> np.ndarray:
+    """Return what a standard error of one pair is multiplied by, for 2, 3, … pairs: quantiles over the root."""
+    pairs = np.arange(2, MOST_MODELS // 2 + 1)
+    return (stdtrit(pairs - 1, 1 - TAIL) + stdtrit(pairs - 1, 1 - (1 - POWER) / tests)) / np.sqrt(pairs)
+
+
+def sureness(tpr: float, fpr: float, prior: float) -> float:
+    """Return how sure an accusation is: of those called members, the share that are.
+
+    prior: share of members among those who are asked about. PPV = p · TPR / (p · TPR + (1 - p) · FPR).
+
+    >>> round(sureness(0.15, 0.01, 0.5), 4), round(sureness(0.15, 0.01, 0.01), 4)
+    (0.9375, 0.1316)
+    """
+    called = prior * tpr + (1 - prior) * fpr
+    return prior * tpr / called if called > 0 else nan
+
+
+def _strongest(questions: Sequence[Question]) -> Question | None:
+    """Return the question that exceeds what it must by most of what would matter."""
+    return max(questions, key=lambda asked: asked.excess.value / (asked.smallest - asked.chance), default=None)
+
+
+def _largest_of_each(questions: Sequence[Question]) -> list[Question]:
+    """Return, for each metric, the question that leaves most open."""
+    by_metric: dict[str, Question] = {}
+    for question in questions:
+        if question.metric not in by_metric or question.most > by_metric[question.metric].most:
+            by_metric[question.metric] = question
+    return list(by_metric.values())
+
+
+def _open(question: Question) -> str:
+    return f"{question.metric} up to {question.most:.3f} is not ruled out ({question.attack})"

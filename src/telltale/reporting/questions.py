@@ -1,0 +1,148 @@
+"""What is asked of each kind of evidence before a run says whether it leaks: one function a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from math import isfinite
+from typing import Any
+
+from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
+from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
+from telltale.evaluation.statistics import Estimate
+from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.sentences import metric_title
+
+CEILINGS = ("ceiling", "word_for_word", "float")  # releases in which there is as much to find as can be
+FEW = "fewer than 10"  # of a note: false alarms that are counted on one hand
+AT_LOW_FPR = f"tpr_at_fpr_{FALSE_ALARMS}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The questions of a run.
+
+    questions   the numbers that could show a leak
+    claim       what an attack does that shows one
+    hindrances  why the design could have missed one, whatever was measured
+    proven      a leak that is certain by another way than the questions; empty: none is
+    """
+
+    questions: Sequence[Question]
+    claim: str
+    hindrances: Sequence[str] = ()
+    proven: str = ""
+
+
+@singledispatch
+def asked(target: Any, outcome: Outcome) -> Asked:
+    """Ask what shows a leak in evidence of the target's kind."""
+    raise TypeError(f"no question for {type(target).__name__}")
+
+
+@asked.register
+def of_membership(target: MembershipScores, outcome: Outcome) -> Asked:
+    """Does any attack tell members from others better than chance and every control, on the whole or surely?
+
+    As well for captions: the attack success rate of that paper is a matter of a threshold, AUC is not.
+    """
+    questions = [question for name in outcome.attacks for question in _of_scores(name, outcome)]
+    return Asked(questions, "tells members from non-members", [*outcome.hindrances, *_low_ceilings(outcome, "auc")])
+
+
+@asked.register
+def of_canaries(target: CanaryScores, outcome: Outcome) -> Asked:
+    """Is the lower bound on ε above 0? It holds at 95 % by itself; else, do the scores tell planted canaries at all?
+
+    One bound, fixed before anything was seen: that over all models where there are several.
+    """
+    found = outcome.scored.metrics["target"]
+    name = ALL_MODELS if ALL_MODELS in found else ONE_RUN
+    bound = found[name].value if name in found else 0.0
+    proven = f"{outcome.title} shows an ε of at least {bound:.2f}" if bound > 0 else ""
+    promised = (outcome.guarantee or {}).get("epsilon")
+    if proven and promised is not None and "worst_case" not in (outcome.guarantee or {}):
+        proven += f", the accountant allows {promised:.2f}"
+    return Asked(_of_scores("target", outcome), "tells planted canaries from absent ones", (), proven)
+
+
+@asked.register
+def of_molecules(target: ExtractedMolecules, outcome: Outcome) -> Asked:
+    """Does the score tell what is only in G from what is only in G', and members from others among real molecules?
+
+    How many candidates are right is no question: frequent chemistry is right in any set of molecules.
+    """
+    standard = outcome.standards.auc
+    primary = _ask("target", "discordant_auc", 0.5, standard, outcome, ())
+    hindrances = [] if primary else ["no model of other molecules to compare with (controls=pretraining)"]
+    questions = [primary] if primary else []
+    for name in outcome.attacks:
+        question = _ask(name, "exact_membership_auc", 0.5, standard, outcome, outcome.controls)
+        questions += [question] if question else []
+    return Asked(questions, "tells molecules of its training set from others", hindrances)
+
+
+@asked.register
+def of_pictures(target: ReconstructedRecords, outcome: Outcome) -> Asked:
+    """Are more hidden pictures recognised, or decoded with a small error, than from releases in which none is?"""
+    questions = []
+    for name in ("recognised", "well_encoded"):
+        question = _ask("target", name, None, outcome.standards.share, outcome, outcome.controls)
+        questions += [question] if question else []
+    return Asked(questions, "gives hidden pictures back", _low_ceilings(outcome, "well_encoded"))
+
+
+def _of_scores(name: str, outcome: Outcome) -> list[Question]:
+    kinds = (("auc", 0.5, outcome.standards.auc), (AT_LOW_FPR, FALSE_ALARMS, outcome.standards.tpr))
+    questions = [_ask(name, metric, chance, least, outcome, outcome.controls) for metric, chance, least in kinds]
+    return [question for question in questions if question]
+
+
+def _ask(
+    name: str, metric: str, chance: float | None, smallest: float, outcome: Outcome, controls: Sequence[str]
+) -> Question | None:
+    """Ask for one metric of one attack; None where it has none. chance: None = only controls say what chance is."""
+    metrics: Mapping[str, Mapping[str, Estimate]] = outcome.scored.metrics
+    if metric not in metrics.get(name, {}):
+        return None
+    estimate = metrics[name][metric]
+    measured = Difference.of(estimate)
+    above = {} if chance is None else {"chance": Difference.of(estimate, chance)}
+    for control in controls:
+        if control in metrics and metric in metrics[control]:
+            difference = Difference.of(estimate - metrics[control][metric])
+            above |= {control: difference} if difference.known else {}
+    why = (
+        estimate.note.removeprefix("cannot tell: ")
+        if estimate.note.startswith("cannot tell") or FEW in estimate.note
+        else ""
+    )
+    if not why and (not measured.known or not above):
+        why = f"{metric_title(metric)} has no interval" if above else f"no control has {metric_title(metric)}"
+    title = outcome.title if name == "target" else name
+    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why)
+
+
+def _low_ceilings(outcome: Outcome, metric: str) -> list[str]:
+    """Name what should find more than any attack and finds nothing: then there was nothing to find here."""
+    chance, least = (0.5, outcome.standards.auc) if metric == "auc" else (None, outcome.standards.share)
+    low = []
+    for name in CEILINGS:
+        question = _ask(name, metric, chance, least, outcome, [c for c in outcome.controls if chance is None])
+        if question and not question.unmeasured:
+            reached = question.chance + question.excess.value
+            if question.excess.ends()[0] <= 0 or reached < least:
+                low.append(f"even {name}, which sees the most there is, has {question.metric} {reached:.3f}")
+    return low
+
+
+def at_low_fpr(attack: str, outcome: Outcome) -> Estimate | None:
+    """Return the share of members that an attack, by its title, finds at 1 % false alarms; None: not measured."""
+    name = "target" if attack == outcome.title else attack
+    of_attack = outcome.scored.metrics.get(name, {})
+    for metric in (AT_LOW_FPR, f"exact_membership_{AT_LOW_FPR}"):
+        if metric in of_attack and isfinite(of_attack[metric].value):
+            return of_attack[metric]
+    return None
