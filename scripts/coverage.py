@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,7 @@ import numpy as np  # noqa: E402 (after the number of threads is set)
 from scipy.special import ndtr, ndtri  # noqa: E402
 
 from telltale.evaluation.comparison import PairedTest  # noqa: E402
-from telltale.evaluation.membership import auc_replicates  # noqa: E402
-from telltale.evaluation.pooled import measure_pooled  # noqa: E402
-from telltale.evaluation.ranking import Ranked  # noqa: E402
+from telltale.evaluation.membership import auc_replicates, tpr_replicates  # noqa: E402
 from telltale.evaluation.statistics import Estimate, Resampling, groups_of  # noqa: E402
 
 METRICS = ("auc", "tpr_at_fpr_0.01")
@@ -126,8 +123,7 @@ def plan_of(world: World, replicates: int, seed: int) -> Resampling:
 
 def measured(members: np.ndarray, scores: np.ndarray, plan: Resampling) -> list[Estimate]:
     """Score one attack as `score_membership` does, without the metrics that nothing here asks for."""
-    values = [auc_replicates(scores, members, plan)]
-    values.append(measure_pooled(scores, members, plan, {"": partial(Ranked.tpr_at_fpr, fpr=FPR)})[""])
+    values = [auc_replicates(scores, members, plan), *tpr_replicates(scores, members, plan, [FPR])]
     return [plan.estimate(value, members.size, limits=(0.0, 1.0)) for value in values]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from telltale.data.closed_form import canaries, gaussian_mean
 from telltale.data.pools import PoolSizes, deal
 from telltale.data.tables.records import TableRecords
 from telltale.evaluation.closed_form import ScoreLaw
-from telltale.evaluation.pooled import measure_pooled
-from telltale.evaluation.ranking import Ranked
+from telltale.evaluation.membership import auc_replicates, tpr_replicates
 from telltale.evaluation.statistics import Estimate, Resampling, groups_of
 from telltale.evidence import MembershipScores
 from telltale.game.game import Game
@@ -56,12 +54,10 @@ class Played:
         membership = self.game.unseal().membership
         victims, points = membership.shape
         plan = Resampling.crossed(victims, points, 200, seed=0, groups=groups_of(membership))
-        found = measure_pooled(
-            (scores or self.scores[attack]).scores,
-            membership,
-            plan,
-            {"auc": Ranked.auc, **{f"tpr {fpr}": partial(Ranked.tpr_at_fpr, fpr=fpr) for fpr in FPRS}},
-        )
+        said = (scores or self.scores[attack]).scores
+        found = {"auc": auc_replicates(said, membership, plan)}
+        tprs = tpr_replicates(said, membership, plan, FPRS)
+        found |= {f"tpr {fpr}": tpr for fpr, tpr in zip(FPRS, tprs, strict=True)}
         return {name: plan.estimate(values, membership.size) for name, values in found.items()}
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
 
+from telltale.evaluation.influence import auc_influence, tpr_influence
 from telltale.evaluation.membership import score_with_roc
-from telltale.evaluation.pooled import auc_influence, bins_of, measure_pooled
-from telltale.evaluation.ranking import Ranked, roc_band
-from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evaluation.ranking import roc_band
+from telltale.evaluation.statistics import Resampling
 from telltale.evidence import MembershipScores
 from tests.evaluation import slow_ranking
 
@@ -33,63 +32,65 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize("decimals", [9, 1, 0])
-@pytest.mark.parametrize("victims", [1, 5])
-def test_every_replicate_equals_the_one_of_the_slow_version(victims: int, decimals: int) -> None:
-    """Catches another order of ties, another weight of a cell, a replicate out of place."""
-    evidence, membership = world(victims, 60, decimals)
-    groups = np.array([0, 0, 1, 2, 3])[:victims]
-    plan = Resampling.crossed(victims, 60, 300, seed=3, groups=groups)
+def test_every_replicate_of_one_victim_equals_the_one_of_the_slow_version(decimals: int) -> None:
+    """Catches another order of ties, another weight of a point, a replicate out of place."""
+    evidence, membership = world(1, 60, decimals)
+    plan = Resampling.over(60, 300, seed=3)
     found, band = score_with_roc(evidence, membership, plan)
     weights = slow_ranking.all_weights(plan)
     scores, truth = evidence.scores.ravel(), membership.ravel()
-    called = (evidence.scores >= evidence.thresholds(victims)[:, None]).ravel().astype(float)
+    called = (evidence.scores >= evidence.thresholds(1)[:, None]).ravel().astype(float)
     expected = {
         "balanced_accuracy": slow_ranking.auc(called, truth, weights),
         "best_threshold_balanced_accuracy": slow_ranking.best_balanced_accuracy(scores, truth, weights),
         **{f"tpr_at_fpr_{x}": slow_ranking.tpr_at_fpr(scores, truth, x, weights) for x in (0.001, 0.01, 0.05)},
     }
     for name, values in expected.items():
-        np.testing.assert_allclose(np.append(found[name].value, found[name].replicates), values, 1e-6, err_msg=name)
-        assert found[name].value == pytest.approx(values[0], rel=1e-14)
+        np.testing.assert_allclose(np.append(found[name].value, found[name].replicates), values, 1e-12, err_msg=name)
     curve = [slow_ranking.tpr_at_fpr(scores, truth, x, weights) for x in band.x]
     np.testing.assert_array_equal(band.value, [values[0] for values in curve])
-    ends = [
-        Estimate(v[0], v[1:].reshape(plan.components, -1), 1, "", "", plan.degrees, None, (0, 1)).high for v in curve
-    ]
-    np.testing.assert_allclose(band.high, ends)
+    np.testing.assert_array_equal(band.high, [np.percentile(values[1:], 97.5) for values in curve])
 
 
 @pytest.mark.parametrize("decimals", [9, 0])
-def test_replicates_of_the_auc_are_the_bootstraps_to_first_order(decimals: int) -> None:
-    """Catches an influence of a tie, or of one class, that is not its own; the bootstrap itself is the oracle."""
-    evidence, membership = world(6, 400, decimals)
-    plan = Resampling.crossed(6, 400, 400, seed=3)
-    scores, truth = evidence.scores.ravel(), membership.ravel()
-    value, influence = auc_influence(scores, truth)
+def test_replicates_of_many_victims_are_the_bootstraps_to_first_order(decimals: int) -> None:
+    """Catches an influence of a tie, of one class, or of a threshold that moves; the bootstrap itself is the oracle."""
+    evidence, membership = world(12, 400, decimals)
+    plan = Resampling.crossed(12, 400, 300, seed=3, groups=np.arange(12) // 2)
+    scores, truth, weights = evidence.scores.ravel(), membership.ravel(), slow_ranking.all_weights(plan)
+    _, influence = auc_influence(scores, truth)
     np.testing.assert_allclose(influence, slow_ranking.influence(scores, truth), atol=1e-12)
-    slow = slow_ranking.auc(scores, truth, slow_ranking.all_weights(plan))
-    found = score_with_roc(evidence, membership, plan)[0]["auc"]
-    assert found.value == value == pytest.approx(slow[0], rel=1e-14)
-    for fast, replicates in zip(found.replicates, slow[1:].reshape(3, -1), strict=True):
-        assert np.corrcoef(fast, replicates)[0, 1] > 0.99
-        assert fast.std() == pytest.approx(replicates.std(), rel=0.03)
+    found = score_with_roc(evidence, membership, plan)[0]
+    called = (evidence.scores >= evidence.thresholds(12)[:, None]).ravel().astype(float)
+    slow = {
+        "auc": slow_ranking.auc(scores, truth, weights),
+        "balanced_accuracy": slow_ranking.auc(called, truth, weights),
+        "tpr_at_fpr_0.05": slow_ranking.tpr_at_fpr(scores, truth, 0.05, weights),
+    }
+    for name, values in slow.items():
+        assert found[name].value == pytest.approx(values[0], rel=1e-12)
+        if decimals == 0 and name.startswith("tpr"):
+            continue  # a threshold on ten levels stays or leaps, which has no first order
+        exact = values[1:].reshape(3, -1)
+        for fast, replicates in zip(found[name].replicates[1:], exact[1:], strict=True):  # of points and cells
+            assert np.corrcoef(fast, replicates)[0, 1] > (0.8 if name.startswith("tpr") else 0.99), name
+            assert fast.std() == pytest.approx(replicates.std(), rel=0.25 if name.startswith("tpr") else 0.04), name
+    best = found["best_threshold_balanced_accuracy"]
+    assert best.value == pytest.approx(slow_ranking.best_balanced_accuracy(scores, truth, weights[:1])[0], rel=1e-12)
+    assert best.standard_error > 0
 
 
-def test_coarse_bins_far_down_the_ranking_change_no_interval() -> None:
-    """Catches a bin so wide that a replicate's threshold falls beside its place."""
-    evidence, membership = world(8, 500)
-    plan = Resampling.crossed(8, 500, 100, seed=3)
-    weights = slow_ranking.all_weights(plan)
-    rates = (0.001, 0.01, 0.05, 0.3)
-    scores, truth = evidence.scores.ravel(), membership.ravel()
-    assert bins_of(scores, truth).max() < len(scores) / 4
-    metrics = {str(rate): partial(Ranked.tpr_at_fpr, fpr=rate) for rate in rates}
-    found = measure_pooled(evidence.scores, membership, plan, metrics)
-    for rate in rates:
-        slow = slow_ranking.tpr_at_fpr(scores, truth, rate, weights)
-        assert found[str(rate)][0] == slow[0]
-        for fast, exact in zip(found[str(rate)][1:].reshape(3, -1), slow[1:].reshape(3, -1), strict=True):
-            assert fast.std() == pytest.approx(exact.std(), rel=0.05)
+@pytest.mark.parametrize("decimals", [9, 0])
+def test_the_largest_tpr_of_each_rate_and_its_influences_fit_the_ranking(decimals: int) -> None:
+    """Catches a threshold between ties, influences that do not cancel, and a class that is empty."""
+    evidence, membership = world(3, 200, decimals)
+    scores, truth, rates = evidence.scores.ravel(), membership.ravel(), np.array([0.0, 0.001, 0.01, 0.1, 0.5, 1.0])
+    values, influence = tpr_influence(scores, truth, rates)
+    slow = [slow_ranking.tpr_at_fpr(scores, truth, rate, np.ones((1, 600)))[0] for rate in rates]
+    np.testing.assert_allclose(values, slow, rtol=1e-14)
+    np.testing.assert_allclose(influence.sum(axis=0), 0, atol=1e-12)
+    assert (influence[:, -1] == 0).all()  # at FPR 1 all are called, whoever is drawn
+    assert np.isnan(tpr_influence(scores, np.ones(600, bool), rates)[1]).all()
 
 
 def test_a_thousand_bootstrap_rocs_of_ten_thousand_scores_take_under_two_seconds() -> None:
