@@ -1,6 +1,6 @@
 """Do intervals cover what they say, and paired tests find what there is? Thousands of games whose truth is known.
 
-python -m scripts.coverage [--games 2000] [--jobs 2] [--seed 0] [--replicates 300] [--worlds 13]
+python -m scripts.coverage [--games 2000] [--jobs 2] [--seed 0] [--replicates 1000] [--worlds 13]
 
 Prints two Markdown tables. Scores are Gaussian: a record's membership, its own difficulty, its model's and chance add
 up, so that AUC and TPR at 1 % FPR are known in closed form. Needs numpy and scipy alone.
@@ -202,7 +202,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.coverage", description=__doc__.splitlines()[0])
     parser.add_argument("--games", type=int, default=2000, help="of each world")
     parser.add_argument("--tests", action=argparse.BooleanOptionalAction, default=True, help="size and power as well")
-    parser.add_argument("--replicates", type=int, default=300, help="of the bootstrap")
+    parser.add_argument("--replicates", type=int, default=1000, help="of the bootstrap")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--seed", type=int, default=0, help="another one plays other games")
     parser.add_argument("--worlds", type=int, nargs="*", default=range(1, len(WORLDS) + 1), help="1 to 13; default all")

@@ -60,7 +60,7 @@ def test_one_pair_of_models_is_drawn_by_points_alone() -> None:
 @pytest.mark.slow
 def test_intervals_cover_what_they_say_in_every_world() -> None:
     """The table of `scripts/coverage.py`: 2,000 games a world; AUC, and TPR at 1 % FPR."""
-    results = play(intervals, [(world, 300) for world in WORLDS], 2000, os.cpu_count() or 1, 1)
+    results = play(intervals, [(world, 1000) for world in WORLDS], 2000, os.cpu_count() or 1, 1)
     covered = {}
     for world, found in zip(WORLDS, results, strict=True):
         for metric, name in enumerate(METRICS):
@@ -71,7 +71,7 @@ def test_intervals_cover_what_they_say_in_every_world() -> None:
 
 @pytest.mark.slow
 def test_paired_tests_have_their_size_and_nearly_the_power_of_one_that_knows_the_variance() -> None:
-    arguments = [(world, by, 300) for world, extra in TESTED for by in (0.0, extra)]
+    arguments = [(world, by, 1000) for world, extra in TESTED for by in (0.0, extra)]
     results = list(play(paired_tests, arguments, 2000, os.cpu_count() or 1, 1))
     for place, (world, _) in enumerate(TESTED):
         null, planted = results[2 * place : 2 * place + 2]
