@@ -235,8 +235,9 @@ A bound far below ε is no proof of more privacy: this attacker sees little of w
 GAMES_HEAD = """## The bounds on mechanisms whose ε is known
 
 {games:,} games each on 1,000 coins, the same four shares of guesses, δ = {delta:g}; no training. **above the truth**:
-how often a bound exceeds the mechanism's own ε, to be at most 5 %. Randomised response is outside {family}: f-DP then
-bounds ε of the Gaussian function below the mechanism's own, **family's truth**, and may well exceed the mechanism's.
+how often a bound exceeds the mechanism's own ε, to be at most 5 %. Randomised response is outside
+{family}: f-DP then bounds ε of the Gaussian function below the mechanism's own,
+**family's truth**, and may well exceed the mechanism's.
 
 """
 
