@@ -147,7 +147,7 @@ def test_what_to_type_next_changes_what_was_short() -> None:
     assert to_know_better("cannot tell", 64, True, cfg, choices, 900) == ("victims=64",)
     assert to_know_better("cannot tell", 64, True, cfg, choices | {"scale": "smoke"}, 9999) == ("scale=small",)
     assert to_know_better("leaks", None, False, cfg, choices, 9999) == ("seed=0,1,2",)
-    alone = {"scale": "small", "rivals": "none", "objective": "classification"}
+    alone = {"scale": "small", "rivals": "none", "attack": "threshold"}
     assert to_know_better("leaks", None, False, cfg, alone, 9999) == ("rivals=membership",)
 
 

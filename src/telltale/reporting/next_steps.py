@@ -19,6 +19,7 @@ BY_OBJECTIVE = {
     "classification": ("defense=relaxloss",),
     "transfer": ("defense=dp_sgd", "defense.on=first"),
 }
+WITH_RIVALS = ("lira", "rmia", "threshold", "shadow_classifier")  # whose scores others' can stand beside
 WITHOUT_BATCH_STATISTICS = ("mlp", "linear")  # networks that DP-SGD takes as they are
 
 
@@ -83,7 +84,7 @@ def to_know_better(
         more += [f"victims={models}"]
     if more:
         return tuple(more)
-    alone = choices.get("rivals") == "none" and choices.get("objective") == "classification"
+    alone = choices.get("rivals") == "none" and choices.get("attack") in WITH_RIVALS
     return ("rivals=membership",) if alone else ("seed=0,1,2",)
 
 

@@ -70,14 +70,15 @@ def of_canaries(target: CanaryScores, outcome: Outcome) -> Asked:
 
 @asked.register
 def of_molecules(target: ExtractedMolecules, outcome: Outcome) -> Asked:
-    """Does the score tell what is only in G from what is only in G', and members from others among real molecules?
+    """Does the score know G from G', add to chemistry, and tell members from others among real molecules?
 
     How many candidates are right is no question: frequent chemistry is right in any set of molecules.
     """
     standard = outcome.standards.auc
     primary = _ask("target", "discordant_auc", 0.5, standard, outcome, ())
     hindrances = [] if primary else ["no model of other molecules to compare with (controls=pretraining)"]
-    questions = [primary] if primary else []
+    gain = _ask("target", "mirrored_memory_gain_auc", 0.0, standard - 0.5, outcome, ())
+    questions = [question for question in (primary, gain) if question]
     for name in outcome.attacks:
         question = _ask(name, "exact_membership_auc", 0.5, standard, outcome, outcome.controls)
         questions += [question] if question else []
