@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -83,6 +84,22 @@ def test_what_matters_is_rarely_missed_by_the_answer_none_found() -> None:
         assert shares(0.05, error, 8)[NONE_FOUND] <= 0.025
 
 
+@pytest.mark.parametrize(("error", "degrees"), [(0.01, 31), (0.02, 7), (0.01, inf)])
+def test_several_controls_do_not_hide_what_matters(error: float, degrees: float) -> None:
+    """Catches a bound by the control that happens to be highest: of three, one answer in 16 was a false clean bill."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(2000):
+        own, *controls = error * rng.normal(size=4)
+        spread = rng.chisquare(degrees, 4) / degrees if np.isfinite(degrees) else np.ones(4)
+        above = {"chance": Difference(0.05 + own, error * np.sqrt(spread[0]), degrees)}
+        for place, control in enumerate(controls):
+            paired = error * np.sqrt(2 * spread[1 + place])
+            above[str(place)] = Difference(0.05 + own - control, paired, degrees)
+        found.append(answered([Question("lira", "AUC", 0.5, 0.55, above["chance"], above)]).kind)
+    assert found.count(NONE_FOUND) / len(found) <= 0.025
+
+
 def test_a_control_must_be_exceeded_as_well_as_chance() -> None:
     """Catches a leak where the blind guess is as good: then it is the records, not memory."""
     assert answered([question(0.1, 0.01)]).kind == LEAKS
@@ -121,6 +138,28 @@ def test_the_number_of_models_needed_would_tell() -> None:
     fewer = shares(0.0, 0.05 * np.sqrt(4 * 8 / needed), needed // 8, runs=300)
     assert fewer[CANNOT_TELL] > 0.75  # and a quarter of them would not do
     assert models_needed(question(0.0, 0.05), 1) is None and models_needed(question(0.0, 3.0, degrees=3), 8) is None
+
+
+@pytest.mark.parametrize(("records", "kind"), [(10, CANNOT_TELL), (74, NONE_FOUND)])
+def test_none_of_ten_rules_out_less_than_none_of_many(records: int, kind: str) -> None:
+    """Catches "at most 0.000" of a few records alike, whose bootstrap has no spread: of ten, 31 % may be otherwise."""
+    alike = replace(question(0.0, 0.0, degrees=3), records=records)
+    found = answered([alike], models=8)
+    assert found.kind == kind and found.models is None  # more models would not help
+    assert alike.most == pytest.approx(0.5 + 1 - 0.025 ** (1 / records))
+
+
+@pytest.mark.parametrize(("records", "kind"), [(1, CANNOT_TELL), (2, CANNOT_TELL), (6, LEAKS)])
+def test_one_record_that_is_found_is_no_leak_yet(records: int, kind: str) -> None:
+    """Catches p = 0 of a number without spread: one picture of one is recognised by luck, too."""
+    assert answered([replace(question(0.5, 0.0), records=records)]).kind == kind
+
+
+def test_what_is_not_ruled_out_above_a_control_is_told_so() -> None:
+    """Catches "AUC up to 0.569" of an attack at .600, whose control stands at .600 as well."""
+    (reason,) = answered([question(0.1, 0.031, zero_query=0.1)]).reasons
+    assert reason == "AUC up to 0.069 above zero_query is not ruled out (lira)"
+    assert answered([question(0.0, 0.031)]).reasons == ("AUC up to 0.561 is not ruled out (lira)",)
 
 
 def test_how_sure_an_accusation_is_depends_on_the_prior() -> None:

@@ -70,7 +70,8 @@ def test_nothing_found_names_what_is_ruled_out_and_two_shadows_a_side_hinder_it(
     """Catches "no leak" without a bound, or by a design that could have found none."""
     calm = scored({"target": 0.0, "rmia": 0.0})
     said = spoken(calm)
-    assert said.kind == "no leak found" and "AUC at most 0.5" in said.sentence and "any of 2 attacks" in said.sentence
+    assert said.kind == "no leak found" and "any of 2 attacks" in said.sentence
+    assert re.search(r"AUC at most 0\.\d{3}( above \w+)? and TPR at 1 % FPR at most 0\.0\d\d", said.sentence)
     hindered = spoken(replace(calm, hindrances=("8 models give each record 3 shadows a side, LiRA needs 4",)))
     assert hindered.sentence == "cannot tell: 8 models give each record 3 shadows a side, LiRA needs 4"
 
@@ -123,6 +124,20 @@ def test_hidden_pictures_leak_where_more_are_recognised_than_from_controls(right
     )
     said = spoken(replace(made, scored=replace(made.scored, metrics=metrics)))
     assert said.kind == kind and said.meaning[0].startswith(f"of 100 hidden pictures {100 * right:.0f} are recognised")
+
+
+def test_no_picture_of_a_few_is_not_none_of_many() -> None:
+    """Catches "at most 0.000" of nine hidden pictures, of which a third may come back all the same."""
+    none = Estimate(0.0, np.zeros(200), 9, plan="one")
+    metrics = {"target": {"well_encoded": none}, "benign": {"well_encoded": none}}
+    made = replace(
+        outcome(2, 20, rivals=0),
+        evidence={"target": ReconstructedRecords(np.zeros((1, 9, 1, 4, 4)))},
+        controls=("benign",),
+        attack="weight_encoding",
+    )
+    said = spoken(replace(made, scored=replace(made.scored, metrics=metrics)))
+    assert said.sentence == "cannot tell: well encoded up to 0.336 above benign is not ruled out (weight_encoding)"
 
 
 def test_the_answer_stands_first_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,7 @@ class Question:
     measured    the number itself
     above       the number minus what has to be exceeded, by name: "chance", and controls on the same resamples
     unmeasured  why the number says nothing; empty: it was measured
+    records     distinct ones behind it, of the rarer kind: they say how sure a number without any spread is
     """
 
     attack: str
@@ -123,6 +124,7 @@ class Question:
     measured: Difference
     above: Mapping[str, Difference]
     unmeasured: str = ""
+    records: float = inf
 
     @cached_property
     def against(self) -> str:
@@ -135,9 +137,30 @@ class Question:
         return self.above[self.against]
 
     @property
+    def alike(self) -> bool:
+        """Whether all records say the same, so that a bootstrap of them has no spread: 0 of 74, or 74 of 74."""
+        return self.excess.standard_error == 0
+
+    @property
+    def p(self) -> float:
+        """One-sided p-value of the excess; of n records alike it is that of the sign test, 2^-n."""
+        return 0.5**self.records if self.alike and self.excess.value > 0 else self.excess.p
+
+    @property
     def most(self) -> float:
-        """The largest value that is not ruled out, on the scale of the number."""
-        return self.chance + self.excess.ends()[1]
+        """The largest value that is not ruled out, on the scale of the number.
+
+        Its interval is as wide as all of what has to be exceeded asks for, the least surely exceeded being picked. Of
+        n records alike, a share of 1 - .025^(1/n) may be otherwise (the end of Clopper and Pearson for 0 of n).
+        """
+        others = 1 - TAIL ** (1 / max(self.records, 1)) if self.alike else 0.0
+        return self.chance + self.excess.ends(len(self.above))[1] + others
+
+    @property
+    def bound(self) -> str:
+        """Say how large the value may be: above a control, where that is what it exceeds least surely."""
+        control = self.against != "chance"
+        return f"{self.most - self.chance:.3f} above {self.against}" if control else f"{self.most:.3f}"
 
 
 @dataclass(frozen=True)
@@ -169,12 +192,12 @@ def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), mode
     models      how many victims were attacked
     """
     measured = [question for question in questions if not question.unmeasured]
-    shown = [question for question in measured if question.excess.p * len(measured) <= TAIL]
+    shown = [question for question in measured if question.p * len(measured) <= TAIL]
     if shown:
         return Answer(LEAKS, _strongest(shown), len(measured))
     too_wide = [question for question in measured if not question.most < question.smallest]
     unmeasured = dict.fromkeys(question.unmeasured for question in questions if question.unmeasured)
-    reasons = [*hindrances, *(_open(question) for question in _largest_of_each(too_wide)), *unmeasured]
+    reasons = [*hindrances, *(_open(question) for question in largest_of_each(too_wide)), *unmeasured]
     if not questions:
         reasons.append("nothing was measured that could tell")
     nearest = _strongest(measured)
@@ -188,23 +211,24 @@ def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), mode
 def models_needed(question: Question, models: int, tests: int = 1) -> int | None:
     """Return how many victims tell the smallest value that matters from none, with four chances in five; or None.
 
-    Planned for the excess: (t_{.975} + t_{1 - .2 / tests}) · standard error ≤ smallest - chance, as all numbers have to
-    tell together; the standard error falls with the root of the number of complementary pairs. None for one victim,
-    whose interval knows of points alone, and where the number would be absurd.
+    Planned for the excess: (t_{1 - .025 / c} + t_{1 - .2 / tests}) · standard error ≤ smallest - chance, as all numbers
+    have to tell together; c = what each has to exceed, chance and controls. The standard error falls with the root of
+    the number of complementary pairs. None for one victim, whose interval knows of points alone, where records are too
+    few, and where the number would be absurd.
     """
     error, wanted = question.excess.standard_error, question.smallest - question.chance
-    if models < 2 or not isfinite(question.excess.degrees):
+    if models < 2 or question.alike or not isfinite(question.excess.degrees):
         return None
-    reach = _reach(tests) * np.sqrt(question.excess.degrees + 1) * error
+    reach = _reach(tests, len(question.above)) * np.sqrt(question.excess.degrees + 1) * error
     enough = np.flatnonzero(reach <= wanted)
     return max(2 * (int(enough[0]) + 2), models + 2) if len(enough) else None
 
 
 @cache
-def _reach(tests: int) -> np.ndarray:
+def _reach(tests: int, compared: int) -> np.ndarray:
     """Return what a standard error of one pair is multiplied by, for 2, 3, … pairs: quantiles over the root."""
     pairs = np.arange(2, MOST_MODELS // 2 + 1)
-    return (stdtrit(pairs - 1, 1 - TAIL) + stdtrit(pairs - 1, 1 - (1 - POWER) / tests)) / np.sqrt(pairs)
+    return (stdtrit(pairs - 1, 1 - TAIL / compared) + stdtrit(pairs - 1, 1 - (1 - POWER) / tests)) / np.sqrt(pairs)
 
 
 def sureness(tpr: float, fpr: float, prior: float) -> float:
@@ -224,7 +248,7 @@ def _strongest(questions: Sequence[Question]) -> Question | None:
     return max(questions, key=lambda asked: asked.excess.value / (asked.smallest - asked.chance), default=None)
 
 
-def _largest_of_each(questions: Sequence[Question]) -> list[Question]:
+def largest_of_each(questions: Sequence[Question]) -> list[Question]:
     """Return, for each metric, the question that leaves most open."""
     by_metric: dict[str, Question] = {}
     for question in questions:
@@ -234,4 +258,4 @@ def _largest_of_each(questions: Sequence[Question]) -> list[Question]:
 
 
 def _open(question: Question) -> str:
-    return f"{question.metric} up to {question.most:.3f} is not ruled out ({question.attack})"
+    return f"{question.metric} up to {question.bound} is not ruled out ({question.attack})"

@@ -17,6 +17,7 @@ from telltale.evaluation.answer import (
     Difference,
     Question,
     answered,
+    largest_of_each,
     sureness,
 )
 from telltale.evaluation.extraction import LeakageEstimate
@@ -82,10 +83,8 @@ def _sentence(answer: Answer, asked_of: Asked) -> str:
     if answer.kind == LEAKS:
         picked = f", the strongest of {attacks} attacks" if attacks > 1 else ""
         return f"{answer.kind}: {strongest.attack}{picked}, {asked_of.claim}, {_number(strongest, answer.tests)}"
-    highest: dict[str, float] = {}
-    for question in asked_of.questions:
-        highest[question.metric] = max(question.most, highest.get(question.metric, 0.0))
-    bounds = " and ".join(f"{metric} at most {most:.3f}" for metric, most in highest.items())
+    highest = largest_of_each(asked_of.questions)
+    bounds = " and ".join(f"{question.metric} at most {question.bound}" for question in highest)
     return f"{answer.kind}: {bounds}, by {f'any of {attacks} attacks' if attacks > 1 else strongest.attack}"
 
 
@@ -104,7 +103,8 @@ def _meaning(answer: Answer, outcome: Outcome, attack: str) -> list[str]:
     if isinstance(target, ReconstructedRecords):
         return _pictures(outcome)
     found = at_low_fpr(attack, outcome)
-    meaning = [_published(outcome)] if isinstance(target, ExtractedMolecules) else []
+    published = _published(outcome) if isinstance(target, ExtractedMolecules) else ""
+    meaning = [published] if published else []
     if found is None or isnan(found.standard_error):
         return meaning
     if found.note:
@@ -126,7 +126,10 @@ def _meaning(answer: Answer, outcome: Outcome, attack: str) -> list[str]:
 def _published(outcome: Outcome) -> str:
     """Say of the list that would be published how much is right, and how much a guess without the model has right."""
     metrics = outcome.scored.metrics
-    name = next((name for name in metrics["target"] if name.startswith("precision_at_")), "")
+    lists = (name for name in metrics["target"] if name.removeprefix("precision_at_").isdigit())
+    name = next(lists, "")
+    if not name:  # every list would be longer than there are candidates
+        return ""
     others = {other: metrics[other][name] for other in outcome.controls if name in metrics.get(other, {})}
     share, beside = (
         metrics["target"][name].value,

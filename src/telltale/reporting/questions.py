@@ -123,7 +123,16 @@ def _ask(
     if not why and (not measured.known or not above):
         why = f"{metric_title(metric)} has no interval" if above else f"no control has {metric_title(metric)}"
     title = outcome.title if name == "target" else name
-    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why)
+    records = _records(outcome, estimate)
+    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records)
+
+
+def _records(outcome: Outcome, estimate: Estimate) -> int:
+    """Count the distinct records behind a number: of members and non-members, the fewer."""
+    if isinstance(outcome.evidence["target"], MembershipScores) and outcome.membership is not None:
+        sides = (outcome.membership.any(axis=0), (~outcome.membership).any(axis=0))
+        return int(min(side.sum() for side in sides))
+    return estimate.n
 
 
 def _low_ceilings(outcome: Outcome, metric: str) -> list[str]:
