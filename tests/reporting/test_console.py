@@ -141,6 +141,16 @@ def test_every_line_fits_the_console(width: int) -> None:
     assert all(name in text for name in LONG)
 
 
+def test_headings_of_an_audit_fit_a_narrow_console() -> None:
+    """Catches a table that titles of several words press beyond the edge, where its last column is cut."""
+    console, stream = printed(80)
+    bounds = [f"empirical_epsilon_{name}" for name in ("one_run", "all_models", "f_dp_all_models")]
+    row = {name: Estimate.exact(2.819, 9) for name in bounds} | {"auc": estimate(0.6, 0.55, 0.65)}
+    print_summary(replace(summary_of(row), brief=tuple(row)), console)
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= 80 and "0.600 [0.55, 0.65] │" in text and "┃ empirical" in text
+
+
 def test_the_attack_is_called_by_its_name_and_rivals_come_before_controls() -> None:
     """Catches a row called `target`, and two places that list the same evidence in two orders."""
     console, stream = printed()

@@ -82,11 +82,13 @@ def _table(summary: Summary, width: int) -> tuple[Table, str]:
     shown = [column for column in every if column.brief or width >= NARROW]
     while len(shown) > 1 and _width(shown, widest_name) > width:
         shown.remove(next((column for column in reversed(shown) if not column.brief), shown[-1]))
-    room = width - _width(shown, 0)
+    room = max(width - _width(shown, 0), 12)
     table = Table()
-    table.add_column("", min_width=min(widest_name, max(room, 12)), overflow="fold")
-    for column in shown:
-        table.add_column(Text(column.title), justify="right", min_width=column.least)
+    table.add_column("", min_width=min(widest_name, room), max_width=room, overflow="fold")
+    tight = sum(max(column.least, len(column.title)) + BETWEEN for column in shown) + widest_name + BETWEEN + 1 > width
+    for column in shown:  # where titles have no room, they are folded here: a table would be pressed beyond its edge
+        title = textwrap.fill(column.title, column.least, break_on_hyphens=False) if tight else column.title
+        table.add_column(Text(title), justify="right", min_width=column.least)
     for role in ROLES:
         of_role = [place for place, name in enumerate(names) if summary.roles[name] == role]
         if of_role:
