@@ -141,6 +141,14 @@ def test_readings_that_disagree_leave_the_claim_open() -> None:
     assert tested.reason == "it depends on the reading (small: holds; large: does not hold)"
 
 
+def test_a_reason_why_nothing_can_be_told_holds_for_every_reading() -> None:
+    """Catches a verdict on a claim that says itself that none is possible."""
+    readings = [{"reading": "small", "above": 0.0}, {"reading": "smaller", "above": -0.1}]
+    assert judge(claim(quantity=over_mlp(), either=readings), results()).verdict is HOLDS
+    tested = judge(claim(quantity=over_mlp(), either=readings, cannot_tell="other data"), results())
+    assert (tested.verdict, tested.reason) == (UNKNOWN, "other data")
+
+
 def test_a_missing_result_is_named_and_decides_nothing() -> None:
     """Catches a mean over the runs that happen to be there."""
     tested = judge(claim(above=0.5), {("gin", 0): {"mlp/auc": Measured(0.9)}})

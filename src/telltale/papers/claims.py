@@ -135,7 +135,8 @@ def _reading(entry: Mapping[str, Any], claim: Mapping[str, Any]) -> Claim:
     known = ("reading", "quantity", "above", "below", "within")
     if unknown := [name for name in entry if name not in known]:
         raise InputError("claims.either", unknown[0], f"one of {', '.join(known)}")
-    shared = {name: claim[name] for name in ("text", "source", "controls", "rows", "power") if name in claim}
+    common = ("text", "source", "controls", "rows", "power", "cannot_tell")
+    shared = {name: claim[name] for name in common if name in claim}
     quantity = {**(claim.get("quantity") or {}), **(entry.get("quantity") or {})}
     return Claim.of({**shared, **entry, "quantity": quantity})
 
