@@ -38,6 +38,12 @@ def test_one_rival_needs_no_correction_and_none_no_sentence() -> None:
     assert rivals_sentence({}) == ""
 
 
+def test_the_test_is_called_what_it_is() -> None:
+    """Catches "paired bootstrap" of several models, whose difference is tested by Student's t over their groups."""
+    assert "(paired bootstrap, p <" in rivals_sentence({"a": against(0.1, 0.03)})
+    assert "(paired t-test over models, p <" in rivals_sentence({"a": against(0.1, 0.03, 0)})
+
+
 def test_too_few_replicates_to_pass_the_correction_decide_nothing() -> None:
     """Catches "not told apart" where no difference, however large, could have been told."""
     tests = {str(i): against(0.5, 2 / 101, 100) for i in range(8)}

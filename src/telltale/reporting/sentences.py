@@ -86,7 +86,8 @@ def rivals_sentence(tests: Mapping[str, Tests]) -> str:
     if not parts:
         return ""
     holm = f", Holm-corrected over {len(tests)} rivals for each metric" if len(tests) > 1 else ""
-    return f"the attack is, {' – and '.join(parts)} (paired bootstrap, p < {LEVEL}{holm})"
+    how = "paired bootstrap" if drawn else "paired t-test over models"
+    return f"the attack is, {' – and '.join(parts)} ({how}, p < {LEVEL}{holm})"
 
 
 def success_sentence(target: Mapping[str, float]) -> str:
