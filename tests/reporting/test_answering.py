@@ -163,15 +163,21 @@ def test_what_to_type_next_changes_what_was_short() -> None:
     assert to_know_better("cannot tell", 64, True, cfg, choices | {"scale": "smoke"}, 9999) == ("scale=small",)
     assert to_know_better("leaks", None, False, cfg, choices, 9999) == ("seed=0,1,2",)
     alone = {"scale": "small", "rivals": "none", "attack": "threshold"}
-    assert to_know_better("leaks", None, False, cfg, alone, 9999) == ("rivals=membership",)
+    assert to_know_better("leaks", None, False, cfg, alone, 9999) == ("rivals=membership", "victims=10")
+    smoke = choices | {"scale": "smoke"}
+    advice = to_know_better("cannot tell", None, False, cfg, smoke, 9999, "ExtractedMolecules")
+    assert advice == ("scale=small", "controls=pretraining")  # nothing can be told without other molecules
 
 
 def test_a_command_line_keeps_what_was_said_and_drops_what_is_changed() -> None:
     """Catches options of a defence that is gone, and folders of another run."""
     words = ["attack=lira", "defense=dp_sgd", "defense.epsilon=2", "hydra.run.dir=x", "seed=3"]
-    assert command(words, ["defense=none"], "/bin/telltale") == "telltale attack=lira seed=3 defense=none"
+    assert command(words, ["defense=none"], ["/bin/telltale"]) == "telltale attack=lira seed=3 defense=none"
+    assert command(["rivals=lira", "rivals.lira.online=false"], ["rivals=none"]).endswith("run rivals=none")
+    for typed in (["telltale", "--config-dir", "mine", "a=b"], ["telltale", "--config-dir=mine", "a=b"]):
+        assert command(["a=b"], ["seed=1"], typed) == "telltale --config-dir mine a=b seed=1"
     assert command(words, ["seed=0,1"]).startswith("python -m src.run -m attack=lira defense=dp_sgd")
-    assert defense_for("MembershipScores", {"defense": "dp_sgd"}) == ("defense=none",)
+    assert defense_for("MembershipScores", {"defense": "dp_sgd"}, {}) == ("defense=none",)
 
 
 def test_the_cost_of_a_defence_is_told_only_where_a_twin_has_measured_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from telltale.evaluation.answer import CANNOT_TELL
 
 NON_MEMBERS = 1000  # of which 1 % are ten
+ENOUGH = 10  # models with which LiRA has four shadows a side
 RUNS_READ = 200  # newest first, when a defended twin of this run is looked for
 BESIDE = ("defense", "logger", "paths", "report", "verbose", "executor")  # what may differ between twins
 BY_OBJECTIVE = {
@@ -19,8 +21,9 @@ BY_OBJECTIVE = {
     "classification": ("defense=relaxloss",),
     "transfer": ("defense=dp_sgd", "defense.on=first"),
 }
-WITH_RIVALS = ("lira", "rmia", "threshold", "shadow_classifier")  # whose scores others' can stand beside
+WITH_RIVALS = ("lira", "rmia", "base", "threshold", "shadow_classifier")  # whose scores others' can stand beside
 WITHOUT_BATCH_STATISTICS = ("mlp", "linear")  # networks that DP-SGD takes as they are
+ON_TWINS = ("NearestSynthetic", "OwnReconstruction")  # attacks that need synthetic twins to be there
 
 
 @dataclass(frozen=True)
@@ -46,34 +49,49 @@ class Twin:
     success: Mapping[str, float]
 
 
-def command(words: Sequence[str], changes: Sequence[str], program: str = "") -> str:
+def command(words: Sequence[str], changes: Sequence[str], typed: Sequence[str] = ()) -> str:
     """Return a command line with some words changed or added; where a run lies is left out.
+
+    words: without the program and its flags; typed: with them, of which program and --config-dir stay.
 
     >>> command(["attack=lira", "scale=smoke", "hydra.run.dir=x"], ["victims=64"])
     'python -m src.run attack=lira scale=smoke victims=64'
     """
-    start = "telltale" if Path(program).stem == "telltale" else "python -m src.run"
+    start = "telltale" if typed and Path(typed[0]).stem == "telltale" else "python -m src.run"
     changed = {change.partition("=")[0] for change in changes}
-    if "defense" in changed:
-        changed |= {word.partition("=")[0] for word in words if word.startswith("defense.")}
-    kept = [word for word in words if word.partition("=")[0].lstrip("+~") not in changed]
+    under = (*(f"{name}." for name in changed), "hydra.")  # options of what is gone
+    names = [word.partition("=")[0].lstrip("+~") for word in words]
+    kept = [word for word, name in zip(words, names, strict=True) if name not in changed and not name.startswith(under)]
     sweep = ["-m"] if any("," in change for change in changes) else []
-    return shlex.join(
-        [*shlex.split(start), *sweep, *(word for word in kept if not word.startswith("hydra.")), *changes]
-    )
+    return shlex.join([*shlex.split(start), *_folder(typed), *sweep, *kept, *changes])
+
+
+def _folder(typed: Sequence[str]) -> list[str]:
+    """Return the flag that names a folder of the user's own words, where one was given."""
+    for place, word in enumerate(typed):
+        flag, _, value = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            return ["--config-dir", value or typed[place + 1]]
+    return []
 
 
 def to_know_better(
-    kind: str, models: int | None, more_points: bool, cfg: Mapping[str, Any], choices: Mapping[str, Any], available: int
+    kind: str,
+    models: int | None,
+    more_points: bool,
+    cfg: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    available: int,
+    evidence: str = "",
 ) -> tuple[str, ...]:
-    """Return the words that change: a larger scale, more points, more models, more attacks, or other draws.
+    """Return the words that change: a larger scale, controls, more points, models or attacks, or other draws.
 
     models: victims that would tell, where that is known; more_points: 1 % false alarms could not be measured;
-    available: records there are.
+    available: records there are; evidence: the name of its class, some of which say nothing without controls.
     """
+    more = _controls_for(evidence, cfg) if kind == CANNOT_TELL else []
     if kind == CANNOT_TELL and choices.get("scale") == "smoke":
-        return ("scale=small",)
-    more = []
+        return ("scale=small", *more)
     if kind == CANNOT_TELL and more_points:
         pools = {str(name): int(size) for name, size in cfg.get("pools", {}).items() if isinstance(size, int)}
         wanted = NON_MEMBERS if cfg.get("victims", 1) == 1 else NON_MEMBERS // 2  # several meet all points as both
@@ -84,20 +102,48 @@ def to_know_better(
         more += [f"victims={models}"]
     if more:
         return tuple(more)
-    alone = choices.get("rivals") == "none" and choices.get("attack") in WITH_RIVALS
-    return ("rivals=membership",) if alone else ("seed=0,1,2",)
+    if choices.get("rivals") == "none" and choices.get("attack") in WITH_RIVALS:
+        others = "rivals=transfer" if choices.get("objective") == "transfer" else "rivals=membership"
+        few = int(cfg.get("victims", 1)) + int(cfg.get("shadow_models", 0)) < ENOUGH
+        return (others, *([f"victims={ENOUGH}"] if few else []))
+    return ("seed=0,1,2",)
 
 
-def defense_for(kind_of_evidence: str, choices: Mapping[str, Any]) -> tuple[str, ...]:
+def _controls_for(evidence: str, cfg: Mapping[str, Any]) -> list[str]:
+    controls = cfg.get("controls") or {}
+    if evidence == "ExtractedMolecules" and "disjoint" not in controls:
+        return ["controls=pretraining"]
+    return ["controls=benign"] if evidence == "ReconstructedRecords" and not controls else []
+
+
+def defense_for(evidence: str, choices: Mapping[str, Any], cfg: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the words of a defence that fits what is attacked, or of none where there is one already."""
     if str(choices.get("defense", "none")) != "none":
-        return ("defense=none",)
+        return _without_defense(choices, cfg)
     objective, model = str(choices.get("objective")), str(choices.get("model"))
-    if kind_of_evidence == "ReconstructedRecords":
+    if evidence == "ReconstructedRecords":
         return ("defense=quantization",)
+    if objective == "transfer":
+        pretraining = str(cfg.get("objective", {}).get("pretraining", {}).get("_target_", "Classification"))
+        by_batch = cfg.get("model", {}).get("norm") == "batch"
+        if by_batch or not pretraining.endswith("Classification"):  # nothing to clip there, record by record
+            return ("defense=output_noise",)
     if objective == "classification" and model in WITHOUT_BATCH_STATISTICS:
         return ("defense=dp_sgd",)
     return BY_OBJECTIVE.get(objective, ("defense=output_noise",))
+
+
+def _without_defense(choices: Mapping[str, Any], cfg: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return words that take the defence away; what is attacked on twins keeps them, and loses their noise alone."""
+    if choices.get("attack") != "nearest_synthetic":
+        rivals = (str(rival.get("_target_", "")).rpartition(".")[2] for rival in cfg.get("rivals", {}).values())
+        return ("defense=none", *(["rivals=membership"] if any(name in ON_TWINS for name in rivals) else []))
+    mechanism = cfg.get("defense", {}).get("mechanism", {})
+    if mechanism.get("name") in ("clip", "none"):
+        return ("defense.mechanism.name=laplace_l2", "defense.mechanism.epsilon=1")
+    if mechanism.get("epsilon") == math.inf:
+        return ("defense.mechanism.epsilon=1",)
+    return ("defense.mechanism.epsilon=inf", *(["defense.budget=null"] if cfg["defense"].get("budget") else []))
 
 
 def twins(folder: Path, configuration: Mapping[str, Any], outputs: Path) -> Iterator[Twin]:
@@ -149,7 +195,7 @@ def steps(
     evidence: str,
     success: Mapping[str, float],
     words: Sequence[str],
-    program: str,
+    typed: Sequence[str],
     cfg: Mapping[str, Any],
     choices: Mapping[str, Any],
     folder: Path,
@@ -157,15 +203,16 @@ def steps(
 ) -> list[Step]:
     """Return one command to know better and one to try a defence, or to see what the one there is costs.
 
-    evidence: the name of its class; success: how well the model does its own task; words, program: of the command line;
+    evidence: the name of its class; success: how well the model does its own task; words, typed: as in `command`;
     folder: of this run; the rest as in `to_know_better`.
     """
-    better = to_know_better(kind, models, more_points, cfg, choices, available)
+    better = to_know_better(kind, models, more_points, cfg, choices, available, evidence)
     words = [word for word in words if word not in ("-m", "--multirun")]
-    found = [Step("to know better", command(words, better, program))]
-    defended = defense_for(evidence, choices)
+    found = [Step("to know better", command(words, better, typed))]
+    defended = defense_for(evidence, choices, cfg)
     word = defended[0].partition("=")[2]
     outputs = Path(str(cfg.get("paths", {}).get("outputs", folder.parent)))
     twin = next((twin for twin in twins(folder, cfg, outputs) if twin.defense == word), None)
-    why = "to see what the defence does" if word == "none" else "to try a defence"
-    return [*found, Step(why, command(words, defended, program), cost(success, twin, word))]
+    bare = str(choices.get("defense", "none")) == "none"
+    why = "to try a defence" if bare else "to see what the defence does"
+    return [*found, Step(why, command(words, defended, typed), cost(success, twin, word))]

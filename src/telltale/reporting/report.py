@@ -117,7 +117,7 @@ def answer_of(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapp
         evidence=type(outcome.evidence["target"]).__name__,
         success=outcome.target,
         words=run.overrides,
-        program=sys.argv[0],
+        typed=sys.argv,
         cfg=OmegaConf.to_container(run.cfg, resolve=True),  # type: ignore[arg-type]
         choices=choices,
         folder=run.folder,
