@@ -62,6 +62,21 @@ def test_a_command_that_no_test_plays_composes_at_least(words: str) -> None:
     assert ended.code == 0, ended.err
 
 
+@pytest.mark.parametrize("word", sorted(file.stem for file in (ROOT / "conf" / "defense").glob("[!_]*.yaml")))
+def test_the_guide_names_every_defence_by_what_it_changes(word: str) -> None:
+    """Catches a defence that nobody finds who looks for one."""
+    table = TEXT[ROOT / "docs" / "guide.md"].partition("## Defences")[2]
+    assert word == "none" or f"`{word}`" in table
+
+
+@pytest.mark.parametrize("word", ["membership", "synthetic", "transfer"])
+def test_the_guide_says_what_a_word_for_several_rivals_is(word: str) -> None:
+    """Catches a rival that joined the others on the command line alone."""
+    parts = yaml.safe_load((ROOT / "conf" / "rivals" / f"{word}.yaml").read_text())["defaults"]
+    guide = TEXT[ROOT / "docs" / "guide.md"]
+    assert [part for part in parts if f"`{part}`" not in guide] == []
+
+
 def test_there_are_commands_for_your_own_records() -> None:
     """Catches blocks whose mark has changed, so that the test above has nothing left to look at."""
     assert len(UNPLAYED) >= 10

@@ -202,3 +202,6 @@ def test_the_cost_of_a_defence_is_told_only_where_a_twin_has_measured_it(tmp_pat
     assert said == "measured: no leak found, accuracy 0.812 here, 0.700 with dp_sgd"
     assert cost({"accuracy": 0.812}, None, "dp_sgd") == "its cost is not measured yet; accuracy is 0.812 here"
     assert cost({}, None, "dp_sgd") == ""
+    of_encoder = {"training_label_accuracy": 1.0, "own_molecule_balanced_accuracy": 0.7, "chance": 0.5}
+    said = "its cost is not measured yet; own molecule balanced accuracy is 0.700 here"
+    assert cost(of_encoder, None, "output_noise") == said

@@ -14,6 +14,7 @@ from telltale.evaluation.answer import CANNOT_TELL
 
 NON_MEMBERS = 1000  # of which 1 % are ten
 ENOUGH = 10  # models with which LiRA has four shadows a side
+ACCURACIES = ("accuracy", "balanced_accuracy")  # by which cost is told; of other objectives the first of its own
 RUNS_READ = 200  # newest first, when a defended twin of this run is looked for
 BESIDE = ("defense", "logger", "paths", "report", "verbose", "executor")  # what may differ between twins
 BY_OBJECTIVE = {
@@ -178,7 +179,8 @@ def _comparable(configuration: Mapping[str, Any]) -> str:
 
 def cost(here: Mapping[str, float], twin: Twin | None, word: str) -> str:
     """Say what a defence costs in accuracy where a twin has measured it, else what it is to be compared with."""
-    name = next((name for name in ("accuracy", "balanced_accuracy", "own_molecule_accuracy") if name in here), "")
+    named = (name for name in here if name.endswith("accuracy") and not name.startswith("train"))
+    name = next((name for name in ACCURACIES if name in here), next(named, ""))
     if twin is None:
         return f"its cost is not measured yet; {name.replace('_', ' ')} is {here[name]:.3f} here" if name else ""
     said = f"measured: {twin.answer}"

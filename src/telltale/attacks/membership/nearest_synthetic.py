@@ -20,8 +20,8 @@ class NearestSynthetic(ShadowAttack):
     """s(x) = −min over published rows x̃ of ‖x − x̃‖₂: a record whose twin is among them has one nearby.
 
     own_label: look at rows of the record's own class only, all of them where there is none; calibration: none |
-    difference = less the mean of s in shadows without the point | likelihood_ratio = LiRA's, one variance for all
-    points. Shadow rows are made by the owner's defence, anew for each shadow.
+    difference = less the mean of s in shadows without the point | likelihood_ratio = LiRA's, one variance a side
+    for all points. Shadow rows are made by the owner's defence, anew for each shadow.
     """
 
     access = frozenset({"published_records"})
