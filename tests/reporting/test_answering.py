@@ -76,6 +76,15 @@ def test_nothing_found_names_what_is_ruled_out_and_two_shadows_a_side_hinder_it(
     assert hindered.sentence == "cannot tell: 8 models give each record 3 shadows a side, LiRA needs 4"
 
 
+def test_scores_that_are_all_the_same_find_nothing_out() -> None:
+    """Catches a clean bill by an attack that said one thing of every record."""
+    calm = scored({"target": 0.0})
+    same = {**calm.evidence, "target": MembershipScores(np.zeros_like(calm.evidence["target"].scores))}
+    measured = evaluate(same, Truth(calm.membership, (), None), CONTROLS, 100, 0)  # type: ignore[arg-type]
+    said = spoken(replace(calm, evidence=same, scored=measured))
+    assert said.sentence == "cannot tell: no attack gives any two records different scores"
+
+
 def test_too_few_non_members_cannot_tell_and_more_are_asked_for() -> None:
     """Catches a TPR at 1 % FPR of a hundred non-members taken for a measurement."""
     said = spoken(scored({"target": 0.0}, victims=2, points=100))

@@ -17,6 +17,7 @@ from telltale.reporting.sentences import metric_title
 
 CEILINGS = ("ceiling", "word_for_word", "float")  # releases in which there is as much to find as can be
 FEW = "fewer than 10"  # of a note: false alarms that are counted on one hand
+SILENT = "no attack gives any two records different scores"
 AT_LOW_FPR = f"tpr_at_fpr_{FALSE_ALARMS}"
 
 
@@ -49,7 +50,10 @@ def of_membership(target: MembershipScores, outcome: Outcome) -> Asked:
     As well for captions: the attack success rate of that paper is a matter of a threshold, AUC is not.
     """
     questions = [question for name in outcome.attacks for question in _of_scores(name, outcome)]
-    return Asked(questions, "tells members from non-members", [*outcome.hindrances, *_low_ceilings(outcome, "auc")])
+    aucs = [question.measured for question in questions if question.chance == 0.5 and not question.unmeasured]
+    silent = bool(aucs) and all(auc.value == 0.5 and auc.standard_error == 0 for auc in aucs)
+    hindrances = [*outcome.hindrances, *[SILENT] * silent, *_low_ceilings(outcome, "auc")]
+    return Asked(questions, "tells members from non-members", hindrances)
 
 
 @asked.register
