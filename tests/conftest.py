@@ -18,6 +18,7 @@ SOURCES = str(Path(__file__).resolve().parents[1] / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCES, os.environ.get("PYTHONPATH"))))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; commands started by tests inherit it
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # workers are given one: what is printed must not depend on who runs the tests
 
 
 @pytest.fixture(autouse=True)

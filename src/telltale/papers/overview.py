@@ -20,7 +20,7 @@ def print_overview(scale: str, tallies: Mapping[str, Tally]) -> None:
 
     table = Table(title=Text(f"All papers, scale {scale}"), title_style="bold", title_justify="left")
     for place, column in enumerate(COLUMNS):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
     for row in rows(tallies):
         table.add_row(*map(Text, row))
     wide_console().print(table)
