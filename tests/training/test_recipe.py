@@ -138,8 +138,8 @@ def test_the_owners_success_is_that_of_the_released_model(plain: Owned) -> None:
     crude = plain.protect(RoundedWeights(-1))  # all weights become 0
     success = crude.success(train(crude), test)
     assert success != plain.success(train(plain), test)
-    assert success["masked_atom_accuracy"] <= success["majority_rate"]  # one class is named for every atom
-    assert success == crude.success(crude.train(RECORDS, rows(RECORDS), 9), test)  # and by weights of 0 whatever the seed
+    # an encoder of zeros leaves the head's own offsets: it names one element for every atom
+    assert success["masked_atom_accuracy"] <= success["majority_rate"]
 
 
 def test_no_defence_is_the_recipe_itself(plain: Owned) -> None:
