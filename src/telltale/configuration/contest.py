@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.shadow_attack import ShadowAttack
 
+CLASSIFIERS = frozenset({"probabilities", "labels"})  # what a classifier may be asked for
 SHADOWS_A_SIDE = 4  # a mean and a variance of fewer models say next to nothing
 
 
@@ -22,11 +23,12 @@ def contestants(attack: Attack, rivals: Mapping[str, Attack]) -> tuple[str, ...]
 
 def hindrances(attacks: Iterable[Attack], models: int) -> tuple[str, ...]:
     """Say why these attacks could miss a leak, whatever they find; models: victims and shadows."""
-    shadowed = [attack for attack in attacks if isinstance(attack, ShadowAttack) and "probabilities" in attack.access]
+    shadowed = [attack for attack in attacks if isinstance(attack, ShadowAttack) and attack.access & CLASSIFIERS]
     if not shadowed:
         return ()
     if not any(attack.per_record for attack in shadowed):
-        return ("no attack asks how a model answers about a record that it never saw; add rivals=membership",)
+        advice = "; add rivals=membership" if any("probabilities" in attack.access for attack in shadowed) else ""
+        return (f"no attack asks how a model answers about a record that it never saw{advice}",)
     side = (models - 2) // 2  # the victim and its complement are left out
     if side < SHADOWS_A_SIDE:
         return (f"{models} models give each record {side} shadows a side, LiRA needs {SHADOWS_A_SIDE}",)
