@@ -135,8 +135,8 @@ def test_files_that_are_no_pictures_are_listed(tmp_path: Path) -> None:
     read.write_invalid(tmp_path / "invalid.csv")
     with (tmp_path / "invalid.csv").open(newline="") as stream:
         header, *listed = csv.reader(stream)
-    assert header == ["file", "reason"]
-    assert [Path(file).name for file, _ in listed] == ["cut.png", "text.jpg"] and all(reason for _, reason in listed)
+    assert header == ["file", "line", "reason", "text"]
+    assert [Path(file).name for file, *_ in listed] == ["cut.png", "text.jpg"] and all(row[2] for row in listed)
 
 
 def test_the_second_reading_comes_from_disk_until_a_file_changes(

@@ -20,7 +20,7 @@ SIZES = PoolSizes(members=100, non_members=100, auxiliary=100, test=50, finetune
 
 
 def read(records: Any) -> ReadImages:
-    return ReadImages(records, 0, len(records))
+    return ReadImages(records=records, lines=len(records))
 
 
 @pytest.mark.parametrize(

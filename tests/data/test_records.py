@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from telltale.data.digests import as_digests, digests_of, equal_pair, first_of_each
 from telltale.data.images.records import ImageRecords
+from telltale.data.loaded import Loaded
 from telltale.data.molecules import b3db, moses
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.pools import PoolSizes, deal
-from telltale.data.records import Loaded, found_in, input_digests, require_labels, shared_inputs
+from telltale.data.records import found_in, input_digests, require_labels, shared_inputs
 from telltale.data.tables import census
 from telltale.data.tables.records import Column, TableRecords
 from telltale.errors import InputError

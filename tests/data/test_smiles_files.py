@@ -154,7 +154,10 @@ def test_changed_file_is_read_anew() -> None:
 def test_invalid_lines_can_be_written_for_the_user() -> None:
     read('CCO\nx,"yz\n').write_invalid(Path("invalid.csv"))
     with Path("invalid.csv").open(newline="") as stream:
-        assert list(csv.reader(stream)) == [["file", "line", "text"], ["x.smi", "2", 'x,"yz']]
+        assert list(csv.reader(stream)) == [
+            ["file", "line", "reason", "text"],
+            ["x.smi", "2", "no valid SMILES", 'x,"yz'],
+        ]
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,8 @@ def test_unusable_rows_can_be_written_for_the_user(tmp_path: Path) -> None:
     adult_of(tmp_path).write_invalid(tmp_path / "invalid.csv")
     with (tmp_path / "invalid.csv").open(newline="") as stream:
         assert list(csv.reader(stream)) == [
-            ["file", "line", "reason"],
-            [str(tmp_path / "adult.test"), "4", "workclass is 'Space-gov'"],
+            ["file", "line", "reason", "text"],
+            [str(tmp_path / "adult.test"), "4", "workclass is 'Space-gov'", ""],
         ]
 
 

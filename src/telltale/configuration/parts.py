@@ -29,11 +29,12 @@ log = logging.getLogger("telltale")
 
 
 def records_of(cfg: DictConfig, folder: Path) -> Records:
-    """Read the data set; what could not be read is listed in the run's folder."""
+    """Read the data set; what did not become a record of its own is said, and listed in the run's folder."""
     loaded = instantiate(cfg.dataset, _convert_="all")
-    if loaded.invalid:
+    if loaded.invalid or loaded.dropped:
         loaded.write_invalid(folder / "invalid_records.csv")
-        log.warning(f"{len(loaded.invalid)} of {loaded.lines} records could not be read; listed in invalid_records.csv")
+    for line in loaded.account():
+        log.warning(line)
     return loaded.records
 
 

@@ -34,6 +34,12 @@ def first_of_each(digests: np.ndarray) -> np.ndarray:
     return np.sort(np.unique(digests, return_index=True)[1])
 
 
+def earliest(digests: np.ndarray) -> np.ndarray:
+    """Return for each record the position of the first with its digest, its own where it is the first: (n,) int64."""
+    _, first, group = np.unique(digests, return_index=True, return_inverse=True)
+    return np.asarray(first[group], np.int64)
+
+
 def equal_pair(digests: np.ndarray) -> tuple[int, int] | None:
     """Return the positions of two equal digests, the earlier first, or None: (n,) S16 -> (i, j) with i < j."""
     # Sorting eight bytes is ten times as fast as sorting sixteen as text; few but true twins share them.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from functools import singledispatch
-from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 
@@ -62,40 +60,6 @@ class LabelledRecords(Records, Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Name the classes; a label is a position here."""
-        ...
-
-
-R = TypeVar("R", bound=Records, covariant=True)
-
-
-class Loaded(Protocol[R]):
-    """What every loader of a data set returns: distinct records, and what became of the rest.
-
-    Of records with equal input the first is kept, whatever their labels.
-    """
-
-    @property
-    def records(self) -> R:
-        """Return the distinct records."""
-        ...
-
-    @property
-    def invalid(self) -> Sized:
-        """List the places where there should have been a record and was none that can be used."""
-        ...
-
-    @property
-    def duplicates(self) -> int:
-        """Count the records dropped because an equal one came before."""
-        ...
-
-    @property
-    def lines(self) -> int:
-        """Count the records seen: kept, dropped and invalid."""
-        ...
-
-    def write_invalid(self, path: Path) -> None:
-        """Write `invalid` to a CSV file for the user."""
         ...
 
 

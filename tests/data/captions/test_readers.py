@@ -101,7 +101,7 @@ def test_flickr8k_skips_and_lists_what_it_cannot_use(tmp_path: Path) -> None:
     assert set(told) == {"captions.txt", "empty.jpg", "gone.jpg", "half.jpg", "damaged.jpg"}
     assert told["captions.txt"].startswith("line 11 ") and told["half.jpg"] == "1 of 2 captions are empty"
     read.write_invalid(tmp_path / "invalid.csv")
-    assert len((tmp_path / "invalid.csv").read_text().splitlines()) == 6
+    assert len((tmp_path / "invalid.csv").read_text().splitlines()) == 7  # with heading and twin
 
 
 def test_mscoco_joins_captions_to_pictures_by_number(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def load(
         f"captioned emoji ({' and '.join(VENDORS[name] for name in vendors)}, {size} x {size})",
         nonmember_source,
     )
-    return ReadCaptions(records, 0, len(records))
+    return ReadCaptions(records=records, lines=len(records))
 
 
 def read_table() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from telltale.data.captions.listed import Listed, first_folder, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.folders import first_found, require_root
-from telltale.data.images.records import InvalidImage
+from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 FOLDERS = ("Images", "images", "Flicker8k_Dataset", "Flickr8k_Dataset")  # the archive does spell it so
@@ -32,7 +32,7 @@ def load(root: str | None = None, size: int = 32, cache: str | None = None) -> R
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     captions, bad = parse_captions(files[0].read_text(encoding="utf-8-sig", errors="replace"))
     listed = [Listed(images / name, tuple(texts)) for name, texts in captions.items()]
-    unread = [InvalidImage(files[0], f"line {line} is not an image and its caption") for line in bad]
+    unread = [InvalidRecord(files[0], f"line {line} is not an image and its caption") for line in bad]
     return read_listed(folder, listed, size, "Flickr8k", cache, unread)
 
 

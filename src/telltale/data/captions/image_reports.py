@@ -11,7 +11,7 @@ from typing import Any
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.folders import require_root, why_no_file
-from telltale.data.images.records import InvalidImage
+from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 EXPECTED = "a folder with pictures and a .csv or .json file that lists image and report of each"
@@ -43,7 +43,7 @@ def load(
             raise InputError(f"dataset.{field}", key, f"no row of {file} has it; there are {keys}")
     listed, bad = parse_rows(entries, image, report, group)
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]
-    unread = [InvalidImage(path, f"row {number} has no {image} or no {report}") for number in bad]
+    unread = [InvalidRecord(path, f"row {number} has no {image} or no {report}") for number in bad]
     return read_listed(folder, pictures, size, folder.name, cache, unread)
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.captions.records import CaptionedImages
-from telltale.data.digests import first_of_each
+from telltale.data.digests import earliest
 from telltale.data.folders import why_no_file
 from telltale.data.images.pictures import read_pictures, require_size
-from telltale.data.images.records import InvalidImage, pixel_digests
+from telltale.data.images.records import pixel_digests, repeats
+from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 
@@ -35,20 +36,23 @@ def read_listed(
     size: int,
     source: str,
     cache: str | None,
-    unread: Iterable[InvalidImage] = (),
+    unread: Iterable[InvalidRecord] = (),
+    told: tuple[str, ...] = (),
 ) -> ReadCaptions:
     """Decode the pictures below `root` that have a caption, the middle square of each scaled to `size`, in colour.
 
-    unread: what the list itself held that is no picture with a caption. Captions are put in lower case and blanks
-    between words made one; empty ones, and pictures without any, missing, damaged or outside `root`, are listed as
-    invalid; of equal pictures the first is kept. Raises InputError where no picture is left.
+    unread: what the list itself held that is no picture with a caption; told: what else its reader has to say.
+    Captions are put in lower case and blanks between words made one; empty ones, and pictures without any, missing,
+    damaged or outside `root`, are listed as invalid; of equal pictures the first is kept.
+
+    Raises InputError where no picture is left.
     """
     require_size(size)
     captioned = [(picture, _tidy(picture.captions)) for picture in listed]
     faults = [fault for picture, captions in captioned if (fault := _fault(root, picture, captions))]
     unusable = {fault.file for fault in faults}
     empty = [
-        InvalidImage(picture.file, f"{empties} of {len(picture.captions)} captions are empty")
+        InvalidRecord(picture.file, f"{empties} of {len(picture.captions)} captions are empty")
         for picture, captions in captioned
         if captions and (empties := len(picture.captions) - len(captions)) > 0 and picture.file not in unusable
     ]
@@ -69,8 +73,18 @@ def read_listed(
         tuple(str(picture.file.relative_to(root)) for picture, _ in kept),
         f"{source} ({size} x {size})",
     )
-    distinct = first_of_each(pixel_digests(records.images))
-    return ReadCaptions(records.take(distinct), len(records) - len(distinct), len(listed), invalid + read.invalid)
+    earlier = earliest(pixel_digests(records.images))
+    distinct = earlier == np.arange(len(earlier))
+    differs = np.array([set(records.references[row]) != set(records.references[at]) for row, at in enumerate(earlier)])
+    return ReadCaptions(
+        records=records.take(distinct),
+        lines=len(listed),
+        duplicates=int((~distinct).sum()),
+        conflicts=int(differs.sum()),
+        invalid=invalid + read.invalid,
+        dropped=repeats([picture.file for picture, _ in kept], earlier, differs, ReadCaptions.differing),
+        told=told,
+    )
 
 
 def first_folder(root: Path, names: Iterable[str], expected: str) -> Path:
@@ -87,11 +101,11 @@ def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(caption for caption in tidied if caption))
 
 
-def _fault(root: Path, picture: Listed, captions: tuple[str, ...]) -> InvalidImage | None:
+def _fault(root: Path, picture: Listed, captions: tuple[str, ...]) -> InvalidRecord | None:
     """Say why a picture cannot be used, None where nothing is against it."""
     if not picture.file.is_relative_to(root) or ".." in picture.file.relative_to(root).parts:
-        return InvalidImage(picture.file, "lies outside dataset.root")
+        return InvalidRecord(picture.file, "lies outside dataset.root")
     if not captions:
-        return InvalidImage(picture.file, "has no caption, or only empty ones")
+        return InvalidRecord(picture.file, "has no caption, or only empty ones")
     reason = why_no_file(picture.file)
-    return None if reason is None else InvalidImage(picture.file, reason)
+    return None if reason is None else InvalidRecord(picture.file, reason)

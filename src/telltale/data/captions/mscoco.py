@@ -11,7 +11,7 @@ from telltale.checks import choice
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.folders import require_root
-from telltale.data.images.records import InvalidImage
+from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 SPLITS = ("train2014", "val2014", "train2017", "val2017")
@@ -32,7 +32,7 @@ def load(root: str | None = None, split: str = "val2017", size: int = 32, cache:
         raise InputError("dataset.root", root, f"expected {expected}")
     captions, bad = parse_captions(_read(file))
     listed = [Listed(folder / split / name, tuple(texts)) for name, texts in captions.items()]
-    return read_listed(folder, listed, size, f"MSCOCO {split}", cache, [InvalidImage(file, reason) for reason in bad])
+    return read_listed(folder, listed, size, f"MSCOCO {split}", cache, [InvalidRecord(file, reason) for reason in bad])
 
 
 def parse_captions(document: dict[str, list[Any]]) -> tuple[dict[str, list[str]], list[str]]:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 from telltale.data.captions.records import CaptionedImages
-from telltale.data.images.records import InvalidImage
+from telltale.data.loaded import Loaded
 
 
-@dataclass(frozen=True, eq=False)
-class ReadCaptions:
-    """What was read: pictures with captions, duplicates dropped, pictures seen, and what is no record and why."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReadCaptions(Loaded[CaptionedImages]):
+    """What was read: distinct pictures with captions, and what became of the rest."""
 
-    records: CaptionedImages
-    duplicates: int
-    lines: int
-    invalid: tuple[InvalidImage, ...] = ()
-
-    def write_invalid(self, path: Path) -> None:
-        """Write what could not be used to a CSV file with the columns file, reason."""
-        with Path(path).open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["file", "reason"])
-            writer.writerows((bad.file, bad.reason) for bad in self.invalid)
+    differing = "with other captions"

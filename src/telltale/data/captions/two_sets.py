@@ -40,5 +40,12 @@ def load(own: Any, other: Any, nonmember_source: str = "same") -> ReadCaptions:
         f"{first.source} and {second.source}",
         nonmember_source,
     )
-    duplicates = own.duplicates + other.duplicates + int((~new).sum())
-    return ReadCaptions(records, duplicates, own.lines + other.lines, own.invalid + other.invalid)
+    return ReadCaptions(
+        records=records,
+        lines=own.lines + other.lines,
+        duplicates=own.duplicates + other.duplicates + int((~new).sum()),
+        conflicts=own.conflicts + other.conflicts,
+        invalid=own.invalid + other.invalid,
+        dropped=own.dropped + other.dropped,
+        told=own.told + other.told,
+    )

@@ -10,7 +10,8 @@ import numpy as np
 
 from telltale.data.folders import require_root
 from telltale.data.images.pictures import read_pictures, require_size
-from telltale.data.images.records import InvalidImage, ReadImages, distinct, require_labelling
+from telltale.data.images.records import ReadImages, distinct, require_labelling
+from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 SPECIES = ("cat", "dog")  # numbered from 1 in the files
@@ -40,7 +41,7 @@ def load(root: str | None = None, size: int = 32, labels: str = "fine", cache: s
     if not lists or not (folder / "images").is_dir():
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     listed = [(folder / "images" / f"{pet.name}.jpg", pet) for file in lists for pet in _pets(file)]
-    missing = tuple(InvalidImage(file, "no such file") for file, _ in listed if not file.is_file())
+    missing = tuple(InvalidRecord(file, "no such file") for file, _ in listed if not file.is_file())
     present = [(file, pet) for file, pet in listed if file.is_file()]
     if not present:
         raise InputError("dataset.root", root, f"none of the {len(listed)} pictures that are listed is in images/")

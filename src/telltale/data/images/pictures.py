@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from telltale.checks import whole_number
-from telltale.data.images.records import InvalidImage
+from telltale.data.loaded import InvalidRecord
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.errors import InputError
 from telltale.progress import track
@@ -25,7 +25,7 @@ class Pictures:
 
     pixels: np.ndarray
     readable: np.ndarray
-    invalid: tuple[InvalidImage, ...]
+    invalid: tuple[InvalidRecord, ...]
 
 
 def read_pictures(root: Path, files: Sequence[Path], size: int, grey: bool, cache: str | None) -> Pictures:
@@ -41,7 +41,7 @@ def read_pictures(root: Path, files: Sequence[Path], size: int, grey: bool, cach
         raise InputError(
             "dataset.root", root, f"none of {len(files)} files is a picture; {files[0].name}: {reasons[0]}"
         )
-    invalid = tuple(InvalidImage(files[row], str(reasons[row])) for row in np.flatnonzero(~readable).tolist())
+    invalid = tuple(InvalidRecord(files[row], str(reasons[row])) for row in np.flatnonzero(~readable).tolist())
     return Pictures(pixels, readable, invalid)
 
 

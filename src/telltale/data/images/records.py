@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Self
 import numpy as np
 
 from telltale.checks import choice
-from telltale.data.digests import digests_of, first_of_each
+from telltale.data.digests import digests_of, earliest
+from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.records import check_labels, input_digests, require_labels
 from telltale.errors import InputError
 
@@ -107,22 +107,9 @@ def pixel_digests(pixels: np.ndarray) -> np.ndarray:
     return np.where(whole, digests_of(levels), digests_of(pixels))
 
 
-@dataclass(frozen=True)
-class InvalidImage:
-    """A file that should hold a picture and does not; reason: why, in words."""
-
-    file: Path
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class ReadImages:
-    """What was read: distinct pictures, those that could not be read, duplicates dropped, pictures seen."""
-
-    records: ImageRecords
-    duplicates: int
-    lines: int
-    invalid: tuple[InvalidImage, ...] = ()
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReadImages(Loaded[ImageRecords]):
+    """What was read: distinct pictures, and what became of the rest."""
 
     def labelled(self, labels: str) -> Self:
         """Return the same with the pictures under the labels named, fine or coarse.
@@ -135,33 +122,49 @@ class ReadImages:
         require_labels(records)
         return replace(self, records=records)
 
-    def write_invalid(self, path: Path) -> None:
-        """Write the unreadable pictures to a CSV file with the columns file, reason."""
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["file", "reason"])
-            writer.writerows((bad.file, bad.reason) for bad in self.invalid)
-
 
 def distinct(
     pixels: np.ndarray,
     labels: np.ndarray,
     source: str,
     classes: tuple[str, ...],
-    invalid: tuple[InvalidImage, ...] = (),
+    invalid: tuple[InvalidRecord, ...] = (),
     coarse: np.ndarray | None = None,
     coarse_classes: tuple[str, ...] = (),
+    files: Sequence[Path] = (),
+    told: tuple[str, ...] = (),
 ) -> ReadImages:
     """Keep the first of equal pictures, whatever their labels; shapes as in `ImageRecords`.
 
-    Raises InputError where all are of one class.
+    files: of the pictures, where each has one of its own; told: what else a reader has to say. Raises InputError where
+    all are of one class.
     """
     second = None if coarse is None else coarse.astype(np.int64)
     records = ImageRecords(pixels, labels.astype(np.int64), source, classes, second, coarse_classes)
-    first = first_of_each(digests_of(pixels))
-    kept = records if len(first) == len(records) else records.take(first)
+    first = earliest(digests_of(pixels))
+    repeated = np.flatnonzero(first != np.arange(len(first)))
+    kept = records.take(first == np.arange(len(first))) if len(repeated) else records
     require_labels(kept)
-    return ReadImages(kept, len(records) - len(kept), len(records) + len(invalid), invalid)
+    differs = records.labels != records.labels[first]
+    return ReadImages(
+        records=kept,
+        lines=len(records) + len(invalid),
+        duplicates=len(repeated),
+        conflicts=int(differs.sum()),
+        invalid=invalid,
+        dropped=repeats(files, first, differs) if files else (),
+        told=told,
+    )
+
+
+def repeats(
+    files: Sequence[Path], first: np.ndarray, differs: np.ndarray, how: str = ReadImages.differing
+) -> tuple[InvalidRecord, ...]:
+    """List pictures that equal an earlier one; first: (files,) its position, differs: (files,) whether `how` holds."""
+    return tuple(
+        InvalidRecord(files[row], f"the same picture as {files[first[row]]}" + (f", {how}" if differs[row] else ""))
+        for row in np.flatnonzero(first != np.arange(len(first))).tolist()
+    )
 
 
 def require_labelling(labels: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import rdkit
 
 from telltale.checks import share
+from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.canonical import canonicalise
 from telltale.data.molecules.records import MoleculeRecords, as_texts
@@ -22,40 +22,17 @@ from telltale.data.molecules.rows import Columns, read_rows
 from telltale.errors import InputError
 
 VERSION = "2"  # change it with the meaning of what is kept on disk: files are then read anew
+NO_SMILES = "no valid SMILES"
 
 
-@dataclass(frozen=True)
-class InvalidLine:
-    """A line without a molecule; line: from 1, header included (parquet: row); text: its SMILES cell."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReadMolecules(Loaded[MoleculeRecords]):
+    """What was read: distinct molecules, and what became of the rest.
 
-    file: Path
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, eq=False)
-class ReadMolecules:
-    """What files held.
-
-    records     distinct molecules
-    invalid     lines without a valid SMILES
-    duplicates  molecules dropped because an equal one came before
-    lines       all of them, without headers
     unlabelled  distinct molecules dropped because they lack the property that is to be the class
     """
 
-    records: MoleculeRecords
-    invalid: tuple[InvalidLine, ...]
-    duplicates: int
-    lines: int
     unlabelled: int = 0
-
-    def write_invalid(self, path: Path) -> None:
-        """Write the invalid lines to a CSV file with the columns file, line, text."""
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["file", "line", "text"])
-            writer.writerows((bad.file, bad.line, bad.text) for bad in self.invalid)
 
 
 def read_molecules(
@@ -134,11 +111,10 @@ def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | N
     }
     smiles = as_texts(molecules.column("smiles").to_pylist())
     places = zip(*(bad.column(name).to_pylist() for name in ("file", "line", "text")), strict=True)
-    invalid = tuple(InvalidLine(files[file], line, text) for file, line, text in places)
+    invalid = tuple(InvalidRecord(files[file], NO_SMILES, line, text) for file, line, text in places)
     duplicates = counts["lines"] - counts["molecules"] - len(invalid)
-    return ReadMolecules(
-        MoleculeRecords(smiles, source, properties or None, cache), invalid, duplicates, counts["lines"]
-    )
+    records = MoleculeRecords(smiles, source, properties or None, cache)
+    return ReadMolecules(records=records, lines=counts["lines"], duplicates=duplicates, invalid=invalid)
 
 
 def _save(table: pa.Table, path: Path) -> None:

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from telltale.data.tables.records import Column, InvalidRow
+from telltale.data.loaded import InvalidRecord
+from telltale.data.tables.records import Column
 from telltale.errors import InputError
 
 COMMENT = "|"  # a line that starts with it holds no row, e.g. the first of adult.test
@@ -26,7 +27,7 @@ class Cells:
     """What files held; values: (n, columns) float64, the number, or the position of a level; invalid: the rest."""
 
     values: np.ndarray
-    invalid: tuple[InvalidRow, ...]
+    invalid: tuple[InvalidRecord, ...]
 
 
 def read_columns(file: Path) -> tuple[Column, ...]:
@@ -64,7 +65,7 @@ def _read_file(file: Path, columns: Sequence[Column]) -> Cells:
     for row in np.flatnonzero(~good):
         cell = flat[int(row * len(columns) + first_bad[row])].as_py()
         reasons[int(numbers[fits][row])] = f"{columns[first_bad[row]].name} is {cell[:40]!r}"
-    return Cells(values[good], tuple(InvalidRow(file, number, reasons[number]) for number in sorted(reasons)))
+    return Cells(values[good], tuple(InvalidRecord(file, reasons[number], number) for number in sorted(reasons)))
 
 
 def _text(file: Path) -> str:

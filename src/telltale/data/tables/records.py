@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 
-from telltale.data.digests import digests_of, first_of_each
+from telltale.data.digests import digests_of, earliest
+from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.records import check_labels, input_digests, require_labels
 
 
@@ -89,38 +88,24 @@ def _(records: TableRecords) -> np.ndarray:
     return digests_of(records.features)
 
 
-@dataclass(frozen=True)
-class InvalidRow:
-    """A row that could not be used; line: from 1 in its file; reason: why, in words."""
-
-    file: Path
-    line: int
-    reason: str
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReadTable(Loaded[TableRecords]):
+    """What was read: distinct rows, and what became of the rest."""
 
 
-@dataclass(frozen=True, eq=False)
-class ReadTable:
-    """What was read: distinct rows, those that could not be used, duplicates dropped, rows seen."""
-
-    records: TableRecords
-    duplicates: int
-    lines: int
-    invalid: tuple[InvalidRow, ...] = ()
-
-    def write_invalid(self, path: Path) -> None:
-        """Write the unusable rows to a CSV file with the columns file, line, reason."""
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["file", "line", "reason"])
-            writer.writerows((bad.file, bad.line, bad.reason) for bad in self.invalid)
-
-
-def distinct(records: TableRecords, invalid: tuple[InvalidRow, ...] = ()) -> ReadTable:
+def distinct(records: TableRecords, invalid: tuple[InvalidRecord, ...] = ()) -> ReadTable:
     """Keep the first of rows with equal features, whatever their labels.
 
     Raises InputError where all are of one class.
     """
-    first = first_of_each(digests_of(records.features))
-    kept = records if len(first) == len(records) else records.take(first)
+    first = earliest(digests_of(records.features))
+    distinct_rows = first == np.arange(len(first))
+    kept = records if distinct_rows.all() else records.take(distinct_rows)
     require_labels(kept)
-    return ReadTable(kept, len(records) - len(kept), len(records) + len(invalid), invalid)
+    return ReadTable(
+        records=kept,
+        lines=len(records) + len(invalid),
+        duplicates=len(records) - len(kept),
+        conflicts=int((records.labels != records.labels[first]).sum()),
+        invalid=invalid,
+    )

@@ -1,0 +1,35 @@
+"""Text files as this project writes them: UTF-8 whatever the locale, and names that have no UTF-8 form escaped."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # how Python keeps a byte of a file's name that is no UTF-8
+
+
+def escaped(text: str) -> str:
+    r"""Write what has no UTF-8 form as its escape: a byte of a file's name as \xe9, half of a pair as \ud83d.
+
+    >>> escaped("caf\udce9")
+    'caf\\xe9'
+    """
+    return SURROGATE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write `text` to `file` as UTF-8; what has no such form is escaped."""
+    file.write_text(escaped(text), encoding="utf-8")
+
+
+def write_table(file: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows of cells, the heading first, to a CSV file; None is an empty cell."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([escaped("" if cell is None else str(cell)) for cell in row] for row in rows)
