@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,9 +9,6 @@ import numpy as np
 
 from telltale.data.molecules.smiles_files import ReadMolecules
 from telltale.errors import InputError
-
-log = logging.getLogger("telltale")
-
 
 def check_cut(cut: float | str | None, label: str | None) -> None:
     """Raise InputError unless `cut` is a number, "median" or None, and there is a label to cut where it is given."""
@@ -34,15 +30,24 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
     measured = ~np.isnan(values)
     if not measured.any():
         raise InputError("dataset.label", label, f"holds no value; {would_do(properties, label)}")
-    if missing := int((~measured).sum()):
-        log.warning(f"{missing} of {len(values)} molecules have no {label} and were dropped")
+    missing = int((~measured).sum())
     records = read.records.take(measured) if missing else read.records
-    labels, classes = _classes(values[measured], label, cut)
+    labels, classes, at = _classes(values[measured], label, cut)
     if labels.min() == labels.max():
         fault = f"all {len(labels)} molecules are of the class {classes[labels[0]]}"
         remedy = "give another dataset.cut" if cut is not None else would_do(properties, label)
         raise InputError("dataset.label", label, f"{fault}; {remedy}")
-    return replace(read, records=replace(records, labels=labels, classes=classes), unlabelled=missing)
+    told = [f"{missing:,} of {len(values):,} molecules have no {label} and were dropped"] if missing else []
+    if at is not None:
+        counts = np.bincount(labels, minlength=2)
+        told.append(f"{label} is cut in two at {at}: {counts[0]:,} molecules have {classes[0]}, {counts[1]:,} more")
+    return replace(
+        read,
+        records=replace(records, labels=labels, classes=classes),
+        unlabelled=missing,
+        conflicts=read.differing_values[label],
+        told=(*read.told, *told),
+    )
 
 
 def would_do(columns: Sequence[str] | Mapping[str, object], but: str) -> str:
@@ -52,8 +57,10 @@ def would_do(columns: Sequence[str] | Mapping[str, object], but: str) -> str:
     return f"expected a column of numbers: {listed}" if others else "and there is no other column of numbers"
 
 
-def _classes(values: np.ndarray, label: str, cut: float | str | None) -> tuple[np.ndarray, tuple[str, str]]:
+def _classes(values: np.ndarray, label: str, cut: float | str | None) -> tuple[np.ndarray, tuple[str, str], str | None]:
+    """Return labels, their names, and where values that are not 0 and 1 were cut in two."""
     if cut is None and np.isin(values, (0, 1)).all():
-        return values.astype(np.int64), (f"{label} = 0", f"{label} = 1")
+        return values.astype(np.int64), (f"{label} = 0", f"{label} = 1"), None
     at = float(np.median(values)) if cut is None or isinstance(cut, str) else cut
-    return (values > at).astype(np.int64), (f"{label} <= {at:.6g}", f"{label} > {at:.6g}")
+    said = f"{at:.6g}" if isinstance(cut, int | float) else f"its median, {at:.6g}"
+    return (values > at).astype(np.int64), (f"{label} <= {at:.6g}", f"{label} > {at:.6g}"), said

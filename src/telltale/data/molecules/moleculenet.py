@@ -69,7 +69,9 @@ def load(
     check_cut(cut, label)
     try:
         properties = tuple(dict.fromkeys((*measured, label)))
-        read = read_molecules([file], task.smiles, max_invalid, cache, task.title, properties)
+        read = read_molecules(
+            [file], task.smiles, max_invalid, cache, task.title, properties, label=label, binary=cut is None
+        )
     except PropertyError as error:
         if label in (possible := numeric_columns(file)):
             raise  # another column is at fault

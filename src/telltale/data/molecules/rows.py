@@ -18,24 +18,41 @@ from telltale.errors import InputError
 SUFFIXES = (".smi", ".smi.gz", ".txt", ".csv", ".csv.gz", ".parquet")
 COLUMNS = ("smiles", "mol", "canonical_smiles")  # tried in this order, in any spelling of case
 MISSING = frozenset({"", "na", "nan", "none", "null"})
+FEW = 0.05  # share of labels up to which those that will not do are slips, each told; beyond, the column is another
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns to read: smiles None = look for a usual name; no_header: a CSV starts with data."""
+    """Which columns to read.
+
+    smiles      None = look for a usual name
+    properties  columns of numbers
+    no_header   a CSV starts with data
+    label       the property that is to be the class, a line without a number there is invalid; None = no classes
+    binary      labels of 0 and 1 are the classes as they are, a handful of others make their lines invalid
+    """
 
     smiles: str | None = None
     properties: tuple[str, ...] = ()
     no_header: bool = False
+    label: str | None = None
+    binary: bool = False
 
 
 @dataclass(frozen=True)
 class Rows:
-    """lines: numbers from 1, header included; texts: SMILES as written; properties: name → one float a row."""
+    """What a file holds, row by row.
+
+    lines       numbers from 1, header included
+    texts       SMILES as written
+    properties  name → one float a row
+    unfit       row → its label as written, where that is neither a number nor a blank
+    """
 
     lines: list[int]
     texts: list[str]
     properties: dict[str, list[float]]
+    unfit: dict[int, str]
 
 
 class PropertyError(InputError):
@@ -118,7 +135,7 @@ def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
         for number, line in enumerate(_lines(file), start=1)
         if (words := line.split(None, 1)) and not words[0].startswith("#")
     ]
-    return Rows([number for number, _ in kept], [text for _, text in kept], {})
+    return Rows([number for number, _ in kept], [text for _, text in kept], {}, {})
 
 
 def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
@@ -126,14 +143,36 @@ def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
     start, names = (0, ["smiles"]) if columns.no_header else _header(text)
     place = _place(names, columns.smiles, file, field)
     lines, texts = [], []
-    properties: dict[str, list[float]] = {name: [] for name in columns.properties}
-    cells = [(name, values, _property_place(names, name, file, field)) for name, values in properties.items()]
+    cells: dict[str, list[str]] = {name: [] for name in columns.properties}
+    places = [(words, _property_place(names, name, file, field)) for name, words in cells.items()]
     for number, record in _records(text, start, len(names), place):
         lines.append(number)
         texts.append(_first_word(record[place] if place < len(record) else ""))
-        for name, values, at in cells:
-            values.append(_number(record[at] if at < len(record) else "", name, file, number, field))
-    return Rows(lines, texts, properties)
+        for words, at in places:
+            words.append(record[at] if at < len(record) else "")
+    return _rows(lines, texts, cells, columns, file, field)
+
+
+def _rows(
+    lines: list[int], texts: list[str], cells: dict[str, list[str]], columns: Columns, file: Path, field: str
+) -> Rows:
+    """Read the numbers out of the cells of properties; labels that are none are kept apart, if they are few."""
+    properties, unfit = {}, {}
+    for name, words in cells.items():
+        if name == columns.label:
+            unfit = _unfit(words)
+            if len(unfit) > FEW * len(words):  # no column of numbers
+                row, word = next(iter(unfit.items()))
+                raise _no_number(word, name, file, lines[row], field)
+        properties[name] = [
+            math.nan if row in unfit and name == columns.label else _number(word, name, file, lines[row], field)
+            for row, word in enumerate(words)
+        ]
+    return Rows(lines, texts, properties, unfit)
+
+
+def _unfit(words: Sequence[str]) -> dict[int, str]:
+    return {row: word for row, word in enumerate(words) if (number := _parsed(word)) is None or math.isinf(number)}
 
 
 def _header(lines: list[str]) -> tuple[int, list[str]]:
@@ -179,18 +218,15 @@ def _cells(lines: list[str]) -> list[str] | None:
 def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:
     names = pq.read_schema(file).names
     place = names[_place(names, columns.smiles, file, field)]
-    for name in columns.properties:
-        _property_place(names, name, file, field)
-    table = pq.read_table(file, columns=[place, *columns.properties])
-    texts = [_first_word("" if value is None else str(value)) for value in table.column(place).to_pylist()]
-    properties = {
-        name: [
-            _number("" if value is None else str(value), name, file, row, field)
-            for row, value in enumerate(table.column(name).to_pylist(), start=1)
-        ]
-        for name in columns.properties
-    }
-    return Rows(list(range(1, len(texts) + 1)), texts, properties)
+    written = {name: names[_property_place(names, name, file, field)] for name in columns.properties}
+    table = pq.read_table(file, columns=list(dict.fromkeys([place, *written.values()])))
+    texts = [_first_word(word) for word in _words(table, place)]
+    cells = {name: _words(table, as_written) for name, as_written in written.items()}
+    return _rows(list(range(1, len(texts) + 1)), texts, cells, columns, file, field)
+
+
+def _words(table: pa.Table, name: str) -> list[str]:
+    return ["" if value is None else str(value) for value in table.column(name).to_pylist()]
 
 
 def _property_place(names: Sequence[str], name: str, file: Path, field: str) -> int:
@@ -203,8 +239,10 @@ def _property_place(names: Sequence[str], name: str, file: Path, field: str) -> 
 def _place(names: Sequence[str], column: str | None, file: Path, field: str) -> int:
     """Return the position of the column, or of the first usual name of a SMILES column."""
     stripped = [name.strip() for name in names]
-    if column is not None and column.strip() in stripped:
-        return stripped.index(column.strip())
+    if column is not None and (found := [at for at, name in enumerate(stripped) if name == column.strip()]):
+        if len(found) > 1:
+            raise InputError(f"{field}.column", column, f"names {len(found)} columns of {file}; expected one of its own")
+        return found[0]
     lowered = [name.lower() for name in stripped]
     for candidate in COLUMNS if column is None else ():
         if candidate in lowered:
@@ -215,14 +253,28 @@ def _place(names: Sequence[str], column: str | None, file: Path, field: str) -> 
 
 
 def _number(cell: str, name: str, file: Path, line: int, field: str) -> float:
+    number = _parsed(cell)
+    if number is None:
+        raise _no_number(cell, name, file, line, field)
+    return number
+
+
+def _no_number(cell: str, name: str, file: Path, line: int, field: str) -> PropertyError:
+    where = f"{file.name}:{line}, column {name}, holds {cell[:40]!r}"
+    return PropertyError(f"{field}.root", file, f"{where}; expected a number or a blank")
+
+
+def _parsed(cell: str) -> float | None:
+    """Return the number in a cell, NaN for a blank, None for a word; Python would read 1_0 as ten."""
     word = cell.strip().lower()
     if word in MISSING:
-        return float("nan")
+        return math.nan
+    if word in ("true", "false"):
+        return float(word == "true")
     try:
-        return {"true": 1.0, "false": 0.0}[word] if word in ("true", "false") else float(word)
+        return None if "_" in word else float(word)
     except ValueError:
-        where = f"{file.name}:{line}, column {name}, holds {cell[:40]!r}"
-        raise PropertyError(f"{field}.root", file, f"{where}; expected a number or a blank") from None
+        return None
 
 
 def _first_word(cell: str) -> str:

@@ -34,7 +34,7 @@ def load(
     if label is None:
         return read_molecules(files, column, max_invalid, cache, path.name)
     try:
-        read = read_molecules(files, column, max_invalid, cache, path.name, (label,))
+        read = read_molecules(files, column, max_invalid, cache, path.name, (label,), label=label, binary=cut is None)
     except PropertyError as error:
         possible = [name for name in numeric_columns(files[0]) if all(name in numeric_columns(f) for f in files[1:])]
         raise InputError("dataset.label", label, f"{error.expected}; {would_do(possible, label)}") from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from telltale.checks import share
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.canonical import canonicalise
+from telltale.data.molecules.labels import merged, strays
 from telltale.data.molecules.records import MoleculeRecords, as_texts
-from telltale.data.molecules.rows import Columns, read_rows
+from telltale.data.molecules.rows import Columns, Rows, read_rows
 from telltale.errors import InputError
 
-VERSION = "2"  # change it with the meaning of what is kept on disk: files are then read anew
+VERSION = "3"  # change it with the meaning of what is kept on disk: files are then read anew
 NO_SMILES = "no valid SMILES"
+ATOM_MAP = re.compile(r":\d+\]")  # as in [CH3:1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,9 +33,11 @@ class ReadMolecules(Loaded[MoleculeRecords]):
     """What was read: distinct molecules, and what became of the rest.
 
     unlabelled  distinct molecules dropped because they lack the property that is to be the class
+    differing_values  property → lines that hold another value of it than an earlier one of the same molecule
     """
 
     unlabelled: int = 0
+    differing_values: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_molecules(
@@ -44,77 +49,125 @@ def read_molecules(
     property_columns: Sequence[str] = (),
     no_header: bool = False,
     workers: int | None = None,
-    field: str = "dataset",
+    group: str = "dataset",
+    label: str | None = None,
+    binary: bool = False,
 ) -> ReadMolecules:
     """Return the distinct molecules of all files, in order of their first appearance.
 
     column: name of the SMILES column, None = a usual one; max_invalid: largest share of lines without a
     molecule; cache: folder where the result is kept, for the same content and options; property_columns: numeric
-    columns to keep (of a molecule that comes twice, those of the first line); no_header: CSV files start with
-    data; field: the configuration group named in errors. Raises InputError where the files cannot be used.
+    columns to keep (of a molecule that comes twice, the first that is not blank); no_header: CSV files start with
+    data; group: the configuration group named in errors; label: the one of property_columns that is to be the class;
+    binary: a handful of labels other than 0 and 1 are invalid where all others are. Raises InputError where the files
+    cannot be used.
     """
-    share(f"{field}.max_invalid", max_invalid, zero=True, expected="expected a share between 0 and 1")
+    share(f"{group}.max_invalid", max_invalid, zero=True, expected="expected a share between 0 and 1")
     files = [Path(file) for file in files]
-    columns = Columns(column, tuple(property_columns), no_header)
+    columns = Columns(column, tuple(property_columns), no_header, label, binary)
     folder = None if cache is None else Path(cache)
-    path = None if folder is None else folder / f"molecules-{_key(files, columns, field)}.parquet"
-    table = through_cache(path, _load, _save, lambda: _parse(files, columns, workers, field))
+    path = None if folder is None else folder / f"molecules-{_key(files, columns, group)}.parquet"
+    table = through_cache(path, _load, _save, lambda: _parse(files, columns, workers, group))
     read = _unpack(table, files, source, folder)
-    _require_usable(read, files, max_invalid, field)
+    _require_usable(read, files, max_invalid, group)
     return read
 
 
-def _require_usable(read: ReadMolecules, files: Sequence[Path], max_invalid: float, field: str) -> None:
+def _require_usable(read: ReadMolecules, files: Sequence[Path], max_invalid: float, group: str) -> None:
     names = ", ".join(str(file) for file in files[:3]) + (", …" if len(files) > 3 else "")
     if not len(read.records):
-        raise InputError(f"{field}.root", names, f"no valid SMILES line among {read.lines:,}")
+        first = f"; first: {read.invalid[0].reason}" if read.invalid else ""
+        raise InputError(f"{group}.root", names, f"no valid SMILES line among {read.lines:,}{first}")
     share = len(read.invalid) / read.lines
     if share > max_invalid:
         first = "; ".join(f"{bad.file.name}:{bad.line} {bad.text[:40]!r}" for bad in read.invalid[:3])
-        fault = f"{share:.1%} of lines ({len(read.invalid):,} of {read.lines:,}) hold no valid SMILES"
-        raise InputError(f"{field}.max_invalid", max_invalid, f"{fault}, first: {first} (in {names})")
+        unlabelled = [bad.reason for bad in read.invalid if bad.reason != NO_SMILES]
+        lack = f"no valid SMILES or label ({unlabelled[0]})" if unlabelled else "no valid SMILES"
+        fault = f"{share:.1%} of lines ({len(read.invalid):,} of {read.lines:,}) hold {lack}"
+        raise InputError(f"{group}.max_invalid", max_invalid, f"{fault}, first: {first} (in {names})")
 
 
-def _parse(files: Sequence[Path], columns: Columns, workers: int | None, field: str) -> pa.Table:
-    """Return a table of the distinct molecules, then of the invalid lines (smiles null), as kept on disk."""
-    rows = [read_rows(file, columns, field) for file in files]
+def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: str) -> pa.Table:
+    """Return a table of the distinct molecules, of the invalid lines, and of those that repeat a molecule.
+
+    That is what is kept on disk; only molecules have a SMILES, only the others a reason.
+    """
+    rows = [read_rows(file, columns, group) for file in files]
     texts = [text for part in rows for text in part.texts]
     smiles = canonicalise(texts, workers)
-    first: dict[str, int] = {}
-    for row, canonical in enumerate(smiles):
-        if canonical is not None:
-            first.setdefault(canonical, row)
-    invalid = [row for row, canonical in enumerate(smiles) if canonical is None]
-    kept = [*first.values(), *invalid]
-    numbers = [line for part in rows for line in part.lines]
-    owners = np.repeat(np.arange(len(rows)), [len(part.lines) for part in rows])
-    table = {
-        "smiles": pa.array([smiles[row] for row in kept], pa.string()),
-        "file": pa.array(owners[kept] if kept else [], pa.int32()),
-        "line": pa.array([numbers[row] for row in kept], pa.int64()),
-        "text": pa.array([None] * len(first) + [texts[row] for row in invalid], pa.string()),
+    properties = {
+        name: np.array([value for part in rows for value in part.properties[name]]) for name in columns.properties
     }
-    for name in columns.properties:
-        values = [value for part in rows for value in part.properties[name]]
-        table[f"property:{name}"] = pa.array([values[row] for row in kept], pa.float64())
-    counts = {"lines": len(texts), "molecules": len(first)}
-    return pa.table(table).replace_schema_metadata({"counts": json.dumps(counts)})
+    reasons = _reasons(rows, smiles, properties, columns)
+    owners = np.repeat(np.arange(len(rows)), [len(part.lines) for part in rows])
+    numbers = np.array([line for part in rows for line in part.lines], np.int64)
+    molecule, first, place = np.full(len(texts), -1), [], {}
+    for row, text in enumerate(smiles):
+        if text is not None and row not in reasons:
+            molecule[row] = place.setdefault(text, len(place))
+            if molecule[row] == len(first):
+                first.append(row)
+    again = np.setdiff1d(np.flatnonzero(molecule >= 0), first).tolist()
+    values, differing = merged(properties, molecule, len(first))
+    invalid, whole = sorted(reasons), len(first)
+    for row in again:
+        known = first[molecule[row]]
+        reasons[row] = f"the same molecule as {files[owners[known]].name}:{numbers[known]}"
+    kept = np.array([*first, *invalid, *again], np.int64)
+    bare = len(kept) - whole
+    table = {
+        "smiles": pa.array([*place, *[None] * bare], pa.string()),
+        "file": pa.array(owners[kept], pa.int32()),
+        "line": pa.array(numbers[kept], pa.int64()),
+        "text": pa.array([*[None] * whole, *(texts[row] for row in kept[whole:])], pa.string()),
+        "reason": pa.array([*[None] * whole, *(reasons[row] for row in kept[whole:].tolist())], pa.string()),
+    }
+    for name, column in values.items():
+        table[f"property:{name}"] = pa.array(np.append(column, np.full(bare, np.nan)))
+    mapped = sum(row >= 0 and bool(ATOM_MAP.search(text)) for row, text in zip(molecule, texts, strict=True))
+    counts = {"lines": len(texts), "molecules": whole, "invalid": len(invalid), "mapped": mapped}
+    return pa.table(table).replace_schema_metadata({"counts": json.dumps({**counts, "differing": differing})})
+
+
+def _reasons(
+    rows: Sequence[Rows], smiles: Sequence[str | None], properties: Mapping[str, np.ndarray], columns: Columns
+) -> dict[int, str]:
+    """Say of each line that will not do, counted over all files, why."""
+    reasons, start = {row: NO_SMILES for row, text in enumerate(smiles) if text is None}, 0
+    for part in rows:
+        for row, word in part.unfit.items():
+            reasons.setdefault(start + row, f"{columns.label} is {word[:40]!r}, expected a number")
+        start += len(part.lines)
+    if columns.label is not None and columns.binary:
+        labels = properties[columns.label].copy()
+        labels[list(reasons)] = np.nan
+        for row in strays(labels).tolist():
+            reasons[row] = f"{columns.label} is {labels[row]:g}, expected 0 or 1 as on all but a few lines"
+    return reasons
 
 
 def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | None) -> ReadMolecules:
     counts = json.loads(table.schema.metadata[b"counts"])
-    molecules, bad = table.slice(0, counts["molecules"]), table.slice(counts["molecules"])
+    molecules, others = table.slice(0, counts["molecules"]), table.slice(counts["molecules"])
     properties = {
         name.removeprefix("property:"): molecules.column(name).to_numpy().copy()
         for name in table.column_names
         if name.startswith("property:")
     }
     smiles = as_texts(molecules.column("smiles").to_pylist())
-    places = zip(*(bad.column(name).to_pylist() for name in ("file", "line", "text")), strict=True)
-    invalid = tuple(InvalidRecord(files[file], NO_SMILES, line, text) for file, line, text in places)
-    duplicates = counts["lines"] - counts["molecules"] - len(invalid)
-    records = MoleculeRecords(smiles, source, properties or None, cache)
-    return ReadMolecules(records=records, lines=counts["lines"], duplicates=duplicates, invalid=invalid)
+    places = zip(*(others.column(name).to_pylist() for name in ("file", "reason", "line", "text")), strict=True)
+    told = [InvalidRecord(files[file], reason, line, text) for file, reason, line, text in places]
+    invalid, dropped = tuple(told[: counts["invalid"]]), tuple(told[counts["invalid"] :])
+    mapped = f"{counts['mapped']:,} of {counts['lines']:,} lines had atom-map numbers, which are no part of a molecule"
+    return ReadMolecules(
+        records=MoleculeRecords(smiles, source, properties or None, cache),
+        lines=counts["lines"],
+        duplicates=len(dropped),
+        invalid=invalid,
+        dropped=dropped,
+        told=(mapped,) if counts["mapped"] else (),
+        differing_values=counts["differing"],
+    )
 
 
 def _save(table: pa.Table, path: Path) -> None:
@@ -127,7 +180,7 @@ def _load(path: Path) -> pa.Table:
     return table
 
 
-def _key(files: Sequence[Path], columns: Columns, field: str) -> str:
+def _key(files: Sequence[Path], columns: Columns, group: str) -> str:
     """Hash the content of the files and all that changes how they are read, not where they lie."""
     parts: list[object] = [VERSION, rdkit.__version__, astuple(columns)]
     for file in files:
@@ -135,6 +188,6 @@ def _key(files: Sequence[Path], columns: Columns, field: str) -> str:
             with file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "blake2b").hexdigest()
         except OSError as error:
-            raise InputError(f"{field}.root", file, f"cannot be read ({error.strerror})") from None
+            raise InputError(f"{group}.root", file, f"cannot be read ({error.strerror})") from None
         parts.append(["".join(file.suffixes[-2:]).lower(), digest])
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

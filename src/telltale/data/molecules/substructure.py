@@ -25,6 +25,8 @@ import rdkit
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
+from telltale.data.molecules.canonical import canonical
+
 # Pieces are all connected subgraphs, branched and cyclic ones too, of up to this many bonds, and atoms.
 PIECE_BONDS = 4
 _BATCH = 2000
@@ -110,8 +112,8 @@ def contained_exactly(queries: Sequence[str], molecules: Sequence[str]) -> np.nd
 
     Stereochemistry counts here. Raises ValueError with the first SMILES that RDKit cannot read.
     """
-    canonical = {Chem.MolToSmiles(parse(smiles)) for smiles in molecules}
-    return np.array([Chem.MolToSmiles(parse(smiles)) in canonical for smiles in queries], dtype=bool)
+    known = {canonical(parse(smiles)) for smiles in molecules}
+    return np.array([canonical(parse(smiles)) in known for smiles in queries], dtype=bool)
 
 
 def parse(smiles: str) -> Chem.Mol:
