@@ -101,7 +101,7 @@ def test_all_formats_agree(texts: list[str]) -> None:
     for name, found in results.items():
         shift = 1 if "csv" in name else 0  # the header
         assert list(found.records.smiles) == list(expected.records.smiles), name
-        assert [bad.line - shift for bad in found.invalid] == [bad.line for bad in expected.invalid], name
+        assert [(bad.line or 0) - shift for bad in found.invalid] == [bad.line for bad in expected.invalid], name
 
 
 def test_open_quote_does_not_swallow_the_lines_up_to_the_next() -> None:
@@ -119,6 +119,44 @@ def test_empty_cell_and_short_row_are_invalid_lines() -> None:
 def test_csv_column_is_found_in_any_case_or_by_name() -> None:
     assert len(read("ID,Canonical_SMILES\n1,CC\n", "x.csv").records) == 1
     assert len(read("ID,structure\n1,CC\n", "x.csv", column="structure").records) == 1
+
+
+def account(found: ReadMolecules) -> list[tuple[int | None, str]]:
+    return [(bad.line, bad.reason) for bad in (*found.invalid, *found.dropped)]
+
+
+def test_atom_map_numbers_are_no_part_of_a_molecule() -> None:
+    """Catches one molecule that counts as three, and may be a member and the next time a non-member."""
+    found = read("CCO\n[CH3:1][CH2:2][OH:3]\n[OH:1][CH2:5][CH3:7]\nCCN\n")
+    assert list(found.records.smiles) == ["CCO", "CCN"]
+    assert account(found) == [(2, "the same molecule as x.smi:1"), (3, "the same molecule as x.smi:1")]
+    assert any("2 of 4 lines had atom-map numbers" in line for line in found.account())
+
+
+OSCILLATING = [  # RDKit's canonical SMILES of these take turns or move on: rdkit/rdkit#8721, #6420, #8862, #7759
+    "O=C(c1ccccc1C(=O)N1C(=O)c2ccccc2C1=O)N1C(=O)c2ccccc2C1=O",
+    "O=C(C[C@]1(c2ccc(-c3ccc(F)cc3)cc2)C2CC3CC1CC(C2)[C@@H]3O)N1CC(O)C1",
+    "N[C@]1(C(=O)O)[C@@H]2C[C@H]3C[C@@H](C2)C[C@H]1C3",
+    "[C@H]12[C@H]3[C@@H]4[C@H]5[C@@H]([C@H]1N24)N53",
+]
+
+
+@pytest.mark.parametrize("smiles", OSCILLATING)
+def test_every_spelling_of_a_molecule_whose_canonical_smiles_oscillates_is_one(smiles: str) -> None:
+    """Catches a molecule that is two by RDKit's canonical SMILES taken once; the last two have two InChIKeys."""
+    molecule = Chem.MolFromSmiles(smiles)
+    spellings = Chem.MolToRandomSmilesVect(molecule, 40, randomSeed=1)
+    assert len({canonical(text) for text in spellings}) > 1
+    found = read("\n".join(spellings))
+    assert len(found.records) == 1 and found.duplicates == 39
+    assert list(read(found.records.smiles[0]).records.smiles) == list(found.records.smiles)
+
+
+def test_a_chain_that_would_end_the_process_is_an_invalid_line() -> None:
+    """Catches RDKit's recursion: writing a chain of 20,000 atoms ends Python without a word."""
+    found = read(f"CC\n{'C' * 20_000}\n")
+    assert list(found.records.smiles) == ["CC"]
+    assert [(bad.line, len(bad.text)) for bad in found.invalid] == [(2, 1000)]
 
 
 def test_several_files_are_one_set() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from telltale.data.molecules.smiles_files import ReadMolecules
 from telltale.errors import InputError
 
+
 def check_cut(cut: float | str | None, label: str | None) -> None:
     """Raise InputError unless `cut` is a number, "median" or None, and there is a label to cut where it is given."""
     number = isinstance(cut, int | float) and not isinstance(cut, bool) and np.isfinite(cut)

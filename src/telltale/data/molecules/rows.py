@@ -241,7 +241,9 @@ def _place(names: Sequence[str], column: str | None, file: Path, field: str) -> 
     stripped = [name.strip() for name in names]
     if column is not None and (found := [at for at, name in enumerate(stripped) if name == column.strip()]):
         if len(found) > 1:
-            raise InputError(f"{field}.column", column, f"names {len(found)} columns of {file}; expected one of its own")
+            raise InputError(
+                f"{field}.column", column, f"names {len(found)} columns of {file}; expected one of its own"
+            )
         return found[0]
     lowered = [name.lower() for name in stripped]
     for candidate in COLUMNS if column is None else ():

@@ -25,6 +25,7 @@ from telltale.errors import InputError
 
 VERSION = "3"  # change it with the meaning of what is kept on disk: files are then read anew
 NO_SMILES = "no valid SMILES"
+SHOWN = 1000  # characters of a line's text that are kept for the list of invalid lines
 ATOM_MAP = re.compile(r":\d+\]")  # as in [CH3:1]
 
 
@@ -90,7 +91,8 @@ def _require_usable(read: ReadMolecules, files: Sequence[Path], max_invalid: flo
 def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: str) -> pa.Table:
     """Return a table of the distinct molecules, of the invalid lines, and of those that repeat a molecule.
 
-    That is what is kept on disk; only molecules have a SMILES, only the others a reason.
+    That is what is kept on disk. Only molecules have a SMILES, only invalid lines a reason, and only repetitions say
+    which line came before.
     """
     rows = [read_rows(file, columns, group) for file in files]
     texts = [text for part in rows for text in part.texts]
@@ -99,34 +101,45 @@ def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: 
         name: np.array([value for part in rows for value in part.properties[name]]) for name in columns.properties
     }
     reasons = _reasons(rows, smiles, properties, columns)
+    distinct, molecule, first = _grouped(smiles, reasons)
+    values, differing = merged(properties, molecule, len(first))
+    again = np.setdiff1d(np.flatnonzero(molecule >= 0), first)
+    invalid = np.array(sorted(reasons), np.int64)
+    kept = np.concatenate([first, invalid, again])
+    known = np.full(len(kept), -1)  # the line that a repetition repeats
+    known[len(kept) - len(again) :] = first[molecule[again]]
     owners = np.repeat(np.arange(len(rows)), [len(part.lines) for part in rows])
     numbers = np.array([line for part in rows for line in part.lines], np.int64)
-    molecule, first, place = np.full(len(texts), -1), [], {}
-    for row, text in enumerate(smiles):
-        if text is not None and row not in reasons:
-            molecule[row] = place.setdefault(text, len(place))
-            if molecule[row] == len(first):
-                first.append(row)
-    again = np.setdiff1d(np.flatnonzero(molecule >= 0), first).tolist()
-    values, differing = merged(properties, molecule, len(first))
-    invalid, whole = sorted(reasons), len(first)
-    for row in again:
-        known = first[molecule[row]]
-        reasons[row] = f"the same molecule as {files[owners[known]].name}:{numbers[known]}"
-    kept = np.array([*first, *invalid, *again], np.int64)
-    bare = len(kept) - whole
+    bare = len(kept) - len(first)
     table = {
-        "smiles": pa.array([*place, *[None] * bare], pa.string()),
+        "smiles": pa.array([*distinct, *[None] * bare], pa.string()),
         "file": pa.array(owners[kept], pa.int32()),
         "line": pa.array(numbers[kept], pa.int64()),
-        "text": pa.array([*[None] * whole, *(texts[row] for row in kept[whole:])], pa.string()),
-        "reason": pa.array([*[None] * whole, *(reasons[row] for row in kept[whole:].tolist())], pa.string()),
+        "text": pa.array([*[None] * len(first), *(texts[row][:SHOWN] for row in kept[len(first) :])], pa.string()),
+        "reason": pa.array([reasons.get(row) for row in kept.tolist()], pa.string()),
+        "known_file": pa.array(owners[known], pa.int32(), mask=known < 0),
+        "known_line": pa.array(numbers[known], pa.int64(), mask=known < 0),
     }
     for name, column in values.items():
         table[f"property:{name}"] = pa.array(np.append(column, np.full(bare, np.nan)))
-    mapped = sum(row >= 0 and bool(ATOM_MAP.search(text)) for row, text in zip(molecule, texts, strict=True))
-    counts = {"lines": len(texts), "molecules": whole, "invalid": len(invalid), "mapped": mapped}
+    mapped = sum(ATOM_MAP.search(texts[row]) is not None for row in np.flatnonzero(molecule >= 0))
+    counts = {"lines": len(texts), "molecules": len(first), "invalid": len(invalid), "mapped": mapped}
     return pa.table(table).replace_schema_metadata({"counts": json.dumps({**counts, "differing": differing})})
+
+
+def _grouped(smiles: Sequence[str | None], reasons: Mapping[int, str]) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """Return the distinct molecules of all lines but those with a reason against them; which each line is of, and the
+    first line of each: (molecules,), (lines,) with -1 = none, (molecules,).
+    """
+    place: dict[str, int] = {}
+    first: list[int] = []
+    molecule = np.full(len(smiles), -1)
+    for row, text in enumerate(smiles):
+        if text is not None and row not in reasons:
+            molecule[row] = place.setdefault(text, len(place))
+            if len(place) > len(first):
+                first.append(row)
+    return tuple(place), molecule, np.array(first, np.int64)
 
 
 def _reasons(
@@ -155,9 +168,16 @@ def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | N
         if name.startswith("property:")
     }
     smiles = as_texts(molecules.column("smiles").to_pylist())
-    places = zip(*(others.column(name).to_pylist() for name in ("file", "reason", "line", "text")), strict=True)
-    told = [InvalidRecord(files[file], reason, line, text) for file, reason, line, text in places]
-    invalid, dropped = tuple(told[: counts["invalid"]]), tuple(told[counts["invalid"] :])
+    listed = [
+        InvalidRecord(
+            files[row["file"]],
+            row["reason"] or f"the same molecule as {files[row['known_file']].name}:{row['known_line']}",
+            row["line"],
+            row["text"],
+        )
+        for row in others.select(["file", "line", "text", "reason", "known_file", "known_line"]).to_pylist()
+    ]
+    invalid, dropped = tuple(listed[: counts["invalid"]]), tuple(listed[counts["invalid"] :])
     mapped = f"{counts['mapped']:,} of {counts['lines']:,} lines had atom-map numbers, which are no part of a molecule"
     return ReadMolecules(
         records=MoleculeRecords(smiles, source, properties or None, cache),
