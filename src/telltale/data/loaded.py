@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from telltale.data.records import Records
-from telltale.writing import write_table
+from telltale.writing import escaped, write_table
 
 LISTED = "listed in invalid_records.csv"
 HEADING = ("file", "line", "reason", "text")
@@ -64,7 +64,7 @@ class Loaded(Generic[R]):
             listed = f"; {LISTED}" if self.dropped else ""
             fate = f"equal an earlier one and were left out{conflicts}{listed}"
             said.append(f"{self.duplicates:,} of {self.lines:,} records {fate}")
-        return [*said, *self.told]
+        return [escaped(line) for line in (*said, *self.told)]
 
     def write_invalid(self, path: Path) -> None:
         """Write what is no record of its own to a CSV file for the user: file, line, reason, text."""

@@ -96,10 +96,10 @@ def test_flickr8k_skips_and_lists_what_it_cannot_use(tmp_path: Path) -> None:
     (tmp_path / "captions.txt").write_text("\n".join(lines), encoding="utf-8-sig")
     read = flickr8k.load(str(tmp_path), size=4)
     assert read.records.references == (("a dog , which runs .", "two dogs"), ("a cat",), ("a man",))
-    assert read.records.shape == (3, 4, 4) and read.duplicates == 1 and read.lines == 7
+    assert read.records.shape == (3, 4, 4) and read.duplicates == 1 and read.lines == 8
     told = reasons(read)
     assert set(told) == {"captions.txt", "empty.jpg", "gone.jpg", "half.jpg", "damaged.jpg"}
-    assert told["captions.txt"].startswith("line 11 ") and told["half.jpg"] == "1 of 2 captions are empty"
+    assert told["captions.txt"] == "is not an image and its caption" and told["half.jpg"] == "1 of 2 captions are empty"
     read.write_invalid(tmp_path / "invalid.csv")
     assert len((tmp_path / "invalid.csv").read_text().splitlines()) == 7  # with heading and twin
 
@@ -196,7 +196,7 @@ def test_reports_of_one_patient_are_one_concept(tmp_path: Path, suffix: str) -> 
     read = image_reports.load(str(tmp_path), file.name, group="patient", size=4)
     assert read.records.references[0] == ("no effusion, heart normal.",)
     assert read.records.concepts[0] == read.records.concepts[2] != read.records.concepts[1]
-    assert reasons(read) == {file.name: "row 4 has no image or no report", "5.png": "lies outside dataset.root"}
+    assert reasons(read) == {file.name: "has no image or no report", "5.png": "lies outside dataset.root"}
     with pytest.raises(InputError, match=r"dataset.report=findings: no row of .* there are image, patient, report"):
         image_reports.load(str(tmp_path), file.name, report="findings")
 

@@ -7,8 +7,9 @@ from collections import defaultdict
 
 from telltale.data.captions.listed import Listed, first_folder, read_listed
 from telltale.data.captions.read import ReadCaptions
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, require_inside, require_root
 from telltale.data.loaded import InvalidRecord
+from telltale.data.text_files import read_text
 from telltale.errors import InputError
 
 FOLDERS = ("Images", "images", "Flicker8k_Dataset", "Flickr8k_Dataset")  # the archive does spell it so
@@ -19,21 +20,25 @@ EXPECTED = (
 )
 
 
-def load(root: str | None = None, size: int = 32, cache: str | None = None) -> ReadCaptions:
+def load(root: str | None = None, size: int = 32, cache: str | None = None, follow_links: bool = False) -> ReadCaptions:
     """Return the photographs below `root` with their captions, the middle square of each scaled to `size`.
 
-    cache: folder where the small pictures are kept. Lines without a caption, and pictures that are missing or
-    cannot be read, are listed as invalid. Raises InputError where there are none to read.
+    cache: folder where the small pictures are kept; follow_links: out of `root`, too. Lines without a caption, and
+    pictures that are missing or cannot be read, are listed as invalid. Raises InputError where there are none to
+    read.
     """
     folder = require_root(root, EXPECTED)
     images = first_folder(folder, FOLDERS, EXPECTED)
     files = first_found([folder, folder / "Flickr8k_text"], FILES)
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
-    captions, bad = parse_captions(files[0].read_text(encoding="utf-8-sig", errors="replace"))
+    require_inside(files[0], folder, follow_links)
+    text = read_text(files[0])
+    captions, bad = parse_captions("\n".join(text.lines))
     listed = [Listed(images / name, tuple(texts)) for name, texts in captions.items()]
-    unread = [InvalidRecord(files[0], f"line {line} is not an image and its caption") for line in bad]
-    return read_listed(folder, listed, size, "Flickr8k", cache, unread)
+    told = (text.told,) if text.told else ()
+    unread = [InvalidRecord(files[0], "is not an image and its caption", line, text.lines[line - 1]) for line in bad]
+    return read_listed(folder, listed, size, "Flickr8k", cache, unread, told, follow_links)
 
 
 def parse_captions(text: str) -> tuple[dict[str, list[str]], list[int]]:

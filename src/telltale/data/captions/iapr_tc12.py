@@ -8,7 +8,7 @@ from pathlib import Path
 
 from telltale.data.captions.listed import Listed, first_folder, read_listed
 from telltale.data.captions.read import ReadCaptions
-from telltale.data.folders import require_root
+from telltale.data.folders import is_hidden, require_inside, require_root
 from telltale.errors import InputError
 from telltale.progress import track
 
@@ -17,20 +17,22 @@ EXPECTED = "a folder with images/NN/*.jpg and annotations_complete_eng/NN/*.eng"
 FIELDS = ("DESCRIPTION", "TITLE")
 
 
-def load(root: str | None = None, size: int = 32, cache: str | None = None) -> ReadCaptions:
+def load(root: str | None = None, size: int = 32, cache: str | None = None, follow_links: bool = False) -> ReadCaptions:
     """Return the photographs below `root`, the middle square of each scaled to `size`.
 
-    References: the description and the title; cache: folder where the small pictures are kept. Notes without
-    either, and pictures that are missing or cannot be read, are listed as invalid. Raises InputError where there
-    are none to read.
+    References: the description and the title; cache: folder where the small pictures are kept; follow_links: out of
+    `root`, too. Notes without either, and pictures that are missing or cannot be read, are listed as invalid.
+    Raises InputError where there are none to read.
     """
     folder = require_root(root, EXPECTED)
     images, notes = first_folder(folder, ("images",), EXPECTED), first_folder(folder, NOTES, EXPECTED)
-    files = sorted(notes.glob("*/*.eng"))
+    files = sorted(file for file in notes.glob("*/*.eng") if not is_hidden(file.name))
     if not files:
         raise InputError("dataset.root", root, f"no notes (*.eng) there; expected {EXPECTED}")
+    for file in files:
+        require_inside(file, folder, follow_links)
     listed = [_listed(file, images) for file in track(files, "reading notes")]
-    return read_listed(folder, listed, size, "IAPR TC-12", cache)
+    return read_listed(folder, listed, size, "IAPR TC-12", cache, (), (), follow_links)
 
 
 def parse_note(text: str) -> tuple[str, ...]:

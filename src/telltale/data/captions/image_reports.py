@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
-from telltale.data.folders import require_root, why_no_file
+from telltale.data.folders import require_inside, require_root, why_no_file
+from telltale.data.images.pictures import ENDINGS
 from telltale.data.loaded import InvalidRecord
+from telltale.data.text_files import csv_rows, read_text
 from telltale.errors import InputError
 
 EXPECTED = "a folder with pictures and a .csv or .json file that lists image and report of each"
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What a list holds: its entries, by column or key, each with its place; what is none, and what is to be told.
+
+    A place is the line of a CSV file, the number of an entry in JSON, both from 1.
+    """
+
+    entries: Sequence[tuple[int, Mapping[str, Any]]]
+    invalid: list[InvalidRecord] = field(default_factory=list)
+    told: tuple[str, ...] = ()
 
 
 def load(
@@ -25,43 +39,46 @@ def load(
     group: str | None = None,
     size: int = 32,
     cache: str | None = None,
+    follow_links: bool = False,
 ) -> ReadCaptions:
     """Return the pictures that `file` below `root` lists, the middle square of each scaled to `size`.
 
     image, report: the columns or keys that hold a picture's path below `root` and its text; group: that of what
-    must not be parted, e.g. the patient; cache: folder where the small pictures are kept. Rows without either, and
-    pictures that are missing or cannot be read, are listed as invalid. Raises InputError where there are none.
+    must not be parted, e.g. the patient; cache: folder where the small pictures are kept; follow_links: also to what
+    lies outside of `root`. Rows without either, and pictures that are missing or cannot be read, are listed as invalid.
+    Raises InputError where there are none.
     """
     folder = require_root(root, EXPECTED)
     path = folder / file
     if why_no_file(path) or path.suffix.lower() not in (".csv", ".json"):
         raise InputError("dataset.file", file, f"no such .csv or .json file in {folder}; expected {EXPECTED}")
-    entries = list(_rows(path))
-    for field, key in (("image", image), ("report", report), ("group", group)):
-        if key is not None and entries and not any(key in row for row in entries):
-            keys = ", ".join(sorted({str(key) for row in entries for key in row})[:20])
-            raise InputError(f"dataset.{field}", key, f"no row of {file} has it; there are {keys}")
-    listed, bad = parse_rows(entries, image, report, group)
+    require_inside(path, folder, follow_links)
+    reports = _read_csv(path, image) if path.suffix.lower() == ".csv" else _read_json(path)
+    for option, key in (("image", image), ("report", report), ("group", group)):
+        if key is not None and reports.entries and not any(key in row for _, row in reports.entries):
+            keys = ", ".join(sorted({str(key) for _, row in reports.entries for key in row})[:20])
+            raise InputError(f"dataset.{option}", key, f"no row of {file} has it; there are {keys}")
+    listed, bad = parse_rows(reports.entries, image, report, group)
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]
-    unread = [InvalidRecord(path, f"row {number} has no {image} or no {report}") for number in bad]
-    return read_listed(folder, pictures, size, folder.name, cache, unread)
+    unread = [*reports.invalid, *(InvalidRecord(path, f"has no {image} or no {report}", place) for place in bad)]
+    return read_listed(folder, pictures, size, folder.name, cache, unread, reports.told, follow_links)
 
 
 def parse_rows(
-    entries: Iterable[Mapping[str, Any]], image: str, report: str, group: str | None
+    entries: Iterable[tuple[int, Mapping[str, Any]]], image: str, report: str, group: str | None
 ) -> tuple[list[tuple[str, tuple[str, ...], str | None]], list[int]]:
-    """Return (image, reports, group) of each picture, and the numbers, from 1, of rows that lack image or report.
+    """Return (image, reports, group) of each picture, and the places of entries that lack image or report.
 
-    Rows of one image are its several reports; a list of images, as of one examination, means the first.
+    Entries of one image are its several reports; a list of images, as of one examination, means the first.
     """
     reports: dict[str, list[str]] = {}
     groups: dict[str, str | None] = {}
     bad = []
-    for number, row in enumerate(entries, 1):
+    for place, row in entries:
         named, text = row.get(image), row.get(report)
         name = named[0] if isinstance(named, list) and named else named
         if not isinstance(name, str) or not isinstance(text, str) or not name.strip() or not text.strip():
-            bad.append(number)
+            bad.append(place)
             continue
         reports.setdefault(name.strip(), []).append(text)
         same = row.get(group) if group is not None else None
@@ -69,15 +86,39 @@ def parse_rows(
     return [(name, tuple(texts), groups[name]) for name, texts in reports.items()], bad
 
 
-def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    """Read a table with a heading, a JSON list of objects, or a JSON object of such lists, one a split."""
-    if path.suffix.lower() == ".csv":
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-            try:
-                yield from csv.DictReader(stream)
-            except csv.Error as error:
-                raise InputError("dataset.file", path.name, f"is no CSV file ({error})") from None
-        return
+def _read_csv(path: Path, image: str) -> Reports:
+    """Read a table with a heading; of columns of one name the first counts.
+
+    A row with more cells than the heading is none, as where a report has commas but no quotation marks.
+    """
+    text = read_text(path)
+    heading: list[str] = []
+
+    def is_row(cells: Sequence[str]) -> bool:
+        at = heading.index(image) if image in heading else 0
+        return len(cells) >= max(len(heading), 2) and cells[at].strip().lower().endswith(ENDINGS)
+
+    entries, invalid = [], []
+    for row in csv_rows(text.lines, is_row):
+        if row.fault and not heading:
+            raise InputError("dataset.file", path.name, f"is no CSV file: in its heading {row.fault}")
+        if not heading:
+            heading.extend(row.cells)
+        elif row.fault:
+            invalid.append(InvalidRecord(path, row.fault, row.line, text.lines[row.line - 1]))
+        elif any(cell.strip() for cell in row.cells[len(heading) :]):
+            fault = f"{len(row.cells)} cells, the heading has {len(heading)}: a comma outside of quotation marks?"
+            invalid.append(InvalidRecord(path, fault, row.line, text.lines[row.line - 1]))
+        else:
+            cells = reversed(list(zip(heading, row.cells, strict=False)))
+            entries.append((row.line, dict(cells)))
+    twice = sorted({name for name in heading if heading.count(name) > 1})
+    told = [f"of the columns of {path.name} named {', '.join(twice)} the first was read"] if twice else []
+    return Reports(entries, invalid, (*filter(None, [text.told]), *told))
+
+
+def _read_json(path: Path) -> Reports:
+    """Read a JSON list of objects, or a JSON object of such lists, one a split."""
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -85,5 +126,4 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
     lists = list(document.values()) if isinstance(document, dict) else [document]
     if not all(isinstance(entries, list) and all(isinstance(row, dict) for row in entries) for entries in lists):
         raise InputError("dataset.file", path.name, "expected a list of objects, or an object of such lists")
-    for entries in lists:
-        yield from entries
+    return Reports(list(enumerate((row for entries in lists for row in entries), 1)))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.checks import yes_or_no
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.digests import earliest
-from telltale.data.folders import why_no_file
+from telltale.data.folders import why_unusable
 from telltale.data.images.pictures import read_pictures, require_size
 from telltale.data.images.records import pixel_digests, repeats
 from telltale.data.loaded import InvalidRecord
@@ -36,25 +37,30 @@ def read_listed(
     size: int,
     source: str,
     cache: str | None,
-    unread: Iterable[InvalidRecord] = (),
+    unread: Sequence[InvalidRecord] = (),
     told: tuple[str, ...] = (),
+    follow_links: bool = False,
 ) -> ReadCaptions:
     """Decode the pictures below `root` that have a caption, the middle square of each scaled to `size`, in colour.
 
-    unread: what the list itself held that is no picture with a caption; told: what else its reader has to say.
+    unread: what the list itself held that is no picture with a caption; told: what else its reader has to say;
+    follow_links: out of `root`, too.
     Captions are put in lower case and blanks between words made one; empty ones, and pictures without any, missing,
     damaged or outside `root`, are listed as invalid; of equal pictures the first is kept.
 
     Raises InputError where no picture is left.
     """
     require_size(size)
+    yes_or_no("dataset.follow_links", follow_links)
     captioned = [(picture, _tidy(picture.captions)) for picture in listed]
-    faults = [fault for picture, captions in captioned if (fault := _fault(root, picture, captions))]
+    faults = [fault for picture, captions in captioned if (fault := _fault(root, picture, captions, follow_links))]
     unusable = {fault.file for fault in faults}
     empty = [
         InvalidRecord(picture.file, f"{empties} of {len(picture.captions)} captions are empty")
         for picture, captions in captioned
-        if captions and (empties := len(picture.captions) - len(captions)) > 0 and picture.file not in unusable
+        if captions
+        and (empties := len(picture.captions) - len(_not_empty(picture.captions))) > 0
+        and picture.file not in unusable
     ]
     present = [(picture, captions) for picture, captions in captioned if picture.file not in unusable]
     invalid = (*unread, *faults, *empty)
@@ -78,12 +84,12 @@ def read_listed(
     differs = np.array([set(records.references[row]) != set(records.references[at]) for row, at in enumerate(earlier)])
     return ReadCaptions(
         records=records.take(distinct),
-        lines=len(listed),
+        lines=len(listed) + len(unread),
         duplicates=int((~distinct).sum()),
         conflicts=int(differs.sum()),
         invalid=invalid + read.invalid,
         dropped=repeats([picture.file for picture, _ in kept], earlier, differs, ReadCaptions.differing),
-        told=told,
+        told=(*told, *_repeated(captioned), *read.told),
     )
 
 
@@ -97,15 +103,25 @@ def first_folder(root: Path, names: Iterable[str], expected: str) -> Path:
 
 def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
     written = (caption.encode("utf-8", "replace").decode("utf-8") for caption in captions)  # no half surrogate pairs
-    tidied = (" ".join(caption.lower().split()) for caption in written)
-    return tuple(dict.fromkeys(caption for caption in tidied if caption))
+    return tuple(dict.fromkeys(" ".join(caption.lower().split()) for caption in _not_empty(written)))
 
 
-def _fault(root: Path, picture: Listed, captions: tuple[str, ...]) -> InvalidRecord | None:
+def _not_empty(captions: Iterable[str]) -> list[str]:
+    return [caption for caption in captions if caption.strip()]
+
+
+def _repeated(captioned: Iterable[tuple[Listed, tuple[str, ...]]]) -> list[str]:
+    """Say how many captions repeat another of their picture, which counts once."""
+    written = ((len(_not_empty(picture.captions)), len(captions)) for picture, captions in captioned)
+    merged = sum(all_of_them - distinct for all_of_them, distinct in written)
+    return [f"{merged:,} captions say the same as another of their picture, and count once"] if merged else []
+
+
+def _fault(root: Path, picture: Listed, captions: tuple[str, ...], follow_links: bool) -> InvalidRecord | None:
     """Say why a picture cannot be used, None where nothing is against it."""
     if not picture.file.is_relative_to(root) or ".." in picture.file.relative_to(root).parts:
         return InvalidRecord(picture.file, "lies outside dataset.root")
     if not captions:
         return InvalidRecord(picture.file, "has no caption, or only empty ones")
-    reason = why_no_file(picture.file)
+    reason = why_unusable(picture.file, root, follow_links)
     return None if reason is None else InvalidRecord(picture.file, reason)

@@ -10,19 +10,25 @@ from typing import Any
 from telltale.checks import choice
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
-from telltale.data.folders import require_root
+from telltale.data.folders import require_inside, require_root
 from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
 
 SPLITS = ("train2014", "val2014", "train2017", "val2017")
 
 
-def load(root: str | None = None, split: str = "val2017", size: int = 32, cache: str | None = None) -> ReadCaptions:
+def load(
+    root: str | None = None,
+    split: str = "val2017",
+    size: int = 32,
+    cache: str | None = None,
+    follow_links: bool = False,
+) -> ReadCaptions:
     """Return the photographs of a split below `root`, the middle square of each scaled to `size`.
 
-    split: train2014, val2014, train2017 or val2017; cache: folder where the small pictures are kept. Entries without
-    a file's name, captions without a picture, and pictures that are missing or cannot be read, are listed as invalid.
-    Raises InputError where there are none to read.
+    split: train2014, val2014, train2017 or val2017; cache: folder where the small pictures are kept; follow_links:
+    out of `root`, too. Entries without a file's name, captions without a picture, and pictures that are missing or
+    cannot be read, are listed as invalid. Raises InputError where there are none to read.
     """
     choice("dataset.split", split, SPLITS, expected=f"expected one of {', '.join(SPLITS)}")
     expected = f"a folder with {split}/*.jpg and annotations/captions_{split}.json"
@@ -30,9 +36,11 @@ def load(root: str | None = None, split: str = "val2017", size: int = 32, cache:
     file = folder / "annotations" / f"captions_{split}.json"
     if not file.is_file() or not (folder / split).is_dir():
         raise InputError("dataset.root", root, f"expected {expected}")
+    require_inside(file, folder, follow_links)
     captions, bad = parse_captions(_read(file))
     listed = [Listed(folder / split / name, tuple(texts)) for name, texts in captions.items()]
-    return read_listed(folder, listed, size, f"MSCOCO {split}", cache, [InvalidRecord(file, reason) for reason in bad])
+    unread = [InvalidRecord(file, reason) for reason in bad]
+    return read_listed(folder, listed, size, f"MSCOCO {split}", cache, unread, (), follow_links)
 
 
 def parse_captions(document: dict[str, list[Any]]) -> tuple[dict[str, list[str]], list[str]]:

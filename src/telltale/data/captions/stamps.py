@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from telltale.checks import yes_or_no
 from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.fetch import fetch
-from telltale.data.folders import require_root
+from telltale.data.folders import files_below, require_root
+from telltale.data.text_files import read_text
 from telltale.errors import InputError
 
 EXPECTED = "a folder of stamps as Tux Paint has it, with */*.png and a .txt of the same name beside each"
@@ -16,13 +18,17 @@ TURNED = ("_mirror", "_flip")  # of some stamps their picture turned around lies
 
 
 def load(
-    root: str | None = None, size: int = 32, downloads: str | None = None, cache: str | None = None
+    root: str | None = None,
+    size: int = 32,
+    downloads: str | None = None,
+    cache: str | None = None,
+    follow_links: bool = False,
 ) -> ReadCaptions:
     """Return the stamps that are PNG files, the middle square of each scaled to `size`, on white.
 
     root: a folder of stamps, None = the package's, fetched into `downloads`; cache: folder where the small pictures
-    are kept. Stamps of one sentence are one concept. A stamp without a sentence, or that cannot be read, is listed
-    as invalid. Raises InputError where there are none.
+    are kept; follow_links: out of `root`, too. Stamps of one sentence are one concept. A stamp without a sentence,
+    or that cannot be read, is listed as invalid. Raises InputError where there are none.
     """
     if root is None:
         if downloads is None:
@@ -30,16 +36,17 @@ def load(
         folder = fetch("stamps", Path(downloads), field="dataset.root", value="null") / "stamps"
     else:
         folder = require_root(root, EXPECTED)
-    files = sorted(file for file in folder.rglob("*.png") if not file.stem.endswith(TURNED))
+    below = files_below(folder, (".png",), yes_or_no("dataset.follow_links", follow_links))
+    files = [file for file in below.files if not file.stem.endswith(TURNED)]
     if not files:
         raise InputError("dataset.root", root, f"no *.png there; expected {EXPECTED}")
     captions = {file: _sentence(file.with_suffix(".txt")) for file in files}
     listed = [Listed(file, (caption,), " ".join(caption.lower().split()) or None) for file, caption in captions.items()]
-    return read_listed(folder, listed, size, "Tux Paint stamps", cache)
+    return read_listed(folder, listed, size, "Tux Paint stamps", cache, (), (), follow_links)
 
 
 def _sentence(file: Path) -> str:
     """Return the first line of a stamp's text, the English one; translations follow it as de.utf8=…"""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    lines = read_text(file).lines if file.is_file() else ()
     first = lines[0].strip() if lines else ""
     return "" if ".utf8=" in first else first

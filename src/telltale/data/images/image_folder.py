@@ -2,44 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from telltale.data.folders import require_root
-from telltale.data.images.pictures import read_pictures, require_size
+from telltale.checks import yes_or_no
+from telltale.data.folders import Below, files_below, require_root
+from telltale.data.images.pictures import ENDINGS, read_pictures, require_size
 from telltale.data.images.records import ReadImages, distinct
 from telltale.errors import InputError
+from telltale.writing import escaped
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
-EXPECTED = "a folder with <class>/*.jpg (or .jpeg, .png), or <split>/<class>/*.jpg"
+EXPECTED = (
+    "a folder with <class>/*.jpg (or .png, .webp, …), <split>/<class>/*.jpg, or Tiny-ImageNet's train/<class>/images"
+)
+IMAGES = "images"  # Tiny-ImageNet has such a folder in that of each class
+SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
 
 
-def load(root: str | None = None, size: int = 32, grey: bool = False, cache: str | None = None) -> ReadImages:
+@dataclass(frozen=True)
+class Layout:
+    """The pictures of a folder, each with the name of its class, and what was left out."""
+
+    files: Sequence[Path]
+    classes: Sequence[str]
+    told: tuple[str, ...]
+
+
+def load(
+    root: str | None = None, size: int = 32, grey: bool = False, cache: str | None = None, follow_links: bool = False
+) -> ReadImages:
     """Return the pictures below `root`, the middle square of each scaled to `size`; its folder is its class.
 
-    grey: one channel instead of three; cache: folder where the small pictures are kept. Files that are no
-    picture are listed as invalid. Raises InputError where there are none, or all are of one class.
+    grey: one channel instead of three; cache: folder where the small pictures are kept; follow_links: read also what
+    links to outside of `root` lead to. Files that are no picture are listed as invalid; hidden ones and those of other
+    endings are left out, and told. Raises InputError where there are none, or all are of one class.
     """
     require_size(size)
     folder = require_root(root, EXPECTED)
-    files = _files(folder)
-    names = sorted({file.parent.name for file in files})
+    layout = lay_out(folder, files_below(folder, ENDINGS, yes_or_no("dataset.follow_links", follow_links)))
+    names = sorted(set(layout.classes))
     if len(names) < 2:
         raise InputError(
             "dataset.root", root, f"all pictures are of the class {names[0]}; expected two classes or more"
         )
-    read = read_pictures(folder, files, size, grey, cache)
+    read = read_pictures(folder, layout.files, size, grey, cache)
     position = {name: at for at, name in enumerate(names)}
-    labels = np.array([position[file.parent.name] for file in files])[read.readable]
-    return distinct(read.pixels, labels, f"{folder.name} ({size} x {size})", tuple(names), read.invalid)
+    labels = np.array([position[name] for name in layout.classes])[read.readable]
+    kept = [file for file, readable in zip(layout.files, read.readable.tolist(), strict=True) if readable]
+    source, told = f"{escaped(folder.name)} ({size} x {size})", layout.told + read.told
+    classes = tuple(escaped(name) for name in names)
+    return _without_empty_classes(
+        distinct(read.pixels, labels, source, classes, read.invalid, files=kept, told=told),
+    )
 
 
-def _files(root: Path) -> list[Path]:
-    """Return the pictures, sorted by path; all must lie equally deep, or a split would pass for a class."""
-    files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    depths = {len(file.relative_to(root).parts) for file in files}
+def lay_out(root: Path, below: Below) -> Layout:
+    """Name the class of each picture by the folder that it is in.
+
+    All must lie equally deep, or a split would pass for a class. In Tiny-ImageNet's layout it is the folder above
+    `images`, and what lies in no class there, its val and test, is left out. Raises InputError at any other layout.
+    """
+    places = {file: file.relative_to(root).parts[:-1] for file in below.files}
+    told = below.account()
+    if places and all(folders[-1:] == (IMAGES,) for folders in places.values()):
+        places = {file: folders[:-1] for file, folders in places.items()}
+        if any(len(folders) == 2 for folders in places.values()):
+            rest = [file for file, folders in places.items() if len(folders) == 1 and folders[0].lower() in SPLITS]
+            if rest:
+                splits = " and ".join(sorted({places[file][0] for file in rest}))
+                told.append(f"{len(rest):,} pictures of {splits} are in no folder of a class and were left out")
+            places = {file: folders for file, folders in places.items() if file not in set(rest)}
+    depths = {len(folders) + 1 for folders in places.values()}
     if depths not in ({2}, {3}):
         layout = f"pictures lie {' and '.join(map(str, sorted(depths)))} levels deep" if depths else "there are none"
-        raise InputError("dataset.root", root, f"{layout}; expected {EXPECTED}")
-    return files
+        more = "; ".join(["", *told]) if told else ""
+        raise InputError("dataset.root", root, f"{layout}; expected {EXPECTED}{more}")
+    classes = [folders[-1] for folders in places.values()]
+    if {name.lower() for name in classes} <= SPLITS:
+        named = " and ".join(sorted(set(classes)))
+        raise InputError("dataset.root", root, f"its classes would be {named}, which are splits; expected {EXPECTED}")
+    level = max(depths) - 1
+    bare = {folder.name for folder in below.empty if len(folder.relative_to(root).parts) == level}
+    if nothing := sorted(bare - set(classes)):
+        told.append(f"no class is made of {', '.join(nothing)}: no picture there that can be read")
+    return Layout(list(places), classes, tuple(told))
+
+
+def _without_empty_classes(read: ReadImages) -> ReadImages:
+    """Drop the classes of which no picture is left, and say so."""
+    records = read.records
+    present = np.unique(records.labels)
+    if len(present) == len(records.classes):
+        return read
+    gone = [name for label, name in enumerate(records.classes) if label not in present]
+    classes = tuple(records.classes[label] for label in present.tolist())
+    records = replace(records, labels=np.searchsorted(present, records.labels), classes=classes)
+    return replace(read, records=records, told=(*read.told, f"no picture is left of {', '.join(gone)}: no class"))

@@ -1,0 +1,92 @@
+"""Text that people wrote with other programs: in UTF-8, UTF-16 or Windows-1252, and CSV files with faults."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+NOT_CLOSED = "a quotation mark is not closed"
+
+
+@dataclass(frozen=True)
+class Text:
+    """lines: without their ends; told: what of them was not UTF-8, in a sentence, "" where all was."""
+
+    lines: tuple[str, ...]
+    told: str = ""
+
+
+def read_text(file: Path) -> Text:
+    """Read a text file. A line that is no UTF-8 is read as Windows-1252, as Windows' own programs write, and told."""
+    data = file.read_bytes()
+    if data.startswith(UTF_16):
+        return Text(tuple(data.decode("utf-16", "replace").splitlines()))
+    foreign: list[int] = []
+    lines = []
+    plain = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for number, line in enumerate(plain.split(b"\n"), 1):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", "replace"))
+            foreign.append(number)
+    if not foreign:
+        return Text(tuple(lines))
+    where = f"{len(foreign):,} lines of {file.name}, the first of them line {foreign[0]:,}"
+    unknown = sum(lines[number - 1].count("\ufffd") for number in foreign)
+    lost = f"; {unknown:,} bytes stand for nothing there" if unknown else ""
+    return Text(tuple(lines), f"{where}, are no UTF-8 and were read as Windows-1252{lost}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a CSV file; line: where it begins, from 1; fault: why it is none, in words, "" where it is one."""
+
+    line: int
+    cells: tuple[str, ...]
+    fault: str = ""
+
+
+def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool]) -> Iterator[Row]:
+    """Part the lines of a CSV file into rows, the heading first; blank lines are none.
+
+    A cell in quotation marks may go over several lines. A mark that is not closed, or is closed only after lines that
+    are rows by themselves, by `is_row`, makes its own line invalid and leaves the later ones alone.
+    """
+    start = 0
+    while start < len(lines):
+        end, cells = _row_at(lines, start, is_row)
+        if isinstance(cells, str):
+            yield Row(start + 1, (), cells)
+        elif any(cells):
+            yield Row(start + 1, tuple(cells))
+        start = end
+
+
+def _row_at(lines: Sequence[str], start: int, is_row: Callable[[Sequence[str]], bool]) -> tuple[int, list[str] | str]:
+    """Return where the next row begins, and the cells of this one, or why it has none."""
+    cells = _cells(lines[start : start + 1])
+    marks = lines[start].count('"')
+    if cells != NOT_CLOSED:
+        return start + 1, cells
+    for end in range(start + 1, len(lines)):
+        marks += lines[end].count('"')
+        if marks % 2 == 0:  # within quotation marks, others are doubled: a row has an even number
+            within = [_cells([line]) for line in lines[start + 1 : end + 1]]
+            swallowed = any(not isinstance(part, str) and is_row(part) for part in within)
+            cells = NOT_CLOSED if swallowed else _cells(lines[start : end + 1])
+            return (start + 1, NOT_CLOSED) if isinstance(cells, str) else (end + 1, cells)
+    return start + 1, NOT_CLOSED
+
+
+def _cells(lines: Sequence[str]) -> list[str] | str:
+    """Return the cells of what should be exactly one row, or why it is not one."""
+    try:
+        rows = list(csv.reader((f"{line}\n" for line in lines), strict=True))
+    except csv.Error as error:
+        return NOT_CLOSED if str(error) == "unexpected end of data" else f"is no row of a CSV file ({error})"
+    return rows[0] if len(rows) == 1 else NOT_CLOSED
