@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.logging import RichHandler
@@ -35,11 +36,13 @@ def run(cfg: DictConfig) -> float:
     """Play one game and leave its report in the run folder; returns the headline metric, for a sweeper to optimise."""
     _log_to_stderr(cfg.verbose is True)
     hydra = HydraConfig.get()
-    with RunFolder(Path(hydra.runtime.output_dir), cfg, hydra.overrides.task, hydra.runtime.choices) as job:
+    folder, in_sweep = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
+    with RunFolder(folder, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep) as job:
         with job.stage("data"):
-            plan = assemble(cfg, hydra.runtime.choices, job.folder, job.logger.log_scalars)
+            plan = assemble(cfg, hydra.runtime.choices, job.folder, job.log_scalars)
         with job.stage("preparation"):
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
+        job.accept()
         game, attack, owner = plan.game, plan.attack, plan.owner  # the game alone knows who is in which model
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         with job.stage("training"):

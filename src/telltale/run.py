@@ -6,7 +6,10 @@ Nothing slow is imported here: `--help`, `--version`, `--cfg job` and errors of 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
+from types import FrameType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -14,12 +17,21 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from telltale import __version__
-from telltale.configuration.command_line import check_words, configuration_folder, explain, register_resolvers
+from telltale.configuration.command_line import (
+    INTERRUPTED,
+    check_words,
+    configuration_folder,
+    explain,
+    register_resolvers,
+)
+from telltale.reporting.taking import leave_no_trace, made
 
 CONFIGURATION = configuration_folder()
 
 register_resolvers()
 failures: list[BaseException] = []  # of the single job this process runs
+received: list[int] = []  # signals that asked this process to end; Windows has no SIGHUP
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGURATION), config_name="config")
@@ -40,23 +52,44 @@ def experiment(cfg: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Run the command line; end with 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    """Run the command line; end with 0, 1 (failed), 2 (bad input), 130 (interrupted), or 128 + the signal received."""
     if "--version" in sys.argv[1:]:  # Hydra would print its own
         print(f"Telltale {__version__}")
         return
     sys.argv[1:] = ["verbose=true" if word in ("-v", "--verbose") else word for word in sys.argv[1:]]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
+    made.clear()
+    _listen()
     try:
         experiment()
         for failure in failures:
             raise failure
     except (Exception, KeyboardInterrupt) as error:
+        leave_no_trace()
         if "TELLTALE_TRACEBACK" in os.environ:
             raise
         code, line = explain(error, CONFIGURATION)
-        if line:
-            print(line, file=sys.stderr)
-        sys.exit(code)
+        with suppress(OSError):  # nobody listens any more
+            if line:
+                print(line, file=sys.stderr)
+        sys.exit(128 + received[0] if received and code == INTERRUPTED else code)
+
+
+def _listen() -> None:
+    """Have what Slurm, Docker and a closing terminal send raise KeyboardInterrupt, as Ctrl-C does, wherever we are.
+
+    What the caller ignores, as nohup does, or handles in its own way stays so.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    received.clear()
+    with suppress(ValueError):  # not the main thread: whoever embeds us handles signals
+        for number in STOPPING:
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, interrupt)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -101,8 +100,8 @@ def require_one_line(ended: Ended, folder: Path, expected: tuple[str, ...]) -> N
     assert lines[0].startswith("error: ") and "Traceback" not in lines[0]
     assert [text for text in expected if text not in lines[0]] == [], lines[0]
     assert ended.code in (1, 2)
-    states = [json.loads(file.read_text())["status"] for file in folder.rglob("run.json")]
-    assert states in ([], ["failed"])
+    # unless it holds the list of what could not be read
+    assert not (folder / "run").exists() or (folder / "run" / "invalid_records.csv").exists()
     assert not list(folder.rglob("weights.safetensors")), "nothing may be trained before the mistake is found"
 
 

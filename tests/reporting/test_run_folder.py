@@ -9,7 +9,120 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from telltale.errors import InputError
 from telltale.reporting.run_folder import RunFolder
+from telltale.reporting.status import status_of
+
+CFG = OmegaConf.create(
+    {
+        "seed": 0,
+        "attack": {"_target_": "some.Attack"},
+        "logger": {"_target_": "telltale.reporting.loggers.NoLogger"},
+    }
+)
+
+
+def status_in(folder: Path) -> str:
+    return str(json.loads((folder / "run.json").read_text())["status"])
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """Return the folder of a finished run, with a file of the user's in it."""
+    with RunFolder(tmp_path, CFG) as run:
+        run.accept()
+        (tmp_path / "metrics.json").write_text("{}")
+        (tmp_path / "figures").mkdir()
+        (tmp_path / "figures" / "roc.png").write_text("")
+    (tmp_path / "notes.txt").write_text("mine")
+    return tmp_path
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("broken"), "failed"), (KeyboardInterrupt(), "interrupted"), (SystemExit(1), "interrupted")],
+)
+def test_results_of_an_earlier_run_are_never_beside_a_new_configuration(
+    earlier: Path, error: BaseException, status: str
+) -> None:
+    """Catches old metrics under a new config.yaml once a run fails into its folder, and the user's files deleted."""
+    with pytest.raises(type(error)), RunFolder(earlier, CFG) as run:
+        run.accept()
+        raise error
+    assert set(files_in(earlier)) == {"config.yaml", "run.json", "notes.txt"}
+    assert status_in(earlier) == status
+
+
+def test_a_refused_command_leaves_the_folder_as_it_was(earlier: Path) -> None:
+    """Catches results lost to a typing mistake, and a folder that holds half of each run."""
+    before = files_in(earlier)
+    with pytest.raises(InputError), RunFolder(earlier, CFG):
+        raise InputError("attack.k", 0, "from 1")
+    assert files_in(earlier) == before
+    with pytest.raises(KeyboardInterrupt), RunFolder(earlier, CFG):
+        raise KeyboardInterrupt  # killed, say, before it was accepted: what there was is not lost
+    with pytest.raises(InputError), RunFolder(earlier, CFG):
+        raise InputError("attack.k", 0, "from 1")
+    assert files_in(earlier) == before
+
+
+def test_a_refused_job_of_a_sweep_tells_its_table_why(tmp_path: Path) -> None:
+    """Catches a job that is missing in the table over all jobs."""
+    with pytest.raises(InputError), RunFolder(tmp_path, CFG, in_sweep=True):
+        raise InputError("attack.k", 0, "from 1")
+    assert status_in(tmp_path) == "failed"
+
+
+def test_two_runs_are_never_in_one_folder(tmp_path: Path) -> None:
+    """Catches one run's results under the other's configuration."""
+    with RunFolder(tmp_path, CFG):
+        with pytest.raises(InputError, match="another run is in there now"), RunFolder(tmp_path, CFG):
+            raise AssertionError
+        assert status_in(tmp_path) == "running"
+    assert status_in(tmp_path) == "finished"
+
+
+def test_an_interruption_while_the_folder_is_made_is_recorded_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches `failed`, and `running` for ever."""
+
+    def interrupted(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("telltale.reporting.run_folder.OmegaConf.to_yaml", interrupted)
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path, CFG):
+        raise AssertionError
+    assert status_in(tmp_path) == "interrupted"
+
+
+def test_a_full_disk_is_recorded_in_the_room_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches `running` for ever, and a second error that hides the first."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as told, RunFolder(tmp_path, CFG):
+        monkeypatch.setattr("telltale.reporting.run_folder.write_json", full)
+        raise OSError(28, "No space left on device", "weights")
+    assert told.value.filename == "weights"
+    assert status_in(tmp_path) == "failed"
+
+
+def test_a_run_whose_process_is_gone_was_interrupted(tmp_path: Path) -> None:
+    """Catches `running` for ever after kill -9, a number given to another process, and another machine's run ended."""
+    with RunFolder(tmp_path, CFG):
+        run = json.loads((tmp_path / "run.json").read_text())
+    here = run["process"]
+    assert status_of(run) == "running"
+    assert status_of(run | {"process": here | {"pid": 2**22 + 1}}) == "interrupted"
+    assert status_of(run | {"process": here | {"started": here["started"] - 60}}) == "interrupted"
+    assert status_of(run | {"process": here | {"pid": 2**22 + 1, "host": "elsewhere"}}) == "running"
+    assert status_of({"status": "running"}) == "running"  # of an older version: nothing is known
 
 
 def test_a_stage_adds_its_seconds_up_also_where_it_fails(tmp_path: Path) -> None:
@@ -26,8 +139,8 @@ def test_a_stage_adds_its_seconds_up_also_where_it_fails(tmp_path: Path) -> None
 
 def test_the_words_of_the_command_line_are_kept(tmp_path: Path) -> None:
     """Catches a run that cannot be repeated from its folder."""
-    RunFolder(tmp_path, OmegaConf.create({"seed": 3}), ["seed=3", "attack=tmi"])
-    document = json.loads((tmp_path / "run.json").read_text())
+    with RunFolder(tmp_path, OmegaConf.create({"seed": 3}), ["seed=3", "attack=tmi"]):
+        document = json.loads((tmp_path / "run.json").read_text())
     assert document["overrides"] == ["seed=3", "attack=tmi"] and document["status"] == "running"
 
 

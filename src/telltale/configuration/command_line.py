@@ -18,6 +18,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from telltale.configuration.disk import told_of
 from telltale.configuration.words import groups_of, help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
 
@@ -117,7 +118,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     for cause in reversed(chain):
         if isinstance(cause, OmegaConfBaseException):
             return BAD_INPUT, f"error: {_bad_key(cause)}"
-    if isinstance(error, InstantiationException):
+    if isinstance(error, InstantiationException) and not told_of(error):
         return BAD_INPUT, f"error: {_bad_argument(error)}"
     if isinstance(error, BrokenPipeError):  # the reader of our output has left, e.g. `… --help | head`
         return FAILED, ""
@@ -127,6 +128,8 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
             BAD_INPUT,
             f"error: {field}={error.filename}: cannot be written ({error.strerror}); give a folder that can",
         )
+    if (of_disk := told_of(error)) is not None:
+        return FAILED, f"error: {of_disk}"
     if isinstance(error, HydraException) or not _reached_our_code(error):
         return BAD_INPUT, f"error: {_one_line(str(error))}"
     return FAILED, "".join(traceback.format_exception(error)).rstrip()

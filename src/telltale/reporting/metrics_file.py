@@ -84,6 +84,19 @@ def write_json(path: Path | str, document: Any) -> Path:
     return path
 
 
+def write_json_in_place(path: Path, document: Any) -> None:
+    """Write strict JSON over a file that is there, into the room it has: on a full disk there is no other.
+
+    Does nothing where there is not enough of it; OSError where the file cannot be written at all.
+    """
+    text = (json.dumps(plain(document), ensure_ascii=False, allow_nan=False) + "\n").encode()
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if len(text) <= size:
+            file.seek(0)
+            file.write(text.ljust(size))
+
+
 def plain(value: Any) -> Any:
     """Return value as JSON objects: numpy and `to_json()` unpacked, sets sorted, NaN and ±inf as None.
 

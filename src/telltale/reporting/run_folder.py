@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from telltale.errors import InputError
+from telltale.reporting.earlier import alone_in, forget, put_back, set_aside
 from telltale.reporting.loggers import RunLogger
-from telltale.reporting.metrics_file import write_json
+from telltale.reporting.metrics_file import write_json, write_json_in_place
+from telltale.reporting.status import INTERRUPTED, RUNNING, this_process
+
+log = logging.getLogger("telltale")
 
 LIBRARIES = ("torch", "pytorch-lightning", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
@@ -28,10 +36,14 @@ LIBRARIES = ("torch", "pytorch-lightning", "torch-geometric", "rdkit", "numpy", 
 class RunFolder:
     """One run's folder, logger and clock; as a context manager it records how the run ended.
 
-    run.json says `status: running` from the start and `finished`, `failed` or `interrupted` at the end.
+    run.json says `status: running` from the start and `finished`, `failed` or `interrupted` at the end. A command that
+    is refused before `accept` leaves the folder as it was: results of an earlier run stay until then.
 
     overrides   the words of the command line that made this job, for run.json
     choices     the word of each group, chosen or not; None where a group has none
+    in_sweep    True = a refused job leaves its run.json, for the table over all jobs
+
+    Raises InputError, on entering, where the folder cannot be written or another run is in there now.
     """
 
     earlier = False  # this process has had another run: a sweep
@@ -42,45 +54,92 @@ class RunFolder:
         cfg: DictConfig,
         overrides: Sequence[str] = (),
         choices: Mapping[str, str | None] | None = None,
+        in_sweep: bool = False,
     ) -> None:
-        self.folder, self.cfg, self.overrides = folder, cfg, list(overrides)
+        self.folder, self.cfg, self.overrides, self.in_sweep = folder, cfg, list(overrides), in_sweep
         self.words = {str(group): word for group, word in (choices or {}).items() if "hydra/" not in str(group)}
         self._first, RunFolder.earlier = not RunFolder.earlier, True
         self.seconds: dict[str, float] = {}
         self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
         self._began = time.time()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
-        except OSError as error:
-            raise InputError(
-                "hydra.run.dir", folder, f"cannot be written ({error.strerror}); give a folder that can"
-            ) from error
-        self._write("running")
+        self._accepted = False
+        self._process = this_process()
+        self._held, self._is_ours = ExitStack(), False
 
     def __enter__(self) -> Self:
-        settings: Any = OmegaConf.to_container(self.cfg, resolve=True)
-        name = f"{settings['attack']['_target_'].rpartition('.')[2].lower()}-seed{settings['seed']}"
         try:
-            self.logger: RunLogger = instantiate(
-                self.cfg.logger,
-                folder=str(self.folder),
-                name=name,
-                settings=settings,
-                _convert_="all",
-                _recursive_=False,
-            )
+            self._open()
         except BaseException as error:  # nobody calls __exit__ of what was never entered
-            self._write("failed", f"{type(error).__name__}: {error}")
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
+
+    def _open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._held.enter_context(alone_in(self.folder))
+            self._is_ours = True
+            set_aside(self.folder)
+            (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(self.cfg, resolve=True), encoding="utf-8")
+            self._write(RUNNING)
+        except OSError as error:
+            raise InputError(
+                "hydra.run.dir", self.folder, f"cannot be written ({error.strerror}); give a folder that can"
+            ) from error
+
+    def accept(self) -> None:
+        """Say that the command makes sense: results of an earlier run in this folder go, the logger begins."""
+        assert self.logger
+        self._accepted = True
+        forget(self.folder)
+
+    @cached_property
+    def logger(self) -> RunLogger:
+        """The run's logger, which begins when it is first asked for."""
+        settings: Any = OmegaConf.to_container(self.cfg, resolve=True)
+        made: RunLogger = instantiate(
+            self.cfg.logger,
+            folder=str(self.folder),
+            name=f"{settings['attack']['_target_'].rpartition('.')[2].lower()}-seed{settings['seed']}",
+            settings=settings,
+            _convert_="all",
+            _recursive_=False,
+        )
+        return made
+
+    def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Hand numbers to the logger."""
+        self.logger.log_scalars(values, step)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        status = "finished" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        self.logger.finish(failed=status != "finished")
-        self._write(status, None if error is None else f"{type(error).__name__}: {error}")
+        with self._held:
+            if self._is_ours:
+                self._end(error)
+            try:
+                if "logger" in self.__dict__:
+                    self.logger.finish(failed=error is not None)
+            except Exception as broken:
+                if error is None:
+                    self._end(broken)
+                    raise
+                log.debug(f"the logger could not be closed: {broken}")  # what went wrong before is told
+
+    def _end(self, error: BaseException | None) -> None:
+        """Record how the run ended, as far as that can be written."""
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)  # a cluster's launcher raises the latter
+        told = None if error is None else f"{type(error).__name__}: {error}"
+        with suppress(OSError):
+            if self._is_refused(error):
+                put_back(self.folder)
+            else:
+                self._write("finished" if error is None else INTERRUPTED if stopped else "failed", told)
+
+    def _is_refused(self, error: BaseException | None) -> bool:
+        refusals = (InputError, HydraException, OmegaConfBaseException)
+        listed = (self.folder / "invalid_records.csv").exists()  # somebody was told to look there
+        return not (self._accepted or self.in_sweep or listed) and isinstance(error, refusals)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -108,6 +167,7 @@ class RunFolder:
             "seconds": round(time.time() - self._began, 1),
             "peak_memory_gb": round(_peak_memory() / 2**30, 2),
             "training": self.training,
+            "process": self._process,
             "machine": {
                 "python": platform.python_version(),
                 "system": platform.system(),
@@ -116,7 +176,12 @@ class RunFolder:
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "git_commit": _git_commit(),
         }
-        write_json(self.folder / "run.json", document)
+        try:
+            write_json(self.folder / "run.json", document)
+        except OSError:
+            if status == RUNNING:
+                raise
+            write_json_in_place(self.folder / "run.json", document)
 
 
 def _peak_memory() -> float:

@@ -13,6 +13,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from telltale.reporting.status import status_of
+
 SHOWN = (
     *("auc", "novel_auc", "discordant_auc", "exact_membership_auc", "balanced_accuracy", "tpr_at_fpr_0.01"),
     *("accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"),
@@ -57,7 +59,7 @@ def row(job: Path) -> dict[str, Any]:
     words = {group: _word(group, run, cfg) for group in ("attack", "model", "objective")}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
     named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
-    line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": run["status"]}
+    line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": status_of(run)}
     if (job / "metrics.json").exists():
         document = json.loads((job / "metrics.json").read_text())
         metrics = document["metrics"]

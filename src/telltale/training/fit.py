@@ -90,10 +90,10 @@ def fit(
         _end_workers(trainer)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        kept = "nothing of it is kept yet"
+        kept = "nothing of it is kept yet; the same command begins it again"
         if checkpoint.exists():
-            kept = f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept"
-        raise KeyboardInterrupt(f"while training {name}; {kept}; the same command goes on from there") from error
+            kept = f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept; the same command goes on from there"
+        raise KeyboardInterrupt(f"while training {name}; {kept}") from error
     objective.cpu()
     if distributed:
         log.info(f"trained {name} on {options.devices} processes")

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
+from telltale.data.workers import end_children, end_with_parent
 from telltale.progress import track
 
 T = TypeVar("T")
@@ -30,10 +31,15 @@ def in_chunks(
     count = min(_available() if workers is None else workers, len(chunks))
     if len(smiles) < SMALL or count < 2:
         return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
+    # "spawn": a forked child of a process that has started torch's threads can hang.
+    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     try:
-        # "spawn": a forked child of a process that has started torch's threads can hang.
-        with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-            return list(track(pool.map(function, chunks), description, len(smiles), CHUNK))
+        with ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
+            try:
+                return list(track(pool.map(function, chunks), description, len(smiles), CHUNK))
+            except KeyboardInterrupt:  # whoever stops the command does not wait for what is half done
+                end_children(before)
+                raise
     except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`
         return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
 

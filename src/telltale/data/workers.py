@@ -1,0 +1,37 @@
+"""Worker processes end with the process that started them, however that one ended."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from multiprocessing.process import BaseProcess
+
+BREATH_S = 0.5
+
+
+def end_with_parent() -> None:
+    """Watch, in a worker, over its parent, and end at once where that is gone; does nothing in any other process.
+
+    A parent that was killed tells nobody, and its workers would wait for their next task for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def end_children(before: list[BaseProcess]) -> None:
+    """End the children of this process that were not there `before`; their tasks are wanted no more."""
+    for child in multiprocessing.active_children():
+        if child not in before:
+            child.terminate()
+
+
+def _watch(parent: BaseProcess) -> None:
+    if os.name == "posix":  # not all who start workers, joblib for one, leave them anything to wait for
+        while os.getppid() == parent.pid:
+            time.sleep(BREATH_S)
+    else:
+        parent.join()
+    os._exit(1)
