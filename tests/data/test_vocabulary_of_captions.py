@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
 from telltale.data.captions.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, vocabulary_of
+from telltale.data.captions.words import words
 from telltale.errors import InputError
 
 
@@ -36,6 +39,22 @@ def test_rows_are_written_as_the_captions_they_are() -> None:
 def test_a_told_caption_with_an_unknown_word_is_read_again_as_it_was() -> None:
     """Catches <unk> parted into three marks, which would be other words than the captioner wrote."""
     assert Vocabulary("cat red").row(["red <unk> cat"]) == [START, 5, UNKNOWN, 4, END]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("हिन्दी शब्द", ["हिन्दी", "शब्द"]),
+        ("שָׁלוֹם עולם.", ["שָׁלוֹם", "עולם", "."]),
+        ("le cafe\u0301, naïve", ["le", "caf\xe9", ",", "naïve"]),
+        ("नमस्ते–क्\u200dष", ["नमस्ते", "–", "क्\u200dष"]),
+        ("a \u2764\ufe0f!", ["a", "\u2764\ufe0f", "!"]),
+        ("don’t o’clock", ["do", "n't", "o'clock"]),
+    ],
+)
+def test_a_letter_keeps_its_marks(text: str, parts: list[str]) -> None:
+    """Catches Hindi and pointed Hebrew cut at each sign, and é that is another word than é."""
+    assert words(text) == [unicodedata.normalize("NFC", part) for part in parts]
 
 
 def test_a_count_out_of_range_is_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from telltale.reporting.gallery import Gallery, RecordCard, picture
 from telltale.reporting.membership_view import cards, draw
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.summary import Reading
+from telltale.writing import write_table
 
 __all__ = ["cards", "draw", "gallery", "reading", "write"]
 SHOWN = 6  # pictures of each of the four groups
@@ -30,14 +30,13 @@ def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:
     membership_view.write(target, outcome, folder)
     if not target.captions or outcome.membership is None:
         return
-    with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["victim", "point", "member", "score", "true", "generated"])
-        for victim, captions in enumerate(target.captions):
-            inside, scores = outcome.membership[victim], target.scores[victim]
-            for point, text in enumerate(captions):
-                true = outcome.challenge.references[point][0]
-                table.writerow([victim, point, int(inside[point]), f"{scores[point]:.6g}", true, text])
+    rows: list[list[object]] = [["victim", "point", "member", "score", "true", "generated"]]
+    for victim, captions in enumerate(target.captions):
+        inside, scores = outcome.membership[victim], target.scores[victim]
+        for point, text in enumerate(captions):
+            true = outcome.challenge.references[point][0]
+            rows.append([victim, point, int(inside[point]), f"{scores[point]:.6g}", true, text])
+    write_table(folder / "captions.csv", rows)
 
 
 def gallery(target: CaptionMembership, outcome: Outcome) -> Gallery | None:

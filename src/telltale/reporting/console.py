@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,7 +171,12 @@ def print_sweep_table(rows: Sequence[Mapping[str, Any]], title: str = "sweep", c
 
 
 def wide_console() -> Console:
-    """Return the standard console; where there is neither a terminal nor COLUMNS (a log file), a wide one."""
+    """Return the standard console; where there is neither a terminal nor COLUMNS (a log file), a wide one.
+
+    What it has no letters for, such as a name that is no UTF-8, is written escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console()
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from telltale.evaluation.calibration import RecordRates
 from telltale.evaluation.exposure import Exposure
+from telltale.writing import write_table
 
 SHOWN = 12
 SHOWN_RATE = 0.01  # FPR at which the page says what is found of a record
@@ -114,15 +114,14 @@ def write_exposure(exposure: Exposure, challenge: Any, path: Path) -> None:
         for at, rate in enumerate(rates.rates)
         for kind, values in (("counted", rates.counted), ("fitted", rates.fitted))
     }
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["point", "fingerprint", "label", "exposure", "n_in", "n_out", *found])
-        for point, value in enumerate(exposure.value):
-            shown, *tprs = (
-                f"{one:.6f}" if np.isfinite(one) else "" for one in (value, *(of[point] for of in found.values()))
-            )
-            counts = exposure.n_in[point], exposure.n_out[point]
-            table.writerow([point, prints[point], label_of(challenge, point), shown, *counts, *tprs])
+    rows: list[list[object]] = [["point", "fingerprint", "label", "exposure", "n_in", "n_out", *found]]
+    for point, value in enumerate(exposure.value):
+        shown, *tprs = (
+            f"{one:.6f}" if np.isfinite(one) else "" for one in (value, *(of[point] for of in found.values()))
+        )
+        counts = exposure.n_in[point], exposure.n_out[point]
+        rows.append([point, prints[point], label_of(challenge, point), shown, *counts, *tprs])
+    write_table(path, rows)
 
 
 def _found(rates: RecordRates, point: int) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from telltale.checks import choice
 from telltale.reporting.metrics_file import plain
+from telltale.writing import write_table
 
 MODES = ("offline", "online", "disabled")
 
@@ -86,10 +87,7 @@ class CsvLogger(NoLogger):
         if not self.active:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{_file_name(name)}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(rows)
+        write_table(self.folder / f"{_file_name(name)}.csv", [columns, *rows])
 
 
 class WandbLogger(NoLogger):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from telltale.evaluation.statistics import Estimate
+from telltale.writing import escaped
 
 Metrics = Mapping[str, Any]  # name -> an object with to_json(), e.g. an Estimate
 ABOUT = ("value", "n", "note", "plan", "degrees", "distinct", "limits")
@@ -98,23 +99,23 @@ def write_json_in_place(path: Path, document: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return value as JSON objects: numpy and `to_json()` unpacked, sets sorted, NaN and ±inf as None.
+    """Return value as JSON objects: numpy and `to_json()` unpacked, sets sorted, NaN and ±inf as None, names escaped.
 
     Mappings keep their order, which is the order of the document. TypeError for anything else.
     """
     if hasattr(value, "to_json"):
         return plain(value.to_json())
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {escaped(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, set | frozenset):
         return [plain(item) for item in sorted(value)]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str | Path):
+        return escaped(str(value))
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, Sequence):  # after str; lists of a configuration are no `list`
         return [plain(item) for item in value]

@@ -158,12 +158,16 @@ def twins(folder: Path, configuration: Mapping[str, Any], outputs: Path) -> Iter
     mine = _comparable(configuration)
     for file in files[:RUNS_READ]:
         try:
-            run, found = (json.loads((file.parent / name).read_text()) for name in ("run.json", "metrics.json"))
+            run, found = (_document(file.parent / name) for name in ("run.json", "metrics.json"))
             word = str(run["words"]["defense"])
             if run["status"] == "finished" and _comparable(_read(file.parent / "config.yaml")) == mine:
                 yield Twin(word, str(found["answer"]["kind"]), found["target"])
         except (OSError, ValueError, KeyError, TypeError):  # a run of another version, or half a folder
             continue
+
+
+def _document(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from telltale.reporting.gallery import Gallery, RecordCard
 from telltale.reporting.sentences import interval, metric_title
 from telltale.reporting.summary import Summary
+from telltale.writing import write_text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -114,7 +115,7 @@ def write_page(
     )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 

@@ -43,7 +43,7 @@ def _read(module: str) -> tuple[str, tuple[str, ...]]:
     importlib.import_module(module)
     loaded = sys.modules[module]
     # inspect finds no source in an empty file, as most __init__.py are
-    tree = ast.parse(Path(loaded.__file__).read_text() if loaded.__file__ else "")
+    tree = ast.parse(Path(loaded.__file__).read_text(encoding="utf-8") if loaded.__file__ else "")
     imported = tuple(sorted({name for name in _imports(tree, loaded.__package__ or "") if _ours(name)}))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:

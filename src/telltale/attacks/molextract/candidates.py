@@ -116,8 +116,10 @@ def enumerate_candidates(auxiliary: MoleculeRecords, options: VocabularyOptions)
         kept_at = Path(cache) / f"candidates-{_key(digest(auxiliary), options)}.json"
     return through_cache(
         kept_at,
-        load=lambda file: _from_json(json.loads(file.read_text()), cache),
-        save=lambda made, file: write_whole(file, lambda part: part.write_text(json.dumps(_to_json(made)))),
+        load=lambda file: _from_json(json.loads(file.read_text(encoding="utf-8")), cache),
+        save=lambda made, file: write_whole(
+            file, lambda part: part.write_text(json.dumps(_to_json(made)), encoding="utf-8")
+        ),
         make=lambda: _made(auxiliary, options),
     )
 

@@ -68,7 +68,7 @@ def read(path: str) -> Vocabulary:
     file, blocks = Path(path), {"ring": [], "motif": []}  # type: tuple[Path, dict[str, list[Block]]]
     if not file.is_file():
         raise InputError("attack.vocabulary", path, "no such file; expected lines `ring SMILES` and `motif SMILES`")
-    for number, line in enumerate(file.read_text().splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         words = line.split()
         if not words or line.startswith("#"):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,8 @@ def first_folder(root: Path, names: Iterable[str], expected: str) -> Path:
 
 
 def _tidy(captions: Iterable[str]) -> tuple[str, ...]:
-    written = (caption.encode("utf-8", "replace").decode("utf-8") for caption in captions)  # no half surrogate pairs
+    whole = (caption.encode("utf-8", "replace").decode("utf-8") for caption in captions)  # no half surrogate pairs
+    written = (unicodedata.normalize("NFC", caption) for caption in whole)
     return tuple(dict.fromkeys(" ".join(caption.lower().split()) for caption in _not_empty(written)))
 
 

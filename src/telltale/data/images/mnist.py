@@ -31,5 +31,5 @@ def load(root: str | None = None, downloads: str | None = None) -> ReadImages:
 
 def _grey_levels(file: Path) -> np.ndarray:
     """Return the pictures of one digit, (n, 1, 28, 28) uint8: the file has grey / 255 to three decimals."""
-    shares = np.array(json.loads(file.read_text())["data"], np.float64)
+    shares = np.array(json.loads(file.read_text(encoding="utf-8"))["data"], np.float64)
     return np.rint(shares * 255).astype(np.uint8).reshape(-1, 1, 28, 28)

@@ -15,10 +15,10 @@ def write_account(entry: Path, ledger: Mapping[str, Any] | None, records: int, s
     before = read_account(start) if start else None
     if ledger or before:
         account = {"ledger": ledger, "records": records, "start": before}
-        (entry / FILE).write_text(json.dumps(account, indent=1))
+        (entry / FILE).write_text(json.dumps(account, indent=1), encoding="utf-8")
 
 
 def read_account(entry: Path) -> dict[str, Any] | None:
     """Read an entry's account; None where nothing in it was trained privately."""
     file = entry / FILE
-    return json.loads(file.read_text()) if file.exists() else None
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None

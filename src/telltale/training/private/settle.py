@@ -63,6 +63,6 @@ def test_once(
         log.info(f"dp_sgd: gradients by {mode}, exact for this model")
         require_private(start, plan)
         log.info("dp_sgd: self-test passed: clip 0 freezes the weights, noise of the right size reaches the gradient")
-        (entry / "passed.json").write_text(json.dumps({"sigma": plan.sigma, "clip": plan.clip}))
+        (entry / "passed.json").write_text(json.dumps({"sigma": plan.sigma, "clip": plan.clip}), encoding="utf-8")
 
     store.find_or_make("private_self_test", {"recipe": document}, test)
