@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from telltale.data.molecules.batch import MoleculeBatch, to_batch
+from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.pools import PoolSizes, deal
 from telltale.data.records import Records
 from telltale.game.game import Game
@@ -61,9 +62,15 @@ class Remembering(Owner):
         ]
 
 
-def game_of(folder: Any, victims: int = 6, seed: int = 0, members: int = 60, **model: Any) -> Game:
-    pools = deal(
-        molecules(240), PoolSizes(members=members, non_members=120 - members, auxiliary=60, disjoint=members), seed
-    )
+def game_of(
+    folder: Any,
+    victims: int = 6,
+    seed: int = 0,
+    members: int = 60,
+    records: MoleculeRecords | None = None,
+    **model: Any,
+) -> Game:
+    sizes = PoolSizes(members=members, non_members=120 - members, auxiliary=60, disjoint=members)
+    pools = deal(molecules(240) if records is None else records, sizes, seed)
     recipe = Recipe({"strength": 4.0, **model}, {}, TrainerOptions(accelerator="cpu"))
     return Game(pools, recipe, Remembering(Store(folder)), victims, seed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rdkit import Chem
 
 from telltale.attacks.embedding_membership.attack import VARIANTS, EmbeddingMembership, likeness_to
 from telltale.attacks.membership.thresholds import areas
@@ -22,6 +24,7 @@ from telltale.owner.release import Release
 from telltale.worlds.controls import Disjoint
 from tests.attacks.remembering import Remembers, game_of
 from tests.experiment.commands import command, read
+from tests.training.small import molecules
 
 EMBEDDINGS = frozenset({"embeddings"})
 SEEDS, NEEDED = range(10), 8  # of ten 95 % intervals
@@ -134,6 +137,34 @@ def test_too_few_victims_are_refused_before_anything_is_trained(victims: int, tm
     game = game_of(tmp_path, victims=victims)
     with pytest.raises(InputError, match=f"victims={victims}: .* needs at least 2 shadow encoders"):
         attack_named("norm_calibrated").check(game.knowledge)
+
+
+METALS = [Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(21, 43)]
+ATOMS = [f"[{one}].[{other}]" for one, other in combinations_with_replacement(METALS, 2)][:240]  # no bond at all
+
+
+def test_where_no_molecule_has_a_bond_to_cut_the_rest_of_the_signals_judges(tmp_path: Path) -> None:
+    """Catches a traceback after everything is trained, and a signal that is left out without a word."""
+    game = game_of(tmp_path, records=MoleculeRecords.of(ATOMS, "atoms"))
+    attack = attack_named("logistic_calibrated")
+    attack.check(game.knowledge)
+    assert area(attack.run(game.world(EMBEDDINGS)), game) > 0.8
+    (note,) = attack.notes(game.knowledge)
+    assert note.startswith("120 of 120 challenge molecules have no bond to cut; part_whole is left out")
+    alone = attack_named("part_whole")
+    assert not alone.applies(game.knowledge) and attack_named("views").applies(game.knowledge)
+    with pytest.raises(InputError, match=r"^attack\.signal=part_whole: .* none of 120 challenge molecules"):
+        alone.check(game.knowledge)
+
+
+def test_molecules_without_a_bond_to_cut_among_others_are_counted(tmp_path: Path) -> None:
+    """Catches medians that stand for a molecule without a word."""
+    mixed = MoleculeRecords.of([*molecules(120).smiles, *ATOMS[:120]], "mixed")
+    game = game_of(tmp_path, records=mixed)
+    bare = sum("].[" in smiles for smiles in game.knowledge.challenge.smiles)
+    (note,) = attack_named("logistic").notes(game.knowledge)
+    assert note.startswith(f"{bare} of 120 challenge") and note.endswith("they get the medians of the others")
+    assert attack_named("part_whole").applies(game.knowledge)
 
 
 def test_four_victims_are_enough(tmp_path: Path) -> None:

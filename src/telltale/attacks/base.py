@@ -52,6 +52,10 @@ class Attack:
         """Say in what the attacker's own shadows differ from the owner's models: each a line of the report."""
         return ()
 
+    def applies(self, knowledge: Knowledge) -> bool:
+        """Tell whether these records hold what the attack asks about; a rival that finds none of it is left out."""
+        return True
+
     def rivals(self) -> Mapping[str, Attack]:
         """Return simpler scores that face the same world."""
         return {}

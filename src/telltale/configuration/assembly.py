@@ -78,8 +78,10 @@ class Plan:
 
     @cached_property
     def rivals(self) -> Mapping[str, Attack]:
-        """Return other attacks that face the same world, by name."""
-        return rivals_of(self.cfg.rivals, self.attack, self.records, self.recipe)
+        """Return other attacks that face the same world, by name, less those that find nothing to ask about in it."""
+        named = rivals_of(self.cfg.rivals, self.attack, self.records, self.recipe)
+        knowing = {name: self.game.knowledge_of(rival.access) for name, rival in named.items()}
+        return {name: rival for name, rival in named.items() if rival.applies(knowing[name])}
 
     def other_worlds(self) -> Iterator[tuple[str, str, OtherWorld]]:
         """Yield controls and variants, on which the same attack is run, unchanged: group, name and world."""

@@ -80,6 +80,28 @@ class EmbeddingMembership(Attack):
                 f"other members not counted: at least {FEWEST_VICTIMS} victims, 6 are better, shadow_models counted"
             )
             raise InputError("victims", knowledge.models, expected)
+        if not self.applies(knowledge):
+            expected = (
+                f"compares molecules with the two sides of a bond that is cut; none of {len(knowledge.challenge):,} "
+                "challenge molecules has a single bond outside a ring; use norm, views or logistic"
+            )
+            raise InputError("attack.signal", self.signal, expected)
+
+    def applies(self, knowledge: Knowledge) -> bool:
+        """Tell whether there are parts, where the signal is of nothing else."""
+        return self.signal != "part_whole" or self._probes(knowledge).sides is not None
+
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say how many molecules have no parts."""
+        probes = self._probes(knowledge)
+        if knowledge.challenge.kind != "molecules" or not probes.uncut:
+            return ()
+        fate = (
+            "part_whole is left out of the signals and of the rivals"
+            if probes.sides is None
+            else "in part_whole they get the medians of the others"
+        )
+        return (f"{probes.uncut:,} of {len(knowledge.challenge):,} challenge molecules have no bond to cut; {fate}",)
 
     def run(self, world: World) -> MembershipScores:
         """Ask every victim, and its shadows, for what the signal needs."""

@@ -40,8 +40,14 @@ class Probes:
 
     @cached_property
     def sides(self) -> Sides | None:
-        """Return the sides of cuts, None for data without parts."""
-        return sides_of(self.challenge, self.cuts, derive(self.seed, "cuts"))
+        """Return the sides of cuts, None for data without parts and where no molecule has a bond to cut."""
+        sides = sides_of(self.challenge, self.cuts, derive(self.seed, "cuts"))
+        return sides if sides is not None and len(sides.molecule) else None
+
+    @property
+    def uncut(self) -> int:
+        """Count the challenge points without a cut."""
+        return len(self.challenge) - (0 if self.sides is None else len(np.unique(self.sides.molecule)))
 
 
 def measure(release: Release, probes: Probes, signal: str) -> np.ndarray:

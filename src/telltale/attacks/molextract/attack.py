@@ -76,6 +76,15 @@ class Molextract(Attack):
             if k > pool:
                 raise InputError("attack.k", k, f"at most {pool}, the number of candidates (a quarter of it says more)")
 
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say how many challenge molecules the membership test cannot cut."""
+        if not self.cuts:
+            return ()
+        uncut = len(knowledge.challenge) - len(np.unique(self._cuts_of(knowledge).molecule))
+        fate = "they get the median" if uncut < len(knowledge.challenge) else "it is left out"
+        whole = f"{uncut:,} of {len(knowledge.challenge):,} challenge molecules have no bond at a ring to cut"
+        return (f"membership test: {whole}; {fate}",) if uncut else ()
+
     def candidates(self, knowledge: Knowledge) -> Candidates:
         """Return the pool, the same for every ranking of it."""
         return self.pool.of(knowledge.auxiliary)
@@ -106,9 +115,9 @@ class Molextract(Attack):
         return self._rivals
 
     def _membership(self, world: World) -> MembershipScores | None:
-        if not self.cuts:
+        if not self.cuts or not len((cuts := self._cuts_of(world.knowledge)).molecule):
             return None
-        cuts, options = self._cuts_of(world.knowledge), self.options
+        options = self.options
         scores = [
             part_whole_membership(release, cuts, options.alpha, options.size_weighted) for release in world.releases
         ]
