@@ -151,7 +151,7 @@ def test_a_recipe_trained_by_ddp_is_found_again_by_one_process(tmp_path: Path, m
     alone = recipe.train(records, rows(records), 0)
     assert together.key == alone.key  # nothing was trained for `alone`
     files = sorted(file.name for file in (tmp_path / "store" / "release" / alone.key).iterdir())
-    assert files == ["curve.csv", "entry.json", "weights.digest", "weights.safetensors"]
+    assert files == ["curve.csv", "digests", "entry.json", "weights.digest", "weights.safetensors"]
     assert list((tmp_path / "store" / ".partial").iterdir()) == []
     assert "MASTER_PORT" not in os.environ
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

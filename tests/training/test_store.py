@@ -185,7 +185,7 @@ def test_an_entry_is_made_once_and_the_partial_folder_is_cleaned(tmp_path: Path)
     assert (tmp_path / "release" / first.key / "weights.safetensors").stat().st_mtime_ns == written
     assert list((tmp_path / ".partial").iterdir()) == []
     files = sorted(file.name for file in (tmp_path / "release" / first.key).iterdir())
-    assert files == ["curve.csv", "entry.json", "weights.digest", "weights.safetensors"]
+    assert files == ["curve.csv", "digests", "entry.json", "weights.digest", "weights.safetensors"]
 
 
 def test_a_failure_leaves_no_entry_and_the_next_attempt_starts_clean(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_failure_leaves_no_entry_and_the_next_attempt_starts_clean(tmp_path: P
     folder, found = store.find_or_make(
         "release", {"seed": 0}, lambda entry, partial: seen.append(any(partial.iterdir()))
     )
-    assert not found and seen == [True] and [file.name for file in folder.iterdir()] == ["entry.json"]
+    assert not found and seen == [True] and {file.name for file in folder.iterdir()} == {"entry.json", "digests"}
 
 
 MAKE_ONE = """

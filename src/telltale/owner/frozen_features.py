@@ -6,7 +6,6 @@ then has no trunk inside, and only its head and what follows is trained, alone a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -105,10 +104,10 @@ def _features(records: Any, rows: np.ndarray, trunk: FrozenTrunk, network: Any, 
 def _known(store: Store, document: Mapping[str, Any]) -> dict[bytes, tuple[Path, int]]:
     """Find the pictures whose features are there: digest -> file and row."""
     found: dict[bytes, tuple[Path, int]] = {}
-    for file in sorted((store.root / KIND).glob("*/entry.json")):
-        if document.items() <= json.loads(file.read_text()).items():
-            digests = np.load(file.parent / DIGESTS, allow_pickle=False)
-            found |= {digest: (file.parent / FEATURES, row) for row, digest in enumerate(digests.tolist())}
+    for folder, there in store.entries(KIND):
+        if document.items() <= there.items() and store.sound(folder):
+            digests = np.load(folder / DIGESTS, allow_pickle=False)
+            found |= {digest: (folder / FEATURES, row) for row, digest in enumerate(digests.tolist())}
     return found
 
 

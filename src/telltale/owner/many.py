@@ -16,6 +16,7 @@ import torch
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.errors import InputError
+from telltale.owner.company import companies_of, note_company
 from telltale.owner.executor import Local, Ray
 from telltale.owner.fleet_records import Features, FleetRecords, Made, tensors_of
 from telltale.owner.frozen_features import as_model_input
@@ -51,22 +52,24 @@ def train_fleets(
     way: in which each chunk takes a step, as in Fleet.
     """
     keys = [key_of(order.document) for order in orders]
-    missing = [order for order in orders if not store.folder("release", order.document).exists()]
+    missing = [order for order in orders if store.find("release", order.document) is None]
     if len(missing) < len(orders):
         log.info(f"store: {len(orders) - len(missing)} of {len(orders)} models are there")
     if not missing:
         return keys
     store.tell_miss("release", missing[0].document)
     shared = _records_of(recipe, store, pool)
-    jobs = []
-    lacking = {order.name for order in missing}
+    lacking, by_key = {key_of(order.document) for order in missing}, dict(zip(keys, orders, strict=True))
+    companies = companies_of(store, lacking, by_key) if len(missing) < len(orders) else []
+    jobs = [Chunk(recipe, store, [by_key[key] for key in company], way, on_epoch) for company in companies]
+    lacking -= {key for company in companies for key in company}
     length = _length_in_common(recipe, orders)
     for _, group in groupby(sorted(orders, key=length), key=length):
         alike = list(group)
         size = executor.chunk or _size(recipe, shared, alike, way, executor.at_once)
         # cut from all orders, so that what an interrupted run has finished moves no border
         chunks = [alike[start : start + size] for start in range(0, len(alike), size)]
-        parts = [[order for order in chunk if order.name in lacking] for chunk in chunks]
+        parts = [[order for order in chunk if key_of(order.document) in lacking] for chunk in chunks]
         jobs += [Chunk(recipe, store, part, way, on_epoch) for part in parts if part]
     if len(jobs) > 1:
         log.info(f"{len(missing)} models are trained in {len(jobs)} chunks of at most {size}")
@@ -109,8 +112,8 @@ class Chunk:
         """Train them, or go on where an interrupted run stopped, and put each into the store."""
         self._require_same_device()
         key = key_of({"fleet": [key_of(order.document) for order in self.orders]})
-        with self.store.workshop(f"fleet-{key}") as partial:
-            folders = [self.store.folder("release", order.document) for order in self.orders]
+        folders = [self.store.folder("release", order.document) for order in self.orders]
+        with self.store.workshop(f"fleet-{key}", folders) as partial:
             if not all(folder.exists() for folder in folders):  # else another job was faster
                 self._train(shared, partial)
         gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
@@ -130,6 +133,7 @@ class Chunk:
         seed = derive(self.orders[0].seed, "fleet")
         fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, self.on_epoch, checkpoints=4)
         curve = (partial / "curve.csv").read_text()
+        note_company(self.store, [key_of(order.document) for order in self.orders])
         for k, order in enumerate(self.orders):
             state = whole[k].state_dict() | fleet.state_of(k)
             kept = TrainedState(state, curve, len(order.rows), order.parent)

@@ -17,10 +17,10 @@ def success_of(recipe: Recipe, store: Store, release: Release, records: Records)
     """Measure a release on records by the objective it was trained for, heads that are not released included."""
     digest = hashlib.blake2b(records.fingerprints().tobytes(), digest_size=16).hexdigest()
     document = {"release": release.key, "output": "success", "records": digest}
-    folder = store.folder("success", document)
-    if not (folder / "success.json").exists():
+    folder = store.find("success", document)
+    if folder is None:
         text = json.dumps(_measured(recipe, store, release, records))
-        store.add("success", document, lambda entry: write_text(entry / "success.json", text))
+        folder = store.add("success", document, lambda entry: write_text(entry / "success.json", text))
     found: dict[str, float] = json.loads((folder / "success.json").read_text())
     return found
 

@@ -7,8 +7,8 @@ import json
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from telltale.errors import InputError
+from telltale.store.digests import ENTRY, digest_of, drop, fault_of, seal, to_disk
+from telltale.store.sweeping import CHECKPOINTS, sweep, write_makes
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +32,9 @@ WEIGHTS, DIGEST = "weights.safetensors", "weights.digest"  # files of an entry o
 class Store:
     """Folders `<root>/<kind>/<key>/`, complete or absent; unfinished work lies in `<root>/.partial/`.
 
+    Each entry has a digest of each of its files. One that is damaged is moved to `<root>/.damaged/` when it is looked
+    for, and counts as absent. A store that cannot be written serves what it has.
+
     keep_weights: False = a run deletes the weights it used at its end; what the models answered stays.
     """
 
@@ -40,24 +45,58 @@ class Store:
 
     def __post_init__(self) -> None:
         try:
-            (self.root / ".partial").mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.W_OK) and not any(self.root.iterdir()):
+                raise PermissionError(0, "not writable, and empty")
         except OSError as error:
-            raise InputError(
-                "paths.store", self.root, f"cannot be written ({error.strerror}); give a folder that can"
-            ) from error
-        if not os.access(self.root, os.W_OK):
-            raise InputError("paths.store", self.root, "cannot be written; give a folder that can")
+            raise self._cannot_be_written(error) from error
 
     def folder(self, kind: str, document: Mapping[str, Any]) -> Path:
         """Return where the entry for `document` lies or would lie."""
         return self.root / kind / key_of(document)
 
+    def find(self, kind: str, document: Mapping[str, Any]) -> Path | None:
+        """Return the entry's folder, None where there is none; a damaged one is set aside, and is none."""
+        return self.sound(self.folder(kind, document))
+
+    def sound(self, folder: Path) -> Path | None:
+        """Return an entry's folder if all of it is as it was written; else set it aside, told in one line."""
+        if not folder.exists():
+            return None
+        if fault := fault_of(folder):
+            with self._locked(f"{folder.parent.name}-{folder.name}", f"{folder} is damaged ({fault})"):
+                return self._sound(folder)
+        return folder
+
+    def _sound(self, folder: Path) -> Path | None:
+        """Do as `sound` under the entry's lock: whoever else found the damage may have made the entry again."""
+        if not folder.exists():
+            return None
+        if fault := fault_of(folder):
+            damaged = self.root / ".damaged"
+            damaged.mkdir(exist_ok=True)
+            place = damaged / f"{folder.parent.name}-{folder.name}-{uuid.uuid4().hex[:8]}"
+            folder.rename(place)
+            log.warning(f"store: {folder.parent.name}/{folder.name}: {fault}; set aside as {place}, and made again")
+            return None
+        return folder
+
+    def entries(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Yield the folder and document of each entry of a kind; one whose document cannot be read is set aside."""
+        for folder in sorted((self.root / kind).glob("*")):
+            document = _document_in(folder)
+            if document is not None:
+                yield folder, document
+            else:
+                self.sound(folder)
+
     def weights(self, entry: str, again: bool = False) -> Path:
-        """Return the file of a model's weights; InputError where they were not kept.
+        """Return the file of a model's weights; InputError where they were not kept, or are damaged.
 
         again: models that are not trained yet will need them, so `end` leaves them.
         """
         file = self.root / "release" / entry / WEIGHTS
+        self._require_sound(file.parent)
         if not file.exists():
             why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
             raise InputError("paths.keep_weights", self.keep_weights, why)
@@ -66,33 +105,44 @@ class Store:
         return file
 
     def digest_of_weights(self, entry: str) -> str:
-        """Return the digest of a model's weights, which outlives them."""
+        """Return the digest of a model's weights, which outlives them; InputError as in `weights`."""
+        self._require_sound(self.root / "release" / entry)
         return (self.root / "release" / entry / DIGEST).read_text()
+
+    def _require_sound(self, folder: Path) -> None:
+        """Refuse what was lost or damaged after this run had found it."""
+        fault = fault_of(folder) if folder.exists() else "it is gone"
+        if fault:
+            raise InputError("paths.store", folder, f"{fault}, since this run began; the same command makes it again")
 
     def detached(self) -> Store:
         """Return the store for another process, which may have another working folder."""
         return Store(self.root.resolve())
 
     def end(self) -> None:
-        """Delete the weights that were used, unless they are to be kept."""
+        """Delete the weights that were used, unless they are to be kept, and what killed runs left behind."""
+        sweep(self.root)
         if not self.keep_weights:
-            for file in self._used:
-                file.unlink(missing_ok=True)
+            try:
+                for file in self._used:
+                    drop(file)
+            except OSError as error:
+                log.warning(f"store: paths.keep_weights=false, but {error.filename} stays ({error.strerror})")
 
     def find_or_make(
         self, kind: str, document: Mapping[str, Any], make: Callable[[Path, Path], None]
     ) -> tuple[Path, bool]:
-        """Return the entry's folder and whether it was there; make it if not.
+        """Return the entry's folder and whether it was there; make it if not, or if it is damaged.
 
         make(entry, partial) writes the entry's files into `entry` and may keep checkpoints in `partial`, which
         outlives an interruption. A lock keeps two jobs from making the same entry; the entry appears at once or
         not at all.
         """
         final = self.folder(kind, document)
-        if final.exists():
+        if final.exists() and not fault_of(final):
             return final, True
-        with self.workshop(f"{kind}-{final.name}") as partial:
-            found = final.exists()
+        with self.workshop(f"{kind}-{final.name}", [final]) as partial:
+            found = self._sound(final) is not None
             if not found:
                 if kind not in self._explained:  # many models of one recipe miss for one reason
                     self.tell_miss(kind, document)
@@ -102,45 +152,67 @@ class Store:
 
     def add(self, kind: str, document: Mapping[str, Any], write: Callable[[Path], None]) -> Path:
         """Have write(entry) fill a new entry's folder; it appears at once, and one that is there already stays."""
-        final = self.folder(kind, document)
-        with tempfile.TemporaryDirectory(dir=self.root / ".partial", prefix=f"{kind}-") as temporary:
-            entry = Path(temporary) / "entry"
-            entry.mkdir()
-            write(entry)
-            (entry / "entry.json").write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
-            final.parent.mkdir(parents=True, exist_ok=True)
+        final, name = self.folder(kind, document), f"{kind}-{uuid.uuid4().hex[:12]}"
+        with self._locked(name, f"there is no {kind}/{final.name}"):
+            work = self.root / ".partial" / name
             try:
-                entry.replace(final)
-            except OSError:
-                if not final.exists():  # else another job was faster
-                    raise
+                entry = work / "entry"
+                entry.mkdir(parents=True)
+                write(entry)
+                (entry / ENTRY).write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
+                seal(entry)
+                final.parent.mkdir(exist_ok=True)
+                try:
+                    entry.replace(final)
+                except OSError:
+                    if not final.exists():  # else another job was faster
+                        raise
+                to_disk(final.parent)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+                with suppress(OSError):  # Windows keeps files that are open
+                    work.with_name(f"{name}.lock").unlink()
         return final
 
     @contextmanager
-    def workshop(self, name: str) -> Iterator[Path]:
-        """Lock a piece of work and give it a folder for checkpoints, which outlives an interruption."""
+    def workshop(self, name: str, makes: Iterable[Path] = ()) -> Iterator[Path]:
+        """Lock a piece of work and give it a folder for checkpoints, which outlives an interruption.
+
+        makes: the entries that come of it; once they are there, nobody goes on from its checkpoints.
+        """
         work = self.root / ".partial" / name
-        with self._locked(work):
-            partial = work / "checkpoints"
+        with self._locked(name, f"there is no {name}"):
+            partial = work / CHECKPOINTS
             partial.mkdir(parents=True, exist_ok=True)
+            write_makes(work, makes)
             yield partial
             shutil.rmtree(work, ignore_errors=True)
 
     @contextmanager
-    def _locked(self, work: Path) -> Iterator[None]:
-        """Hold the entry's lock; once the entry is there, whoever gets the lock finds it, and its file can go."""
-        lock = FileLock(work.parent / f"{work.name}.lock")
+    def _locked(self, name: str, why: str) -> Iterator[None]:
+        """Hold the lock of a piece of work; once the entry is there, whoever gets it finds that, and its file can go.
+
+        why: something is to be written, told where nothing can be.
+        """
+        lock = FileLock(self.root / ".partial" / f"{name}.lock")
         try:
+            (self.root / ".partial").mkdir(exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
-            log.info(f"store: waiting for another job, which is making {work.name}")
+            log.info(f"store: waiting for another job, which is making {name}")
             lock.acquire()
+        except OSError as error:
+            raise self._cannot_be_written(error, f"{why}, and it ") from error
         try:
             yield
             with suppress(OSError):  # Windows keeps files that are open
                 Path(lock.lock_file).unlink()
         finally:
             lock.release()
+
+    def _cannot_be_written(self, error: OSError, why: str = "") -> InputError:
+        reason = error.strerror or type(error).__name__
+        return InputError("paths.store", self.root, f"{why}cannot be written ({reason}); give a folder that can")
 
     def tell_miss(self, kind: str, document: Mapping[str, Any]) -> None:
         """Log why no entry serves, for maintainers: the entries are read only where somebody listens (`-v`)."""
@@ -151,8 +223,10 @@ class Store:
         """Say in one line why no entry serves: the nearest one, and the first field that differs."""
         wanted = dict(_flatten(document))
         nearest: tuple[int, str, str] | None = None
-        for file in sorted((self.root / kind).glob("*/entry.json"))[:500]:
-            there = dict(_flatten(json.loads(file.read_text())))
+        for file in sorted((self.root / kind).glob(f"*/{ENTRY}"))[:500]:
+            if (document_there := _document_in(file.parent)) is None:  # what only explains refuses nothing
+                continue
+            there = dict(_flatten(document_there))
             different = sorted(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
             if different and (nearest is None or len(different) < nearest[0]):
                 first = different[0]
@@ -174,15 +248,25 @@ def key_of(document: Mapping[str, Any]) -> str:
 
 def write_weights(entry: Path, state: Mapping[str, torch.Tensor]) -> None:
     """Write a model's weights into an entry, and their digest."""
-    from safetensors.torch import save_file  # slow, and who only looks for an entry does not need it
+    from safetensors.torch import save  # slow, and who only looks for an entry does not need it
 
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, entry / WEIGHTS)
-    (entry / DIGEST).write_text(hashlib.blake2b((entry / WEIGHTS).read_bytes(), digest_size=16).hexdigest())
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    (entry / WEIGHTS).write_bytes(save(tensors))  # its own writer calls a full disk a SafetensorError
+    (entry / DIGEST).write_text(digest_of(entry / WEIGHTS))
 
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file of an entry."""
     file.write_text(text)
+
+
+def _document_in(folder: Path) -> dict[str, Any] | None:
+    """Return the document of an entry; None where it cannot be read."""
+    try:
+        document = json.loads((folder / ENTRY).read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
