@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.reporting.metrics_file import write_json
-from telltale.writing import escaped, write_table, write_text
+from telltale.writing import escape_rest, escaped, write_table, write_text
 
 
 @given(st.text(st.characters() | st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF), max_size=20))
@@ -24,6 +25,15 @@ def test_what_has_a_utf8_form_is_left_as_it_is() -> None:
     """Catches names in other scripts that are escaped, too."""
     assert escaped("кот 🐶 café") == "кот 🐶 café"
     assert escaped("caf\udce9 \ud83d") == "caf\\xe9 \\ud83d"
+
+
+def test_a_terminal_without_the_letters_shows_their_escapes() -> None:
+    """Catches a summary that is lost on its way to a terminal of a C locale."""
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), "ascii")
+    escape_rest(stream)
+    stream.write("caf\udce9 · é")
+    stream.flush()
+    assert buffer.getvalue() == rb"caf\xe9 \xb7 \xe9"
 
 
 def test_each_kind_of_file_writes_such_a_name(tmp_path: Path) -> None:

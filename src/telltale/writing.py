@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +24,22 @@ def escaped(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def as_escapes(error: UnicodeError) -> tuple[str, int]:
+    """Stand in for what a stream has no letters for: the handler of errors named "escaped"."""
+    assert isinstance(error, UnicodeEncodeError)
+    part = escaped(error.object[error.start : error.end])
+    return part.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error("escaped", as_escapes)
+
+
+def escape_rest(stream: object) -> None:
+    """Have a stream, such as a terminal's, write escaped what it has no letters for, instead of failing."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="escaped")
 
 
 def write_text(file: Path, text: str) -> None:

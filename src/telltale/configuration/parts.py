@@ -49,7 +49,10 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
             "fine-tunes a pre-trained model; add objective=transfer or leave it out",
         )
     task: Downstream = instantiate(cfg.downstream, _convert_="all")
-    return task.transfer(records)
+    transfer = task.transfer(records)
+    for line in transfer.told:
+        log.warning(line)
+    return transfer
 
 
 def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:

@@ -18,12 +18,14 @@ class TransferData:
     """The records of both parts of a transfer.
 
     pretraining: all pools but `finetune` and `finetune_test` are dealt out of these; downstream: those two are of
-    these; same_records: row i of both is one record, under two labels.
+    these; same_records: row i of both is one record, under two labels; told: what the downstream part left out, in
+    one line each.
     """
 
     pretraining: Any
     downstream: Any
     same_records: bool
+    told: tuple[str, ...] = ()
 
     def deal(self, sizes: PoolSizes, seed: int) -> Pools[Any]:
         """Deal out both parts. Raises InputError where a challenge record is among the fine-tuning records."""
@@ -103,6 +105,7 @@ class OtherSource(Downstream):
     def transfer(self, records: Any) -> TransferData:
         """Return both data sets."""
         other: Any = self.dataset.records
+        told = [f"{other.source} (downstream): {line}" for line in self.dataset.account(listed=False)]
         if other.kind != records.kind:
             expected = f"holds {other.kind}, {records.source} holds {records.kind}; a model takes one kind"
             raise InputError("downstream", other.source, expected)
@@ -112,7 +115,11 @@ class OtherSource(Downstream):
         elif getattr(other, "shape", None) != getattr(records, "shape", None):
             raise InputError("downstream", other.source, f"records of shape {other.shape}, not {records.shape}")
         if self.drop_shared:
-            other = other.take(~found_in(other, records))
+            shared = found_in(other, records)
+            if count := int(shared.sum()):
+                shown = f"{count:,} of {len(other):,} records of {other.source}"
+                told.append(f"{shown} are in {records.source}, too, and were left out")
+            other = other.take(~shared)
             if not len(other):
                 raise InputError("downstream", other.source, "holds no record that pre-training could not draw too")
-        return TransferData(records, other, same_records=False)
+        return TransferData(records, other, same_records=False, told=tuple(told))

@@ -54,15 +54,18 @@ class Loaded(Generic[R]):
     dropped: tuple[InvalidRecord, ...] = ()
     told: tuple[str, ...] = ()
 
-    def account(self) -> list[str]:
-        """Say what did not become a record of its own, and what was changed: one line each, none where all is well."""
+    def account(self, listed: bool = True) -> list[str]:
+        """Say what did not become a record of its own, and what was changed: one line each, none where all is well.
+
+        listed: `write_invalid` is called, too.
+        """
+        where = f"; {LISTED}" if listed else ""
         said = []
         if self.invalid:
-            said.append(f"{len(self.invalid):,} of {self.lines:,} records could not be read; {LISTED}")
+            said.append(f"{len(self.invalid):,} of {self.lines:,} records could not be read{where}")
         if self.duplicates:
             conflicts = f", {self.conflicts:,} of them {self.differing}: the first counts" if self.conflicts else ""
-            listed = f"; {LISTED}" if self.dropped else ""
-            fate = f"equal an earlier one and were left out{conflicts}{listed}"
+            fate = f"equal an earlier one and were left out{conflicts}{where if self.dropped else ''}"
             said.append(f"{self.duplicates:,} of {self.lines:,} records {fate}")
         return [escaped(line) for line in (*said, *self.told)]
 

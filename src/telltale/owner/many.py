@@ -132,7 +132,7 @@ class Chunk:
         name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
         seed = derive(self.orders[0].seed, "fleet")
         fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, self.on_epoch, checkpoints=4)
-        curve = (partial / "curve.csv").read_text()
+        curve = (partial / "curve.csv").read_text(encoding="utf-8")
         note_company(self.store, [key_of(order.document) for order in self.orders])
         for k, order in enumerate(self.orders):
             state = whole[k].state_dict() | fleet.state_of(k)

@@ -58,7 +58,7 @@ class Single:
             objective = self.recipe.objective_for(self.seed, self.parent.weights() if self.parent else None)
             records = as_model_input(self.recipe, self.store, training_records(source, self.recipe.stages, self.seed))
             train(self.recipe, self.store, objective, records, self.seed, partial, self.name, self.on_epoch)
-            curve = (partial / "curve.csv").read_text()
+            curve = (partial / "curve.csv").read_text(encoding="utf-8")
             write_release(self.store, TrainedState(objective.state_dict(), curve, len(records), self.parent), entry)
 
         return self.store.find_or_make("release", document, make)[0].name
@@ -99,7 +99,7 @@ class TrainedState:
 def write_release(store: Store, trained: TrainedState, entry: Path) -> None:
     """Write what was trained into an entry of the store."""
     write_weights(entry, trained.state)
-    (entry / "curve.csv").write_text(trained.curve)
+    (entry / "curve.csv").write_text(trained.curve, encoding="utf-8")
     start = store.root / "release" / trained.parent.entry if trained.parent else None
     write_account(entry, ledger_in(trained.state), trained.record_count, start)
 
@@ -153,7 +153,7 @@ def _finished_by(
 
         code.finish(objective, records, go_on)
         curves = [folder / "curve.csv" for folder in fits]
-        text = "".join(curve.read_text() for curve in curves if curve.exists())
+        text = "".join(curve.read_text(encoding="utf-8") for curve in curves if curve.exists())
         write_release(store, TrainedState(objective.state_dict(), text, len(records)), entry)
 
     return store.find_or_make("release", document, make)[0]

@@ -21,7 +21,7 @@ def success_of(recipe: Recipe, store: Store, release: Release, records: Records)
     if folder is None:
         text = json.dumps(_measured(recipe, store, release, records))
         folder = store.add("success", document, lambda entry: write_text(entry / "success.json", text))
-    found: dict[str, float] = json.loads((folder / "success.json").read_text())
+    found: dict[str, float] = json.loads((folder / "success.json").read_text(encoding="utf-8"))
     return found
 
 

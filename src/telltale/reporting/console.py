@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import textwrap
@@ -21,6 +20,7 @@ from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import ROLES
 from telltale.reporting.sentences import interval, leakage_sentence, metric_title, verdict
 from telltale.reporting.summary import Metrics, Summary
+from telltale.writing import escape_rest
 
 WIDE = 140  # characters where there is no terminal and nothing says how many
 NARROW = 120  # below, only what is read first is shown
@@ -175,8 +175,7 @@ def wide_console() -> Console:
 
     What it has no letters for, such as a name that is no UTF-8, is written escaped.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    escape_rest(sys.stdout)
     console = Console()
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
 

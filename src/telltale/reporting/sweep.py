@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from telltale.reporting.status import status_of
+from telltale.writing import write_table
 
 SHOWN = (
     *("auc", "novel_auc", "discordant_auc", "exact_membership_auc", "balanced_accuracy", "tpr_at_fpr_0.01"),
@@ -43,10 +43,7 @@ def write_summary(folder: Path) -> list[dict[str, Any]]:
     lines = [row(job) for job in sorted(folder.iterdir(), key=_number) if (job / "run.json").exists()]
     names = list(dict.fromkeys(name for line in lines for name in line))
     written = folder / f".summary.{os.getpid()}.csv"
-    with written.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, names)
-        table.writeheader()
-        table.writerows(lines)
+    write_table(written, [names, *([line.get(name) for name in names] for line in lines)])
     written.replace(folder / "summary.csv")
     return lines
 
@@ -55,13 +52,14 @@ def row(job: Path) -> dict[str, Any]:
     """Return one job as a row: what differs by name, how it ended, its headline metrics with intervals."""
     import yaml
 
-    run, cfg = json.loads((job / "run.json").read_text()), yaml.safe_load((job / "config.yaml").read_text())
+    run = json.loads((job / "run.json").read_text(encoding="utf-8"))
+    cfg = yaml.safe_load((job / "config.yaml").read_text(encoding="utf-8"))
     words = {group: _word(group, run, cfg) for group in ("attack", "model", "objective")}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
     named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
     line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": status_of(run)}
     if (job / "metrics.json").exists():
-        document = json.loads((job / "metrics.json").read_text())
+        document = json.loads((job / "metrics.json").read_text(encoding="utf-8"))
         metrics = document["metrics"]
         line |= {"answer": document["answer"]["kind"]} if "answer" in document else {}
         line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}

@@ -107,7 +107,7 @@ class Store:
     def digest_of_weights(self, entry: str) -> str:
         """Return the digest of a model's weights, which outlives them; InputError as in `weights`."""
         self._require_sound(self.root / "release" / entry)
-        return (self.root / "release" / entry / DIGEST).read_text()
+        return (self.root / "release" / entry / DIGEST).read_text(encoding="utf-8")
 
     def _require_sound(self, folder: Path) -> None:
         """Refuse what was lost or damaged after this run had found it."""
@@ -159,7 +159,7 @@ class Store:
                 entry = work / "entry"
                 entry.mkdir(parents=True)
                 write(entry)
-                (entry / ENTRY).write_text(json.dumps(document, indent=1, sort_keys=True, default=str))
+                write_text(entry / ENTRY, json.dumps(document, indent=1, sort_keys=True, default=str))
                 seal(entry)
                 final.parent.mkdir(exist_ok=True)
                 try:
@@ -252,18 +252,18 @@ def write_weights(entry: Path, state: Mapping[str, torch.Tensor]) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     (entry / WEIGHTS).write_bytes(save(tensors))  # its own writer calls a full disk a SafetensorError
-    (entry / DIGEST).write_text(digest_of(entry / WEIGHTS))
+    (entry / DIGEST).write_text(digest_of(entry / WEIGHTS), encoding="utf-8")
 
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file of an entry."""
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
 
 
 def _document_in(folder: Path) -> dict[str, Any] | None:
     """Return the document of an entry; None where it cannot be read."""
     try:
-        document = json.loads((folder / ENTRY).read_text())
+        document = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

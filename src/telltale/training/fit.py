@@ -166,7 +166,7 @@ class LossCurve(EpochLoss):
 
     def record(self, epoch: int, loss: float) -> None:
         """Append a row; an epoch trained again after a kill is written again, readers take the last."""
-        with self.file.open("a", newline="") as stream:
+        with self.file.open("a", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerow([epoch, loss])
 
 
