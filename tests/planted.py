@@ -1,6 +1,6 @@
 """A target that remembers its training molecules and shows it: what every attack must find, and no control.
 
-`model._target_=tests.planted.PlantedEncoder objective._target_=tests.planted.PlantedObjective`
+`trust=true model._target_=tests.planted.PlantedEncoder objective._target_=tests.planted.PlantedObjective`
 """
 
 from __future__ import annotations

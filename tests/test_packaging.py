@@ -111,7 +111,18 @@ def test_a_checkout_runs_its_own_code_whatever_is_installed(python: Path, tmp_pa
     callback = "+hydra.callbacks.witness={_target_: witness.Witness, folder: '" + str(tmp_path / "seen") + "'}"
     places = (f"paths.outputs={tmp_path}", f"paths.cache={ROOT}/outputs/cache", f"hydra.sweep.dir={tmp_path}/sweep")
     done(
-        *(str(python), "-m", "src.run", "-m", *WORDS, "seed=0,1", f"hydra/launcher={launcher}", callback, *places),
+        *(
+            str(python),
+            "-m",
+            "src.run",
+            "-m",
+            *WORDS,
+            "seed=0,1",
+            f"hydra/launcher={launcher}",
+            "trust=true",
+            callback,
+            *places,
+        ),
         path=os.pathsep.join([str(installed), str(tmp_path)]),
     )
     seen = [file.read_text() for file in (tmp_path / "seen").iterdir()]

@@ -24,11 +24,13 @@ from telltale.configuration.command_line import (
     explain,
     register_resolvers,
 )
+from telltale.configuration.trust import check_targets, guard_composition
 from telltale.reporting.taking import leave_no_trace, made
 
 CONFIGURATION = configuration_folder()
 
 register_resolvers()
+guard_composition()
 failures: list[BaseException] = []  # of the single job this process runs
 received: list[int] = []  # signals that asked this process to end; Windows has no SIGHUP
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -40,6 +42,7 @@ def experiment(cfg: DictConfig) -> float | None:
     try:
         check_words(HydraConfig.get().runtime.choices)
         OmegaConf.resolve(cfg)
+        check_targets(cfg)
         from telltale.experiment import run
 
         return run(cfg)

@@ -61,7 +61,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "model.width=wide": ("model.width=wide", "a whole number"),
     "model.pooling=max": ("model.pooling=max", "mean, sum"),
     "model._target_=telltale.models.gin.Gim": ("model._target_=telltale.models.gin.Gim", "cannot be imported"),
-    "model._target_=torch.nn.ReLU": ("model.layers=2", "no such key"),
+    "trust=true model._target_=torch.nn.ReLU": ("model.layers=2", "no such key"),
     "objective.epochs=0": ("objective.epochs=0", "whole number from 1"),
     "objective.epochs=many": ("objective.epochs=many", "a whole number"),
     "objective.learning_rate=-1": ("objective.learning_rate=-1", "above 0"),

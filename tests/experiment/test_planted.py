@@ -8,7 +8,11 @@ import pytest
 
 from tests.experiment.commands import process, read
 
-PLANTED = ("model._target_=tests.planted.PlantedEncoder", "objective._target_=tests.planted.PlantedObjective")
+PLANTED = (
+    "trust=true",
+    "model._target_=tests.planted.PlantedEncoder",
+    "objective._target_=tests.planted.PlantedObjective",
+)
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ def check_options(cfg: DictConfig, **others: Any) -> None:
         if group in SECTIONS and not isinstance(options, Mapping):
             raise InputError(group, options, "no value of its own; set one of its keys")
         if isinstance(options, Mapping) and "_target_" in options:
-            _check_group(group, options, _imported(f"{group}._target_", options["_target_"]))
+            _check_group(group, options, imported(f"{group}._target_", options["_target_"]))
         elif group in others:
             _check_group(group, options, others[group])
 
@@ -93,7 +93,7 @@ def _check_group(group: str, options: Any, target: Any) -> None:
         if name.startswith("_"):
             continue
         if isinstance(value, Mapping) and "_target_" in value:  # a class of its own inside this group
-            _check_group(f"{group}.{name}", value, _imported(f"{group}.{name}._target_", value["_target_"]))
+            _check_group(f"{group}.{name}", value, imported(f"{group}.{name}._target_", value["_target_"]))
             continue
         if name not in parameters and not open_ended:
             valid = sorted(parameters)
@@ -101,6 +101,15 @@ def _check_group(group: str, options: Any, target: Any) -> None:
         if name in declared and not _fits(value, declared[name]):
             shown = "null" if value is None else value
             raise InputError(f"{group}.{name}", shown, f"expected {_in_words(declared[name])}")
+
+
+def imported(field: str, path: str) -> Any:
+    """Return what a dotted name stands for; raises InputError, naming the field, where there is nothing."""
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(field, path, f"cannot be imported ({error})") from error
 
 
 def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
@@ -161,14 +170,6 @@ def _makes_run_folder(error: OSError) -> bool:
     return not _reached_our_code(error) and any(f"{os.sep}hydra{os.sep}" in name for name in _files(error))
 
 
-def _imported(field: str, path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(field, path, f"cannot be imported ({error})") from error
-
-
 def _fits(value: Any, hint: Any) -> bool:
     """Tell whether a value of the configuration is of the annotated type; unknown annotations take anything."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -224,7 +225,7 @@ def _bad_key(error: OmegaConfBaseException) -> str:
 
 def _arguments(field: str, path: str) -> Mapping[str, Any]:
     """Return the arguments of a class; only a rival's file leaves some out, so only a rival's class is loaded."""
-    return inspect.signature(_imported(field, path)).parameters
+    return inspect.signature(imported(field, path)).parameters
 
 
 def _bad_argument(error: InstantiationException) -> str:
