@@ -14,6 +14,7 @@ from filelock import FileLock
 from telltale.errors import InputError
 from telltale.store.digests import DIGESTS, fault_of
 from telltale.store.store import Store
+from telltale.training.fit import LiveCurve
 from tests.owned import Owned
 from tests.training.small import molecules, recipe_in, rows
 from tests.training.test_fleet import RECORDS as PICTURES
@@ -86,15 +87,13 @@ def answers(root: Path) -> list[np.ndarray]:
     return [release.probabilities(PICTURES) for release in fleet(root, models=3)]
 
 
-@pytest.mark.parametrize("gone", ["answers", ""])
-def test_one_damaged_model_of_a_fleet_comes_back_bit_for_bit(gone: str, tmp_path: Path) -> None:
+def test_one_damaged_model_of_a_fleet_comes_back_bit_for_bit(tmp_path: Path) -> None:
     """Catches weights with a flipped bit that change metrics, and a model whose bits depend on its company."""
     before = answers(tmp_path)
     folder = sorted((tmp_path / "release").iterdir())[1]
     weights = (folder / "weights.safetensors").read_bytes()
     flip(folder / "weights.safetensors")
-    if gone:
-        shutil.rmtree(tmp_path / gone)
+    shutil.rmtree(tmp_path / "answers")
     assert all(np.array_equal(one, two) for one, two in zip(before, answers(tmp_path), strict=True))
     assert (folder / "weights.safetensors").read_bytes() == weights and fault_of(folder) == ""
 
@@ -155,3 +154,30 @@ def test_weights_that_were_not_to_be_kept_are_no_damage(tmp_path: Path) -> None:
     recipe.store.end()
     folder = tmp_path / "release" / release.entry
     assert not (folder / "weights.safetensors").exists() and fault_of(folder) == ""
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "last.ckpt.digests"])
+@pytest.mark.parametrize("damage", ["flip", "truncated", "deleted"])
+def test_a_damaged_checkpoint_starts_the_fit_anew(
+    damage: str, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a flipped bit that is trained on, and a truncated file that ends every later run."""
+    monkeypatch.setattr(logging.getLogger("telltale"), "propagate", True)
+    whole = recipe_in(tmp_path / "whole").train(RECORDS, rows(RECORDS), 0)
+
+    def stop(values: dict[str, float], epoch: int) -> None:
+        raise KeyboardInterrupt if epoch == 2 else ValueError
+
+    monkeypatch.setattr(LiveCurve, "record", lambda curve, epoch, loss: epoch == 2 and stop({}, epoch))
+    with pytest.raises(KeyboardInterrupt, match="epoch 1 of 2 is kept"):
+        recipe_in(tmp_path, on_epoch=stop).train(RECORDS, rows(RECORDS), 0)
+    DAMAGES[damage](next(tmp_path.glob(f".partial/*/checkpoints/{name}")))
+    seen: list[int] = []
+    monkeypatch.setattr(LiveCurve, "record", lambda curve, epoch, loss: seen.append(epoch))
+    again = recipe_in(tmp_path, on_epoch=stop).train(RECORDS, rows(RECORDS), 0)
+    assert seen == [1, 2]
+    files = [folder / "release" / whole.entry for folder in (tmp_path / "whole", tmp_path)]
+    assert again.entry == whole.entry
+    assert all((files[0] / name).read_bytes() == (files[1] / name).read_bytes() for name in (DIGESTS, "curve.csv"))
+    told = [record.message for record in caplog.records if "training starts from epoch 0" in record.message]
+    assert len(told) == (damage != "deleted" or name != "last.ckpt")

@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
+from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.processes import total_over_processes, world_size
 from telltale.training.seeding import seeded
 from telltale.training.trainer import TrainerOptions
@@ -74,15 +74,15 @@ def fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    checkpoint = partial / EpochCheckpoint.FILE
-    if checkpoint.exists():
-        log.info(f"{name}: going on from epoch {_epoch_of(checkpoint)} of {objective.epochs}")
+    checkpoint = kept_checkpoint(partial, name)
+    if checkpoint:
+        log.info(f"{name}: going on from epoch {epoch_of(checkpoint)} of {objective.epochs}")
     try:
         with seeded(seed), _own_port():
             trainer.fit(
                 objective,
                 loader,
-                ckpt_path=checkpoint if checkpoint.exists() else None,
+                ckpt_path=checkpoint,
                 weights_only=True,
             )
     except (KeyboardInterrupt, SystemExit) as error:
@@ -91,8 +91,8 @@ def fit(
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
         kept = "nothing of it is kept yet; the same command begins it again"
-        if checkpoint.exists():
-            kept = f"epoch {_epoch_of(checkpoint)} of {objective.epochs} is kept; the same command goes on from there"
+        if (checkpoint := partial / EpochCheckpoint.FILE).exists():
+            kept = f"epoch {epoch_of(checkpoint)} of {objective.epochs} is kept; the same command goes on from there"
         raise KeyboardInterrupt(f"while training {name}; {kept}") from error
     objective.cpu()
     if distributed:
@@ -114,24 +114,6 @@ class StepSeed(Callback):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 0.4 ms where a GPU could be, but is not
         if trainer.strategy.root_device.type == "cuda":
             torch.cuda.manual_seed(seed)
-
-
-class EpochCheckpoint(Checkpoint):
-    """Writes Lightning's full state at the end of epochs, about `times` times a fit."""
-
-    FILE = "last.ckpt"
-
-    def __init__(self, folder: Path, epochs: int, times: int = 20) -> None:
-        self.folder, self.every = folder, max(1, epochs // times)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save to a temporary name, then rename: a kill never leaves half a checkpoint."""
-        if (trainer.current_epoch + 1) % self.every:
-            return
-        written = self.folder / "writing.ckpt"
-        trainer.save_checkpoint(written)
-        if trainer.is_global_zero:
-            written.replace(self.folder / self.FILE)
 
 
 class EpochLoss(Callback):
@@ -158,16 +140,30 @@ class EpochLoss(Callback):
 
 
 class LossCurve(EpochLoss):
-    """Appends (epoch, loss) to a CSV file."""
+    """Writes (epoch, loss) rows to a CSV file at the end; until then checkpoints keep them, with their digest."""
 
     def __init__(self, file: Path, name: str) -> None:
         super().__init__(name)
         self.file = file
+        self.curve: dict[int, float] = {}
 
     def record(self, epoch: int, loss: float) -> None:
-        """Append a row; an epoch trained again after a kill is written again, readers take the last."""
-        with self.file.open("a", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerow([epoch, loss])
+        """Add a row, or write one again whose epoch is trained again after a kill."""
+        self.curve[epoch] = loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Hand over the rows so far, for a checkpoint."""
+        return {"curve": self.curve}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the rows of a checkpoint."""
+        self.curve = state_dict["curve"]
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file, in one process."""
+        if trainer.is_global_zero:
+            with self.file.open("w", newline="", encoding="utf-8") as stream:
+                csv.writer(stream).writerows(sorted(self.curve.items()))
 
 
 class LiveCurve(EpochLoss):
@@ -218,10 +214,6 @@ class FitProgress(EpochLoss):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the terminal back."""
         self.bar.stop()
-
-
-def _epoch_of(checkpoint: Path) -> int:
-    return int(torch.load(checkpoint, weights_only=True)["epoch"]) + 1
 
 
 @contextmanager
