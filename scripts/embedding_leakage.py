@@ -9,7 +9,6 @@ What is finished is found again while the code that makes it stays as it is; enc
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import time
@@ -25,6 +24,7 @@ from telltale.attacks.embedding_membership.attack import VARIANTS
 from telltale.errors import InputError
 from telltale.papers.grid_view import markdown
 from telltale.store.sources import source_digest
+from telltale.writing import write_table
 
 PAGE = ROOT / "docs" / "embedding_membership.md"
 SIZES = (100, 300, 1000)
@@ -171,17 +171,16 @@ def write_csv(results: Sequence[tuple[Job, Mapping[str, Mapping]]], path: Path) 
     """Write every figure of every finished row, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(ROWS)
-        for job, documents in results:
-            for signal, document in documents.items():
-                groups = {"target": document["metrics"], **document["rivals"], **document["controls"]}
-                groups["leakage"] = document["leakage"]
-                for name, metrics in groups.items():
-                    for metric, one in metrics.items():
-                        where = (job.objective, job.members, job.epochs, f"{signal}_calibrated", name, metric)
-                        writer.writerow((*where, one["value"], one["low"], one["high"]))
+    rows: list[Sequence[object]] = [ROWS]
+    for job, documents in results:
+        for signal, document in documents.items():
+            groups = {"target": document["metrics"], **document["rivals"], **document["controls"]}
+            groups["leakage"] = document["leakage"]
+            for name, metrics in groups.items():
+                for metric, one in metrics.items():
+                    where = (job.objective, job.members, job.epochs, f"{signal}_calibrated", name, metric)
+                    rows.append((*where, one["value"], one["low"], one["high"]))
+    write_table(partial, rows)
     partial.replace(path)
 
 

@@ -47,7 +47,27 @@ def write_text(file: Path, text: str) -> None:
     file.write_text(escaped(text), encoding="utf-8")
 
 
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+|inf)(?:e[-+]?\d+)?"
+NUMBER = re.compile(rf"{_NUMBER}(?: \[{_NUMBER}, {_NUMBER}\])?", re.IGNORECASE)  # with its interval, as tables have it
+FORMULA = re.compile(
+    "'*[=+\\-@\t\r\n＝＋－＠]"
+)  # a spreadsheet computes what begins so; apostrophes are counted, see `cell`
+
+
+def cell(value: object) -> str:
+    """Write a value for a cell of a table that people open: None is empty, a number stays, a formula becomes a text.
+
+    An apostrophe before it says so to a spreadsheet (OWASP, CSV injection). A text that begins with apostrophes and
+    goes on like a formula has one more, too: taking one away gives the value back, always.
+
+    >>> cell("=1+1"), cell(-1.5), cell("-0.1 [-0.2, 0.3]")
+    ("'=1+1", '-1.5', '-0.1 [-0.2, 0.3]')
+    """
+    text = escaped("" if value is None else str(value))
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
 def write_table(file: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows of cells, the heading first, to a CSV file; None is an empty cell."""
+    """Write rows of cells, the heading first, to a CSV file for people."""
     with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([escaped("" if cell is None else str(cell)) for cell in row] for row in rows)
+        csv.writer(stream).writerows([cell(value) for value in row] for row in rows)

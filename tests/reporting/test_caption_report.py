@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,15 @@ def test_captions_are_kept_with_scores_and_the_truth(outcome: Outcome, tmp_path:
     rows = list(csv.DictReader((tmp_path / "captions.csv").open(encoding="utf-8")))
     assert [row["member"] for row in rows] == ["1"] * 10 + ["0"] * 10
     assert rows[3]["true"] == rows[3]["generated"] and rows[15]["generated"] == "" and rows[0]["score"] == "20"
+
+
+def test_a_caption_that_is_a_formula_is_written_as_a_text(outcome: Outcome, tmp_path: Path) -> None:
+    """Catches a writer of tables that passes by what is done to cells."""
+    target = outcome.evidence["target"]
+    formula = replace(target, captions=(("=1+1", *target.captions[0][1:]), *target.captions[1:]))
+    caption_view.write(formula, outcome, tmp_path)
+    with (tmp_path / "captions.csv").open(encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["generated"] == "'=1+1"
 
 
 def test_members_that_are_repeated_word_by_word_open_a_gap(outcome: Outcome) -> None:

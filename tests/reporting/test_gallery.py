@@ -76,7 +76,7 @@ def test_members_of_one_victim_are_shown_with_the_non_members_that_reach_them() 
 def test_exposure_csv_names_every_point(tmp_path: Path) -> None:
     """Catches fingerprints that lose their last zero, and a number where there is none."""
     prints = np.array([b"0123456789abcde\0", b"fedcba9876543210"], dtype="S16")
-    records = SimpleNamespace(labels=np.array([1, 0]), classes=("a", "b"), fingerprints=lambda: prints)
+    records = SimpleNamespace(labels=np.array([1, 0]), classes=("a", "=b"), fingerprints=lambda: prints)
     own = rates([[np.nan, np.nan]], [[0.5, np.nan]])
     found = Exposure(np.array([0.75, np.nan]), np.array([2, 4]), np.array([2, 0]), own)
     write_exposure(found, records, tmp_path / "exposure.csv")
@@ -85,7 +85,7 @@ def test_exposure_csv_names_every_point(tmp_path: Path) -> None:
     assert rows[0] == {
         "point": "0",
         "fingerprint": b"0123456789abcde\0".hex(),
-        "label": "b",
+        "label": "'=b",  # no formula
         "exposure": "0.750000",
         "n_in": "2",
         "n_out": "2",

@@ -14,6 +14,7 @@ from telltale.reporting import figures
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
 from telltale.reporting.summary import Reading
+from telltale.writing import cell
 
 MOLECULES_DRAWN = 48
 
@@ -44,7 +45,8 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
             table[f"score_{name}{suffix}"] = guess.scores[victim if len(guess.scores) > 1 else 0]
     frame = pd.DataFrame(table)
     first_score = next(name for name in frame.columns if name.startswith("score_target"))
-    frame.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
+    for_people = frame.assign(smiles=frame["smiles"].map(cell), template=frame["template"].map(cell))
+    for_people.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
     frame.to_parquet(folder / "evidence.parquet", index=False)
     if target.membership is not None:
         scores = {

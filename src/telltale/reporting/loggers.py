@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from telltale.checks import choice
 from telltale.reporting.metrics_file import plain
-from telltale.writing import write_table
+from telltale.writing import cell, write_table
 
 MODES = ("offline", "online", "disabled")
 
@@ -80,7 +80,7 @@ class CsvLogger(NoLogger):
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", "name", "value"])
-            writer.writerows(["" if step is None else step, name, float(value)] for name, value in values.items())
+            writer.writerows([cell(step), cell(name), float(value)] for name, value in values.items())
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write `<name>.csv`."""
