@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from telltale.data.tables.records import ReadTable
 from telltale.data.tables.shokri2017 import load_location30, load_purchase100, load_texas100
 from telltale.errors import InputError
 
@@ -83,6 +84,79 @@ def test_texas_has_features_and_labels_in_files_of_their_own(tmp_path: Path, lay
         (tmp_path / "texas" / "100" / "labels").write_text(labels)
     records = load_texas100(str(tmp_path)).records
     assert records.labels.tolist() == [6, 99] and records.features.tolist() == [[0, 1], [1, 1]]
+
+
+def listed(read: ReadTable) -> list[tuple[str, int | None, str]]:
+    return [(bad.file.name, bad.line, bad.reason) for bad in (*read.invalid, *read.dropped)]
+
+
+@pytest.mark.parametrize("form", ["text", "tgz"])
+def test_a_row_with_an_empty_cell_is_listed_and_no_person_of_zeros(tmp_path: Path, form: str) -> None:
+    """Catches empty cells read as 0: a person nobody has ever been, in the data without a word."""
+    text = '"13",0,1,1\n"1",,1,0\r\n\n30,,,\n,1,1,1\n7,NA,0,0\n2,1,0,0\n3,1,0,0\n2,1,0,0\n'
+    if form == "tgz":
+        root = pack(tmp_path / "dataset_location.tgz", bangkok=text)
+    else:
+        root = tmp_path / "bangkok"
+        root.write_text(text, newline="")
+    read = load_location30(str(root))
+    assert read.records.features.tolist() == [[0, 1, 1], [1, 0, 0]] and read.records.labels.tolist() == [12, 1]
+    assert listed(read) == [
+        ("bangkok", 2, "feature 0 is empty"),
+        ("bangkok", 4, "feature 0 is empty"),
+        ("bangkok", 5, "the label is empty"),
+        ("bangkok", 6, "feature 0 is empty"),
+        ("bangkok", 8, "the same row as bangkok:7, under another label"),
+        ("bangkok", 9, "the same row as bangkok:7"),
+    ]
+    assert read.lines == 8 and read.account() == [
+        "4 of 8 records could not be read; listed in invalid_records.csv",
+        "2 of 8 records equal an earlier one and were left out, 1 of them under another label: the first counts; "
+        "listed in invalid_records.csv",
+    ]
+
+
+def test_an_empty_line_among_labels_moves_no_later_label(tmp_path: Path) -> None:
+    """Catches labels that slip by one row: every later person would get the next one's class."""
+    (tmp_path / "feats").write_text("0,1\n1,1\n1,0\n,1\n")
+    (tmp_path / "labels").write_text("7\n\n100\n3\n")
+    read = load_texas100(str(tmp_path))
+    assert read.records.labels.tolist() == [6, 99] and read.records.features.tolist() == [[0, 1], [1, 0]]
+    assert listed(read) == [("feats", 2, "the label is empty"), ("feats", 4, "feature 0 is empty")]
+
+
+@pytest.mark.parametrize("labels", ["number", "digits", "one-hot"])
+def test_a_gap_in_an_npz_is_listed_with_its_row(tmp_path: Path, labels: str) -> None:
+    """Catches NaN that becomes a class or a feature, and a row of no class that becomes the first."""
+    features = np.array([[0, 1], [np.nan, 1], [1, 1], [1, 0]])
+    forms = {
+        "number": np.array([7, 1, np.nan, 3]),
+        "digits": np.array(["7", "1", "", "3"]),
+        "one-hot": np.eye(31)[[7, 1, 0, 3]][:, 1:],
+    }
+    np.savez(tmp_path / "location30.npz", features=features, labels=forms[labels])
+    read = load_location30(str(tmp_path))
+    assert read.records.labels.tolist() == [6, 2] and read.records.features.tolist() == [[0, 1], [1, 0]]
+    lack = "its labels are not one 1 among 30" if labels == "one-hot" else "the label is missing"
+    assert listed(read) == [("location30.npz", 2, "feature 0 is missing"), ("location30.npz", 3, lack)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["food", "1", "2", "3"], "labels are words ('food'); expected whole numbers"),
+        ([b"1", b"two", b"2", b"3"], "labels are words ('two'); expected whole numbers"),
+        ([1, 0.5, 1.5, 2], "holds the label 0.5; expected whole numbers"),
+        ([1, 2, np.inf, 2], "holds the label inf; expected whole numbers"),
+        ([np.nan] * 4, "none of 4 rows can be used; first: the label is missing"),
+    ],
+)
+def test_labels_that_are_no_whole_numbers_are_told_by_one(tmp_path: Path, labels: list, told: str) -> None:
+    """Catches the reader's own words, and fractions cut to a class."""
+    np.savez(tmp_path / "location30.npz", features=FEATURES, labels=np.array(labels))
+    with pytest.raises(InputError) as error:
+        load_location30(str(tmp_path))
+    assert told in str(error.value) and str(error.value).startswith(f"dataset.root={tmp_path}")
 
 
 def test_an_npz_of_pickles_is_refused(tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ def test_unusable_rows_can_be_written_for_the_user(tmp_path: Path) -> None:
         assert list(csv.reader(stream)) == [
             ["file", "line", "reason", "text"],
             [str(tmp_path / "adult.test"), "4", "workclass is 'Space-gov'", ""],
+            [str(tmp_path / "adult.test"), "5", "the same row as adult.data:2", ""],
         ]
 
 

@@ -1,4 +1,4 @@
-"""Files out of packages: wheels and zips, tar files, Debian packages."""
+"""Files out of packages whose digest was checked: wheels and zips, tar files, Debian packages."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
 from telltale.data.images.idx import PARTS, idx_files, idx_files_below, read_parts
 from telltale.data.images.records import ReadImages, distinct, require_labelling
@@ -28,11 +29,17 @@ COARSE = ("tops", "bottoms", "footwear", "bags")
 GROUP_OF = np.array([0, 1, 0, 0, 0, 2, 0, 2, 3, 2])  # fine label -> position in COARSE
 
 
-def load(full: bool = False, labels: str = "fine", root: str | None = None, downloads: str | None = None) -> ReadImages:
+def load(
+    full: bool = False,
+    labels: str = "fine",
+    root: str | None = None,
+    downloads: str | None = None,
+    largest: float = LARGEST,
+) -> ReadImages:
     """Return the 10,000 test pictures, embedded; all 70,000 with `full`, out of `downloads`; or those in `root`.
 
-    labels: fine = 10 kinds of clothing, coarse = 4 groups of them; root: folder with IDX files. Raises
-    InputError where the pictures are not to be had.
+    labels: fine = 10 kinds of clothing, coarse = 4 groups of them; root: folder with IDX files;
+    largest: GiB that one of them may unpack to. Raises InputError where the pictures are not to be had.
     """
     require_labelling(labels)
     if root is not None:
@@ -45,5 +52,5 @@ def load(full: bool = False, labels: str = "fine", root: str | None = None, down
     else:
         embedded = idx_files([EMBEDDED / "fashion_mnist"], "t10k")
         parts, source = [embedded] if embedded else [], "Fashion-MNIST (10,000 of test)"
-    pixels, fine = read_parts(parts, len(FINE))
+    pixels, fine = read_parts(parts, len(FINE), largest)
     return distinct(pixels, fine, source, FINE, coarse=GROUP_OF[fine], coarse_classes=COARSE).labelled(labels)

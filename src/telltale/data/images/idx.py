@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.data.compressed import LARGEST, require_size
 from telltale.data.folders import first_found, require_root
 from telltale.errors import InputError
 
@@ -52,19 +53,20 @@ def idx_files_below(root: str, name: str) -> list[IdxFiles]:
     return present
 
 
-def read_parts(parts: Iterable[IdxFiles], classes: int) -> tuple[np.ndarray, np.ndarray]:
+def read_parts(parts: Iterable[IdxFiles], classes: int, largest: float = LARGEST) -> tuple[np.ndarray, np.ndarray]:
     """Return the pictures, (n, 1, height, width) uint8, and labels, (n,) int64, of all parts, end to end.
 
+    largest: GiB that a file may unpack to.
     Raises InputError where a file is not what its name says.
     """
-    pixels, labels = zip(*(_read_part(part, classes) for part in parts), strict=True)
+    pixels, labels = zip(*(_read_part(part, classes, largest) for part in parts), strict=True)
     if len({part.shape[1:] for part in pixels}) > 1:
         raise InputError("dataset.root", "IDX files", "expected pictures of one size in all parts")
     return np.concatenate(pixels)[:, None], np.concatenate(labels)
 
 
-def _read_part(part: IdxFiles, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    pixels, labels = read_idx(part.images), read_idx(part.labels)
+def _read_part(part: IdxFiles, classes: int, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    pixels, labels = read_idx(part.images, largest), read_idx(part.labels, largest)
     if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
         shapes = f"{pixels.shape} and {part.labels.name} {labels.shape}; expected (n, height, width) and (n,)"
         raise InputError("dataset.root", part.images, f"holds {shapes}")
@@ -73,13 +75,14 @@ def _read_part(part: IdxFiles, classes: int) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels.astype(np.int64)
 
 
-def read_idx(file: Path) -> np.ndarray:
+def read_idx(file: Path, largest: float = LARGEST) -> np.ndarray:
     """Return the array of an IDX file of unsigned bytes, gzipped or not, in the shape its head gives.
 
     Head: two zero bytes, the type, the number of dimensions, then each dimension as a big-endian 32-bit number.
-    Raises InputError where the file is not that.
+    Raises InputError where the file is not that, or unpacks to more than `largest` GiB.
     """
     try:
+        require_size(file, largest)
         data = file.read_bytes()
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (OSError, EOFError, zlib.error) as error:

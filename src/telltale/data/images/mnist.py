@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
 from telltale.data.images.digits import CLASSES
 from telltale.data.images.idx import idx_files_below, read_parts
@@ -14,13 +15,13 @@ from telltale.data.images.records import ReadImages, distinct
 from telltale.errors import InputError
 
 
-def load(root: str | None = None, downloads: str | None = None) -> ReadImages:
+def load(root: str | None = None, downloads: str | None = None, largest: float = LARGEST) -> ReadImages:
     """Return the pictures in `root`, a folder with IDX files; without one, 10,000 out of `downloads`.
 
-    Raises InputError where they are not to be had.
+    largest: GiB that a file in `root` may unpack to. Raises InputError where they are not to be had.
     """
     if root is not None:
-        return distinct(*read_parts(idx_files_below(root, "MNIST"), len(CLASSES)), "MNIST", CLASSES)
+        return distinct(*read_parts(idx_files_below(root, "MNIST"), len(CLASSES), largest), "MNIST", CLASSES)
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched, or dataset.root=…")
     folder = fetch("mnist", Path(downloads), field="dataset.root", value="null")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from telltale.data.compressed import LARGEST
 from telltale.data.folders import first_found, require_root
 from telltale.data.molecules.classes import check_cut, with_classes, would_do
 from telltale.data.molecules.rows import PropertyError, header, numeric_columns
@@ -51,26 +52,30 @@ def load(
     cut: float | str | None = None,
     cache: str | None = None,
     max_invalid: float = 0.05,
+    largest: float = LARGEST,
 ) -> ReadMolecules:
     """Return the molecules of one data set with what was measured of them, NaN where blank, and a class each.
 
     root: folder with <name>/raw/<file>.csv, or that file; label: the column that is the class, None = the first
-    that was measured; molecules without it are dropped; cut: where it is cut in two (see `with_classes`). Raises
-    InputError where there is no such file or column.
+    that was measured; molecules without it are dropped; cut: where it is cut in two (see `with_classes`);
+    largest: GiB that the file may unpack to. Raises InputError where there is no such file or column.
     """
     key = str(name).lower()
     if key not in TASKS:
         raise InputError("dataset.name", name, f"expected one of {', '.join(TASKS)}")
     task = TASKS[key]
     file = _file(root, key, task)
-    columns = header(file)
+    columns = header(file, largest)
     measured = task.measured or tuple(c.strip() for c in columns if c.strip().lower() not in IDENTIFIERS)
     label = label or measured[0]
     check_cut(cut, label)
     try:
         properties = tuple(dict.fromkeys((*measured, label)))
         read = read_molecules(
-            [file], task.smiles, max_invalid, cache, task.title, properties, label=label, binary=cut is None
+            *([file], task.smiles, max_invalid, cache, task.title, properties),
+            label=label,
+            binary=cut is None,
+            largest=largest,
         )
     except PropertyError as error:
         if label in (possible := numeric_columns(file)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from telltale.checks import choice
+from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
 from telltale.data.folders import first_found, require_root
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
@@ -21,11 +22,12 @@ def load(
     downloads: str | None = None,
     cache: str | None = None,
     max_invalid: float = 0.05,
+    largest: float = LARGEST,
 ) -> ReadMolecules:
     """Return the embedded sample of train, or a whole split: from `root`, or with `full` out of `downloads`.
 
-    root: folder with train.csv[.gz], test.csv[.gz], test_scaffolds.csv[.gz]. Raises InputError where the
-    split is not to be had.
+    root: folder with train.csv[.gz], test.csv[.gz], test_scaffolds.csv[.gz]; largest: GiB that one of them
+    may unpack to. Raises InputError where the split is not to be had.
     """
     choice("dataset.split", split, SPLITS, expected=f"expected one of {', '.join(SPLITS)}")
     if root is None and not full:
@@ -33,7 +35,7 @@ def load(
             raise InputError("dataset.split", split, "the embedded 50,000 are of train; expected dataset.full=true")
         return read_molecules([EMBEDDED], None, max_invalid, cache, "MOSES (50,000 of train)")
     files = _files(split, root, downloads)
-    return read_molecules(files, None, max_invalid, cache, f"MOSES ({split})")
+    return read_molecules(files, None, max_invalid, cache, f"MOSES ({split})", largest=largest)
 
 
 def _files(split: str, root: str | None, downloads: str | None) -> list[Path]:

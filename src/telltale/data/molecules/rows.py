@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, require_size
+from telltale.data.molecules.canonical import LONGEST
 from telltale.errors import InputError
 
 SUFFIXES = (".smi", ".smi.gz", ".txt", ".csv", ".csv.gz", ".parquet")
@@ -59,24 +61,28 @@ class PropertyError(InputError):
     """A column that was asked for as a property is not there, or holds what is no number."""
 
 
-def read_rows(file: Path, columns: Columns, field: str = "dataset") -> Rows:
+def read_rows(file: Path, columns: Columns, field: str = "dataset", largest: float = LARGEST) -> Rows:
     """Return the rows of a file in any of SUFFIXES, without blank and comment lines, valid molecules or not.
 
-    Raises InputError where the file is missing or unreadable, or has no such column or a property that is no
-    number.
+    Raises InputError where the file is missing, unreadable or unpacks to more than `largest` GiB, or has no such column
+    or a property that is no number.
     """
     reader = _reader(file, field)
     if not file.is_file():
         raise InputError(f"{field}.root", file, "no such file")
     try:
+        (require_parquet_size if reader is _read_parquet else require_size)(file, largest, field)
         return reader(file, columns, field)
+    except MemoryError:
+        raise no_memory(file, field) from None
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
 
 
-def header(file: Path, field: str = "dataset") -> list[str]:
-    """Return the column names of a CSV file. Raises InputError where it cannot be read."""
+def header(file: Path, largest: float = LARGEST, field: str = "dataset") -> list[str]:
+    """Return the column names of a CSV file. Raises InputError where it cannot be read, or unpacks to too much."""
     try:
+        require_size(file, largest, field)
         return _header(_lines(file))[1]
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
@@ -131,7 +137,7 @@ def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
     if columns.properties:
         raise PropertyError(f"{field}.column", columns.properties[0], f"{file.name} has no columns")
     kept = [
-        (number, words[0])
+        (number, words[0][: LONGEST + 1])
         for number, line in enumerate(_lines(file), start=1)
         if (words := line.split(None, 1)) and not words[0].startswith("#")
     ]
@@ -280,4 +286,4 @@ def _parsed(cell: str) -> float | None:
 
 
 def _first_word(cell: str) -> str:
-    return (cell.split(None, 1) or [""])[0]
+    return (cell.split(None, 1) or [""])[0][: LONGEST + 1]

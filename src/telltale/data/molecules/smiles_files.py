@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import rdkit
 
 from telltale.checks import share
+from telltale.data.compressed import LARGEST
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.canonical import canonicalise
@@ -53,6 +54,7 @@ def read_molecules(
     group: str = "dataset",
     label: str | None = None,
     binary: bool = False,
+    largest: float = LARGEST,
 ) -> ReadMolecules:
     """Return the distinct molecules of all files, in order of their first appearance.
 
@@ -60,15 +62,15 @@ def read_molecules(
     molecule; cache: folder where the result is kept, for the same content and options; property_columns: numeric
     columns to keep (of a molecule that comes twice, the first that is not blank); no_header: CSV files start with
     data; group: the configuration group named in errors; label: the one of property_columns that is to be the class;
-    binary: a handful of labels other than 0 and 1 are invalid where all others are. Raises InputError where the files
-    cannot be used.
+    binary: a handful of labels other than 0 and 1 are invalid where all others are; largest: GiB that a file may
+    unpack to. Raises InputError where the files cannot be used.
     """
     share(f"{group}.max_invalid", max_invalid, zero=True, expected="expected a share between 0 and 1")
     files = [Path(file) for file in files]
     columns = Columns(column, tuple(property_columns), no_header, label, binary)
     folder = None if cache is None else Path(cache)
     path = None if folder is None else folder / f"molecules-{_key(files, columns, group)}.parquet"
-    table = through_cache(path, _load, _save, lambda: _parse(files, columns, workers, group))
+    table = through_cache(path, _load, _save, lambda: _parse(files, columns, workers, group, largest))
     read = _unpack(table, files, source, folder)
     _require_usable(read, files, max_invalid, group)
     return read
@@ -88,13 +90,13 @@ def _require_usable(read: ReadMolecules, files: Sequence[Path], max_invalid: flo
         raise InputError(f"{group}.max_invalid", max_invalid, f"{fault}, first: {first} (in {names})")
 
 
-def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: str) -> pa.Table:
+def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: str, largest: float) -> pa.Table:
     """Return a table of the distinct molecules, of the invalid lines, and of those that repeat a molecule.
 
     That is what is kept on disk. Only molecules have a SMILES, only invalid lines a reason, and only repetitions say
     which line came before.
     """
-    rows = [read_rows(file, columns, group) for file in files]
+    rows = [read_rows(file, columns, group, largest) for file in files]
     texts = [text for part in rows for text in part.texts]
     smiles = canonicalise(texts, workers)
     properties = {

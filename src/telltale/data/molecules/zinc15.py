@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from telltale.data.compressed import LARGEST
 from telltale.data.folders import first_found, require_root
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
 from telltale.errors import InputError
@@ -12,11 +13,13 @@ EXPECTED = (
 )
 
 
-def load(root: str | None = None, cache: str | None = None, max_invalid: float = 0.05) -> ReadMolecules:
+def load(
+    root: str | None = None, cache: str | None = None, max_invalid: float = 0.05, largest: float = LARGEST
+) -> ReadMolecules:
     """Return the molecules below `root`, graphs rebuilt from SMILES: the old pickled graphs are not read.
 
-    root: the folder zinc_standard_agent, or the one it lies in, or one file. Raises InputError where there is
-    none.
+    root: the folder zinc_standard_agent, or the one it lies in, or one file; largest: GiB that a file may
+    unpack to. Raises InputError where there is none.
     """
     folder = require_root(root, EXPECTED)
     if folder.is_file():
@@ -27,4 +30,4 @@ def load(root: str | None = None, cache: str | None = None, max_invalid: float =
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     plain = files[0].name == "smiles.csv"  # written by that code, without header
-    return read_molecules(files, None, max_invalid, cache, "ZINC15", no_header=plain)
+    return read_molecules(files, None, max_invalid, cache, "ZINC15", no_header=plain, largest=largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from telltale.data.compressed import LARGEST
 from telltale.data.folders import first_found, require_root
 from telltale.data.tables.cells import read_columns
 from telltale.data.tables.people import read_people
@@ -16,15 +17,15 @@ WEIGHT = "fnlwgt"
 EXPECTED = "a folder with adult.data and adult.test"
 
 
-def load(root: str | None = None, label: str = "income", weight: bool = False) -> ReadTable:
+def load(root: str | None = None, label: str = "income", weight: bool = False, largest: float = LARGEST) -> ReadTable:
     """Return the people of adult.data and adult.test, whichever lie in `root`, training rows first.
 
     label: the column that is the class, left out of the features; weight: keep the survey's sampling weight
-    (fnlwgt) as a feature. Raises InputError where there is neither file.
+    (fnlwgt) as a feature; largest: GiB that a file may unpack to. Raises InputError where there is neither file.
     """
     folder = require_root(root, EXPECTED)
     places = [folder, folder / "adult"]
     files = [file for name in ("adult.data", "adult.test") for file in first_found(places, [name, f"{name}.gz"])[:1]]
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
-    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, "Adult")
+    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, "Adult", largest)

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from telltale.data.compressed import LARGEST, no_memory, require_size
 from telltale.data.loaded import InvalidRecord
 from telltale.data.tables.records import Column
 from telltale.errors import InputError
@@ -24,9 +25,15 @@ COMMENT = "|"  # a line that starts with it holds no row, e.g. the first of adul
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """What files held; values: (n, columns) float64, the number, or the position of a level; invalid: the rest."""
+    """What files held.
+
+    values   (n, columns) float64, the number, or the position of a level
+    places   file and line of each of these rows
+    invalid  the rest
+    """
 
     values: np.ndarray
+    places: tuple[tuple[Path, int], ...]
     invalid: tuple[InvalidRecord, ...]
 
 
@@ -36,19 +43,20 @@ def read_columns(file: Path) -> tuple[Column, ...]:
     return tuple(Column(start=0, stop=0, **{**entry, "levels": tuple(entry.get("levels", ()))}) for entry in entries)
 
 
-def read_cells(files: Sequence[Path], columns: Sequence[Column]) -> Cells:
+def read_cells(files: Sequence[Path], columns: Sequence[Column], largest: float = LARGEST) -> Cells:
     """Return the rows of all files; one with another number of cells, an unknown level or a number out of range
     is listed as invalid. Blanks around cells and a dot at the end of a line are not part of them.
 
-    Raises InputError where a file cannot be read.
+    Raises InputError where a file cannot be read, or unpacks to more than `largest` GiB.
     """
-    parts = [_read_file(file, columns) for file in files]
+    parts = [_read_file(file, columns, largest) for file in files]
     values = np.concatenate([np.zeros((0, len(columns))), *(part.values for part in parts)])
-    return Cells(values, tuple(row for part in parts for row in part.invalid))
+    places = tuple(place for part in parts for place in part.places)
+    return Cells(values, places, tuple(row for part in parts for row in part.invalid))
 
 
-def _read_file(file: Path, columns: Sequence[Column]) -> Cells:
-    lines = pc.utf8_trim_whitespace(pa.array(_text(file).split("\n"), pa.large_string()))
+def _read_file(file: Path, columns: Sequence[Column], largest: float) -> Cells:
+    lines = pc.utf8_trim_whitespace(pa.array(_text(file, largest).split("\n"), pa.large_string()))
     numbers = np.arange(1, len(lines) + 1)
     holds_cells = pc.and_(pc.not_equal(lines, ""), pc.invert(pc.starts_with(lines, COMMENT)))
     lines, numbers = lines.filter(holds_cells), numbers[holds_cells.to_numpy(zero_copy_only=False)]
@@ -65,15 +73,20 @@ def _read_file(file: Path, columns: Sequence[Column]) -> Cells:
     for row in np.flatnonzero(~good):
         cell = flat[int(row * len(columns) + first_bad[row])].as_py()
         reasons[int(numbers[fits][row])] = f"{columns[first_bad[row]].name} is {cell[:40]!r}"
-    return Cells(values[good], tuple(InvalidRecord(file, reasons[number], number) for number in sorted(reasons)))
+    places = tuple((file, number) for number in numbers[fits][good].tolist())
+    invalid = tuple(InvalidRecord(file, reasons[number], number) for number in sorted(reasons))
+    return Cells(values[good], places, invalid)
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, largest: float) -> str:
     try:
+        require_size(file, largest)
         data = file.read_bytes()
         data = (
             gzip.decompress(data) if file.suffix == ".gz" else lzma.decompress(data) if file.suffix == ".xz" else data
         )
+    except MemoryError:
+        raise no_memory(file) from None
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError("dataset.root", file, f"cannot be read ({error})") from None
     return data.decode("utf-8-sig", errors="replace")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
 from telltale.data.folders import first_found, require_root
 from telltale.data.tables.cells import read_columns
@@ -32,12 +33,14 @@ def load(
     weight: bool = False,
     root: str | None = None,
     downloads: str | None = None,
+    largest: float = LARGEST,
 ) -> ReadTable:
     """Return the embedded 20,000 people; all with `full`, out of `downloads`; or those of the files in `root`.
 
     label: the column that is the class, left out of the features; weight: keep the survey's sampling weight as a
-    feature: it is no fact about a person, but nearly unique to each. Raises InputError where they are not to be
-    had.
+    feature: it is no fact about a person, but nearly unique to each; largest: GiB that a file may unpack to.
+
+    Raises InputError where they are not to be had.
     """
     source = "Census-Income"
     if root is not None:
@@ -49,7 +52,7 @@ def load(
         files = [folder / NAMES[part][2] for part in PARTS]
     else:
         files, source = [EMBEDDED], "Census-Income (20,000 of train)"
-    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, source)
+    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, source, largest)
 
 
 def _files(root: str) -> list[Path]:

@@ -8,24 +8,30 @@ from pathlib import Path
 import numpy as np
 
 from telltale.checks import choice
+from telltale.data.compressed import LARGEST
 from telltale.data.digests import digests_of, earliest
 from telltale.data.tables.cells import lay_out, read_cells, to_features
-from telltale.data.tables.records import Column, ReadTable, TableRecords
+from telltale.data.tables.records import Column, ReadTable, TableRecords, repeats
 from telltale.errors import InputError
 
 
 def read_people(
-    files: Sequence[Path], columns: Sequence[Column], label: str, weight: str | None, source: str
+    files: Sequence[Path],
+    columns: Sequence[Column],
+    label: str,
+    weight: str | None,
+    source: str,
+    largest: float = LARGEST,
 ) -> ReadTable:
     """Return the distinct rows of the files, the column `label` taken out of the features as the class.
 
-    weight: a column to leave out, None = keep all. Raises InputError where `label` is no column with levels, or
-    the rows are none or of one class.
+    weight: a column to leave out, None = keep all; largest: GiB that a file may unpack to. Raises InputError where
+    `label` is no column with levels, or the rows are none or of one class.
     """
     names = [column.name for column in columns]
     possible = [column.name for column in columns if column.kind != "numeric"]
     choice("dataset.label", label, possible, expected=f"expected one of {', '.join(possible)}")
-    cells = read_cells(files, columns)
+    cells = read_cells(files, columns, largest)
     names_of_files = ", ".join(str(file) for file in files)
     if not len(cells.values):
         first = f"; first: {cells.invalid[0].reason}" if cells.invalid else ""
@@ -40,10 +46,12 @@ def read_people(
     rows = np.flatnonzero(earlier == np.arange(len(earlier)))
     placed = lay_out([columns[at] for at in kept])
     records = TableRecords(to_features(values[rows], placed), labels[rows], source, classes, placed)
+    differs = labels != labels[earlier]
     return ReadTable(
         records=records,
         lines=len(values) + len(cells.invalid),
         duplicates=len(values) - len(rows),
-        conflicts=int((labels != labels[earlier]).sum()),
+        conflicts=int(differs.sum()),
         invalid=cells.invalid,
+        dropped=repeats(cells.places, earlier, differs),
     )

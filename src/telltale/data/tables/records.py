@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -93,19 +95,37 @@ class ReadTable(Loaded[TableRecords]):
     """What was read: distinct rows, and what became of the rest."""
 
 
-def distinct(records: TableRecords, invalid: tuple[InvalidRecord, ...] = ()) -> ReadTable:
+def distinct(
+    records: TableRecords, invalid: tuple[InvalidRecord, ...] = (), places: Sequence[tuple[Path, int]] = ()
+) -> ReadTable:
     """Keep the first of rows with equal features, whatever their labels.
 
-    Raises InputError where all are of one class.
+    places: file and line of each row, so that those left out can be listed. Raises InputError where all are of one
+    class.
     """
     first = earliest(digests_of(records.features))
     distinct_rows = first == np.arange(len(first))
     kept = records if distinct_rows.all() else records.take(distinct_rows)
     require_labels(kept)
+    differs = records.labels != records.labels[first]
     return ReadTable(
         records=kept,
         lines=len(records) + len(invalid),
         duplicates=len(records) - len(kept),
-        conflicts=int((records.labels != records.labels[first]).sum()),
+        conflicts=int(differs.sum()),
         invalid=invalid,
+        dropped=repeats(places, first, differs) if places else (),
     )
+
+
+def repeats(places: Sequence[tuple[Path, int]], first: np.ndarray, differs: np.ndarray) -> tuple[InvalidRecord, ...]:
+    """List the rows that equal an earlier one; places: file and line of each.
+
+    first: (rows,) the position of the earliest that is equal; differs: (rows,) whether its label is another.
+    """
+    listed = []
+    for row in np.flatnonzero(first != np.arange(len(first))).tolist():
+        file, line = places[first[row]]
+        reason = f"the same row as {file.name}:{line}" + (f", {ReadTable.differing}" if differs[row] else "")
+        listed.append(InvalidRecord(places[row][0], reason, places[row][1]))
+    return tuple(listed)
