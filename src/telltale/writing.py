@@ -6,8 +6,9 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # how Python keeps a byte of a file's name that is no UTF-8
 
@@ -24,6 +25,15 @@ def escaped(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def escaped_throughout(value: Any) -> Any:
+    """Return mappings and lists with every text in them escaped, whatever else they hold as it is."""
+    if isinstance(value, Mapping):
+        return {escaped_throughout(key): escaped_throughout(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [escaped_throughout(item) for item in value]
+    return escaped(value) if isinstance(value, str) else value
 
 
 def as_escapes(error: UnicodeError) -> tuple[str, int]:

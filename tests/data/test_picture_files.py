@@ -10,6 +10,7 @@ from PIL import Image
 
 from telltale.data.images.image_folder import load
 from telltale.data.images.pictures import read_pictures
+from telltale.data.molecules import smiles
 from telltale.errors import InputError
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (4, 9, 9)).astype(np.uint16)
@@ -181,3 +182,21 @@ def test_a_name_that_is_no_utf8_is_escaped(tmp_path: Path) -> None:
     assert read.records.classes == ("caf\\xe9", "tea")
     read.write_invalid(tmp_path / "invalid.csv")
     assert "tea/r\\xe9sum\\xe9.png" in (tmp_path / "invalid.csv").read_text(encoding="utf-8")
+
+
+def test_a_folder_of_molecules_is_walked_alike(tmp_path: Path) -> None:
+    """Catches molecules behind a link that are not there, and a stranger's link that reads another folder."""
+    root, other = tmp_path / "set", tmp_path / "other"
+    for folder, text in ((root, "CCO\n"), (root / ".old", "CCN\n"), (other, "CCC\n")):
+        folder.mkdir()
+        (folder / "a.smi").write_text(text, encoding="utf-8")
+    (root / "notes.md").touch()
+    (root / "more").symlink_to(other)
+    with pytest.raises(InputError, match="more is a link to"):
+        smiles.load(str(root))
+    read = smiles.load(str(root), follow_links=True)
+    assert read.records.smiles.tolist() == ["CCO", "CCC"]
+    assert read.told == (
+        "1 hidden files or folders were left out (.old)",
+        "1 files of other endings were left out (.md)",
+    )

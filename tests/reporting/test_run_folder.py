@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from telltale.errors import InputError
@@ -135,6 +136,19 @@ def test_a_stage_adds_its_seconds_up_also_where_it_fails(tmp_path: Path) -> None
         time.sleep(0.02)
         raise ValueError("broken")
     assert first >= 0.02 and run.seconds["training"] >= first + 0.02
+
+
+def test_a_data_set_whose_name_is_no_utf8_is_written_escaped(tmp_path: Path) -> None:
+    """Catches a trained run that is lost as its own folder cannot be written, or its configuration never read again."""
+    root = "/data/mol\udce9.smi"
+    cfg = OmegaConf.merge(CFG, {"dataset": {"root": root, "files": [root]}})
+    with RunFolder(tmp_path, cfg, [f"dataset.root={root}"]) as run:  # type: ignore[arg-type]
+        run.accept()
+    written = yaml.load((tmp_path / "config.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    assert written["dataset"] == {"root": "/data/mol\\xe9.smi", "files": ["/data/mol\\xe9.smi"]}
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["overrides"] == [
+        "dataset.root=/data/mol\\xe9.smi"
+    ]
 
 
 def test_the_words_of_the_command_line_are_kept(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telltale.checks import choice
+from telltale.errors import InputError
 from telltale.reporting.metrics_file import plain
-from telltale.writing import cell, write_table
+from telltale.writing import cell, escaped, write_table
 
 MODES = ("offline", "online", "disabled")
 
@@ -111,6 +112,8 @@ class WandbLogger(NoLogger):
         self._run: Any = None
         if mode == "disabled" or not _first_process():
             return
+        if escaped(str(folder)) != str(folder):
+            raise InputError("hydra.run.dir", escaped(str(folder)), "W&B needs a folder whose name is UTF-8")
         import wandb
 
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from telltale.evaluation.answer import CANNOT_TELL
+from telltale.writing import escaped_throughout
 
 NON_MEMBERS = 1000  # of which 1 % are ten
 ENOUGH = 10  # models with which LiRA has four shadows a side
@@ -174,11 +175,15 @@ def _read(file: Path) -> dict[str, Any]:
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, in C
-    return dict(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))
+    try:
+        return dict(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is no YAML file") from error
 
 
 def _comparable(configuration: Mapping[str, Any]) -> str:
-    return json.dumps({k: v for k, v in configuration.items() if k not in BESIDE}, sort_keys=True, default=str)
+    compared = {k: v for k, v in configuration.items() if k not in BESIDE}
+    return json.dumps(escaped_throughout(compared), sort_keys=True, default=str)
 
 
 def cost(here: Mapping[str, float], twin: Twin | None, word: str) -> str:

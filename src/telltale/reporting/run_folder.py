@@ -27,6 +27,7 @@ from telltale.reporting.earlier import alone_in, forget, put_back, set_aside
 from telltale.reporting.loggers import RunLogger
 from telltale.reporting.metrics_file import write_json, write_json_in_place
 from telltale.reporting.status import INTERRUPTED, RUNNING, this_process
+from telltale.writing import escaped_throughout, write_text
 
 log = logging.getLogger("telltale")
 
@@ -80,7 +81,8 @@ class RunFolder:
             self._held.enter_context(alone_in(self.folder))
             self._is_ours = True
             set_aside(self.folder)
-            (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(self.cfg, resolve=True), encoding="utf-8")
+            settings = escaped_throughout(OmegaConf.to_container(self.cfg, resolve=True))
+            write_text(self.folder / "config.yaml", OmegaConf.to_yaml(settings))
             self._write(RUNNING)
         except OSError as error:
             raise InputError(
