@@ -29,14 +29,15 @@ def test_what_is_no_number_between_0_and_1_is_refused(value: Any) -> None:
 def test_what_fits_comes_back_as_it_was() -> None:
     """Catches a range with the wrong end open."""
     assert checks.whole_number("n", 3, 3, 3) == 3 and checks.whole_number("n", None, or_null=True) is None
-    assert checks.number("x", 0, least=0, most=0) == 0 and checks.number("x", math.inf, above=0) == math.inf
+    assert checks.number("x", 0, least=0, most=0) == 0
+    assert checks.number("x", math.inf, above=0, infinite=True) == math.inf
     assert checks.share("s", 1) == 1.0 and checks.share("s", 0, zero=True) == 0.0
     assert checks.choice("c", None, (None, "a")) is None and checks.yes_or_no("b", False) is False
     for wrong in (lambda: checks.share("s", 0), lambda: checks.share("s", 1, whole=False)):
         with pytest.raises(InputError, match="above 0"):
             wrong()
     with pytest.raises(InputError, match="from 0"):
-        checks.number("x", math.inf, least=0, finite=True)
+        checks.number("x", math.inf, least=0)
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:

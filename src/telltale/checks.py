@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 from telltale.errors import InputError
 
 T = TypeVar("T")
+MANY = 10**9  # more of anything neither fits into memory nor ends
 
 
 def whole_number(
-    field: str, value: Any, least: int = 1, most: int | None = None, *, or_null: bool = False, expected: str = ""
+    field: str, value: Any, least: int = 1, most: int = MANY, *, or_null: bool = False, expected: str = ""
 ) -> Any:
-    """Require a whole number from `least`, at most `most`; or_null: None will do too.
+    """Require a whole number from `least` to `most`; or_null: None will do too.
 
     >>> whole_number("victims", 0)
     Traceback (most recent call last):
@@ -26,9 +27,11 @@ def whole_number(
     """
     if or_null and value is None:
         return None
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most)
+    fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     if not fits:
-        upper = "" if most is None else f" to {most}"
+        above = isinstance(value, int) and value > most
+        upper = f" to {most}" if most != MANY or above else ""
+        expected = expected and expected + (f", at most {most}" if above and most == MANY else "")
         raise InputError(field, value, expected or f"a whole number from {least}{upper}{_null(or_null)}")
     return value
 
@@ -41,11 +44,13 @@ def number(
     least: float | None = None,
     below: float | None = None,
     most: float | None = None,
-    finite: bool = False,
+    infinite: bool = False,
     or_null: bool = False,
     expected: str = "",
 ) -> Any:
-    """Require a number in a range: above or from (`least`) one end, below or at most the other; NaN is never in it.
+    """Require a number in a range: above or from (`least`) one end, below or at most the other.
+
+    NaN is never in it, and inf only where it means something: `infinite`.
 
     >>> number("objective.learning_rate", 0.0, above=0)
     Traceback (most recent call last):
@@ -56,10 +61,11 @@ def number(
     fits = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
     fits = fits and (above is None or value > above) and (least is None or value >= least)
     fits = fits and (below is None or value < below) and (most is None or value <= most)
-    if not fits or (finite and math.isinf(value)):
+    endless = fits and math.isinf(value) and not infinite
+    if not fits or endless:
         ends = (("above", above), ("from", least), ("below", below), ("at most", most))
         words = ", ".join(f"{word} {end:g}" for word, end in ends if end is not None) or "a number"
-        raise InputError(field, value, expected or f"{words}{_null(or_null)}")
+        raise InputError(field, value, (expected or f"{words}{_null(or_null)}") + (", finite" if endless else ""))
     return value
 
 

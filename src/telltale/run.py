@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from telltale import __version__
+from telltale.configuration.arguments import readable
 from telltale.configuration.command_line import (
     INTERRUPTED,
     check_words,
@@ -24,6 +25,7 @@ from telltale.configuration.command_line import (
     explain,
     register_resolvers,
 )
+from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets, guard_composition
 from telltale.reporting.taking import leave_no_trace, made
 
@@ -41,6 +43,7 @@ def experiment(cfg: DictConfig) -> float | None:
     """Run one composed job; returns its headline metric, for a sweeper to optimise, or None where it failed."""
     try:
         check_words(HydraConfig.get().runtime.choices)
+        check_shape(cfg)
         OmegaConf.resolve(cfg)
         check_targets(cfg)
         from telltale.experiment import run
@@ -64,6 +67,7 @@ def main() -> None:
     made.clear()
     _listen()
     try:
+        sys.argv[1:] = readable(sys.argv[1:])
         experiment()
         for failure in failures:
             raise failure

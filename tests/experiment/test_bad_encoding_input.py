@@ -24,7 +24,7 @@ LINES = {
         "attack.method=capacity",
         "9 classes, the data has 8",
     ),
-    "attack=weight_encoding attack.method=sign variants=both_owners": ("variants.modes=", "variants=none"),
+    "attack=weight_encoding attack.method=sign variants=both_owners": ("variants.compression.modes=", "variants=none"),
     "attack=weight_encoding dataset=census": ("attack=weight_encoding", "works on images"),
     "attack=quantized_encoding attack.bits=0": ("attack.bits=0", "1 to 8"),
     "attack=quantized_encoding attack.quantizer=ternary": ("attack.quantizer=ternary", "histogram, affine"),

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from telltale.attacks.base import Attack
-from telltale.checks import whole_number, yes_or_no
+from telltale.checks import share, whole_number, yes_or_no
+from telltale.configuration.building import built, told_as
 from telltale.configuration.command_line import check_options
 from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
 from telltale.configuration.parts import owner_of, pools_of, recipe_of, records_of, transfer_of
@@ -20,10 +20,10 @@ from telltale.data.downstream import TransferData
 from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
 from telltale.data.seeds import derive
-from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import checked_replicates
-from telltale.game.game import Game
+from telltale.game.game import MODELS, Game
+from telltale.owner.defense import Defense
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.training.fit import Curve
@@ -93,12 +93,13 @@ class Plan:
         """Refuse, by InputError, what makes no sense together: before anything is trained."""
         require_compatible(self.attack, self.recipe, self.records, self.choices, self.transfer)
         require_records(self.game.recipe, self.pools.member_count + self.pools.canary_count // 2)
-        for _, _, world in self.other_worlds():
-            world.check(self.game)
+        for group, name, world in self.other_worlds():
+            with told_as(f"{group}.{name}"):
+                world.check(self.game)
         rivals = self.rivals
         self.attack.check(self.game.knowledge_of(self.attack.access))
         for name, rival in rivals.items():
-            check_rival(name, rival, self.game)
+            check_rival(name, rival, self.game, configured=name in self.cfg.rivals)
 
     def notes(self) -> tuple[str, ...]:
         """Say what a reader of the report has to know of how it came about."""
@@ -107,32 +108,26 @@ class Plan:
         return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack)
 
 
-def require_targets(cfg: DictConfig) -> None:
-    """Refuse, by InputError, a control, variant or rival that names no class: an option for one that is not there."""
-    for group in ("controls", "variants", "rivals"):
-        for name, options in cfg[group].items():
-            if "_target_" not in (options or {}):
-                expected = f"a word of conf/{group}/, e.g. by {group}={name}; leave one out with ~{group}.{name}"
-                raise InputError(f"{group}.{name}", "null" if options is None else options, expected)
-
-
 def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch: Curve) -> Plan:
     """Build all that a configuration names, each part checking its own options.
 
     choices: the word of each group; folder: of the run, for the list of what could not be read; on_epoch: whom training
     tells of each epoch. Raises InputError for the first option that will not do.
     """
-    whole_number("seed", cfg.seed, 0)
+    whole_number("seed", cfg.seed, 0, 2**63 - 1)
     yes_or_no("verbose", cfg.verbose)
+    whole_number("victims", cfg.victims, 1, MODELS)  # before records are read
+    whole_number("shadow_models", cfg.shadow_models, 0, MODELS)
+    share("downstream_share", cfg.downstream_share, expected="a share of pools.finetune, above 0, at most 1")
     check_options(cfg, pools=PoolSizes, report=Standards)
     replicates, standards = checked_replicates(cfg.evaluation.replicates), Standards(**cfg.report)
-    require_targets(cfg)
     records = records_of(cfg, folder)
-    attack, defense = instantiate(cfg.attack), instantiate(cfg.defense)
+    attack, defense = built("attack", cfg.attack, Attack), built("defense", cfg.defense, Defense)
     transfer = transfer_of(cfg, records, choices)
     recipe = attack.tamper(recipe_of(cfg, records, transfer)).protect(defense)  # the owner has the last word
     controls, variants = (
-        {str(name): instantiate(options) for name, options in group.items()} for group in (cfg.controls, cfg.variants)
+        {str(name): built(f"{group}.{name}", options, OtherWorld) for name, options in cfg[group].items()}
+        for group in ("controls", "variants")
     )
     owner = owner_of(cfg, on_epoch)
     return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates, standards)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import os
@@ -19,19 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from telltale.configuration.disk import told_of
+from telltale.configuration.hints import MANY, nearest, nearest_option, of_other_word
+from telltale.configuration.words import configuration_folder as configuration_folder
 from telltale.configuration.words import groups_of, help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-
-
-def configuration_folder() -> Path:
-    """Return `conf/`: beside the package where it is installed, else at the top of the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parents[1] / "conf"
 
 
 def register_resolvers() -> None:
@@ -81,6 +75,18 @@ def check_options(cfg: DictConfig, **others: Any) -> None:
             _check_group(group, options, imported(f"{group}._target_", options["_target_"]))
         elif group in others:
             _check_group(group, options, others[group])
+        elif group in MANY:
+            for name, part in options.items():
+                _check_part(f"{group}.{name}", part)
+
+
+def _check_part(field: str, options: Any) -> None:
+    """Check a control, rival or variant, which may also be none at all: an option of one that is not there."""
+    if not isinstance(options, Mapping) or "_target_" not in options:
+        group, _, name = field.partition(".")
+        expected = f"a word of conf/{group}/, e.g. by {group}={name}; leave one out with ~{field}"
+        raise InputError(field, "null" if options is None else options, expected)
+    _check_group(field, options, imported(f"{field}._target_", options["_target_"]))
 
 
 def _check_group(group: str, options: Any, target: Any) -> None:
@@ -96,19 +102,22 @@ def _check_group(group: str, options: Any, target: Any) -> None:
             _check_group(f"{group}.{name}", value, imported(f"{group}.{name}._target_", value["_target_"]))
             continue
         if name not in parameters and not open_ended:
-            valid = sorted(parameters)
-            raise InputError(f"{group}.{name}", value, f"no such key{_nearest(name, valid)}; one of {', '.join(valid)}")
+            valid, field = sorted(parameters), f"{group}.{name}"
+            hint = of_other_word(field) or nearest(name, valid)
+            raise InputError(field, value, f"no such key{hint}; one of {', '.join(valid)}")
         if name in declared and not _fits(value, declared[name]):
-            shown = "null" if value is None else value
-            raise InputError(f"{group}.{name}", shown, f"expected {_in_words(declared[name])}")
+            field, shown = f"{group}.{name}", "null" if value is None else value
+            is_text = isinstance(value, int | float) and _fits(str(value), declared[name])
+            quoted = f"; a text is quoted: '{field}=\"{value}\"'" if is_text else ""
+            raise InputError(field, shown, f"expected {_in_words(declared[name])}{quoted}")
 
 
 def imported(field: str, path: str) -> Any:
     """Return what a dotted name stands for; raises InputError, naming the field, where there is nothing."""
-    module, _, name = path.rpartition(".")
+    module, _, name = str(path).rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise InputError(field, path, f"cannot be imported ({error})") from error
 
 
@@ -150,7 +159,9 @@ _INTERRUPTED_EARLY = (
 
 
 def _causes(error: BaseException | None) -> Any:
-    while error is not None:
+    met: set[int] = set()  # what is raised again may stand among its own causes
+    while error is not None and id(error) not in met:
+        met.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
@@ -187,14 +198,21 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint in (bool, str, NoneType):
         return isinstance(value, hint)
-    return True
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(_fits(one, arguments[1]) for one in value.values())
+    return hint is Any or not isinstance(
+        hint, type
+    )  # a part of a class of ours has a `_target_` and was checked as such
 
 
 def _in_words(hint: Any) -> str:
     if get_args(hint):
         if get_origin(hint) in (Union, UnionType):
             return " or ".join(_in_words(one) for one in get_args(hint))
-        return f"a list, each {_in_words(get_args(hint)[0])}"
+        kind, of = ("keys", get_args(hint)[1]) if get_origin(hint) is Mapping else ("a list", get_args(hint)[0])
+        return f"{kind}, each {_in_words(of)}"
+    if isinstance(hint, type) and hint not in (int, float, bool, str, NoneType):
+        return f"a part with a `_target_`: {hint.__name__}"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
     return names.get(hint, str(hint))
 
@@ -209,7 +227,7 @@ def _unknown_option(error: MissingConfigException, configuration: Path) -> str:
     if not group or not options:
         groups = ", ".join(sorted(folder.name for folder in configuration.iterdir() if folder.is_dir()))
         return f"{error.missing_cfg_file}: no such configuration; the groups are {groups}"
-    return f"{group}={value}: no such {group}{_nearest(value, options)}; one of {', '.join(options)}"
+    return f"{group}={value}: no such {group}{nearest(value, options)}; one of {', '.join(options)}"
 
 
 def _bad_key(error: OmegaConfBaseException) -> str:
@@ -217,9 +235,12 @@ def _bad_key(error: OmegaConfBaseException) -> str:
     if "is not in struct" in str(error) and parent is not None:
         valid = sorted(str(name) for name in parent)
         name = key.rpartition(".")[2]
+        if not valid:
+            return f"{key}: its group is not there; set none of config.yaml's groups to null"
         if key.startswith("rivals.") and "_target_" in parent and name in _arguments(key, parent["_target_"]):
             return f"{key}: an option that its file leaves as it is; set it as +{key}=…"
-        return f"{key}: no such key{_nearest(name, valid)}; one of {', '.join(valid)}"
+        hint = nearest_option(name, parent) if name == key else of_other_word(key) or nearest(name, valid)
+        return f"{key}: no such key{hint}; one of {', '.join(valid)}"
     return f"{key}: {_one_line(str(error).splitlines()[0])}"
 
 
@@ -232,11 +253,8 @@ def _bad_argument(error: InstantiationException) -> str:
     text = _one_line(str(error))
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
     where = re.search(r"full_key: ([\w.]+)", text)
+    if isinstance(error.__cause__, MemoryError) or "allocate memory" in text:
+        return f"{where[1] if where else 'memory'}: does not fit into memory; make it smaller"
     if unexpected and where:
         return f"{where[1]}.{unexpected[1]}: no such key"
     return text
-
-
-def _nearest(value: str, options: list[str]) -> str:
-    close = difflib.get_close_matches(value, options, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from telltale.attacks.base import Attack
+from telltale.configuration.building import built, of_part
 from telltale.data.captions.withheld import REFERENCES
 from telltale.data.downstream import TransferData
 from telltale.data.records import Records
@@ -25,12 +25,16 @@ EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release
 BESIDE = frozenset({REFERENCES, "published_records"})  # what is granted beside the model's own calls
 
 
-def check_rival(name: str, rival: Attack, game: Game) -> None:
-    """Refuse, by InputError, a rival that cannot meet this game; the line names it."""
+def check_rival(name: str, rival: Attack, game: Game, *, configured: bool) -> None:
+    """Refuse, by InputError, a rival that cannot meet this game; the line names it.
+
+    configured: its options are below rivals.*; else they are the attack's own.
+    """
     try:
         require_answers("rivals", name, rival, game.recipe)
         rival.check(game.knowledge_of(rival.access))
-    except InputError as error:
+    except InputError as mistake:
+        error = of_part(mistake, f"rivals.{name}") if configured else mistake
         expected = f"{error.expected} (asked by the rival {name}; leave it out, e.g. rivals=none)"
         raise InputError(error.field, error.value, expected) from None
 
@@ -62,12 +66,16 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
     Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
     or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
     """
-    for name, options in group.items():
-        handed = get_object(options["_target_"]).hands_over  # first: options may follow those of an attack of its kind
+    for name, options in ((str(name), options) for name, options in group.items()):
+        # first: options may follow those of an attack of its kind
+        target: Any = get_object(options["_target_"])
+        if (handed := getattr(target, "hands_over", None)) is None:
+            expected = "no attack; a rival is a word of conf/rivals/"
+            raise InputError(f"rivals.{name}._target_", options["_target_"], expected)
         if handed is not attack.hands_over:
             what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    chosen = {str(name): _built(str(name), options) for name, options in group.items()}
+    chosen = {str(name): built(f"rivals.{name!s}", options, Attack) for name, options in group.items()}
     named = {name: rival for name, rival in chosen.items() if not _alike(rival, attack)}
     of_attack = {
         name: rival
@@ -80,18 +88,6 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
         for name, rival in {**of_attack, **named}.items()
         if records.kind in rival.accepts and not (rival.before_transfer and no_ceiling)
     }
-
-
-def _built(name: str, options: DictConfig) -> Attack:
-    """Build a rival; a bad option is told as its own, not as the attack's."""
-    try:
-        rival: Attack = instantiate(options)
-    except InstantiationException as error:
-        if not isinstance(mistake := error.__cause__, InputError):
-            raise
-        field, expected = (text.replace("attack.", f"rivals.{name}.") for text in (mistake.field, mistake.expected))
-        raise InputError(field, mistake.value, expected) from None
-    return rival
 
 
 def _alike(attack: Attack, other: Attack) -> bool:
@@ -143,8 +139,11 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
     objective_word = choices.get(group) or choices.get(f"objective@{group}")
     model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
     for field, word, part in (("model", choices["model"], model), (group, objective_word, objective)):
-        accepts: Any = getattr(part, "accepts", "no kind of data that is known (its class lacks `accepts`)")
+        accepts: Any = getattr(part, "accepts", ())
         accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        if not accepted:
+            expected = "its class does not say what data it takes: `accepts`, as the words of conf/ have it"
+            raise InputError(field, word, expected)
         if kind not in accepted:
             takes = " or ".join(sorted(accepted))
             expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"

@@ -43,6 +43,13 @@ class Option:
     meaning: str
 
 
+def configuration_folder() -> Path:
+    """Return `conf/`: beside the package where it is installed, else at the top of the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
 def groups_of(folders: Iterable[Path]) -> dict[str, Group]:
     """Read the words in configuration folders: groups in the order of config.yaml, then by name.
 

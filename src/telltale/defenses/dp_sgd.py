@@ -62,9 +62,9 @@ class DPSGD(Defense):
             both = self.epsilon is not None
             expected = f"null where defense.sigma={self.sigma} is given" if both else "above 0, or give defense.sigma"
             raise InputError("defense.epsilon", self.epsilon, expected)
-        number("defense.epsilon", self.epsilon, above=0, finite=True, or_null=True, expected="above 0")
-        number("defense.sigma", self.sigma, least=0, finite=True, or_null=True, expected="from 0")
-        number("defense.clip", self.clip, least=0, finite=True)
+        number("defense.epsilon", self.epsilon, above=0, or_null=True, expected="above 0")
+        number("defense.sigma", self.sigma, least=0, or_null=True, expected="from 0")
+        number("defense.clip", self.clip, least=0)
         small = "above 0, below 1, and well below 1 / records"
         number("defense.delta", self.delta, above=0, below=1, or_null=True, expected=small)
         choice("defense.on", self.on, ("first", "last"))

@@ -35,6 +35,8 @@ UNPAIRED = ("best_threshold", "empirical_epsilon")  # no leakage: optimistic, or
 RECONSTRUCTION_LEAKAGE = ("ssim", "well_encoded", "recognised")  # higher is more given away
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
+REPLICATES = 100_000  # 2 bytes a replicate and point, several times over; intervals settle at some thousand
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -123,7 +125,7 @@ def evaluate(
 
 def checked_replicates(replicates: object) -> int:
     """Return a usable number of bootstrap replicates; InputError for anything else."""
-    count: int = whole_number("evaluation.replicates", replicates, 2)
+    count: int = whole_number("evaluation.replicates", replicates, 2, REPLICATES)
     return count
 
 

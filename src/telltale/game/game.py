@@ -23,6 +23,8 @@ from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 from telltale.truth import Truth
 
+MODELS = 10_000  # each is trained, kept and asked; a hundred times what published attacks take
+
 
 class Game:
     """Draws each victim's members, has the owner train, shows worlds, and unseals the truth once.
@@ -37,8 +39,8 @@ class Game:
     def __init__(
         self, pools: Pools[Any], recipe: Recipe, owner: Owner, victims: int, seed: int, shadow_models: int = 0
     ) -> None:
-        whole_number("victims", victims)
-        whole_number("shadow_models", shadow_models, 0)
+        whole_number("victims", victims, 1, MODELS)
+        whole_number("shadow_models", shadow_models, 0, MODELS)
         if pools.assigned and victims + shadow_models > 1:  # all have the same members: one's row would tell another's
             field, value = ("shadow_models", shadow_models) if shadow_models else ("victims", victims)
             raise InputError(field, value, "one victim alone: where a record is from says which models have it")
@@ -96,10 +98,15 @@ class Game:
 
     def _fewest(self) -> tuple[int, int]:
         """Return the fewest shadows with a point, and without one, over all victims and points."""
-        tables = [self._members[self._shadows_of(victim)][:, self._shown] for victim in range(self.victims)]
-        with_point = min(int(table.sum(0).min()) for table in tables)
-        without = min(int((~table).sum(0).min()) for table in tables)
-        return with_point, without
+        shown = self._members[:, self._shown]
+        having = shown.sum(0)
+        fewest_with = fewest_without = self.models
+        for victim in range(self.victims):
+            telling = self._telling(victim)
+            with_point = having - shown[telling].sum(0)
+            fewest_with = min(fewest_with, int(with_point.min()))
+            fewest_without = min(fewest_without, self.models - len(telling) - int(with_point.max()))
+        return fewest_with, fewest_without
 
     def retrained(self, recipe: Recipe, name: str) -> list[Release]:
         """Have the victims trained by another recipe, on the same records and from the same seeds; once each."""
@@ -170,8 +177,12 @@ class Game:
         shadows = tuple(self._shadows(victim, access, models) for victim in range(self.victims))
         return World(releases, self.knowledge_of(access), shadows)
 
+    def _telling(self, victim: int) -> list[int]:
+        """Return the models whose members say who is in the victim: itself, and the one that has exactly the others."""
+        return [victim, victim ^ 1] if self._paired and victim ^ 1 < self.models else [victim]
+
     def _shadows_of(self, victim: int) -> list[int]:
-        telling = {victim, victim ^ 1} if self._paired else {victim}
+        telling = self._telling(victim)
         return [other for other in range(self.models) if other not in telling]
 
     def _shadows(

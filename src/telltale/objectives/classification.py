@@ -61,7 +61,7 @@ class Classification(Objective):
         choice("objective.augmentation", augmentation, AUGMENTATIONS)
         share("objective.momentum", momentum, zero=True, whole=False, expected="from 0 to below 1")
         deviation = "a number from 0, or null for torch's default"
-        number("objective.head_init", head_init, least=0, finite=True, or_null=True, expected=deviation)
+        number("objective.head_init", head_init, least=0, or_null=True, expected=deviation)
         if head_init is not None:
             nn.init.normal_(self.model.head.weight, std=head_init)
             nn.init.zeros_(self.model.head.bias)

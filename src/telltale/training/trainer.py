@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from telltale.checks import choice, whole_number
+from telltale.checks import MANY, choice, whole_number
 from telltale.errors import InputError
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
@@ -38,7 +38,7 @@ class TrainerOptions:
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise InputError("trainer.accelerator", self.accelerator, "no GPU is visible here; use trainer=cpu or auto")
         choice("trainer.strategy", self.strategy, ("auto", "ddp"))
-        most = None if self.strategy == "ddp" else 1
+        most = MANY if self.strategy == "ddp" else 1
         whole_number("trainer.devices", self.devices, most=most, expected="1, or more with trainer.strategy=ddp")
         if self.device_type == "cuda" and self.devices > torch.cuda.device_count():
             raise InputError("trainer.devices", self.devices, f"only {torch.cuda.device_count()} GPUs are visible here")

@@ -9,7 +9,7 @@ from telltale.attacks.base import Attack
 from telltale.attacks.quantized_encoding.codebooks import DATA_AWARE
 from telltale.attacks.quantized_encoding.compression import NOT_QUANTIZED, EncodedCompression
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding
-from telltale.checks import choice
+from telltale.checks import choice, number, share, whole_number
 from telltale.defenses.fine_tuning import FineTuning
 from telltale.defenses.quantization.fine_tuning import FineTunedQuantization
 from telltale.defenses.quantization.network import QUANTIZERS, require_bits
@@ -56,10 +56,13 @@ class Compression(OtherWorld):
     ) -> None:
         for quantizer in quantizers:
             choice("variants.quantizers", quantizer, {**QUANTIZERS, **DATA_AWARE, **dict.fromkeys(OTHERS)})
-        for number in bits:
-            require_bits("variants.bits", number)
+        for width in bits:
+            require_bits("variants.bits", width)
         for mode in modes:
             choice("variants.modes", mode, MODES)
+        whole_number("variants.epochs", epochs, 0)
+        number("variants.learning_rate", learning_rate, above=0)
+        share("variants.pruned", pruned, whole=False)
         self.cells = [cell for cell in product(bits, quantizers, modes) if _is_built(*cell)]
         self.epochs, self.learning_rate, self.pruned = epochs, learning_rate, pruned
 

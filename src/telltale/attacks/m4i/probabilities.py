@@ -64,7 +64,7 @@ class MaxRenyi(CaptionAttack):
         share: float = 10.0,
     ) -> None:
         super().__init__(scenario, nonmember_source, shadows, shadow_share)
-        number("attack.alpha", alpha, above=0, expected="above 0; .inf = the most probable word alone")
+        number("attack.alpha", alpha, above=0, infinite=True, expected="above 0; .inf = the most probable word alone")
         number("attack.share", share, above=0, most=100, expected="above 0, at most 100 %")
         self.alpha, self.share = float(alpha), float(share)
 

@@ -21,7 +21,7 @@ def load(records: int, scale: float, seed: int = 0) -> ReadTable:
     """
     whole_number("dataset.records", records, 2)
     whole_number("dataset.seed", seed, 0)
-    number("dataset.scale", scale, above=0, finite=True, expected="a number above 0")
+    number("dataset.scale", scale, above=0, expected="a number above 0")
     features = np.zeros((records, records), np.float32)
     np.fill_diagonal(features, scale)
     return with_random_labels(features, generator(seed, "canaries"), f"canaries ({records:,})")

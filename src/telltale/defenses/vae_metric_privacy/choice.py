@@ -46,7 +46,9 @@ def mechanism_of(
     if issubclass(kind, NoNoise):
         if kind is NoNoise and clip_radius is not None:
             raise InputError("defense.mechanism.clip_radius", clip_radius, "null: without noise no code is clipped")
-        checks.number("defense.mechanism.epsilon", epsilon, above=0, expected="above 0; .inf for no noise")
+        checks.number(
+            "defense.mechanism.epsilon", epsilon, above=0, infinite=True, expected="above 0; .inf for no noise"
+        )
         return ClipOnly(clip_radius) if kind is ClipOnly else NoNoise()
     if issubclass(kind, VonMisesFisher | Purkayastha):
         return kind(epsilon, clip_radius, rule)

@@ -32,7 +32,7 @@ class Labels:
             raise InputError("defense.labels.epsilon", self.epsilon, "null where labels are copied")
         if self.mode != "copy":
             expected = "above 0: what randomised response may spend"
-            number("defense.labels.epsilon", self.epsilon, above=0, expected=expected)
+            number("defense.labels.epsilon", self.epsilon, above=0, infinite=True, expected=expected)
 
     @property
     def covered(self) -> bool:

@@ -41,9 +41,9 @@ class Mechanism:
     clip_radius: float | None = None
 
     def __post_init__(self) -> None:
-        number("defense.mechanism.epsilon", self.epsilon, above=0, expected="above 0; .inf for no noise")
+        number("defense.mechanism.epsilon", self.epsilon, above=0, infinite=True, expected="above 0; .inf for no noise")
         radius, expected = self.clip_radius, "above 0, or null for √n"
-        number("defense.mechanism.clip_radius", radius, above=0, finite=True, or_null=True, expected=expected)
+        number("defense.mechanism.clip_radius", radius, above=0, or_null=True, expected=expected)
 
     def perturb(self, codes: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
         """Clip and perturb codes: (records, n) floats -> the same shape and type.

@@ -29,7 +29,7 @@ class Norm:
             raise InputError("defense.mechanism.norm.epsilon", self.epsilon, "null where the norm is dropped")
         if self.rule == "release":
             expected = "above 0 and finite, to release the norm"
-            number("defense.mechanism.norm.epsilon", self.epsilon, above=0, finite=True, expected=expected)
+            number("defense.mechanism.norm.epsilon", self.epsilon, above=0, expected=expected)
         number("defense.mechanism.norm.lowest", self.lowest, least=0, expected="from 0, below the clip radius")
 
     def worst_case(self, radius: float) -> float:

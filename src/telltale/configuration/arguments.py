@@ -1,0 +1,127 @@
+"""The words of a command as a shell hands them over, made readable for Hydra, whose grammar is stricter than a path.
+
+A value that Hydra cannot read is taken as the text it is: `dataset.root=/data/set (1).csv` means that file. Told in one
+line instead is what could mean two things: commas, which also part the values of a sweep, and lists left open.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from telltale.configuration.words import configuration_folder, groups_of
+from telltale.errors import InputError
+
+WITH_VALUE = (
+    *("-c", "--cfg", "-i", "--info", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name"),
+    *("-cd", "--config-dir", "--experimental-rerun"),
+)
+SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+PLACES = re.compile(r"paths\.|hydra\.(run\.dir|sweep\.)")  # options that need a text: an empty one is the folder /
+
+
+def readable(words: Sequence[str]) -> list[str]:
+    """Return the words so that Hydra reads what was meant; raises InputError for the first that is none.
+
+    >>> readable(["dataset.root=/data/set (1).csv", "seed=1"])
+    ['dataset.root="/data/set (1).csv"', 'seed=1']
+    """
+    parser, sweeps = OverridesParser.create(), any(word in SWEEP for word in words)
+    made: list[str] = []
+    for word, before in zip(words, ["", *words], strict=False):
+        if before in WITH_VALUE:
+            made.append(word)
+        elif word.startswith("-"):
+            flag, equals, value = word.partition("=")
+            made.append(flag + equals + _at_home(value, False))
+        else:
+            made.append(_made_readable(word, parser, sweeps))
+    return made
+
+
+def _made_readable(word: str, parser: OverridesParser, sweeps: bool) -> str:
+    marked, equals, value = word.partition("=")
+    if re.fullmatch(r"~[\w./@:]+", word):  # leaves an option or a group out
+        return word
+    if not equals or not re.fullmatch(r"(\+\+|\+|~)?[\w./@:$-]+", marked):
+        raise InputError("command line", word, f"expected option=value, as in attack=lira or seed=1{_meant(word)}")
+    key = marked.lstrip("+~")
+    value = _at_home(value, sweeps)
+    try:
+        override = parser.parse_override(f"{marked}={value}")
+    except HydraException:
+        return _quoted(marked, value, parser, sweeps)
+    if override.is_sweep_override() and not sweeps:
+        as_one = f"as one value: {_shown(marked, value)}" if override.is_choice_sweep() else ""
+        listed = f"a list: {shlex.quote(f'{marked}=[{value}]')}; " if as_one else ""
+        expected = f"several values; a sweep needs -m; {listed}{as_one}".rstrip("; ")
+        raise InputError(key, value, expected)
+    _require_text(key, value, override)
+    return f"{marked}={value}"
+
+
+def _require_text(key: str, value: str, override: Override) -> None:
+    """Refuse an option of nothing; null too where a folder is made of it."""
+    if override.is_delete():
+        return
+    whole = None if override.is_range_sweep() else override.value()
+    for one in whole.list if isinstance(whole, ChoiceSweep) else [whole]:
+        plain = one.text if isinstance(one, QuotedString) else one
+        if PLACES.match(key) and (plain is None or not str(plain).strip()):
+            raise InputError(key, "null" if plain is None else f"'{plain}'", "the name of a folder")
+        if isinstance(plain, str) and not plain.strip() and not key.startswith("hydra."):
+            raise InputError(key, f"'{plain}'", "an empty text; leave it out, or write null where there may be none")
+
+
+def _meant(word: str) -> str:
+    """Name the option whose word it is, where one forgot to say of what."""
+    groups = groups_of([configuration_folder()])
+    found = [f"{name}={word}" for name, group in groups.items() if word in group.lines and name != "paper"]
+    return f" (did you mean {' or '.join(found)}?)" if found and word != "none" else ""
+
+
+def _at_home(value: str, sweeps: bool) -> str:
+    """Put the home folder in the place of a `~` that begins a path, also of each value of a sweep."""
+    begins = r"""(^["']?|,["']?)""" if sweeps else r"""(^["']?)"""
+    return re.sub(rf"""{begins}(~\w*)(?=/|["']|,|$)""", lambda found: found[1] + _home(found[2]), value)
+
+
+def _home(user: str) -> str:
+    try:
+        return str(Path(user).expanduser())
+    except RuntimeError:  # there is no such user: it is the name of a file
+        return user
+
+
+def _quoted(marked: str, value: str, parser: OverridesParser, sweeps: bool) -> str:
+    """Return the option with its value as a quoted text, where that is the only thing it can mean."""
+    key = marked.lstrip("+~")
+    opened = value[:1] in ("[", "{", '"', "'") or re.match(r"(choice|range|interval|glob|shuffle|sort)\(", value)
+    if sweeps and "," in value:
+        parts = ",".join(_in_quotes(part) for part in value.split(","))
+        expected = f"quote it: {_shown(marked, value)}, or each value of the sweep: {shlex.quote(f'{marked}={parts}')}"
+        raise InputError(key, value, expected)
+    if opened:
+        raise InputError(key, value, f"cannot be read; if it is a text, quote it: {_shown(marked, value)}")
+    made = f"{marked}={_in_quotes(value)}"
+    try:
+        if parser.parse_override(made).value() == value:
+            return made
+    except HydraException:
+        pass
+    raise InputError(key, value.encode("unicode_escape").decode(), "holds a character that no option can")
+
+
+def _in_quotes(text: str) -> str:
+    return QuotedString(text, Quote.double).with_quotes()
+
+
+def _shown(marked: str, value: str) -> str:
+    """Return the option as one types it in a shell."""
+    return shlex.quote(f"{marked}={_in_quotes(value)}")
