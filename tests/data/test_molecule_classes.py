@@ -46,7 +46,11 @@ def test_zero_and_one_are_the_classes_and_blanks_are_dropped(table: str) -> None
     assert read.records.smiles.tolist() == ["CCO", "CC", "CCN"]
     assert read.records.labels is not None and read.records.labels.tolist() == [1, 0, 1]
     assert read.records.classes == ("active = 0", "active = 1")
-    assert (read.unlabelled, read.duplicates) == (1, 1)
+    assert (read.unlabelled, read.duplicates, read.conflicts) == (1, 1, 1)
+    assert [(bad.line, bad.reason) for bad in read.dropped] == [
+        (6, "the same molecule as a.csv:2"),
+        (4, "the molecule has no active"),
+    ]
 
 
 @pytest.mark.parametrize(

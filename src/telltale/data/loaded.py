@@ -40,7 +40,7 @@ class Loaded(Generic[R]):
     duplicates  records dropped because an equal one came before
     conflicts   how many of these have another label than the one that was kept
     invalid     places where there should have been a record and was none that can be used
-    dropped     the duplicates, where a reader lists them
+    dropped     the duplicates, where a reader lists them, and what else is no record of its own
     told        what else was left out, merged or changed: one sentence each, without a full stop
     """
 

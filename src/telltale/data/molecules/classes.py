@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from telltale.data.loaded import InvalidRecord
 from telltale.data.molecules.smiles_files import ReadMolecules
 from telltale.errors import InputError
 
@@ -32,6 +33,10 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
     if not measured.any():
         raise InputError("dataset.label", label, f"holds no value; {would_do(properties, label)}")
     missing = int((~measured).sum())
+    places = np.zeros((0, 2), int) if read.places is None else read.places[~measured]
+    unlabelled = (
+        InvalidRecord(read.files[file], f"the molecule has no {label}", line) for file, line in places.tolist()
+    )
     records = read.records.take(measured) if missing else read.records
     labels, classes, at = _classes(values[measured], label, cut)
     if labels.min() == labels.max():
@@ -48,6 +53,8 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
         unlabelled=missing,
         conflicts=read.differing_values[label],
         told=(*read.told, *told),
+        dropped=(*read.dropped, *unlabelled),
+        places=None if read.places is None else read.places[measured],
     )
 
 

@@ -34,12 +34,16 @@ ATOM_MAP = re.compile(r":\d+\]")  # as in [CH3:1]
 class ReadMolecules(Loaded[MoleculeRecords]):
     """What was read: distinct molecules, and what became of the rest.
 
-    unlabelled  distinct molecules dropped because they lack the property that is to be the class
+    unlabelled        distinct molecules dropped because they lack the property that is to be the class
     differing_values  property → lines that hold another value of it than an earlier one of the same molecule
+    files             that were read
+    places            (molecules, 2) file, by its position in `files`, and line where each molecule came first
     """
 
     unlabelled: int = 0
     differing_values: Mapping[str, int] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    places: np.ndarray | None = None
 
 
 def read_molecules(
@@ -189,6 +193,8 @@ def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | N
         dropped=dropped,
         told=(mapped,) if counts["mapped"] else (),
         differing_values=counts["differing"],
+        files=tuple(files),
+        places=np.stack([molecules.column(name).to_numpy() for name in ("file", "line")], axis=1),
     )
 
 
