@@ -27,6 +27,7 @@ from telltale.configuration.command_line import (
 )
 from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets, guard_composition
+from telltale.reporting.sweep import show_open_sweep
 from telltale.reporting.taking import leave_no_trace, made
 
 CONFIGURATION = configuration_folder()
@@ -72,6 +73,8 @@ def main() -> None:
         for failure in failures:
             raise failure
     except (Exception, KeyboardInterrupt) as error:
+        with suppress(OSError):
+            show_open_sweep()
         leave_no_trace()
         if "TELLTALE_TRACEBACK" in os.environ:
             raise

@@ -125,14 +125,27 @@ def test_a_part_that_files_share_is_no_attack(tmp_path: Path) -> None:
     assert "lira, m4i_feature" in ended.err and " _membership," not in ended.err
 
 
-def test_a_mistake_in_one_job_of_a_sweep_leaves_a_summary(folder: Path) -> None:
-    """Catches a sweep whose table is lost with its first failing job, and an exit code that hides it."""
-    ended = command("-m", *words(folder, "attack.k=0,-1"), f"hydra.sweep.dir={folder}/sweep")
+@pytest.mark.parametrize("subdir", ["${hydra:job.num}", "${hydra:job.override_dirname}"])
+def test_a_mistake_in_one_job_of_a_sweep_leaves_a_table(folder: Path, subdir: str) -> None:
+    """Catches a sweep whose table is lost with a failing job or in nested folders, and an exit code that hides it."""
+    sweep = (f"hydra.sweep.dir={folder}/sweep", f"hydra.sweep.subdir={subdir}")
+    ended = command("-m", *words(folder, "attack.k=0,-1"), *sweep)
     assert ended.code == 2
-    assert "attack.k=0: a whole number from 1" in ended.err
+    assert ended.err.splitlines()[-1] == "error: attack.k=0: a whole number from 1, or a list of such"
+    assert f"sweep of 2 jobs in {folder}/sweep, 2 failed" in " ".join(ended.out.split())
+    told = " ".join(ended.out.split())
+    assert ": attack.k=0: a whole number from 1" in told and ": attack.k=-1: a whole number from 1" in told
     rows = (folder / "sweep" / "summary.csv").read_text().splitlines()
-    assert "attack.k" in rows[0].split(",") and len(rows) == 3
+    assert "attack.k" in rows[0].split(",") and rows[0].endswith(",error") and len(rows) == 3
     assert all("failed" in row for row in rows[1:])
+
+
+def test_a_job_that_fails_before_its_folder_is_taken_is_in_the_table(folder: Path) -> None:
+    """Catches a job of which a sweep keeps nothing."""
+    ended = command("-m", *words(folder, ""), f"hydra.sweep.dir={folder}/sweep", "+evaluation.x=1,2")
+    assert ended.code == 2
+    assert "sweep of 2 jobs" in ended.out and "evaluation.x=2: no such key" in " ".join(ended.out.split())
+    assert len((folder / "sweep" / "summary.csv").read_text().splitlines()) == 3
 
 
 def test_an_unwritable_folder_of_a_sweep_is_named_as_such(folder: Path) -> None:

@@ -170,6 +170,13 @@ def print_sweep_table(rows: Sequence[Mapping[str, Any]], title: str = "sweep", c
     out.print(table)
 
 
+def print_reasons(reasons: Mapping[str, str], console: Console | None = None) -> None:
+    """Print one line a job of a sweep that failed: why."""
+    out = console or wide_console()
+    for job, reason in reasons.items():
+        _print(out, f"job {job}: {reason}")
+
+
 def wide_console() -> Console:
     """Return the standard console; where there is neither a terminal nor COLUMNS (a log file), a wide one.
 

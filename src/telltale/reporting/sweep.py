@@ -21,54 +21,104 @@ SHOWN = (
 )
 
 
+open_sweep: list[Path] = []  # the folder of the sweep that this process is in, whose table is still to be shown
+
+
 class SweepSummary(Callback):
     """Hydra callback: keeps `summary.csv` of every job's metrics.json up to date, and ends with a console table."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember the folder: where a job fails, Hydra tells nobody that the sweep has ended."""
+        open_sweep[:] = [Path(config.hydra.sweep.dir)]
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write what there is so far: a sweep that breaks off has its summary too."""
         if config.hydra.mode == RunMode.MULTIRUN:
+            keep_failure(job_return, Path(config.hydra.runtime.output_dir))
             write_summary(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read what the jobs left behind and show it."""
-        from telltale.reporting.console import print_sweep_table
+        show_open_sweep()
 
-        folder = Path(config.hydra.sweep.dir)
-        if rows := write_summary(folder):
-            print_sweep_table(rows, title=f"sweep of {len(rows)} jobs in {folder}")
+
+def show_open_sweep() -> None:
+    """Show the table of the sweep that this process is in, once, also where a job failed: then with each reason."""
+    from telltale.reporting.console import print_reasons, print_sweep_table
+
+    while open_sweep:
+        folder = open_sweep.pop()
+        rows = write_summary(folder) if folder.is_dir() else []
+        reasons = {str(line["job"]): str(line["error"]) for line in rows if line.get("error")}
+        failed = f", {len(reasons)} failed" if reasons else ""
+        if rows:
+            shown = [{name: value for name, value in line.items() if name != "error"} for line in rows]
+            print_sweep_table(shown, title=f"sweep of {len(rows)} jobs in {folder}{failed}")
+            print_reasons(reasons)
+
+
+def keep_failure(job_return: JobReturn, folder: Path) -> None:
+    """Write the run.json of a job that failed before it could write its own."""
+    error = job_return._return_value
+    if isinstance(error, BaseException) and folder.is_dir() and not (folder / "run.json").exists():
+        from telltale.reporting.metrics_file import write_json
+
+        choices = job_return.hydra_cfg.hydra.runtime.choices if job_return.hydra_cfg else {}
+        words = {str(group): word for group, word in choices.items() if "hydra/" not in str(group)}
+        document = {"status": "failed", "error": f"{type(error).__name__}: {error}", "words": words}
+        write_json(folder / "run.json", {**document, "overrides": list(job_return.overrides or ())})
 
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
-    """Write `summary.csv`, whole or not at all, and return its rows, one a job."""
-    lines = [row(job) for job in sorted(folder.iterdir(), key=_number) if (job / "run.json").exists()]
+    """Write `summary.csv`, whole or not at all, and return its rows, one a job, wherever below the folder it lies."""
+    jobs = sorted((file.parent for file in folder.rglob("run.json")), key=lambda job: _number(job.relative_to(folder)))
+    lines = [row(job, folder) for job in jobs]
     names = list(dict.fromkeys(name for line in lines for name in line))
+    names = [*(name for name in names if name != "error"), *(["error"] if "error" in names else [])]
     written = folder / f".summary.{os.getpid()}.csv"
     write_table(written, [names, *([line.get(name) for name in names] for line in lines)])
     written.replace(folder / "summary.csv")
     return lines
 
 
-def row(job: Path) -> dict[str, Any]:
-    """Return one job as a row: what differs by name, how it ended, its headline metrics with intervals."""
-    import yaml
+def row(job: Path, folder: Path) -> dict[str, Any]:
+    """Return one job of a sweep's folder as a row: what differs by name, how it ended, its headline metrics.
 
-    run = json.loads((job / "run.json").read_text(encoding="utf-8"))
-    cfg = yaml.safe_load((job / "config.yaml").read_text(encoding="utf-8"))
+    Where it failed, `error` says why; a run.json that cannot be read is a job that failed.
+    """
+    name = str(job.relative_to(folder))
+    try:
+        run, cfg, document = _read(job / "run.json"), _configuration(job), _read(job / "metrics.json")
+    except ValueError as error:
+        return {"job": name, "status": "failed", "error": f"{job / 'run.json'} cannot be read ({error})"}
     words = {group: _word(group, run, cfg) for group in ("attack", "model", "objective")}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
-    named = {name: value for name, value in swept.items() if name not in (*words, "seed")}
-    line: dict[str, Any] = {"job": job.name, **words, **named, "seed": cfg["seed"], "status": status_of(run)}
-    if (job / "metrics.json").exists():
-        document = json.loads((job / "metrics.json").read_text(encoding="utf-8"))
+    named = {option: value for option, value in swept.items() if option not in (*words, "seed")}
+    seed = cfg.get("seed", swept.get("seed", "0"))
+    line: dict[str, Any] = {"job": name, **words, **named, "seed": seed, "status": status_of(run)}
+    if "metrics" in document:
         metrics = document["metrics"]
         line |= {"answer": document["answer"]["kind"]} if "answer" in document else {}
         line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
-    return line
+    reason = str(run.get("error") or "").removeprefix("InputError: ")
+    return line | ({"error": " ".join(reason.split())} if reason else {})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return document
+
+
+def _configuration(job: Path) -> dict[str, Any]:
+    import yaml
+
+    file = job / "config.yaml"
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None) or {}
 
 
 def _word(group: str, run: dict[str, Any], cfg: dict[str, Any]) -> str:
     """Return what one types for it; runs of an older version know the class alone."""
-    return str(run.get("words", {}).get(group) or cfg[group]["_target_"].rpartition(".")[2])
+    return str(run.get("words", {}).get(group) or cfg.get(group, {}).get("_target_", "").rpartition(".")[2])
 
 
 def _text(metric: dict[str, Any]) -> str:
@@ -79,5 +129,6 @@ def _text(metric: dict[str, Any]) -> str:
     return f"{metric['value']:.3f} [{metric['low']:.2f}, {metric['high']:.2f}]"
 
 
-def _number(job: Path) -> tuple[int, str]:
-    return (int(job.name), "") if job.name.isdigit() else (10**9, job.name)
+def _number(job: Path) -> tuple[tuple[int, str], ...]:
+    """Order jobs by their numbers, and folders of other names after them."""
+    return tuple((int(part), "") if part.isdigit() else (10**9, part) for part in job.parts)
