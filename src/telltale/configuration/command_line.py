@@ -25,6 +25,7 @@ from telltale.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
+ENTRY = ("run.py", "trust.py")  # files of ours that stand behind whatever Hydra does
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -172,7 +173,7 @@ def _files(error: BaseException) -> list[str]:
 
 def _reached_our_code(error: BaseException) -> bool:
     """Tell whether anything of ours but the entry was running, or Hydra was still composing."""
-    ours = {str(file) for file in Path(__file__).parents[1].rglob("*.py") if file.name != "run.py"}
+    ours = {str(file) for file in Path(__file__).parents[1].rglob("*.py") if file.name not in ENTRY}
     return any(name in ours for name in _files(error))
 
 

@@ -44,9 +44,9 @@ class SweepSummary(Callback):
 
 def show_open_sweep() -> None:
     """Show the table of the sweep that this process is in, once, also where a job failed: then with each reason."""
-    from telltale.reporting.console import print_reasons, print_sweep_table
-
     while open_sweep:
+        from telltale.reporting.console import print_reasons, print_sweep_table
+
         folder = open_sweep.pop()
         rows = write_summary(folder) if folder.is_dir() else []
         reasons = {str(line["job"]): str(line["error"]) for line in rows if line.get("error")}
