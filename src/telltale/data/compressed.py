@@ -9,6 +9,7 @@ import bz2
 import gzip
 import lzma
 import math
+import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +47,17 @@ def require_size(file: Path, largest: float, group: str = "dataset") -> None:
             with opened(file, "rb") as unpacked:
                 if _exceeds(unpacked, limit):
                     raise _too_large(file, largest, group)
+
+
+def read_tar(tar: tarfile.TarFile, entry: tarfile.TarInfo, largest: float, group: str = "dataset") -> bytes:
+    """Return the content of a regular file in a tar file; one with holes can be larger than the whole tar file.
+
+    Raises InputError where it has more than `largest` GiB.
+    """
+    if entry.size > _bytes(largest, group):
+        raise _too_large(Path(str(tar.name)) / entry.name, largest, group)
+    stream = tar.extractfile(entry)
+    return stream.read() if stream is not None else b""
 
 
 def require_parquet_size(file: Path, largest: float, group: str = "dataset") -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from telltale.data.compressed import LARGEST, no_memory, read_npz, require_size
+from telltale.data.compressed import LARGEST, no_memory, read_npz, read_tar, require_size
 from telltale.data.folders import require_root
 from telltale.data.loaded import InvalidRecord
 from telltale.data.tables.records import Column, ReadTable, TableRecords, distinct
@@ -100,12 +100,12 @@ def load_location30(root: str | None = None, largest: float = LARGEST) -> ReadTa
 
 def _load(root: str | None, table: Table, largest: float) -> ReadTable:
     path = require_root(root, table.expected)
-    broken = (OSError, EOFError, ValueError, KeyError, zlib.error, lzma.LZMAError, tarfile.TarError, pa.ArrowException)
+    broken = (OSError, EOFError, ValueError, KeyError, RuntimeError, zlib.error, lzma.LZMAError, pa.ArrowException)
     try:
         written = _read(path, table, largest)
     except MemoryError:
         raise no_memory(path) from None
-    except (*broken, zipfile.BadZipFile) as error:
+    except (*broken, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InputError("dataset.root", root, f"cannot be read ({error}); expected {table.expected}") from None
     features = written.features
     if features.ndim != 2 or len(features) != len(written.labels) or not len(features):
@@ -162,8 +162,7 @@ def _read_file(file: Path, table: Table, largest: float) -> Written:
             parts = [next((entries[name] for name in entries if name.endswith(ending)), None) for ending in names]
             if parts and all(parts):
                 found = [entry for entry in parts if entry is not None]
-                streams = [stream for entry in found if (stream := tar.extractfile(entry)) is not None]
-                return _from_texts([stream.read() for stream in streams], file / found[0].name)
+                return _from_texts([read_tar(tar, entry, largest) for entry in found], file / found[0].name)
     raise InputError("dataset.root", file, f"expected {table.expected}")
 
 
