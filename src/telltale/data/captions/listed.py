@@ -18,6 +18,7 @@ from telltale.data.images.pictures import read_pictures, require_size
 from telltale.data.images.records import pixel_digests, repeats
 from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
+from telltale.writing import escaped
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def read_listed(
         tuple(captions for _, captions in kept),
         np.unique(groups, return_inverse=True)[1].astype(np.int64),
         np.zeros(len(kept), np.int64),
-        (source,),
-        tuple(str(picture.file.relative_to(root)) for picture, _ in kept),
-        f"{source} ({size} x {size})",
+        (escaped(source),),
+        tuple(escaped(str(picture.file.relative_to(root))) for picture, _ in kept),
+        f"{escaped(source)} ({size} x {size})",
     )
     earlier = earliest(pixel_digests(records.images))
     distinct = earlier == np.arange(len(earlier))

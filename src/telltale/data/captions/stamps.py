@@ -9,7 +9,7 @@ from telltale.data.captions.listed import Listed, read_listed
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.fetch import fetch
 from telltale.data.folders import files_below, require_root
-from telltale.data.text_files import read_text
+from telltale.data.text_files import Text, read_text
 from telltale.errors import InputError
 
 EXPECTED = "a folder of stamps as Tux Paint has it, with */*.png and a .txt of the same name beside each"
@@ -40,13 +40,20 @@ def load(
     files = [file for file in below.files if not file.stem.endswith(TURNED)]
     if not files:
         raise InputError("dataset.root", root, f"no *.png there; expected {EXPECTED}")
-    captions = {file: _sentence(file.with_suffix(".txt")) for file in files}
+    texts = {file: _text(file.with_suffix(".txt")) for file in files}
+    captions = {file: _sentence(text) for file, text in texts.items()}
+    foreign = sum(bool(text.told) for text in texts.values())
+    told = (f"{foreign:,} sentences are no UTF-8 and were read as Windows-1252",) if foreign else ()
     listed = [Listed(file, (caption,), " ".join(caption.lower().split()) or None) for file, caption in captions.items()]
-    return read_listed(folder, listed, size, "Tux Paint stamps", cache, (), (), follow_links)
+    return read_listed(folder, listed, size, "Tux Paint stamps", cache, (), told, follow_links)
 
 
-def _sentence(file: Path) -> str:
+def _text(file: Path) -> Text:
+    """Return a stamp's text, empty where it has none."""
+    return read_text(file) if file.is_file() else Text(("",))
+
+
+def _sentence(text: Text) -> str:
     """Return the first line of a stamp's text, the English one; translations follow it as de.utf8=…"""
-    lines = read_text(file).lines if file.is_file() else ()
-    first = lines[0].strip() if lines else ""
+    first = text.lines[0].strip()
     return "" if ".utf8=" in first else first

@@ -14,6 +14,7 @@ from telltale.data.images.pictures import read_pictures, require_size
 from telltale.data.images.records import ReadImages, distinct, require_labelling
 from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
+from telltale.writing import escaped
 
 SPECIES = ("cat", "dog")  # numbered from 1 in the files
 LISTS = ("trainval", "test")
@@ -66,7 +67,7 @@ def load(
         read.pixels,
         breeds[read.readable],
         f"Oxford Pets ({size} x {size})",
-        tuple(names[number] for number in numbers.tolist()),
+        tuple(escaped(names[number]) for number in numbers.tolist()),
         (*unusable, *read.invalid),
         coarse=np.array([pet.species - 1 for _, pet in present])[read.readable],
         coarse_classes=SPECIES,

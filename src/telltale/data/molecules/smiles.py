@@ -11,6 +11,7 @@ from telltale.data.molecules.classes import check_cut, with_classes, would_do
 from telltale.data.molecules.rows import SUFFIXES, PropertyError, numeric_columns
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
 from telltale.errors import InputError
+from telltale.writing import escaped
 
 EXPECTED = f"a file that ends in {', '.join(SUFFIXES)}, or a folder with such files"
 
@@ -39,11 +40,19 @@ def load(
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     if label is None:
-        read = read_molecules(files, column, max_invalid, cache, path.name, largest=largest)
+        read = read_molecules(files, column, max_invalid, cache, escaped(path.name), largest=largest)
         return replace(read, told=(*read.told, *told))
     try:
         read = read_molecules(
-            files, column, max_invalid, cache, path.name, (label,), label=label, binary=cut is None, largest=largest
+            files,
+            column,
+            max_invalid,
+            cache,
+            escaped(path.name),
+            (label,),
+            label=label,
+            binary=cut is None,
+            largest=largest,
         )
     except PropertyError as error:
         possible = [name for name in numeric_columns(files[0]) if all(name in numeric_columns(f) for f in files[1:])]
