@@ -23,6 +23,7 @@ from telltale.evidence import Evidence
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.release import Release
+from telltale.reporting.masking import Masking
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
@@ -142,6 +143,7 @@ def _outcome(
 def _log_to_stderr(verbose: bool) -> None:
     if not log.handlers:
         handler = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)
+        handler.addFilter(Masking())
         log.addHandler(handler)
         log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -27,6 +27,7 @@ from telltale.configuration.command_line import (
 )
 from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets, guard_composition
+from telltale.reporting.masking import masked_text
 from telltale.reporting.sweep import show_open_sweep
 from telltale.reporting.taking import leave_no_trace, made
 
@@ -81,7 +82,7 @@ def main() -> None:
         code, line = explain(error, CONFIGURATION)
         with suppress(OSError):  # nobody listens any more
             if line:
-                print(line, file=sys.stderr)
+                print(masked_text(line), file=sys.stderr)
         sys.exit(128 + received[0] if received and code == INTERRUPTED else code)
 
 

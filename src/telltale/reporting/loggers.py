@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from telltale.checks import choice
 from telltale.errors import InputError
+from telltale.reporting.masking import masked
 from telltale.reporting.metrics_file import plain
 from telltale.writing import cell, escaped, write_table
 
@@ -118,17 +121,18 @@ class WandbLogger(NoLogger):
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         self._wandb: Any = wandb
-        self._run = wandb.init(
-            project=project,
-            mode="online" if mode == "online" else "offline",
-            name=name,
-            dir=str(folder),
-            config=plain(settings or {}),
-            group=group,
-            reinit="create_new",  # the other choices hand back, or write into, a run that is still open
-            save_code=False,
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        with _hidden_words():
+            self._run = wandb.init(
+                project=project,
+                mode="online" if mode == "online" else "offline",
+                name=name,
+                dir=str(folder),
+                config=plain(settings or {}),
+                group=group,
+                reinit="create_new",  # the other choices hand back, or write into, a run that is still open
+                save_code=False,
+                settings=wandb.Settings(silent=True, console="off"),
+            )
         self._run.define_metric("*", step_metric="step")
 
     def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -154,6 +158,16 @@ class WandbLogger(NoLogger):
         if self._run is not None:
             self._run.finish(exit_code=int(failed))
             self._run = None
+
+
+@contextmanager
+def _hidden_words() -> Iterator[None]:
+    """Have W&B, which records the words of the command, see them masked; it cannot be told to leave them out."""
+    words, sys.argv = sys.argv, masked(sys.argv)
+    try:
+        yield
+    finally:
+        sys.argv = words
 
 
 def _first_process() -> bool:

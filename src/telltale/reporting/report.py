@@ -25,6 +25,7 @@ from telltale.reporting.answering import Spoken, spoken
 from telltale.reporting.console import print_summary
 from telltale.reporting.gallery import Gallery
 from telltale.reporting.loggers import RunLogger
+from telltale.reporting.masking import masked, masked_configuration
 from telltale.reporting.metrics_file import metrics_document, write_estimates, write_json
 from telltale.reporting.next_steps import steps
 from telltale.reporting.outcome import Outcome
@@ -100,7 +101,7 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
         molecules=view.cards(target, outcome),
         gallery=view.gallery(target, outcome),
         footer={"seed": str(run.cfg.seed)},
-        configuration=OmegaConf.to_yaml(run.cfg),
+        configuration=OmegaConf.to_yaml(masked_configuration(run.cfg)),
     )
     _log(summary, run.logger, drawn)
     print_summary(summary)
@@ -116,9 +117,9 @@ def answer_of(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapp
         said.points,
         evidence=type(outcome.evidence["target"]).__name__,
         success=outcome.target,
-        words=run.overrides,
+        words=masked(run.overrides),
         typed=sys.argv,
-        cfg=OmegaConf.to_container(run.cfg, resolve=True),  # type: ignore[arg-type]
+        cfg=masked(OmegaConf.to_container(run.cfg, resolve=True)),
         choices=choices,
         folder=run.folder,
         available=pools.available,

@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from telltale.errors import InputError
 from telltale.reporting.earlier import alone_in, forget, put_back, set_aside
 from telltale.reporting.loggers import RunLogger
+from telltale.reporting.masking import masked, masked_text
 from telltale.reporting.metrics_file import write_json, write_json_in_place
 from telltale.reporting.status import INTERRUPTED, RUNNING, this_process
 from telltale.writing import escaped_throughout, write_text
@@ -82,7 +83,7 @@ class RunFolder:
             self._is_ours = True
             set_aside(self.folder)
             settings = escaped_throughout(OmegaConf.to_container(self.cfg, resolve=True))
-            write_text(self.folder / "config.yaml", OmegaConf.to_yaml(settings))
+            write_text(self.folder / "config.yaml", OmegaConf.to_yaml(masked(settings)))
             self._write(RUNNING)
         except OSError as error:
             raise InputError(
@@ -103,7 +104,7 @@ class RunFolder:
             self.cfg.logger,
             folder=str(self.folder),
             name=f"{settings['attack']['_target_'].rpartition('.')[2].lower()}-seed{settings['seed']}",
-            settings=settings,
+            settings=masked(settings),
             _convert_="all",
             _recursive_=False,
         )
@@ -160,10 +161,10 @@ class RunFolder:
     def _write(self, status: str, error: str | None = None) -> None:
         document = {
             "status": status,
-            "error": error,
+            "error": error and masked_text(error),
             "seed": self.cfg.seed,
-            "command": sys.argv,
-            "overrides": self.overrides,
+            "command": masked(sys.argv),
+            "overrides": masked(self.overrides),
             "words": self.words,
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from telltale.reporting.masking import masked, masked_text
 from telltale.reporting.status import status_of
 from telltale.writing import write_table
 
@@ -65,8 +66,8 @@ def keep_failure(job_return: JobReturn, folder: Path) -> None:
 
         choices = job_return.hydra_cfg.hydra.runtime.choices if job_return.hydra_cfg else {}
         words = {str(group): word for group, word in choices.items() if "hydra/" not in str(group)}
-        document = {"status": "failed", "error": f"{type(error).__name__}: {error}", "words": words}
-        write_json(folder / "run.json", {**document, "overrides": list(job_return.overrides or ())})
+        document = {"status": "failed", "error": masked_text(f"{type(error).__name__}: {error}"), "words": words}
+        write_json(folder / "run.json", {**document, "overrides": masked(list(job_return.overrides or ()))})
 
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
