@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def test_a_csv_file_without_a_fault_is_read_as_it_was_written(rows: list[tuple[s
 def test_a_stray_quotation_mark_costs_its_own_row_alone(text: str, rows: list[str | None]) -> None:
     """Catches later rows swallowed into one report, and their pictures gone without a word."""
     assert [None if isinstance(row, str) else row[0] for row in parsed(text)] == rows
+
+
+@given(st.data())
+def test_no_quotation_mark_more_costs_another_row(data: st.DataObject) -> None:
+    """Catches any place for a stray mark from which it swallows rows, whether cells are quoted or not."""
+    texts = data.draw(st.lists(st.sampled_from(["a", "b c", 'd "e" f', "g, h", "i\nj"]), min_size=3, max_size=5))
+    quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    rows = [(f"{number}.png", text) for number, text in enumerate(texts)]
+    whole = [io.StringIO() for _ in rows]
+    for one, row in zip(whole, rows, strict=True):
+        csv.writer(one, quoting=quoting, lineterminator="\n").writerow(row)
+    at = data.draw(st.integers(0, len(rows) - 1))
+    line = whole[at].getvalue()
+    place = data.draw(st.integers(0, len(line) - 1))
+    broken = [one.getvalue() for one in whole]
+    broken[at] = f'{line[:place]}"{line[place:]}'
+    found = parsed("".join(broken))
+    assert [row for row in rows if row in found and row != rows[at]] == [row for row in rows if row != rows[at]]
 
 
 def test_bytes_of_windows_1252_are_read_as_such_and_told(tmp_path: Path) -> None:
@@ -128,3 +147,21 @@ def test_captions_of_flickr_in_windows_1252_are_told(tmp_path: Path) -> None:
     (tmp_path / "captions.txt").write_bytes("image,caption\n1.jpg,a café\n".encode("cp1252"))
     read = flickr8k.load(str(tmp_path), size=2)
     assert read.records.references == (("a café",),) and "captions.txt, the first of them line 2" in read.told[0]
+
+
+def test_reports_that_are_missing_and_pictures_that_are_left_out_are_told(tmp_path: Path) -> None:
+    """Catches "nan" as a report, patients who are nobody, and the further pictures of an examination."""
+    for number in range(1, 4):
+        Image.fromarray(np.full((4, 4), 10 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    rows = [
+        {"image": ["1.png", "2.png"], "report": "clear", "patient": ""},
+        {"image": "2.png", "report": "NaN", "patient": "b"},
+        {"image": "3.png", "report": "none seen", "patient": "c"},
+    ]
+    (tmp_path / "reports.json").write_text(json.dumps(rows), encoding="utf-8")
+    read = image_reports.load(str(tmp_path), "reports.json", group="patient", size=2)
+    assert read.records.names == ("1.png", "3.png") and [bad.line for bad in read.invalid] == [2]
+    assert read.told == (
+        "1 further pictures of examinations were left out: the first of each is read",
+        "1 pictures have no patient and count as a group of their own each",
+    )

@@ -17,6 +17,7 @@ from telltale.data.text_files import csv_rows, read_text
 from telltale.errors import InputError
 
 EXPECTED = "a folder with pictures and a .csv or .json file that lists image and report of each"
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})  # as tables write a cell without a report
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ def load(
             keys = ", ".join(sorted({str(key) for _, row in reports.entries for key in row})[:20])
             raise InputError(f"dataset.{option}", key, f"no row of {file} has it; there are {keys}")
     listed, bad = parse_rows(reports.entries, image, report, group)
+    told = [*reports.told, *_account([row for _, row in reports.entries], listed, image, group)]
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]
     unread = [*reports.invalid, *(InvalidRecord(path, f"has no {image} or no {report}", place) for place in bad)]
-    return read_listed(folder, pictures, size, folder.name, cache, unread, reports.told, follow_links)
+    return read_listed(folder, pictures, size, folder.name, cache, unread, tuple(told), follow_links)
 
 
 def parse_rows(
@@ -77,13 +79,30 @@ def parse_rows(
     for place, row in entries:
         named, text = row.get(image), row.get(report)
         name = named[0] if isinstance(named, list) and named else named
-        if not isinstance(name, str) or not isinstance(text, str) or not name.strip() or not text.strip():
+        if not isinstance(name, str) or not isinstance(text, str) or not name.strip() or _is_missing(text):
             bad.append(place)
             continue
         reports.setdefault(name.strip(), []).append(text)
         same = row.get(group) if group is not None else None
         groups.setdefault(name.strip(), None if same in (None, "") else str(same))
     return [(name, tuple(texts), groups[name]) for name, texts in reports.items()], bad
+
+
+def _is_missing(text: str) -> bool:
+    return text.strip().lower() in MISSING
+
+
+def _account(
+    rows: Iterable[Mapping[str, Any]],
+    listed: Iterable[tuple[str, tuple[str, ...], str | None]],
+    image: str,
+    group: str | None,
+) -> list[str]:
+    """Say which pictures of an examination are left out, and which stand for a group of their own."""
+    more = sum(len(named) - 1 for row in rows if isinstance(named := row.get(image), list) and len(named) > 1)
+    alone = sum(same is None for *_, same in listed) if group is not None else 0
+    told = [f"{more:,} further pictures of examinations were left out: the first of each is read"] if more else []
+    return told + ([f"{alone:,} pictures have no {group} and count as a group of their own each"] if alone else [])
 
 
 def _read_csv(path: Path, image: str) -> Reports:
