@@ -1,8 +1,8 @@
 """The one spelling under which a molecule is known everywhere: RDKit's canonical SMILES, written until it stays.
 
 RDKit's canonical SMILES of a canonical SMILES may be another, and of some molecules two or more take turns for ever.
-Writing a molecule once more costs about what an InChIKey costs; the key would also join tautomers, which are different
-graphs to a model, and parts spellings of one cage molecule that the last spelling here joins.
+Writing a molecule once more costs about what an InChIKey costs, and nothing where a text is canonical already; the key
+would also join tautomers, which are different graphs to a model, and parts spellings of cages that are joined here.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ def canonicalise(
     return [text for chunk in in_chunks(_canonicalise, smiles, workers, description) for text in chunk]
 
 
-def canonical(molecule: Chem.Mol) -> str | None:
+def canonical(molecule: Chem.Mol, written: str = "") -> str | None:
     """Return the canonical SMILES, which canonicalised again is itself; None where RDKit cannot read its own.
 
-    Of spellings that take turns it is the first by alphabet. The molecule loses its atom-map numbers.
+    written: the text that the molecule was read from, which needs no second look where it is canonical already. Of
+    spellings that take turns it is the first by alphabet. The molecule loses its atom-map numbers.
     """
     for atom in molecule.GetAtoms():
         atom.SetAtomMapNum(0)
-    spellings = [Chem.MolToSmiles(molecule)]
-    while (again := Chem.MolFromSmiles(spellings[-1])) is not None:
-        spelling = Chem.MolToSmiles(again)
-        if spelling in spellings:
-            return min(spellings[spellings.index(spelling) :])
+    spellings, spelling = [written], Chem.MolToSmiles(molecule)
+    while spelling not in spellings:
         spellings.append(spelling)
-    return None
+        if (again := Chem.MolFromSmiles(spelling)) is None:
+            return None
+        spelling = Chem.MolToSmiles(again)
+    return min(spellings[spellings.index(spelling) :])
 
 
 def _canonicalise(smiles: list[str]) -> list[str | None]:
@@ -51,4 +52,4 @@ def _of_text(text: str) -> str | None:
     if not (text.isascii() and text.isprintable()) or " " in text or len(text) > LONGEST:
         return None  # RDKit would drop what follows such a character and read the rest
     molecule = Chem.MolFromSmiles(text)
-    return canonical(molecule) if molecule is not None and molecule.GetNumAtoms() else None
+    return canonical(molecule, text) if molecule is not None and molecule.GetNumAtoms() else None
