@@ -113,25 +113,29 @@ def _play(job: Job, scratch: Path) -> dict[str, Any]:
     ended = subprocess.run(line, cwd=ROOT, env=environment(threads=1), capture_output=True, text=True, check=False)
     if ended.returncode:
         return {"ended": f"exit code {ended.returncode}: {ended.stderr.strip().splitlines()[-1][:300]}"}
-    made = sorted(_digest(file) for file in set(release.glob("*/weights.safetensors")) - before)
-    metrics = json.loads((run / "metrics.json").read_text())
-    kept = {
-        "ended": "finished",
-        "weights": made,
-        "evidence": {file.name: _content(file) for file in sorted(run.glob("evidence*.np[yz]"))}
-        | {file.name: _digest(file) for file in sorted(run.glob("*.csv"))}
-        | {"replicates.npz": _content(run / "replicates.npz")},
-        "metrics": {name: value for name, value in metrics.items() if name not in CLOCKS},
-    }
+    made = sorted(digest(file) for file in set(release.glob("*/weights.safetensors")) - before)
+    kept = {"ended": "finished", "weights": made, **figures_of(run)}
     shutil.rmtree(run)
     return kept
 
 
-def _digest(file: Path) -> str:
+def figures_of(run: Path) -> dict[str, Any]:
+    """Return what a run's folder says of the models: its evidence, digested, and metrics less all that a clock said."""
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    return {
+        "evidence": {file.name: content(file) for file in sorted(run.glob("evidence*.np[yz]"))}
+        | {file.name: digest(file) for file in sorted(run.glob("*.csv"))}
+        | {"replicates.npz": content(run / "replicates.npz")},
+        "metrics": {name: value for name, value in metrics.items() if name not in CLOCKS},
+    }
+
+
+def digest(file: Path) -> str:
+    """Digest a file."""
     return blake2b(file.read_bytes(), digest_size=8).hexdigest()
 
 
-def _content(file: Path) -> dict[str, str]:
+def content(file: Path) -> dict[str, str]:
     """Digest each array of a file: compressed files of equal content may differ."""
     with np.load(file, allow_pickle=False) as arrays:
         return {name: blake2b(arrays[name].tobytes(), digest_size=8).hexdigest() for name in arrays.files}

@@ -65,7 +65,7 @@ def test_arrays_are_compared_by_content(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "compressed.npz", scores=scores)
     np.savez(tmp_path / "other.npz", scores=np.nextafter(scores, 9))
     plain, compressed, other = (
-        same_numbers._content(tmp_path / f"{name}.npz") for name in ("plain", "compressed", "other")
+        same_numbers.content(tmp_path / f"{name}.npz") for name in ("plain", "compressed", "other")
     )
     assert not list(differences(plain, compressed))
     assert [place.partition(":")[0] for place in differences(plain, other)] == ["scores"]

@@ -68,11 +68,14 @@ def metrics_document(
     return dict(plain(document))
 
 
-def write_json(path: Path | str, document: Any) -> Path:
-    """Write strict JSON by way of a temporary file beside it, so that no reader meets half a file."""
+def write_json(path: Path | str, document: Any, room: int = 0) -> Path:
+    """Write strict JSON by way of a temporary file beside it, so that no reader meets half a file.
+
+    room: blanks at its end, for `write_json_in_place`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + " " * room + "\n"
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

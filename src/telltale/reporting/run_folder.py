@@ -33,6 +33,7 @@ from telltale.writing import escaped_throughout, write_text
 log = logging.getLogger("telltale")
 
 LIBRARIES = ("torch", "pytorch-lightning", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
+ROOM = 4096  # bytes kept free in run.json, so that a full disk can be told
 
 
 class RunFolder:
@@ -179,12 +180,14 @@ class RunFolder:
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "git_commit": _git_commit(),
         }
+        file = self.folder / "run.json"
+        if status == RUNNING:
+            write_json(file, document, ROOM)
+            return
         try:
-            write_json(self.folder / "run.json", document)
+            write_json(file, document)
         except OSError:
-            if status == RUNNING:
-                raise
-            write_json_in_place(self.folder / "run.json", document)
+            write_json_in_place(file, document | {"error": (error or "")[: ROOM // 8], "command": sys.argv[:1]})
 
 
 def _peak_memory() -> float:

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import masked, masked_text
 from telltale.reporting.status import status_of
 from telltale.writing import write_table
@@ -72,7 +73,8 @@ def keep_failure(job_return: JobReturn, folder: Path) -> None:
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
     """Write `summary.csv`, whole or not at all, and return its rows, one a job, wherever below the folder it lies."""
-    jobs = sorted((file.parent for file in folder.rglob("run.json")), key=lambda job: _number(job.relative_to(folder)))
+    found = (file.parent for file in folder.rglob("run.json") if file.parent.name != ASIDE)
+    jobs = sorted(found, key=lambda job: _number(job.relative_to(folder)))
     lines = [row(job, folder) for job in jobs]
     names = list(dict.fromkeys(name for line in lines for name in line))
     names = [*(name for name in names if name != "error"), *(["error"] if "error" in names else [])]
