@@ -10,6 +10,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
+from telltale.attacks.molextract.attack import Molextract
 from telltale.attacks.molextract.candidates import heavy_atoms
 from telltale.attacks.molextract.cuts import cut_at_ring_bonds, part_whole_membership
 from telltale.attacks.molextract.scoring import cosine
@@ -105,6 +106,20 @@ def test_no_ring_anywhere_gives_one_score_to_all() -> None:
     """Catches a crash on molecules that cannot be tested."""
     release: Any = SimpleNamespace(embeddings=lambda of: np.ones((len(of), 2), np.float32))
     assert part_whole_membership(release, cut_at_ring_bonds(records("CCO", "CCC"), 4, 0), 0.5, True).tolist() == [0, 0]
+
+
+def test_where_nothing_can_be_cut_the_membership_test_is_left_out_and_that_is_noted() -> None:
+    """Catches sides that are asked for where there are none: a traceback after everything is trained."""
+    attack = Molextract("paper", k=1, rings=1, motifs=1, largest_motif=4)
+    bare, mixed = (
+        SimpleNamespace(challenge=records(*smiles), seed=0) for smiles in (("CCO", "CCC"), ("CCO", "Oc1ccccc1"))
+    )
+    world: Any = SimpleNamespace(knowledge=bare, releases=[None])  # a release that is asked ends the test
+    assert attack._membership(world) is None
+    (note,) = attack.notes(bare)  # type: ignore[arg-type]
+    assert note.endswith("2 of 2 challenge molecules have no bond at a ring to cut; it is left out")
+    (note,) = attack.notes(mixed)  # type: ignore[arg-type]
+    assert note.endswith("1 of 2 challenge molecules have no bond at a ring to cut; they get the median")
 
 
 def test_hydrogen_counting_of_this_file_is_right() -> None:

@@ -24,6 +24,7 @@ from telltale.owner.release import Release
 from telltale.worlds.controls import Disjoint
 from tests.attacks.remembering import Remembers, game_of
 from tests.experiment.commands import command, read
+from tests.experiment.test_next_steps import planned
 from tests.training.small import molecules
 
 EMBEDDINGS = frozenset({"embeddings"})
@@ -155,6 +156,20 @@ def test_where_no_molecule_has_a_bond_to_cut_the_rest_of_the_signals_judges(tmp_
     assert not alone.applies(game.knowledge) and attack_named("views").applies(game.knowledge)
     with pytest.raises(InputError, match=r"^attack\.signal=part_whole: .* none of 120 challenge molecules"):
         alone.check(game.knowledge)
+
+
+def test_a_plan_leaves_out_rivals_that_find_no_part_and_refuses_an_attack_that_does(tmp_path: Path) -> None:
+    """Catches a rival that is trained for and ends in a traceback, and one left out of a run that has parts."""
+    (tmp_path / "atoms.smi").write_text("\n".join(ATOMS))
+    sizes = [f"pools.{name}=30" for name in ("members", "auxiliary", "test")]
+    words = ["attack=embedding_membership", "dataset=smiles", "dataset.cache=null", "controls=none", *sizes]
+    rivals = planned(*words, f"dataset.root={tmp_path}/atoms.smi", folder=tmp_path).rivals
+    assert set(rivals) == {"norm", "norm_calibrated", "views", "views_calibrated", "logistic"}
+    with pytest.raises(InputError, match=r"^attack\.signal=part_whole: .* none of 60 challenge molecules"):
+        planned(*words, f"dataset.root={tmp_path}/atoms.smi", "attack.signal=part_whole", folder=tmp_path)
+    (tmp_path / "cuts.smi").write_text("\n".join([*ATOMS[:-1], *molecules(200).smiles]))
+    rivals = planned(*words, f"dataset.root={tmp_path}/cuts.smi", folder=tmp_path).rivals
+    assert {"part_whole", "part_whole_calibrated"} <= set(rivals)
 
 
 def test_molecules_without_a_bond_to_cut_among_others_are_counted(tmp_path: Path) -> None:
