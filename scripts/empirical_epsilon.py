@@ -137,14 +137,14 @@ def audit(folder: Path, words: Sequence[str], broken: bool) -> bool:
 
 def run_without_noise(words: Sequence[str]) -> int:
     """Run the command with DP-SGD that counts its noise and adds none; the self-test, which would refuse it, is off."""
-    import telltale.run
+    import telltale.command
 
     with (
         mock.patch("telltale.training.private.step.gaussians", silence),
         mock.patch("telltale.training.private.settle.require_private"),
         mock.patch.object(sys, "argv", ["src/run.py", *words]),
     ):
-        telltale.run.main()
+        telltale.command.main()
     return 0
 
 

@@ -40,6 +40,7 @@ WITH_DEFENSE = {
 }
 WITHOUT_OWN_WORDS = ("attack=threshold", "rivals=none")  # what every other defence is played under
 CLOCKS = {"seconds", "costs"}  # of metrics.json
+ON_WHAT_EXISTS = ("audit", "scores")  # attacks on a model or answers that a user brings: nothing of ours to play
 LEFT_OUT = {"torchao": "the extra `quant` is not installed"}
 
 
@@ -73,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def all_jobs() -> list[Job]:
     """List one run of each attack and defence, and each experiment of each paper."""
     attacks, defenses = (sorted(file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")) for group in GROUPS)
-    jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in attacks]
+    ours = [name for name in attacks if name not in ON_WHAT_EXISTS]
+    jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in ours]
     jobs += [
         Job("defenses", name, (f"defense={name}", *WITH_DEFENSE.get(name, WITHOUT_OWN_WORDS)))
         for name in defenses

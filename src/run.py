@@ -10,7 +10,7 @@ SOURCES = str(Path(__file__).resolve().parent)
 sys.path.insert(0, SOURCES)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCES, os.environ.get("PYTHONPATH"))))
 
-from telltale.run import main  # noqa: E402 (only now is it this checkout's)
+from telltale.command import main  # noqa: E402 (only now is it this checkout's)
 
 if __name__ == "__main__":
     main()

@@ -95,7 +95,7 @@ def test_it_runs_beside_a_src_package_of_the_users(python: Path, tmp_path: Path)
     """Catches an import of `src`, which is here somebody else's."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "__init__.py").write_text("raise RuntimeError('this is not yours')\n")
-    done(str(python), "-m", "telltale.run", *WORDS, "hydra.run.dir=run", folder=tmp_path)
+    done(str(python), "-m", "telltale", *WORDS, "hydra.run.dir=run", folder=tmp_path)
     assert read(tmp_path / "run" / "metrics.json")["metrics"]
 
 

@@ -128,7 +128,7 @@ def _play(words: Sequence[str], log: Path, before: Callable[[], None] | None, cw
         sys.argv = ["src/run.py", *words]
         if before is not None:
             before()
-        from telltale.run import main
+        from telltale.command import main
 
         main()
         code = 0

@@ -16,10 +16,13 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
+from telltale.auditing.run import run_audit, run_scores
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.contest import contestants, hindrances
+from telltale.errors import InputError
 from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
+from telltale.game.answers import answers_of
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.release import Release
@@ -27,16 +30,27 @@ from telltale.reporting.masking import Masking
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
+from telltale.reporting.summary import Summary
 from telltale.truth import Truth
 from telltale.worlds.payload import originals, with_payload
 
 log = logging.getLogger("telltale")
+GIVEN = {"scores": run_scores, "audit": run_audit}  # attacks on what exists: membership is given, not drawn
 
 
 def run(cfg: DictConfig) -> float:
     """Play one game and leave its report in the run folder; returns the headline metric, for a sweeper to optimise."""
     _log_to_stderr(cfg.verbose is True)
+    return play(cfg).headline
+
+
+def play(cfg: DictConfig, show: bool = True) -> Summary:
+    """Play one game and leave its report in the run folder; show: print it too. Returns what it says."""
     hydra = HydraConfig.get()
+    if (attack := hydra.runtime.choices["attack"]) in GIVEN:
+        return GIVEN[attack](cfg, show)
+    if (target := hydra.runtime.choices["target"]) != "recipe":
+        raise InputError("target", target, f"is a model that exists; audit it with attack=audit, not attack={attack}")
     folder, in_sweep = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     with RunFolder(folder, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep) as job:
         with job.stage("data"):
@@ -70,8 +84,10 @@ def run(cfg: DictConfig) -> float:
             scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed)
             success = game.utility()
         outcome = _outcome(plan, findings, truth, scored, controls, target.releases, success)
+        if plan.standards.answers:
+            answers_of(game).save(job.folder / "answers.npz")
         owner.store.end()
-        return report(job, outcome, plan.pools, plan.choices).headline
+        return report(job, outcome, plan.pools, plan.choices, show=show)
 
 
 @dataclass

@@ -22,6 +22,8 @@ class Truth:
     judge         pictures -> classes, by a model that was trained honestly, on pictures that are none of these
     right         by name of evidence, (victims, test records) bool: does the release it was read off classify them as
                   they are labelled
+    groups        (challenge points,) int64, which points are of one person or document: intervals draw these together;
+                  None = each point for itself
     """
 
     membership: np.ndarray
@@ -31,3 +33,4 @@ class Truth:
     payload: tuple[Records, ...] = ()
     judge: Callable[[np.ndarray], np.ndarray] | None = None
     right: Mapping[str, np.ndarray] = field(default_factory=dict)
+    groups: np.ndarray | None = None

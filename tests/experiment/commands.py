@@ -30,9 +30,9 @@ class Ended:
 
 def command(*words: str) -> Ended:
     """Run the command line in this process, as a fresh one would."""
-    import telltale.run
+    import telltale.command
 
-    telltale.run.failures.clear()
+    telltale.command.failures.clear()
     GlobalHydra.instance().clear()
     out, err = io.StringIO(), io.StringIO()
     code = 0
@@ -43,7 +43,7 @@ def command(*words: str) -> Ended:
         contextlib.redirect_stderr(err),
     ):
         try:
-            telltale.run.main()
+            telltale.command.main()
         except SystemExit as ended:
             code = int(ended.code or 0)
     GlobalHydra.instance().clear()

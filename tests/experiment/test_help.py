@@ -28,7 +28,7 @@ def rows_of(shown: str, group: str) -> list[list[str]]:
     return [[line[2], *line[4:].split(maxsplit=1)] for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("start", ["src.run", "telltale.run"])
+@pytest.mark.parametrize("start", ["src.run", "telltale"])
 def test_the_version_is_that_of_the_code_that_runs(start: str) -> None:
     """Catches Hydra's version, and that of another copy which happens to be installed."""
     ended = process("--version", program=f"import runpy; runpy.run_module({start!r}, run_name='__main__')")

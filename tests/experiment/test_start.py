@@ -14,7 +14,7 @@ SLOW = ("torch", "pytorch_lightning", "torch_geometric", "sklearn", "rdkit", "pa
 def test_the_entry_imports_nothing_slow() -> None:
     """Catches a `--help` that takes seconds."""
     for name in (
-        "run.py",
+        "command.py",
         "configuration/command_line.py",
         "configuration/words.py",
         "errors.py",
@@ -35,8 +35,8 @@ def test_the_entry_imports_nothing_slow() -> None:
 def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None:
     """Catches torch behind help, printed configurations and errors of composition."""
     program = (
-        "import sys, telltale.run\n"
-        "try:\n    telltale.run.main()\n"
+        "import sys, telltale.command\n"
+        "try:\n    telltale.command.main()\n"
         "except SystemExit:\n    pass\n"
         f"print('SLOW', [name for name in {SLOW!r} if name in sys.modules])"
     )

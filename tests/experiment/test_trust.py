@@ -83,7 +83,7 @@ def test_a_main_file_may_not_look_for_words_in_a_package(stranger: Path, tmp_pat
 @pytest.mark.parametrize(
     ("target", "why"),
     {
-        "telltale.run.os.system": "cannot be imported",
+        "telltale.command.os.system": "cannot be imported",
         "telltale.store.store.Path": "trust=true",
         "telltale.reporting.metrics_file.write_json": "a function that no file of conf/ names",
         "telltales.models.gin.GIN": "no class of telltale",

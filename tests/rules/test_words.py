@@ -27,6 +27,7 @@ ROOM_OF_GROUP = {
     "logger": "reporting",
     "model": "models",
     "objective": "objectives",
+    "target": "targets",
     "trainer": "training",
 }
 WITH_THE_CONTRACT = {"telltale.owner.defense.NoDefense"}  # what does nothing

@@ -15,12 +15,12 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from safetensors.torch import load_file
 
+from telltale.command import CONFIGURATION
 from telltale.data.images import digits
 from telltale.errors import InputError
 from telltale.owner import many
 from telltale.owner.executor import Local, Ray
 from telltale.owner.order import Order
-from telltale.run import CONFIGURATION
 from telltale.store.store import Store
 from telltale.training.trainer import TrainerOptions
 from tests.owned import Owned

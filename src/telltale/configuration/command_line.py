@@ -25,7 +25,7 @@ from telltale.errors import InputError, NotPrivateError, NumericalError
 
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
-ENTRY = ("run.py", "trust.py")  # files of ours that stand behind whatever Hydra does
+ENTRY = ("command.py", "trust.py")  # files of ours that stand behind whatever Hydra does
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 

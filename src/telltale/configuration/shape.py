@@ -11,7 +11,7 @@ from telltale.configuration.hints import MANY, nearest, nearest_option
 from telltale.configuration.words import configuration_folder, groups_of
 from telltale.errors import InputError
 
-OPTIONAL = ("downstream",)  # a group that may be empty
+OPTIONAL = ("downstream", "target")  # a group that may be empty
 BUILT = ("pools", "report")  # of a class, which knows more keys
 BESIDE = ("hydra", "trust")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
+from telltale.data.given import Given
 from telltale.data.records import Records
 from telltale.writing import escaped, write_table
 
@@ -42,6 +43,7 @@ class Loaded(Generic[R]):
     invalid     places where there should have been a record and was none that can be used
     dropped     the duplicates, where a reader lists them, and what else is no record of its own
     told        what else was left out, merged or changed: one sentence each, without a full stop
+    given       every record as its owner has it, of data of one's own; None elsewhere
     """
 
     differing: ClassVar[str] = "under another label"  # what a duplicate in conflict is
@@ -53,6 +55,11 @@ class Loaded(Generic[R]):
     invalid: tuple[InvalidRecord, ...] = ()
     dropped: tuple[InvalidRecord, ...] = ()
     told: tuple[str, ...] = ()
+    given: Given | None = None
+
+    def with_given(self, given: Given) -> Self:
+        """Return the same with what the owner says of each record."""
+        return replace(self, given=given)
 
     def account(self, listed: bool = True) -> list[str]:
         """Say what did not become a record of its own, and what was changed: one line each, none where all is well.

@@ -34,18 +34,21 @@ class Standards:
     auc     smallest AUC that would matter
     tpr     smallest share of members, found at 1 % false alarms, that would matter
     share   smallest share of hidden pictures, beyond what controls give back, that would matter
+    answers  whether what the models answered is kept, as answers.npz
     """
 
     prior: float = 0.5
     auc: float = 0.55
     tpr: float = 0.05
     share: float = 0.05
+    answers: bool = False
 
     def __post_init__(self) -> None:
         checks.share("report.prior", self.prior, whole=False, expected="a share above 0, below 1")
         checks.number("report.auc", self.auc, above=0.5, below=1)
         checks.number("report.tpr", self.tpr, above=FALSE_ALARMS, below=1)
         checks.share("report.share", self.share, whole=False)
+        checks.yes_or_no("report.answers", self.answers)
 
 
 class Measured(Protocol):

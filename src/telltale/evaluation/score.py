@@ -26,12 +26,17 @@ from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, memory
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
+from telltale.evaluation.strata import NO_MODEL, strata_of, within_strata
 from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.progress import track
 from telltale.truth import Truth
 
 Metrics = dict[str, Estimate]
-UNPAIRED = ("best_threshold", "empirical_epsilon")  # no leakage: optimistic, or a bound without replicates
+UNPAIRED = (
+    "best_threshold",
+    "empirical_epsilon",
+    "auc_among_alike",
+)  # no leakage: optimistic, or a bound without replicates
 RECONSTRUCTION_LEAKAGE = ("ssim", "well_encoded", "recognised")  # higher is more given away
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
@@ -98,16 +103,23 @@ class Scoring:
     replicates: int
     seed: int
 
-    def plan(self, victims: int, clusters: int, role: str = "", groups: np.ndarray | None = None) -> Resampling:
+    def plan(
+        self,
+        victims: int,
+        clusters: int,
+        role: str = "",
+        groups: np.ndarray | None = None,
+        drawn_with: np.ndarray | None = None,
+    ) -> Resampling:
         """Return the one plan over so many victims and clusters; role: of a second set of the same size."""
         seed = derive(self.seed, role) if role else self.seed
-        return Resampling.crossed(victims, clusters, self.replicates, seed=seed, groups=groups)
+        return Resampling.crossed(victims, clusters, self.replicates, seed=seed, groups=groups, drawn_with=drawn_with)
 
     def over_members(self) -> Resampling:
         """Return the plan over challenge points and victims; those that complement each other are drawn as one."""
         membership = self.truth.membership
         victims, points = membership.shape
-        return self.plan(victims, points, groups=groups_of(membership))
+        return self.plan(victims, points, groups=groups_of(membership), drawn_with=self.truth.groups)
 
     def leakage(self, metrics: Mapping[str, Metrics], names: Sequence[str]) -> dict[str, LeakageEstimate]:
         """Take the strongest control off the target, for each of the named metrics."""
@@ -179,6 +191,11 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
         values_and_rocs = dict(zip(scoring.evidence, results, strict=True))
     metrics = {name: values for name, (values, _) in values_and_rocs.items()}
     metrics["target"] |= calibrated_rates(target.for_victims(victims), membership, plan)
+    if NO_MODEL in scoring.evidence:
+        strata = strata_of(scoring.evidence[NO_MODEL].scores[0])
+        for name, guess in scoring.evidence.items():
+            if name != NO_MODEL:
+                metrics[name] |= within_strata(guess.for_victims(victims).scores, membership, strata, plan)
     rivals = {name: values for name, values in metrics.items() if name not in ("target", *scoring.controls)}
     honest = [name for name in metrics["target"] if not name.startswith(UNPAIRED)]
     return ScoredMembership(

@@ -32,12 +32,14 @@ class Resampling:
                    each other, in which what is common to a point cancels
     group_draws    (B, groups); None where there is one group
     seed           of the draws of cells
+    drawn_with     (clusters,) which clusters are drawn as one: points of one person; None = each for itself
     """
 
     cluster_draws: np.ndarray = field(repr=False)
     group_of: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=int), repr=False)
     group_draws: np.ndarray | None = field(default=None, repr=False)
     seed: int = 0
+    drawn_with: np.ndarray | None = field(default=None, repr=False)
     _kept: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -53,19 +55,32 @@ class Resampling:
 
     @classmethod
     def crossed(
-        cls, victims: int, clusters: int, replicates: int = 1000, *, seed: int, groups: np.ndarray | None = None
+        cls,
+        victims: int,
+        clusters: int,
+        replicates: int = 1000,
+        *,
+        seed: int,
+        groups: np.ndarray | None = None,
+        drawn_with: np.ndarray | None = None,
     ) -> Resampling:
-        """Draw groups of victims, clusters, and cells, each for itself; groups: (victims,), each alone if None."""
+        """Draw groups of victims, clusters, and cells, each for itself; groups: (victims,), each alone if None.
+
+        drawn_with: (clusters,) unit of each cluster, 0, 1, …, drawn as a whole.
+        """
         group_of = np.arange(victims) if groups is None else np.asarray(groups)
         rng, number = np.random.default_rng(seed), int(group_of.max()) + 1
         group_draws = draws(rng, number, replicates) if number > 1 else None
-        return cls(draws(rng, clusters, replicates), group_of, group_draws, seed)
+        if drawn_with is None:
+            return cls(draws(rng, clusters, replicates), group_of, group_draws, seed)
+        units = draws(rng, int(drawn_with.max()) + 1, replicates)
+        return cls(units[:, drawn_with], group_of, group_draws, seed, drawn_with)
 
     @cached_property
     def key(self) -> str:
         """Digest of the draws: equal plans pair, others do not."""
         digest = hashlib.blake2b(np.int64(self.seed).tobytes(), digest_size=8)
-        for drawn in (self.cluster_draws, self.group_draws, self.group_of):
+        for drawn in (self.cluster_draws, self.group_draws, self.group_of, self.drawn_with):
             if drawn is not None:
                 digest.update(np.array(drawn.shape, dtype=np.int64).tobytes())
                 digest.update(np.ascontiguousarray(drawn).tobytes())
@@ -104,7 +119,9 @@ class Resampling:
     def cells(self, group: int) -> np.ndarray:
         """Return how often each cluster of a group is drawn where cells are, (B, clusters): each group its own."""
         if group not in self._kept:
-            drawn = draws_of_cells(np.random.default_rng([self.seed, group]), self.clusters, self.replicates)
+            units = self.clusters if self.drawn_with is None else int(self.drawn_with.max()) + 1
+            drawn = draws_of_cells(np.random.default_rng([self.seed, group]), units, self.replicates)
+            drawn = drawn if self.drawn_with is None else drawn[:, self.drawn_with]
             if self.groups * drawn.nbytes > KEPT:
                 return drawn
             self._kept[group] = drawn

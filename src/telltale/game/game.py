@@ -148,6 +148,15 @@ class Game:
         """Return the victims' releases with all their calls: for the evaluation, not for an attack."""
         return self._releases[: self.victims]
 
+    def every_release(self) -> list[Release]:
+        """Return the releases of victims and shadow models with all their calls: for a file of answers."""
+        return list(self._releases)
+
+    def membership_of_all(self) -> np.ndarray:
+        """Return who was in which model, of victims and shadow models, (models, challenge points): opens the truth."""
+        self.unsealed = True
+        return self._members[:, self._shown]
+
     def world_of(self, releases: Sequence[Release], access: frozenset[str]) -> World:
         """Return the world of other releases of the victims under a threat model."""
         budget = self.knowledge.query_budget

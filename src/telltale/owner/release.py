@@ -25,6 +25,8 @@ ANSWER_CALLS = (
     "embeddings",
     "probabilities",
     "labels",
+    "values",
+    "scores",
     "predictions",
     "captions",
     "token_log_probs",
@@ -102,6 +104,14 @@ class Release:
     def labels(self, records: Records) -> np.ndarray:
         """Classify records: the most probable class after all defences, (records,) int64; counts as `labels`."""
         return self._answer("labels", records, "logits", _logits, softmax).argmax(axis=-1)
+
+    def values(self, records: Records) -> np.ndarray:
+        """Predict a real-valued property: (records,) float64."""
+        return self._answer("values", records, "values", _logits).astype(np.float64).reshape(-1)
+
+    def scores(self, records: Records) -> np.ndarray:
+        """Return scores of membership that were handed over with the release, higher = member: (records,)."""
+        return self._answer("scores", records, "scores", _logits)
 
     def captions(self, records: Records, beam_width: int = 1) -> list[str]:
         """Tell what is on each picture, in at most 20 words; beam_width: 1 = greedy."""

@@ -54,8 +54,11 @@ class Gallery:
     cards: Sequence[RecordCard]
 
 
-def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
-    """Show the points whose score best tells the models trained on them from the others; None if there is none."""
+def exposed_records(exposure: Exposure, challenge: Any, ids: np.ndarray | None = None) -> Gallery | None:
+    """Show the points whose score best tells the models trained on them from the others; None if there is none.
+
+    ids: what their owner calls them.
+    """
     best = exposure.ranking()[:SHOWN]
     if not len(best):
         return None
@@ -78,6 +81,7 @@ def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
                     "exposure": f"{exposure.value[point]:.3f}",
                     "models in / out": f"{exposure.n_in[point]} / {exposure.n_out[point]}",
                     **_found(exposure.rates, int(point)),
+                    **_called(ids, int(point)),
                 },
             )
             for place, point in enumerate(best, 1)
@@ -85,7 +89,9 @@ def exposed_records(exposure: Exposure, challenge: Any) -> Gallery | None:
     )
 
 
-def exposed_members(scores: np.ndarray, members: np.ndarray, challenge: Any) -> Gallery | None:
+def exposed_members(
+    scores: np.ndarray, members: np.ndarray, challenge: Any, ids: np.ndarray | None = None
+) -> Gallery | None:
     """Show one victim's members with the highest scores: (points,) each; None if it has no member."""
     others, rows = np.sort(scores[~members]), np.flatnonzero(members)
     best = rows[np.argsort(-scores[rows], kind="stable")][:SHOWN]
@@ -96,13 +102,18 @@ def exposed_members(scores: np.ndarray, members: np.ndarray, challenge: Any) -> 
         "Most exposed members",
         f"Members with the highest scores, and how many of the {len(others):,} non-members score as high or higher.",
         [
-            _card(challenge, int(point), place, {"score": f"{scores[point]:.3f}", "non-members above": f"{count:,}"})
+            _card(
+                challenge,
+                int(point),
+                place,
+                {"score": f"{scores[point]:.3f}", "non-members above": f"{count:,}", **_called(ids, int(point))},
+            )
             for place, (point, count) in enumerate(zip(best, above, strict=True), 1)
         ],
     )
 
 
-def write_exposure(exposure: Exposure, challenge: Any, path: Path) -> None:
+def write_exposure(exposure: Exposure, challenge: Any, path: Path, ids: np.ndarray | None = None) -> None:
     """Write a line for each point: who it is, its exposure, and its TPR at each FPR of its own; empty where unknown.
 
     Columns `tpr_at_fpr_<rate>_counted` are by the scores of the models without the point, `…_fitted` by a normal law.
@@ -114,14 +125,36 @@ def write_exposure(exposure: Exposure, challenge: Any, path: Path) -> None:
         for at, rate in enumerate(rates.rates)
         for kind, values in (("counted", rates.counted), ("fitted", rates.fitted))
     }
-    rows: list[list[object]] = [["point", "fingerprint", "label", "exposure", "n_in", "n_out", *found]]
+    called = ["id"] if ids is not None else []
+    rows: list[list[object]] = [["point", *called, "fingerprint", "label", "exposure", "n_in", "n_out", *found]]
     for point, value in enumerate(exposure.value):
         shown, *tprs = (
             f"{one:.6f}" if np.isfinite(one) else "" for one in (value, *(of[point] for of in found.values()))
         )
         counts = exposure.n_in[point], exposure.n_out[point]
-        rows.append([point, prints[point], label_of(challenge, point), shown, *counts, *tprs])
+        who = [point, *([ids[point]] if ids is not None else []), prints[point]]
+        rows.append([*who, label_of(challenge, point), shown, *counts, *tprs])
     write_table(path, rows)
+
+
+def write_points(scores: np.ndarray, members: np.ndarray, ids: np.ndarray, challenge: Any, path: Path) -> None:
+    """Write a line for each point of one model, highest score first: who it is, and how many non-members are above.
+
+    non_members_above: share of the non-members that score as high or higher, itself not counted.
+    """
+    others = np.sort(scores[~members])
+    above = len(others) - np.searchsorted(others, scores, side="left") - ~members
+    share = above / np.maximum(len(others) - ~members, 1)
+    rows: list[tuple[Any, ...]] = [("id", "label", "member", "score", "non_members_above")]
+    for point in np.argsort(-scores, kind="stable").tolist():
+        shown = f"{scores[point]:.6g}", f"{share[point]:.6f}"
+        rows.append((ids[point], label_of(challenge, point), "yes" if members[point] else "no", *shown))
+    write_table(path, rows)
+
+
+def _called(ids: np.ndarray | None, point: int) -> dict[str, str]:
+    """Say what the owner calls a record."""
+    return {} if ids is None else {"record": str(ids[point])}
 
 
 def _found(rates: RecordRates, point: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, ONE_RU
 from telltale.evaluation.score import ScoredMembership
 from telltale.evidence import CanaryScores, MembershipScores
 from telltale.reporting import figures
-from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure
+from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure, write_points
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
 from telltale.reporting.picture_sheet import picture_rows
@@ -47,7 +47,9 @@ def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
         arrays["membership"] = outcome.membership
     np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **arrays)
     if len(target.scores) > 1:
-        write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv")
+        write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv", outcome.ids)
+    elif outcome.ids is not None and outcome.membership is not None:
+        write_points(target.scores[0], outcome.membership[0], outcome.ids, outcome.challenge, folder / "exposure.csv")
 
 
 def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageFigure]:
@@ -91,10 +93,10 @@ def cards(target: MembershipScores, outcome: Outcome) -> list[MoleculeCard]:
 def gallery(target: MembershipScores, outcome: Outcome) -> Gallery | None:
     """Show the most exposed records of several victims, or of one its highest-scored members."""
     if len(target.scores) > 1:
-        return exposed_records(_scored(outcome).exposure, outcome.challenge)
+        return exposed_records(_scored(outcome).exposure, outcome.challenge, outcome.ids)
     if outcome.membership is None:
         return None
-    return exposed_members(target.scores[0], outcome.membership[0], outcome.challenge)
+    return exposed_members(target.scores[0], outcome.membership[0], outcome.challenge, outcome.ids)
 
 
 def _scored(outcome: Outcome) -> ScoredMembership:

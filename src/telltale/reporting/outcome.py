@@ -50,6 +50,7 @@ class Outcome:
     challenge   Records of the challenge points, in the order of the score columns, or None
     membership  (victims, points) bool: the point is in the victim; or None
     payload     of malicious training code: the records it hid in each victim
+    ids         what the owner of the records calls each challenge point, or None
     examples    some training records and what a data stage made of them, by name, in equal order
     """
 
@@ -64,6 +65,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     challenge: Any = None
+    ids: np.ndarray | None = None
     membership: np.ndarray | None = None
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)

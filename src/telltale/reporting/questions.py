@@ -11,6 +11,7 @@ from typing import Any
 from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
 from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.strata import AMONG_ALIKE
 from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.sentences import metric_title
@@ -119,6 +120,8 @@ def _ask(
         if control in metrics and metric in metrics[control]:
             difference = Difference.of(estimate - metrics[control][metric])
             above |= {control: difference} if difference.known else {}
+    if metric == "auc" and AMONG_ALIKE in metrics[name]:
+        above |= {"records that look alike": Difference.of(metrics[name][AMONG_ALIKE], 0.5)}
     why = (
         estimate.note.removeprefix("cannot tell: ")
         if estimate.note.startswith("cannot tell") or FEW in estimate.note

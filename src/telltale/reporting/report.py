@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from omegaconf import OmegaConf
 
-from telltale.data.pools import Pools
 from telltale.evaluation.membership import OPTIMISTIC
 from telltale.evidence import (
     CanaryScores,
@@ -27,7 +26,7 @@ from telltale.reporting.gallery import Gallery
 from telltale.reporting.loggers import RunLogger
 from telltale.reporting.masking import masked, masked_configuration
 from telltale.reporting.metrics_file import metrics_document, write_estimates, write_json
-from telltale.reporting.next_steps import steps
+from telltale.reporting.next_steps import Step, steps
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure, write_page
 from telltale.reporting.run_folder import RunFolder
@@ -67,16 +66,56 @@ VIEWS: dict[type, View] = {
 }
 
 
-def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping[str, str]) -> Summary:
-    """Write and show the whole report; returns what it says. choices: the words of the command line by group."""
+class Subject(Protocol):
+    """What a run was about, for the title: a data set and how its records were dealt out."""
+
+    @property
+    def source(self) -> str:
+        """Name the data set."""
+        ...
+
+    @property
+    def available(self) -> int:
+        """Count its records."""
+        ...
+
+    @property
+    def member_count(self) -> int:
+        """Count each model's training records among those that were asked about."""
+        ...
+
+    @property
+    def auxiliary(self) -> Sized:
+        """Return the attacker's own records."""
+        ...
+
+
+def report(
+    run: RunFolder,
+    outcome: Outcome,
+    pools: Subject,
+    choices: Mapping[str, str],
+    what: str = "",
+    next_steps: Sequence[Step] | None = None,
+    show: bool = True,
+) -> Summary:
+    """Write and show the whole report; returns what it says.
+
+    choices: the words of the command line by group; what: the first line of the title where there was no recipe;
+    next_steps: what to type next where that does not follow from a recipe; show: print it on the console.
+    """
     target = outcome.evidence["target"]
     view = VIEWS[type(target)]
     view.write(target, outcome, run.folder)
     with run.stage("figures"):
         drawn = view.draw(target, outcome, run.folder / "figures")
     reading = view.reading(target)
-    heading = Heading.of(choices, pools, reading.sizes)
-    answer = answer_of(run, outcome, pools, choices)
+    heading = Heading.of(choices, pools, reading.sizes, what)
+    answer = (
+        answer_of(run, outcome, pools.available, choices)
+        if next_steps is None
+        else replace(spoken(outcome), steps=list(next_steps))
+    )
     summary = Summary.of(outcome, heading, reading, run.seconds, run.folder / "report.html", answer)
     document = metrics_document(
         summary.target,
@@ -104,11 +143,12 @@ def report(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping
         configuration=OmegaConf.to_yaml(masked_configuration(run.cfg)),
     )
     _log(summary, run.logger, drawn)
-    print_summary(summary)
-    return summary
+    if show:
+        print_summary(summary)
+    return replace(summary, outcome=outcome)
 
 
-def answer_of(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapping[str, str]) -> Spoken:
+def answer_of(run: RunFolder, outcome: Outcome, available: int, choices: Mapping[str, str]) -> Spoken:
     """Say whether it leaks, and what to type next."""
     said = spoken(outcome)
     found = steps(
@@ -122,7 +162,7 @@ def answer_of(run: RunFolder, outcome: Outcome, pools: Pools[Any], choices: Mapp
         cfg=masked(OmegaConf.to_container(run.cfg, resolve=True)),
         choices=choices,
         folder=run.folder,
-        available=pools.available,
+        available=available,
     )
     return replace(said, steps=found)
 

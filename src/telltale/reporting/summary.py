@@ -9,7 +9,6 @@ from math import inf, isinf, nan
 from pathlib import Path
 from typing import Any
 
-from telltale.data.pools import Pools
 from telltale.evaluation.comparison import Tests
 from telltale.evaluation.extraction import DISCORDANT_NEEDED, LeakageEstimate
 from telltale.evaluation.score import ScoredMembership
@@ -41,18 +40,24 @@ class Heading:
     scale: str
     dataset: str
     sizes: Mapping[str, int] = field(default_factory=dict)
+    what: str = ""
 
     @classmethod
-    def of(cls, choices: Mapping[str, str], pools: Pools[Any], sizes: Mapping[str, int]) -> Heading:
-        """Return the heading of a run with these words of the command line; sizes: those of the evidence."""
+    def of(cls, choices: Mapping[str, str], pools: Any, sizes: Mapping[str, int], what: str = "") -> Heading:
+        """Return the heading of a run with these words of the command line; sizes: those of the evidence.
+
+        pools: what the run was about (`report.Subject`); what: the first line, where it is not about a recipe.
+        """
         words = {group: str(choices[group]) for group in ("attack", "model", "objective", "defense", "scale")}
-        sizes = {"members": pools.member_count, "auxiliary": len(pools.auxiliary), **sizes}
-        return cls(**words, dataset=f"{pools.source}, {pools.available:,} records", sizes=sizes)
+        own = {"auxiliary": len(pools.auxiliary)} if not what else {}
+        sizes = {"members": pools.member_count, **own, **sizes}
+        return cls(**words, dataset=f"{pools.source}, {pools.available:,} records", sizes=sizes, what=what)
 
     def lines(self) -> tuple[str, str]:
         """Return the two lines of a title: what was run, and on which data."""
         sizes = " · ".join(f"{count:,} {name}" for name, count in self.sizes.items())
-        what = f"{self.attack} on {self.model}, {self.objective}; defence {self.defense}; scale {self.scale}"
+        recipe = f"{self.attack} on {self.model}, {self.objective}; defence {self.defense}; scale {self.scale}"
+        what = self.what or recipe
         return what, self.dataset + (f": {sizes}" if sizes else "")
 
 
@@ -96,6 +101,7 @@ class Summary:
     queries     records that the target was asked about, by call
     seconds     time by stage
     report      the page
+    outcome     what was found, for who reads on from Python
     """
 
     heading: Heading
@@ -114,6 +120,7 @@ class Summary:
     seconds: Mapping[str, float] = field(default_factory=dict)
     report: Path | None = None
     answer: Spoken | None = None
+    outcome: Outcome | None = None
 
     @classmethod
     def of(

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from telltale.checks import choice, whole_number
 from telltale.data.images.records import ImageRecords
+from telltale.data.recorded import RecordedPoints
 from telltale.data.records import Records
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
@@ -40,7 +41,13 @@ def check_augmentation(field: str, augmentation: Any, records: Records) -> None:
 
 
 def queries(records: Records, augmentation: str) -> Iterator[Records]:
-    """Yield the records as they are, then changed: by one pixel each way ("shift"), mirrored ("flip"), or both."""
+    """Yield the records as they are, then changed: by one pixel each way ("shift"), mirrored ("flip"), or both.
+
+    Points of which answers were recorded come as often as they were asked.
+    """
+    if isinstance(records, RecordedPoints):
+        yield from records.each_query()
+        return
     yield records
     if augmentation != "none":
         assert isinstance(records, ImageRecords)
@@ -76,6 +83,8 @@ def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: st
     changes leave what it remembers.
     """
     challenge = knowledge.challenge
+    if isinstance(challenge, RecordedPoints):
+        return np.stack([release.probabilities(records) for records in challenge.each_query()], 1)
     if isinstance(challenge, ImageRecords) and drawn == "shifts":
         shifted = islice(queries(challenge, "shift"), number)
         return np.stack([release.probabilities(records) for records in shifted], 1)

@@ -1,0 +1,285 @@
+"""Telltale from Python: three questions and their answer. Nothing is printed, and nothing global is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from telltale.auditing.judging import Manner, judged
+from telltale.auditing.released import ask
+from telltale.auditing.run import Subject
+from telltale.configuration.parsed import attacks_named, composed
+from telltale.data.given import Given, classes_of, groups_of_values, numbers_of
+from telltale.errors import InputError
+from telltale.evaluation.answer import Standards
+from telltale.evaluation.statistics import Estimate
+from telltale.game.answers import Answers
+from telltale.reporting.outcome import Outcome
+from telltale.reporting.report import VIEWS
+from telltale.reporting.summary import Heading, Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+HEADLINES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found: the answer, its numbers, and the records most exposed.
+
+    summary: all of it in numbers and sentences; folder: where a run has left its report, None for what was asked from
+    Python and not saved.
+    """
+
+    summary: Summary
+    folder: Path | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return the evidence and its metrics."""
+        assert self.summary.outcome is not None
+        return self.summary.outcome
+
+    @property
+    def verdict(self) -> str:
+        """Say "leaks", "no leak found" or "cannot tell"."""
+        return self.summary.answer.kind if self.summary.answer else ""
+
+    @property
+    def sentence(self) -> str:
+        """Return the answer as one sentence."""
+        return self.summary.answer.sentence if self.summary.answer else ""
+
+    @property
+    def strongest(self) -> str:
+        """Name the attack that shows the leak, or came nearest to showing one."""
+        return self.summary.answer.attack if self.summary.answer else ""
+
+    @property
+    def auc(self) -> Estimate:
+        """Return the AUC of the strongest attack; the answer corrects for having picked it, this interval does not."""
+        metrics = self.outcome.titled(self.summary.evidence)
+        return metrics[self.strongest if self.strongest in metrics else self.outcome.title]["auc"]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Return a row for each attack, rival and control, and its metrics with their intervals."""
+        import pandas as pd
+
+        rows = []
+        for name, title in self.summary.titles.items():
+            row: dict[str, Any] = {"name": title, "role": self.summary.roles[name]}
+            for metric in HEADLINES:
+                if metric in self.summary.evidence[name]:
+                    estimate = self.summary.evidence[name][metric]
+                    row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("name")
+
+    @cached_property
+    def exposed(self) -> pd.DataFrame:
+        """Return the members of the first model, highest score of the strongest attack first, by their own names."""
+        import pandas as pd
+
+        outcome = self.outcome
+        evidence = outcome.titled(outcome.present)
+        guess = evidence[self.strongest if self.strongest in evidence else outcome.title]
+        scores, members = np.asarray(guess.scores)[0], np.asarray(outcome.membership)[0]
+        others = np.sort(scores[~members])
+        rows = np.flatnonzero(members)[np.argsort(-scores[members], kind="stable")]
+        above = (len(others) - np.searchsorted(others, scores[rows], side="left")) / max(len(others), 1)
+        names = np.arange(len(scores)) if outcome.ids is None else outcome.ids
+        return pd.DataFrame({"id": names[rows], "score": scores[rows], "non_members_above": above})
+
+    def plot(self) -> Figure:
+        """Draw the ROC curves of all evidence."""
+        from telltale.evaluation.score import ScoredMembership
+        from telltale.reporting import figures
+
+        scored = self.outcome.scored
+        if not isinstance(scored, ScoredMembership):
+            raise TypeError("only membership has a ROC curve")
+        return figures.roc_figure(self.outcome.titled(scored.roc), self.outcome.titled(self.outcome.roles))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write report.html, metrics.json, evidence.npz and exposure.csv into a folder; returns the page."""
+        from telltale.reporting.metrics_file import metrics_document, write_estimates, write_json
+        from telltale.reporting.page import write_page
+
+        place = Path(folder).expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+        outcome = self.outcome
+        target = outcome.evidence["target"]
+        view = VIEWS[type(target)]
+        view.write(target, outcome, place)
+        (place / "figures").mkdir(exist_ok=True)
+        drawn = view.draw(target, outcome, place / "figures")
+        summary = replace(self.summary, report=place / "report.html")
+        document = metrics_document(
+            summary.target,
+            controls=summary.metrics_of("control"),
+            rivals=summary.metrics_of("rival"),
+            leakage=summary.leakage,
+            target=summary.owner,
+            queries=summary.queries,
+            costs=outcome.costs,
+            answer=summary.answer,
+        )
+        write_json(place / "metrics.json", document)
+        write_estimates(outcome.scored.metrics, place / "replicates.npz")
+        return write_page(summary, place / "report.html", figures=drawn, gallery=view.gallery(target, outcome))
+
+    def __repr__(self) -> str:
+        """Return the answer."""
+        return f"<telltale.Result {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        """Return the answer and its table, for a notebook."""
+        from markupsafe import escape
+
+        colour = {"leaks": "#b00020", "no leak found": "#1b7f3b"}.get(self.verdict, "#8a6d00")
+        shown = [column for column in ("role", *HEADLINES) if column in self.table]
+        meaning = "".join(
+            f"<li>{escape(text)}</li>" for text in (self.summary.answer.meaning if self.summary.answer else ())
+        )
+        head = f'<p style="color:{colour};font-weight:bold">{escape(self.sentence)}</p><ul>{meaning}</ul>'
+        return head + str(self.table[shown].to_html(float_format=lambda value: f"{value:.3f}", escape=True))
+
+
+def score(
+    scores: Any,
+    membership: Any,
+    *,
+    labels: Any = None,
+    gives: str = "scores",
+    population: Any = None,
+    population_labels: Any = None,
+    ids: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
+    seed: int = 0,
+    replicates: int = 1000,
+) -> Result:
+    """Judge scores of membership, or answers of several models.
+
+    scores      (points,) or (models, points), higher = member; with gives=probabilities (models, points, classes), with
+                gives=values (models, points)
+    membership  (points,) or (models, points): 1 where the model was trained on the point
+    labels      (points,) true classes or values, of which answers are read
+    population  answers about held-out records of which the attacker knows that no model has them
+    ids         what the records are called; groups: whose they are: drawn as one in intervals
+
+    Raises telltale.errors.InputError for what does not fit together.
+    """
+    truth = np.asarray(membership).astype(bool)
+    values = np.asarray(scores)
+    single = truth.ndim == 1
+    answers = Answers(
+        gives,
+        values[None] if single else values,
+        truth[None] if single else truth,
+        "scores from Python",
+        labels=None if labels is None else np.asarray(labels),
+        population=None if population is None else np.asarray(population)[None] if single else np.asarray(population),
+        population_labels=None if population_labels is None else np.asarray(population_labels),
+        ids=None if ids is None else np.asarray(ids).astype(str),
+        groups=None if groups is None else groups_of_values(groups),
+    )
+    outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates, random=True))
+    return _result(outcome, Subject.of(answers), f"{gives} of {answers.models} model{'s' * (answers.models > 1)}")
+
+
+def audit(
+    predict: Callable[[Any], Any],
+    members: tuple[Any, Any],
+    others: tuple[Any, Any],
+    *,
+    gives: str = "probabilities",
+    ids: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    groups: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    random_split: bool = False,
+    population: float = 0.3,
+    seed: int = 0,
+    replicates: int = 1000,
+    standards: Standards | None = None,
+) -> Result:
+    """Ask a model that exists whether it tells its training records from held-out ones.
+
+    predict       records in, answers out: an array, a data frame or a list of SMILES, as in members[0]
+    members       (X, y) that the model was trained on; y: classes or real values
+    others        (X, y) that it was not
+    gives         what predict answers: probabilities | labels | values
+    ids, groups   names of the records, and whose they are: of the members, and of the others
+    random_split  chance alone decided who was a member; else a detector that never asks the model stands beside
+    population    share of the others set apart for the attacker to know; they are not judged
+
+    Raises telltale.errors.InputError for answers that will not do, and what `predict` itself raises in one line.
+    """
+    from telltale.targets.function import FunctionTarget
+
+    (x_in, y_in), (x_out, y_out) = members, others
+    number_in, number_out = len(x_in), len(x_out)
+    labels, classes = classes_of(np.concatenate([np.asarray(y_in), np.asarray(y_out)]))
+    inputs = _joined(x_in, x_out)
+    names = (
+        [*ids[0], *ids[1]]
+        if ids
+        else [*(f"member {row}" for row in range(number_in)), *(f"other {row}" for row in range(number_out))]
+    )
+    given = Given(
+        inputs,
+        "records from Python",
+        np.asarray(names).astype(str),
+        labels,
+        classes,
+        None,
+        groups_of_values([*groups[0], *groups[1]]) if groups else None,
+        numbers_of(inputs),
+    ).with_members(np.arange(number_in + number_out) < number_in)
+    split = "random" if random_split else "unknown"
+    target = FunctionTarget(predict, gives, population=population, split=split)
+    asked = ask(target, given, seed)
+    manner = Manner(seed, replicates, standards or Standards(), random_split)
+    outcome = judged(asked.answers, attacks_named("audit"), manner, success=asked.success)
+    return _result(outcome, Subject.of(asked.answers), f"audit of {target.name}, which gives {gives}")
+
+
+def run(*words: str, folder: str | Path | None = None) -> Result:
+    """Play a command line: telltale.run("attack=lira", "dataset=digits", "scale=smoke").
+
+    folder: where the run is left; None = a new one under paths.outputs. Raises InputError for bad words.
+    """
+    from telltale.experiment import play
+
+    with composed(words, folder) as (cfg, place):
+        return Result(play(cfg, show=False), place)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if hasattr(first, "iloc"):
+        import pandas as pd
+
+        return pd.concat([first, second], ignore_index=True)
+    if isinstance(first, list):
+        return [*first, *second]
+    if type(first) is not type(second):
+        raise InputError(
+            "others", type(second).__name__, f"records of the same type as members: {type(first).__name__}"
+        )
+    return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def _result(outcome: Outcome, subject: Subject, what: str) -> Result:
+    from telltale.reporting.answering import spoken
+
+    reading = VIEWS[type(outcome.evidence["target"])].reading(outcome.evidence["target"])
+    words = dict.fromkeys(("model", "objective", "defense", "scale"), "none") | {"attack": outcome.attack}
+    heading = Heading.of(words, subject, reading.sizes, what)
+    summary = Summary.of(outcome, heading, reading, {}, Path("report.html"), spoken(outcome))
+    return Result(replace(summary, outcome=outcome))

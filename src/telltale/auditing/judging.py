@@ -1,0 +1,144 @@
+"""From answers to an outcome: every attack that the answers allow, judged as a run with a recipe is.
+
+The membership is given, not drawn. It reaches the evaluation alone: attacks see the answers, the points, and the
+membership of shadow models.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.attacks.membership.by_record import Plain
+from telltale.configuration.contest import hindrances
+from telltale.data.seeds import derive
+from telltale.errors import InputError
+from telltale.evaluation.answer import Standards
+from telltale.evaluation.no_model import looks_like_a_member
+from telltale.evaluation.score import checked_replicates, evaluate
+from telltale.evaluation.strata import NO_MODEL
+from telltale.evidence import MembershipScores
+from telltale.game.answers import Answers, world_of
+from telltale.reporting.outcome import Cost, Outcome
+from telltale.reporting.sentences import interval
+from telltale.truth import Truth
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How answers are judged.
+
+    seed        of all that is drawn
+    replicates  bootstrap replicates behind every interval
+    standards   what would matter
+    random      whether chance alone decided who was a member: then records of both kinds cannot differ, and no detector
+                stands beside the attacks
+    """
+
+    seed: int = 0
+    replicates: int = 1000
+    standards: Standards = field(default_factory=Standards)
+    random: bool = False
+
+
+def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, Attack], dict[str, str]]:
+    """Return the attacks that these answers allow, and why the others were left out, by name."""
+    calls = {answers.gives} | ({"labels"} if answers.gives == "probabilities" else set())
+    kept, left_out = {}, {}
+    for name, attack in attacks.items():
+        if isinstance(attack, Plain) and answers.models > 2:
+            continue  # the same signal with a threshold fixed on shadows stands in its place
+        if missing := attack.access - calls:
+            left_out[name] = f"asks for {' and '.join(sorted(missing))}"
+            continue
+        if attack.uses_true_labels and answers.labels is None:
+            left_out[name] = "reads the answer at the true label, which is not given"
+            continue
+        try:
+            attack.check(world_of(answers, attack.access, 0).knowledge)
+        except InputError as error:
+            left_out[name] = error.expected
+        else:
+            kept[name] = attack
+    return kept, left_out
+
+
+def judged(
+    answers: Answers,
+    attacks: Mapping[str, Attack],
+    manner: Manner,
+    *,
+    challenge: Any = None,
+    success: Mapping[str, float] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Outcome:
+    """Run every attack that the answers allow and say what they found; the first is the one the others stand beside.
+
+    challenge: the records themselves where they are at hand, in the order of the answers; success: how well the model
+    does its own task. Raises InputError where no attack can work with the answers.
+    """
+    kept, left_out = usable(attacks, answers)
+    if not kept:
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise InputError("rivals", ", ".join(attacks), f"none of them can work with {answers.gives}: {why}")
+    first, *others = kept
+    evidence: dict[str, Any] = {}
+    costs: dict[str, Cost] = {}
+    for name, attack in kept.items():
+        began, world = time.perf_counter(), world_of(answers, attack.access, derive(manner.seed, "attacker"))
+        title = "target" if name == first else name
+        evidence[title] = attack.run(world)
+        costs[title] = Cost(dict(world.queries), time.perf_counter() - began)
+    none = answers.held_out.take(np.arange(0))  # no control was trained
+    truth = Truth(answers.membership[: answers.attacked], (), none, groups=answers.groups)  # first and only opening
+    controls = _detector(answers, truth, manner)
+    replicates = checked_replicates(manner.replicates)
+    scored = evaluate(evidence | controls, truth, tuple(controls), replicates, manner.seed)
+    outcome = Outcome(
+        evidence=evidence | controls,
+        attack=first,
+        attacks=("target", *others),
+        hindrances=hindrances(list(kept.values()), answers.models) if answers.models > 1 else (),
+        standards=manner.standards,
+        scored=scored,
+        controls=tuple(controls),
+        rivals=tuple(others),
+        guarantee=None,
+        target=dict(success or {}),
+        queries=costs["target"].queries,
+        costs=costs,
+        notes=(*notes, *_left_out(left_out)),
+        challenge=answers.challenge if challenge is None else challenge,
+        membership=truth.membership,
+        ids=answers.ids,
+    )
+    return replace(outcome, hindrances=(*outcome.hindrances, *_differ(outcome)))
+
+
+def _detector(answers: Answers, truth: Truth, manner: Manner) -> dict[str, MembershipScores]:
+    """Return the evidence of a detector that never asks the model, where the records are known and may differ."""
+    if manner.random or answers.features is None or len(truth.membership) > 1:
+        return {}
+    seed = derive(manner.seed, NO_MODEL)
+    inputs = answers.challenge.inputs()
+    return {NO_MODEL: looks_like_a_member(inputs, truth.membership[0], answers.groups, seed)}
+
+
+def _differ(outcome: Outcome) -> tuple[str, ...]:
+    """Say that members differ from held-out records without the model, where the detector tells them apart."""
+    found = outcome.scored.metrics.get(NO_MODEL, {}).get("auc")
+    if found is None or not found.low > 0.5:
+        return ()
+    said = f"a detector that never asks it has AUC {interval(found)}"
+    return (f"your members differ from your held-out records without the model: {said}",)
+
+
+def _left_out(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    if not reasons:
+        return ()
+    return (f"left out: {'; '.join(f'{name} ({reason})' for name, reason in reasons.items())}",)

@@ -1,0 +1,119 @@
+"""The flow where membership is given, not drawn: scores of another tool, or a model that exists."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from telltale.auditing.judging import Manner, judged
+from telltale.auditing.released import ask
+from telltale.checks import whole_number
+from telltale.configuration.command_line import check_options
+from telltale.configuration.parsed import attacks_of
+from telltale.data.given import Given
+from telltale.data.loaded import Loaded
+from telltale.errors import InputError
+from telltale.evaluation.answer import Standards
+from telltale.game.answer_files import read_answers
+from telltale.game.answers import Answers
+from telltale.reporting.next_steps import Step
+from telltale.reporting.report import report
+from telltale.reporting.run_folder import RunFolder
+from telltale.reporting.summary import Summary
+
+log = logging.getLogger("telltale")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a run was about, for its title; see `report.Subject`."""
+
+    source: str
+    available: int
+    member_count: int
+    auxiliary: Sequence[Any] = ()
+
+    @classmethod
+    def of(cls, answers: Answers) -> Subject:
+        """Describe answers."""
+        held = 0 if answers.population is None else answers.population.shape[1]
+        return cls(answers.source, answers.points + held, int(answers.membership[0].sum()))
+
+
+def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
+    """Judge scores or answers of a file; show: print the report. Returns what it says."""
+    hydra = HydraConfig.get()
+    with _folder(cfg) as job:
+        with job.stage("data"):
+            whole_number("seed", cfg.seed, 0)
+            answers = read_answers(cfg.scores.file, cfg.scores.layout)
+            attacks = attacks_of(cfg)
+            manner = Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report), random=True)
+        job.accept()
+        with job.stage("attack"):
+            outcome = judged(answers, attacks, manner)
+        what = f"{answers.gives} of {answers.models} model{'s' * (answers.models > 1)}, layout {cfg.scores.layout}"
+        choices = {**hydra.runtime.choices, "attack": outcome.attack}
+        return report(job, outcome, Subject.of(answers), choices, what, _steps(answers), show)
+
+
+def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
+    """Audit a model that exists; show: print the report. Returns what it says."""
+    hydra = HydraConfig.get()
+    choices = hydra.runtime.choices
+    with _folder(cfg) as job:
+        with job.stage("data"):
+            whole_number("seed", cfg.seed, 0)
+            if choices["target"] == "recipe":
+                raise InputError(
+                    "target", "recipe", "a model that exists, e.g. target=function target.call=serve.py:predict"
+                )
+            check_options(cfg, report=Standards)
+            target, standards = instantiate(cfg.target), Standards(**cfg.report)
+            given = given_of(cfg, job.folder)
+            attacks = attacks_of(cfg)
+        job.accept()
+        with job.stage("asking"):
+            asked = ask(target, given, cfg.seed)
+        with job.stage("attack"):
+            manner = Manner(cfg.seed, cfg.evaluation.replicates, standards, target.random)
+            records = asked.challenge if asked.challenge.records is None else asked.challenge.records
+            outcome = judged(asked.answers, attacks, manner, challenge=records, success=asked.success)
+        what = f"audit of {target.name}, which gives {target.gives}"
+        named = {**choices, "attack": outcome.attack}
+        return report(job, outcome, Subject.of(asked.answers), named, what, [], show)
+
+
+def _folder(cfg: DictConfig) -> RunFolder:
+    hydra = HydraConfig.get()
+    place, in_sweep = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
+    return RunFolder(place, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep)
+
+
+def given_of(cfg: DictConfig, folder: Path) -> Given:
+    """Read the user's records; what was left out or inferred is said."""
+    loaded: Loaded[Any] = instantiate(cfg.dataset, _convert_="all")
+    if loaded.invalid or loaded.dropped:
+        loaded.write_invalid(folder / "invalid_records.csv")
+    for line in loaded.account():
+        log.warning(line)
+    if loaded.given is None:
+        expected = "a data set of your own whose members you know: arrays, csv"
+        raise InputError("dataset", HydraConfig.get().runtime.choices["dataset"], expected)
+    return loaded.given
+
+
+def _steps(answers: Answers) -> list[Step]:
+    """Say what to hand over for a surer answer."""
+    if answers.gives == "scores" and answers.models == 1:
+        why = "to know better, hand over answers of shadow models (docs/scores.md)"
+        return [Step(why, "python -m src.run attack=scores scores=answers.npz")]
+    return []

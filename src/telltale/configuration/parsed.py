@@ -1,0 +1,74 @@
+"""Configurations from Python: composed without a command line, and without leaving anything behind in Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from telltale.attacks.base import Attack
+from telltale.attacks.membership.audit import Audit
+from telltale.configuration.command_line import check_words, configuration_folder, explain, register_resolvers
+from telltale.configuration.shape import check_shape
+from telltale.configuration.trust import check_targets
+from telltale.errors import InputError
+
+
+@contextmanager
+def composed(words: Sequence[str], folder: str | Path | None = None) -> Iterator[tuple[DictConfig, Path]]:
+    """Compose a command line and yield it, resolved, with the folder of its run; Hydra is left as it was.
+
+    Raises InputError for words that cannot be composed.
+    """
+    register_resolvers()
+    before, place = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(configuration_folder()), version_base="1.3", job_name="telltale"):
+            cfg = _compose(["logger=none", *words])
+        HydraConfig.instance().set_config(cfg)
+        check_shape(cfg)
+        check_words(HydraConfig.get().runtime.choices)
+        output = Path(folder).expanduser() if folder is not None else Path(str(cfg.hydra.run.dir))
+        with read_write(cfg.hydra):
+            cfg.hydra.runtime.output_dir = str(output.absolute())
+        HydraConfig.instance().set_config(cfg)
+        own = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
+        OmegaConf.resolve(own)
+        check_targets(own)
+        yield own, output
+    finally:
+        GlobalHydra.instance().clear()
+        GlobalHydra.instance().hydra = before
+        HydraConfig.instance().cfg = place
+
+
+def _compose(words: Sequence[str]) -> DictConfig:
+    try:
+        return compose("config", overrides=list(words), return_hydra_config=True)
+    except InputError:
+        raise
+    except Exception as error:
+        said = explain(error, configuration_folder())[1].removeprefix("error: ")
+        field, _, rest = said.partition(": ")
+        raise InputError(field, " ".join(words), rest or said) from None
+
+
+def attacks_named(word: str) -> dict[str, Attack]:
+    """Return the attacks that `attack=word` plays, scores that were handed over first."""
+    with composed([f"attack={word}"]) as (cfg, _):
+        return attacks_of(cfg)
+
+
+def attacks_of(cfg: DictConfig) -> dict[str, Attack]:
+    """Build the attack that was named, unless it stands for all, then the others."""
+    named: Mapping[str, Any] = {"scores": cfg.attack, **cfg.rivals}
+    attacks = {str(name): instantiate(options) for name, options in named.items()}
+    return {name: attack for name, attack in attacks.items() if not isinstance(attack, Audit)}

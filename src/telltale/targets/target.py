@@ -1,0 +1,95 @@
+"""A model that exists: anything that answers about records, whoever trained it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from telltale.checks import choice, share, whole_number
+from telltale.data.given import taken
+from telltale.errors import InputError
+from telltale.progress import track
+
+GIVES = ("probabilities", "labels", "values")
+SPLITS = ("unknown", "random")
+POPULATION = 0.3
+OFF = 1e-3  # by which the probabilities of one record may miss a sum of 1
+
+
+class Target:
+    """Base of targets: a subclass answers about a batch of records (`answer`).
+
+    gives        probabilities (records, classes) | labels (records,) | values (records,), real predictions
+    batch_size   records asked about at a time
+    population   share of the held-out records that is set apart for the attacker to know; they are not judged
+    split        random: chance alone decided who was a member | unknown
+    """
+
+    def __init__(
+        self,
+        gives: str = "probabilities",
+        batch_size: int = 1024,
+        population: float = POPULATION,
+        split: str = "unknown",
+    ) -> None:
+        self.gives = choice("target.gives", gives, GIVES)
+        self.batch_size = whole_number("target.batch_size", batch_size)
+        self.population = share("target.population", population, zero=True, whole=False)
+        self.random = choice("target.split", split, SPLITS) == "random"
+
+    @property
+    def name(self) -> str:
+        """Name the model, as printed beside every figure."""
+        return type(self).__name__
+
+    def answer(self, inputs: Any) -> Any:
+        """Answer about one batch of records, as their owner has them."""
+        raise NotImplementedError
+
+    def ask(self, inputs: Any, classes: tuple[str, ...] = (), ids: np.ndarray | None = None) -> np.ndarray:
+        """Answer about all records, in batches: (records, classes) or (records,), checked.
+
+        classes: of the labels, whose number probabilities must have; ids: for the message. Raises InputError for
+        answers of a wrong shape or that are no probabilities, naming the first record.
+        """
+        number, parts = len(inputs), []
+        starts = range(0, number, self.batch_size)
+        for start in track(starts, "records asked about, in batches") if len(starts) > 1 else starts:
+            rows = np.arange(start, min(start + self.batch_size, number))
+            names = rows if ids is None else ids[rows]
+            parts.append(checked(self.answer(taken(inputs, rows)), self.gives, len(rows), names, len(classes)))
+        return np.concatenate(parts)
+
+
+def checked(answers: Any, gives: str, records: int, names: np.ndarray, classes: int = 0) -> np.ndarray:
+    """Return answers as an array. Raises InputError, naming the first record for which they will not do."""
+    try:
+        values = np.asarray(answers.detach().cpu() if hasattr(answers, "detach") else answers)
+        values = values.astype(np.int64 if gives == "labels" else np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError("target", type(answers).__name__, f"answers are no array of numbers ({error})") from None
+    if gives == "probabilities":
+        if values.ndim == 1 and classes in (0, 2):  # of two classes, that of the second
+            values = np.stack([1 - values, values], 1)
+        fits, shape = values.ndim == 2 and (not classes or values.shape[1] == classes), f"({records}, {classes or '…'})"
+    else:
+        values = values.reshape(len(values), -1)[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        fits, shape = values.ndim == 1, f"({records},)"
+    if not fits or len(values) != records:
+        raise InputError("target", f"an array {values.shape}", f"expected {gives} {shape} about {records} records")
+    _require_numbers(values, gives, names)
+    return values
+
+
+def _require_numbers(values: np.ndarray, gives: str, names: np.ndarray) -> None:
+    flat = values.reshape(len(values), -1)
+    bad = ~np.isfinite(flat).all(1)
+    why = "a finite number"
+    if gives == "probabilities" and not bad.any():
+        bad = (flat < 0).any(1) | (np.abs(flat.sum(1) - 1) > OFF)
+        why = "probabilities that sum to 1 (scores before softmax? apply it in your function)"
+    if bad.any():
+        row = int(np.argmax(bad))
+        shown = np.array2string(flat[row], precision=4, threshold=6)
+        raise InputError("target", shown, f"answer for record {names[row]}; expected {why} ({int(bad.sum())} such)")

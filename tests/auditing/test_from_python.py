@@ -1,0 +1,85 @@
+"""Telltale from Python: quiet, quick to import, and the same answers as the command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+import telltale
+from telltale.errors import InputError
+from telltale.evaluation.answer import LEAKS
+
+SEPARATED = np.repeat([0.0, 1.0], 100) + np.random.default_rng(0).normal(size=200)
+TRUTH = np.repeat([False, True], 100)
+
+
+def test_importing_takes_no_time() -> None:
+    """Catches torch or pandas behind `import telltale`."""
+    code = (
+        "import sys, telltale; print([name for name in ('torch', 'numpy', 'pandas', 'hydra') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+
+
+def test_two_arrays_are_enough_and_nothing_is_printed(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Catches a notebook that fills with tables, and a result that cannot be saved or shown."""
+    result = telltale.score(SEPARATED, TRUTH, ids=[f"row {row}" for row in range(200)], replicates=100)
+    assert result.verdict == LEAKS
+    assert result.auc.low > 0.6
+    assert "AUC" in result._repr_html_() or "auc" in result._repr_html_()
+    assert result.exposed["id"].iloc[0].startswith("row 1")
+    page = result.save(tmp_path / "kept")
+    assert page.read_text(encoding="utf-8").startswith("<!")
+    assert (tmp_path / "kept" / "exposure.csv").read_text(encoding="utf-8").startswith("id,label,member,score")
+    assert capfd.readouterr() == ("", "")
+    assert GlobalHydra.instance().hydra is None and HydraConfig.instance().cfg is None
+
+
+def test_a_model_is_asked_from_python() -> None:
+    """Catches an audit that misses a forest which knows its training rows by heart."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 5))
+    y = np.where(x[:, 0] + rng.normal(size=500) > 0, "ill", "well")
+    forest = RandomForestClassifier(30, random_state=0).fit(x[:250], y[:250])
+    result = telltale.audit(forest.predict_proba, (x[:250], y[:250]), (x[250:], y[250:]), replicates=100)
+    assert result.verdict == LEAKS
+    assert result.auc.value > 0.7
+    assert result.table.loc["no_model", "role"] == "control"
+    assert result.exposed["id"].str.startswith("member").all()
+
+
+def test_a_command_line_is_played_from_python(tmp_path: Path) -> None:
+    """Catches a run that needs the command, and a mistake that is a traceback."""
+    words = ("attack=lira", "dataset=digits", "scale=smoke", "rivals=none", "controls=none", "evaluation.replicates=50")
+    result = telltale.run(*words, f"paths.outputs={tmp_path}", folder=tmp_path / "run")
+    assert result.folder is not None and (result.folder / "report.html").exists()
+    assert list(result.table.index) == ["lira"]
+    with pytest.raises(InputError, match="no such"):
+        telltale.run("attack=nothing_of_the_kind")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: x[:, :3], "expected probabilities"),
+        (lambda x: np.full((len(x), 2), 0.9), "probabilities that sum to 1"),
+        (lambda x: np.where(np.arange(len(x))[:, None] == 3, np.nan, 0.5) * np.ones(2), "a finite number"),
+        (lambda x: np.ones((1, 2)), "about 40 records"),
+        (lambda x: x["no such column"], "the function fails: .*test_from_python.py, line"),
+        (lambda x: ["no", "numbers"], "no array of numbers"),
+    ],
+)
+def test_answers_that_will_not_do_are_told_in_one_line(answer: object, said: str) -> None:
+    """Catches a traceback of ours where the user's function is wrong, and a wrong answer that is taken."""
+    x, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
+    with pytest.raises(InputError, match=said):
+        telltale.audit(answer, (x[:20], y[:20]), (x[20:], y[20:]))  # type: ignore[arg-type]
