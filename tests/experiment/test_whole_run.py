@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from telltale.reporting.earlier import results_in
 from tests.experiment.commands import QUICK, process, read
 
 NUMBERS = {"value", "low", "high", "n", "standard_error", "degrees"}
@@ -83,6 +84,12 @@ def test_the_run_says_what_it_was_and_how_it_ended(first: Path) -> None:
     assert set(said["versions"]) >= {"torch", "rdkit"} and "scale=smoke" in said["overrides"]
     assert "${" not in (first / "config.yaml").read_text()
     assert settings["attack"]["k"] == [10, 20] and settings["pools"]["disjoint"] == settings["pools"]["members"]
+
+
+def test_a_later_run_in_its_folder_would_leave_nothing_of_it(first: Path) -> None:
+    """Catches a result, new since, that stays beside another run's configuration."""
+    files = {file.relative_to(first) for file in first.rglob("*") if file.is_file()}
+    assert not {file for file in files - set(results_in(first)) if file.parts[0] != "wandb"}
 
 
 def test_the_evidence_gives_the_reported_numbers(first: Path) -> None:

@@ -187,7 +187,7 @@ class RunFolder:
         try:
             write_json(file, document)
         except OSError:
-            write_json_in_place(file, document | {"error": (error or "")[: ROOM // 8], "command": sys.argv[:1]})
+            write_json_in_place(file, document | {"error": masked_text(error or "")[: ROOM // 8]})
 
 
 def _peak_memory() -> float:
