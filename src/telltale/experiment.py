@@ -12,7 +12,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
@@ -26,6 +25,7 @@ from telltale.game.answers import answers_of
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.release import Release
+from telltale.reporting.console import wide_console
 from telltale.reporting.masking import Masking
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
@@ -158,7 +158,7 @@ def _outcome(
 
 def _log_to_stderr(verbose: bool) -> None:
     if not log.handlers:
-        handler = RichHandler(console=Console(stderr=True), show_time=False, show_level=False, show_path=False)
+        handler = RichHandler(console=wide_console(errors=True), show_time=False, show_level=False, show_path=False)
         handler.addFilter(Masking())
         log.addHandler(handler)
         log.propagate = False

@@ -177,14 +177,14 @@ def print_reasons(reasons: Mapping[str, str], console: Console | None = None) ->
         _print(out, f"job {job}: {reason}")
 
 
-def wide_console() -> Console:
+def wide_console(errors: bool = False) -> Console:
     """Return the standard console; where there is neither a terminal nor COLUMNS (a log file), a wide one.
 
-    What it has no letters for, such as a name that is no UTF-8, is written escaped.
+    What it has no letters for, such as a name that is no UTF-8, is written escaped. errors: that of standard error.
     """
-    escape_rest(sys.stdout)
-    console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
+    escape_rest(sys.stderr if errors else sys.stdout)
+    console = Console(stderr=errors)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(stderr=errors, width=WIDE)
 
 
 def _cautions(target: Metrics, present: Sequence[str]) -> list[str]:
