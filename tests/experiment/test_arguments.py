@@ -79,19 +79,9 @@ def test_a_plain_value_is_taken_as_it_is(value: str) -> None:
 
 def test_what_hydra_reads_stays_as_it_is() -> None:
     """Catches a list, a sweep or a quoted text that is quoted once more, and flags taken for options."""
-    words = [
-        "-m",
-        "seed=0,1",
-        "attack.k=[10,20]",
-        'a.b="x (1)"',
-        "~attack",
-        "+a=${b}",
-        "--cfg",
-        "job",
-        "--config-dir",
-        "a b",
-    ]
+    words = ["-m", "--cfg", "job", "-cd", "a b", "seed=0,1", "a.k=[10,20]", 'a.b="x (1)"', "~attack", "+a=${b}"]
     assert readable(words) == words
+    assert readable(["attack=lira", "-m", "seed=0,1"]) == ["-m", "attack=lira", "seed=0,1"]  # or it reads no more
 
 
 @pytest.mark.parametrize("value", ["~/set.csv", "'~/set.csv'", '"~/set.csv"'])

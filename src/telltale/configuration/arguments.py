@@ -27,22 +27,23 @@ PLACES = re.compile(r"paths\.|hydra\.(run\.dir|sweep\.)")  # options that need a
 
 
 def readable(words: Sequence[str]) -> list[str]:
-    """Return the words so that Hydra reads what was meant; raises InputError for the first that is none.
+    """Return the words so that Hydra reads what was meant, flags first; raises InputError for the first that is none.
 
     >>> readable(["dataset.root=/data/set (1).csv", "seed=1"])
     ['dataset.root="/data/set (1).csv"', 'seed=1']
     """
     parser, sweeps = OverridesParser.create(), any(word in SWEEP for word in words)
-    made: list[str] = []
+    flags: list[str] = []
+    options: list[str] = []
     for word, before in zip(words, ["", *words], strict=False):
         if before in WITH_VALUE:
-            made.append(word)
+            flags.append(word)
         elif word.startswith("-"):
             flag, equals, value = word.partition("=")
-            made.append(flag + equals + _at_home(value, False))
+            flags.append(flag + equals + _at_home(value, False))
         else:
-            made.append(_made_readable(word, parser, sweeps))
-    return made
+            options.append(_made_readable(word, parser, sweeps))
+    return [*flags, *options]
 
 
 def _made_readable(word: str, parser: OverridesParser, sweeps: bool) -> str:

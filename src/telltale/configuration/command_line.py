@@ -26,6 +26,7 @@ from telltale.errors import InputError, NotPrivateError, NumericalError
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
 ENTRY = ("command.py", "trust.py")  # files of ours that stand behind whatever Hydra does
+NO_MEMORY = r"can't allocate memory|out of memory|Unable to allocate|array is too big|Maximum allowed dimension"
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -93,8 +94,12 @@ def _check_part(field: str, options: Any) -> None:
 def _check_group(group: str, options: Any, target: Any) -> None:
     if not isinstance(options, Mapping):
         raise InputError(group, options, "no value of its own; set one of its keys")
-    declared = get_type_hints(target if inspect.isfunction(target) else target.__init__)
-    parameters = inspect.signature(target).parameters
+    try:
+        declared = get_type_hints(target if inspect.isfunction(target) else target.__init__)
+        parameters = inspect.signature(target).parameters
+    except (AttributeError, NameError, TypeError, ValueError) as error:  # a module, a type of Python's own, a number
+        expected = f"no class whose options can be read ({error})"
+        raise InputError(f"{group}._target_", options.get("_target_"), expected) from error
     open_ended = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     for name, value in options.items():
         if name.startswith("_"):
@@ -134,6 +139,8 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
             return BAD_INPUT, f"error: {cause}"
         if isinstance(cause, MissingConfigException):
             return BAD_INPUT, f"error: {_unknown_option(cause, configuration)}"
+    if any(isinstance(cause, MemoryError) or re.search(NO_MEMORY, str(cause)) for cause in chain):
+        return FAILED, f"error: {_OUT_OF_MEMORY}"
     for cause in reversed(chain):
         if isinstance(cause, OmegaConfBaseException):
             return BAD_INPUT, f"error: {_bad_key(cause)}"
@@ -154,6 +161,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     return FAILED, "".join(traceback.format_exception(error)).rstrip()
 
 
+_OUT_OF_MEMORY = "out of memory: make model, batches, pools or numbers of models smaller"
 _INTERRUPTED_EARLY = (
     "interrupted: nothing was being trained; the same command starts again, from the store where it can"
 )
@@ -232,7 +240,9 @@ def _unknown_option(error: MissingConfigException, configuration: Path) -> str:
 
 
 def _bad_key(error: OmegaConfBaseException) -> str:
-    key, parent = error.full_key or str(error.key or "configuration"), error.parent_node
+    named = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
+    key = error.full_key or str(error.key or (named[1] if named else "configuration"))
+    parent = error.parent_node
     if "is not in struct" in str(error) and parent is not None:
         valid = sorted(str(name) for name in parent)
         name = key.rpartition(".")[2]
@@ -254,8 +264,6 @@ def _bad_argument(error: InstantiationException) -> str:
     text = _one_line(str(error))
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
     where = re.search(r"full_key: ([\w.]+)", text)
-    if isinstance(error.__cause__, MemoryError) or "allocate memory" in text:
-        return f"{where[1] if where else 'memory'}: does not fit into memory; make it smaller"
     if unexpected and where:
         return f"{where[1]}.{unexpected[1]}: no such key"
     return text

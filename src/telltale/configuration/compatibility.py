@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import psutil
+import torch
 from hydra.utils import get_object
 from omegaconf import DictConfig
 
@@ -110,6 +112,7 @@ def require_compatible(
     _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective", choices)
     if recipe.start is not None and transfer is not None:
         _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining", choices)
+    _require_memory(recipe.model)
     if kind not in attack.accepts:
         kinds = " or ".join(sorted(attack.accepts))
         raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
@@ -156,6 +159,21 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
         _require_no_augmentation(recipe, group, f"{records.source} holds {kind}, not pictures")
     elif trunk_of(recipe.model):
         _require_no_augmentation(recipe, group, "a frozen trunk sees each once; use model=captioner to change them")
+
+
+def _require_memory(model: Mapping[str, Any]) -> None:
+    """Refuse a network whose weights and gradients would not fit: some systems kill without a word what asks for more.
+
+    It is built without any memory behind its weights.
+    """
+    if trunk_of(model):  # whose weights are read from a file
+        return
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        network: torch.nn.Module = built("model", model, torch.nn.Module)
+    size, memory = sum(weight.nbytes for weight in network.parameters()), psutil.virtual_memory().total
+    if 2 * size > memory:
+        expected = f"its weights take {size / 2**30:,.0f} GB, this machine has {memory / 2**30:,.0f}; make it smaller"
+        raise InputError("model", str(model["_target_"]).rpartition(".")[2], expected)
 
 
 def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:

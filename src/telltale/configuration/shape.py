@@ -33,6 +33,8 @@ def check_shape(cfg: DictConfig) -> None:
             _check_section(cfg, name, declared[name])
         else:
             _check_group(cfg, name, sorted(groups[name].lines))
+    for field in sorted(OmegaConf.missing_keys(cfg)):
+        raise InputError(field, "???", "it needs a value")
     for name, keys in (("scale", ("name",)), ("debug", ("fast_dev_run", "profiler"))):
         _check_section(cfg, name, dict.fromkeys(keys))
 

@@ -27,7 +27,7 @@ class Rounding(Defense):
     decimals: int = 1
 
     def __post_init__(self) -> None:
-        whole_number("defense.decimals", self.decimals, 0)
+        whole_number("defense.decimals", self.decimals, 0, 16)
 
     def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Round: (records, classes or width) -> the same."""

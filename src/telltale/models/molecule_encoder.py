@@ -48,7 +48,7 @@ class MoleculeEncoder(nn.Module):
         choice("model.jumping_knowledge", jumping_knowledge, ("last", "sum", "max", "concat"))
         choice("model.pooling", pooling, ("mean", "sum"))
         choice("model.norm", norm, NORMS)
-        whole_number("model.layers", layers)
+        whole_number("model.layers", layers, 1, 1000)
         whole_number("model.width", width)
         share("model.dropout", dropout, zero=True, whole=False, expected="from 0 to below 1")
         self.jumping_knowledge, self.pooling, self.width = jumping_knowledge, pooling, width

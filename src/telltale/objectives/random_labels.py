@@ -45,7 +45,7 @@ class RandomLabels(Objective):
         label_seed: int = 0,
     ) -> None:
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
-        whole_number("objective.labels", labels)
+        whole_number("objective.labels", labels, 1, 100_000)
         whole_number("objective.label_seed", label_seed, 0)
         self.labels, self.label_seed = labels, label_seed
         self.predict_labels = nn.Linear(model.output_width, labels)

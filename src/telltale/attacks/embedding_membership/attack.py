@@ -55,8 +55,8 @@ class EmbeddingMembership(Attack):
         rivals: Sequence[str] = (),
     ) -> None:
         choice("attack.signal", signal, SIGNALS)
-        whole_number("attack.views", views)
-        whole_number("attack.cuts", cuts)
+        whole_number("attack.views", views, 1, 1000)
+        whole_number("attack.cuts", cuts, 1, 1000)
         checks.share("attack.share", share)
         number("attack.ridge", ridge, above=0)
         for name in rivals:

@@ -58,7 +58,7 @@ class Scenario:
         choice("attack.scenario", self.name, SCENARIOS)
         sources = " or ".join(NONMEMBER_SOURCES)
         choice("attack.nonmember_source", self.nonmember_source, NONMEMBER_SOURCES, expected=sources)
-        whole_number("attack.shadows", self.shadows)
+        whole_number("attack.shadows", self.shadows, 1, 1000)
         share("attack.shadow_share", self.shadow_share)
 
     @property

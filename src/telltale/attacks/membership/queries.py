@@ -68,7 +68,7 @@ def _changed(pixels: np.ndarray, step: tuple[int, int], mirrored: bool) -> np.nd
 
 def check_draws(number: Any, drawn: Any) -> None:
     """Refuse, by InputError, a number of queries and a way to draw them that there are not."""
-    whole_number("attack.queries", number)
+    whole_number("attack.queries", number, 1, 1000)
     if drawn == "shifts" and number > len(STEPS["shift"]):
         raise InputError("attack.queries", number, f"at most {len(STEPS['shift'])} with attack.drawn=shifts")
     choice("attack.drawn", drawn, DRAWN)

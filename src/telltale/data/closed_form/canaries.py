@@ -19,7 +19,7 @@ def load(records: int, scale: float, seed: int = 0) -> ReadTable:
 
     Takes 4 records² bytes. Raises InputError for an option out of range.
     """
-    whole_number("dataset.records", records, 2)
+    whole_number("dataset.records", records, 2, 20_000)
     whole_number("dataset.seed", seed, 0)
     number("dataset.scale", scale, above=0, expected="a number above 0")
     features = np.zeros((records, records), np.float32)

@@ -13,14 +13,16 @@ from telltale.data.closed_form.labelled import with_random_labels
 from telltale.data.seeds import derive, generator
 from telltale.data.tables.records import ReadTable
 
+MOST_NUMBERS = 10**8  # 0.4 GB
+
 
 def load(records: int, dimensions: int, seed: int = 0) -> ReadTable:
     """Draw records x ~ N(0, I) of so many dimensions, and a fair coin for the label of each.
 
     Raises InputError for an option out of range.
     """
-    whole_number("dataset.records", records, 2)
-    whole_number("dataset.dimensions", dimensions)
+    whole_number("dataset.records", records, 2, 10**7)
+    whole_number("dataset.dimensions", dimensions, 1, max(1, MOST_NUMBERS // records))
     whole_number("dataset.seed", seed, 0)
     # one stream for the rows and one for the coins: the first records stay the same when more are asked for
     features = generator(seed, "gaussian mean").standard_normal((records, dimensions), dtype=np.float32)

@@ -47,7 +47,7 @@ class Synthesis:
 
     def __post_init__(self) -> None:
         choice("defense.train_on", self.train_on, TRAIN_ON)
-        whole_number("defense.copies", self.copies)
+        whole_number("defense.copies", self.copies, 1, 1000)
         self.mechanism.check(self.width)
 
     @property
