@@ -26,6 +26,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "a handler": {"hydra": {"job_logging": {"version": 1, "handlers": {"mine": {"class": "stranger.Stranger"}}}}},
     "a stream": {"hydra": {"job_logging": {"version": 1, "x": "ext://stranger.Stranger"}}},
     "the environment": {"hydra": {"job": {"env_set": {"LD_PRELOAD": "stranger.so"}}}},
+    "a file of code": {"target": {"call": "stranger.py:Stranger"}},
+    "a group that is a reference": {"others": {"call": "stranger.py:Stranger"}, "target": "${others}"},
+    "a target elsewhere": {
+        "controls": {"mine": {"_target_": "telltale.targets.function.FunctionTarget", "call": "stranger.py:Stranger"}}
+    },
     "a file that trusts itself": {"trust": True, "controls": {"mine": EVIL}},
 }
 

@@ -28,6 +28,7 @@ RESOLVERS = (
     "help_page",
     "python_version",
 )  # that return text, never a part with a `_target_`
+USERS_CODE = ("target.call", "target.model", "target.prepare", "target.train")  # files of the user's that are run
 SHELL = ("hydra.job.env_set", "hydra.launcher.setup", "hydra.launcher.python", "hydra.launcher.additional_parameters")
 
 
@@ -78,6 +79,8 @@ def check_composed(cfg: DictConfig, words: Iterable[str]) -> None:
         key, of_hydra = field.rpartition(".")[2], field.startswith("hydra.")
         if key == "_target_":
             _check_name(field, value, of_hydra)
+        elif _is_users_code(field, value) and not _is_typed(field, words):
+            raise InputError(field, value, f"a file, not the command, would have this code run; {ADVICE}")
         elif of_hydra and _is_code(field, key, value) and not _is_typed(field, words):
             raise InputError(field, value, ADVICE)
 
@@ -111,6 +114,13 @@ def _check_name(field: str, value: Any, of_hydra: bool = False) -> None:
         raise InputError(field, value, "expected the dotted name of a class, e.g. telltale.models.mlp.MLP")
     if not OURS.fullmatch(value) and not (of_hydra and HYDRAS.fullmatch(value)):
         raise InputError(field, value, f"no class of telltale; {ADVICE}")
+    if value.startswith("telltale.targets.") and field != "target._target_":
+        raise InputError(field, value, f"runs code of its options, and may stand in the group target alone; {ADVICE}")
+
+
+def _is_users_code(field: str, value: Any) -> bool:
+    """Tell whether a value names a file of code, or the whole group is a reference to what may."""
+    return (field in USERS_CODE and value is not None) or (field == "target" and isinstance(value, str))
 
 
 def _is_typed(field: str, words: Iterable[str]) -> bool:

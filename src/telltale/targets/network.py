@@ -1,0 +1,135 @@
+"""A PyTorch network of the user's: a plain `nn.Module` in a file of theirs, and weights read without unpickling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from telltale.checks import choice
+from telltale.errors import InputError
+from telltale.targets.function import called, named
+from telltale.targets.target import POPULATION, Target
+from telltale.targets.weights import fitted, read_weights
+
+OUTPUTS = ("logits", "probabilities")
+MODEL, PREPARE = "target.model", "target.prepare"
+
+
+class TorchTarget(Target):
+    """A network in a file of the user's with weights of theirs, as it stands: no base class is asked for.
+
+    model    file.py:Class, or a function that returns the network; options: its arguments
+    weights  a state dict: .safetensors, or what torch.save made of one, read with weights_only
+    outputs  what the network returns, where it gives probabilities or labels: logits | probabilities. One number a
+             record is that of the second of two classes
+    prepare  file.py:function from records to what the network takes (a tensor, or a tuple of arguments); None = numbers
+             as float32, pictures of 8 bits divided by 255
+    device   auto | cpu | cuda | mps
+
+    The rest as in `Target`. Raises InputError for a class that cannot be built and weights that do not fit it.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        options: Mapping[str, Any] | None = None,
+        weights: str | None = None,
+        outputs: str = "logits",
+        prepare: Any = None,
+        device: str = "auto",
+        gives: str = "probabilities",
+        batch_size: int = 256,
+        population: float = POPULATION,
+        split: str = "unknown",
+    ) -> None:
+        super().__init__(gives, batch_size, population, split)
+        self._model, self.outputs = model, choice("target.outputs", outputs, OUTPUTS)
+        self._prepare = None if prepare is None else prepare if callable(prepare) else named(PREPARE, prepare)
+        self._device = device_of(device)
+        self._build, self._options = model if callable(model) else named(MODEL, model), dict(options or {})
+        self._network = self.network(weights)
+
+    @property
+    def name(self) -> str:
+        """Name the class."""
+        return str(getattr(self._model, "__qualname__", self._model))
+
+    def network(self, weights: str | None) -> nn.Module:
+        """Build the network with these weights, ready to answer."""
+        if weights is None:
+            expected = "the trained weights, a .safetensors file or a state dict by torch.save"
+            raise InputError("target.weights", "null", expected)
+        network = called(MODEL, self.name, lambda: self._build(**self._options))
+        if not isinstance(network, nn.Module):
+            raise InputError(MODEL, self.name, f"makes a {type(network).__name__}; expected a torch.nn.Module")
+        return fitted(network, read_weights(Path(weights)), Path(weights)).eval().to(self._device)
+
+    def answer(self, inputs: Any) -> np.ndarray:
+        """Ask the network."""
+        return self.answer_of(self._network, inputs)
+
+    def answer_of(self, network: nn.Module, inputs: Any) -> np.ndarray:
+        """Ask a network about a batch of records, and read its output as what the target gives."""
+        prepared = called(PREPARE, str(self._prepare), self._prepare, inputs) if self._prepare else tensor_of(inputs)
+        arguments = prepared if isinstance(prepared, tuple | list) else (prepared,)
+        placed = [part.to(self._device) if hasattr(part, "to") else part for part in arguments]
+        with torch.no_grad():
+            said = tensor_in(called(MODEL, self.name, network, *placed)).double().cpu()
+        if self.gives in ("probabilities", "labels"):
+            said = probabilities_of(said, self.outputs)
+        return (said.argmax(1) if self.gives == "labels" else said).numpy()
+
+
+def probabilities_of(said: torch.Tensor, outputs: str) -> torch.Tensor:
+    """Return class probabilities, (records, classes), of logits or probabilities; one column = the second of two."""
+    if said.ndim == 1 or said.shape[1:] == (1,):
+        second = said.reshape(-1)
+        if outputs == "logits":
+            return torch.stack([torch.sigmoid(-second), torch.sigmoid(second)], 1)  # 1 − p would lose its digits
+        return torch.stack([1 - second, second], 1)
+    return said.softmax(-1) if outputs == "logits" else said
+
+
+def tensor_in(said: Any) -> torch.Tensor:
+    """Return the tensor of an output: itself, its `logits`, or the first of several."""
+    while not isinstance(said, torch.Tensor):
+        if isinstance(said, tuple | list) and said:
+            said = said[0]
+        elif isinstance(said, Mapping) and "logits" in said:
+            said = said["logits"]
+        elif hasattr(said, "logits"):
+            said = said.logits
+        else:
+            expected = "a tensor, a tuple whose first is one, or something with logits"
+            raise InputError(MODEL, type(said).__name__, f"is what the network returns; expected {expected}")
+    return said
+
+
+def tensor_of(inputs: Any) -> torch.Tensor:
+    """Return records as float32, pictures of 8 bits divided by 255. InputError for what is no array of numbers."""
+    try:
+        values = np.asarray(inputs.to_numpy(np.float32) if hasattr(inputs, "iloc") else inputs)
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"records are {values.dtype}")
+    except (ValueError, TypeError) as error:
+        expected = f"a function that makes tensors of your records ({error})"
+        raise InputError(PREPARE, "null", expected) from None
+    scale = 255 if values.dtype == np.uint8 and values.ndim > 2 else 1
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)) / scale
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device; auto = a GPU where there is one. InputError for one that is not there."""
+    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if _has_mps() else [])]
+    if name == "auto":
+        return torch.device(there[-1])
+    return torch.device(choice("target.device", name, there, expected=f"auto, or one of {', '.join(there)} here"))
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()
