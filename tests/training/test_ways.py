@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torch import nn
 
+from telltale.defenses.dp_sgd import DPSGD
 from telltale.errors import InputError
 from telltale.owner.executor import Local
 from telltale.owner.identity import document_of
+from telltale.store.digests import DIGESTS
 from telltale.training.fleet.sizing import way_of
 from tests.training.private.networks import PICTURES, objective_of
 from tests.training.test_fleet import recipe_of
@@ -19,7 +26,16 @@ from tests.training.test_fleet import recipe_of
 ROOT = Path(__file__).parents[2]
 # what a run may ask a clock for: to tell people, or to wait; no file here hands the time on to training
 ROOMS = ("models", "training", "objectives", "owner", "defenses", "attacks", "data")
-CLOCKS = {"progress.py", "experiment.py", "run_folder.py", "fit.py", "console.py", "loggers.py", "sweep.py"}
+CLOCKS = {
+    "progress.py",
+    "workers.py",
+    "experiment.py",
+    "run_folder.py",
+    "fit.py",
+    "console.py",
+    "loggers.py",
+    "sweep.py",
+}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +75,44 @@ def test_two_fresh_stores_hold_the_same_bits(tmp_path: Path) -> None:
     for one, two in zip(first, second, strict=True):
         assert one.key == two.key
         assert all(np.array_equal(value, two.weights()[name]) for name, value in one.weights().items())
+
+
+@pytest.fixture
+def load() -> Iterator[None]:
+    """Keep every core busy with two other processes."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    yield
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlp", "cnn", "mlp, private", "cnn, group, private"])
+def test_ten_fresh_stores_under_load_hold_the_same_bits(name: str, tmp_path: Path, load: None) -> None:
+    """Catches a way or gradient mode that a busy machine changes, and a kill that leaves other bits; three are killed.
+
+    Whole entries are compared: weights, loss curve, and the account of what private training has spent.
+    """
+    model, private = name.removesuffix(", private"), name.endswith("private")
+    rows = np.stack([np.random.default_rng(k).permutation(len(PICTURES)) < 100 for k in range(5)])
+    found = []
+    for store in range(10):
+        recipe = recipe_of(tmp_path / str(store), model, epochs=3, batch_size=25)
+        recipe = recipe.protect(DPSGD(epsilon=None, sigma=0.5)) if private else recipe
+        if store % 3 == 1:
+            stopped = recipe.replace(on_epoch=partial(_stop, at=1 + store // 3))
+            with pytest.raises(KeyboardInterrupt):
+                stopped.train_many(PICTURES, rows, range(5))
+        recipe.train_many(PICTURES, rows, range(5))
+        digests = sorted((tmp_path / str(store) / "release").glob(f"*/{DIGESTS}"))
+        found.append({file.parent.name: file.read_text() for file in digests})
+    assert len(found[0]) == 5 and all(other == found[0] for other in found)
+
+
+def _stop(_: dict[str, float], epoch: int, at: int) -> None:
+    if epoch == at:
+        raise KeyboardInterrupt
 
 
 def test_a_way_that_there_is_not_is_refused() -> None:
