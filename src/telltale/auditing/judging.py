@@ -24,9 +24,12 @@ from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.evaluation.strata import NO_MODEL
 from telltale.evidence import MembershipScores
 from telltale.game.answers import Answers, world_of
+from telltale.reporting.answering import spoken
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.sentences import interval
 from telltale.truth import Truth
+
+UNASKED = "asks for"  # calls that there are no answers to
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, A
         if isinstance(attack, Plain) and answers.models > 2:
             continue  # the same signal with a threshold fixed on shadows stands in its place
         if missing := attack.access - calls:
-            left_out[name] = f"asks for {' and '.join(sorted(missing))}"
+            left_out[name] = f"{UNASKED} {' and '.join(sorted(missing))}"
             continue
         if attack.uses_true_labels and answers.labels is None:
             left_out[name] = "reads the answer at the true label, which is not given"
@@ -117,7 +120,9 @@ def judged(
         membership=truth.membership,
         ids=answers.ids,
     )
-    return replace(outcome, hindrances=(*outcome.hindrances, *_differ(outcome)))
+    outcome = replace(outcome, hindrances=(*outcome.hindrances, *_differ(outcome)))
+    strongest = spoken(outcome).attack
+    return replace(outcome, shown=strongest if strongest in others else "target")
 
 
 def _detector(answers: Answers, truth: Truth, manner: Manner) -> dict[str, MembershipScores]:
@@ -139,6 +144,9 @@ def _differ(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _left_out(reasons: Mapping[str, str]) -> tuple[str, ...]:
-    if not reasons:
-        return ()
-    return (f"left out: {'; '.join(f'{name} ({reason})' for name, reason in reasons.items())}",)
+    """Say what could be asked if more were handed over, by reason; other kinds of answers go without saying."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if not reason.startswith(UNASKED):
+            by_reason.setdefault(reason, []).append(name)
+    return tuple(f"left out: {', '.join(names)}: {reason}" for reason, names in by_reason.items())

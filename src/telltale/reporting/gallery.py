@@ -90,9 +90,9 @@ def exposed_records(exposure: Exposure, challenge: Any, ids: np.ndarray | None =
 
 
 def exposed_members(
-    scores: np.ndarray, members: np.ndarray, challenge: Any, ids: np.ndarray | None = None
+    scores: np.ndarray, members: np.ndarray, challenge: Any, ids: np.ndarray | None = None, by: str = ""
 ) -> Gallery | None:
-    """Show one victim's members with the highest scores: (points,) each; None if it has no member."""
+    """Show one victim's members with the highest scores: (points,) each; None if it has no member. by: whose scores."""
     others, rows = np.sort(scores[~members]), np.flatnonzero(members)
     best = rows[np.argsort(-scores[rows], kind="stable")][:SHOWN]
     if not len(best):
@@ -100,7 +100,8 @@ def exposed_members(
     above = len(others) - np.searchsorted(others, scores[best], side="left")
     return Gallery(
         "Most exposed members",
-        f"Members with the highest scores, and how many of the {len(others):,} non-members score as high or higher.",
+        f"Members with the highest scores{f' by {by}' if by else ''}, and how many of the {len(others):,} non-members "
+        "score as high or higher.",
         [
             _card(
                 challenge,

@@ -49,7 +49,13 @@ def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
     if len(target.scores) > 1:
         write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv", outcome.ids)
     elif outcome.ids is not None and outcome.membership is not None:
-        write_points(target.scores[0], outcome.membership[0], outcome.ids, outcome.challenge, folder / "exposure.csv")
+        write_points(
+            outcome.evidence[outcome.shown].scores[0],
+            outcome.membership[0],
+            outcome.ids,
+            outcome.challenge,
+            folder / "exposure.csv",
+        )
 
 
 def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageFigure]:
@@ -96,7 +102,9 @@ def gallery(target: MembershipScores, outcome: Outcome) -> Gallery | None:
         return exposed_records(_scored(outcome).exposure, outcome.challenge, outcome.ids)
     if outcome.membership is None:
         return None
-    return exposed_members(target.scores[0], outcome.membership[0], outcome.challenge, outcome.ids)
+    scores = outcome.evidence[outcome.shown].scores[0]
+    by = outcome.title if outcome.shown == "target" else outcome.shown
+    return exposed_members(scores, outcome.membership[0], outcome.challenge, outcome.ids, by)
 
 
 def _scored(outcome: Outcome) -> ScoredMembership:

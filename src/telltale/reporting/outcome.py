@@ -51,6 +51,7 @@ class Outcome:
     membership  (victims, points) bool: the point is in the victim; or None
     payload     of malicious training code: the records it hid in each victim
     ids         what the owner of the records calls each challenge point, or None
+    shown       name of the evidence by which single records of one victim are listed
     examples    some training records and what a data stage made of them, by name, in equal order
     """
 
@@ -66,6 +67,7 @@ class Outcome:
     costs: Mapping[str, Cost] = field(default_factory=dict)
     challenge: Any = None
     ids: np.ndarray | None = None
+    shown: str = "target"
     membership: np.ndarray | None = None
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
