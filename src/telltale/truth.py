@@ -24,6 +24,8 @@ class Truth:
                   they are labelled
     groups        (challenge points,) int64, which points are of one person or document: intervals draw these together;
                   None = each point for itself
+    features      (challenge points, width) float32, the records as plain numbers, where members and others may differ
+                  in kind; None = they cannot, or nothing is known of them
     """
 
     membership: np.ndarray
@@ -34,3 +36,4 @@ class Truth:
     judge: Callable[[np.ndarray], np.ndarray] | None = None
     right: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
+    features: np.ndarray | None = None

@@ -98,7 +98,9 @@ def judged(
         evidence[title] = attack.run(world)
         costs[title] = Cost(dict(world.queries), time.perf_counter() - began)
     none = answers.held_out.take(np.arange(0))  # no control was trained
-    truth = Truth(answers.membership[: answers.attacked], (), none, groups=answers.groups)  # first and only opening
+    truth = Truth(
+        answers.membership[: answers.attacked], (), none, groups=answers.groups, features=answers.features
+    )  # first and only opening
     controls = _detector(answers, truth, manner)
     replicates = checked_replicates(manner.replicates)
     scored = evaluate(evidence | controls, truth, tuple(controls), replicates, manner.seed)

@@ -8,7 +8,7 @@ own: it needs a design that could have found one, and an interval that rules out
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from math import inf, isfinite, nan
 from typing import Protocol
@@ -118,6 +118,7 @@ class Question:
     above       the number minus what has to be exceeded, by name: "chance", and controls on the same resamples
     unmeasured  why the number says nothing; empty: it was measured
     records     distinct ones behind it, of the rarer kind: they say how sure a number without any spread is
+    also        what else has to be above 0 before this shows a leak, by name; it bounds nothing
     """
 
     attack: str
@@ -128,6 +129,7 @@ class Question:
     above: Mapping[str, Difference]
     unmeasured: str = ""
     records: float = inf
+    also: Mapping[str, Difference] = field(default_factory=dict)
 
     @cached_property
     def against(self) -> str:
@@ -146,8 +148,9 @@ class Question:
 
     @property
     def p(self) -> float:
-        """One-sided p-value of the excess; of n records alike it is that of the sign test, 2^-n."""
-        return 0.5**self.records if self.alike and self.excess.value > 0 else self.excess.p
+        """One-sided p-value of the excess and of `also`; of n records alike that of the sign test, 2^-n."""
+        own = 0.5**self.records if self.alike and self.excess.value > 0 else self.excess.p
+        return max([own, *(difference.p for difference in self.also.values())])
 
     @property
     def most(self) -> float:

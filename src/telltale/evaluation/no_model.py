@@ -13,9 +13,12 @@ import numpy as np
 
 from telltale.evidence import MembershipScores
 from telltale.progress import track
+from telltale.truth import Truth
 
 FOLDS = 5
 FEW = 200  # records, below which trees have nothing to split: a linear detector instead
+RIDGE = 1.0  # a column
+MOST_DIRECTIONS = 256
 MOST = 20_000  # records a detector is trained on; of more, a random part
 
 
@@ -37,18 +40,60 @@ def looks_like_a_member(
             if len(learn) > MOST:
                 learn = np.sort(np.random.default_rng(seed).choice(learn, MOST, replace=False))
             if 0 < membership[learn].sum() < len(learn):
-                detector = _detector(len(membership), seed).fit(features[learn], membership[learn])
-                scores[judge] = detector.predict_proba(features[judge])[:, 1]
+                scores[judge] = _odds(features[learn], membership[learn], features[judge], seed)
     return MembershipScores(scores[None], alone=scores[None])
 
 
-def _detector(records: int, seed: int) -> Any:
-    if records < FEW:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
+def less_expected(scores: np.ndarray, truth: Truth, seed: int) -> np.ndarray:
+    """Return the ranks of scores less what the records alone let expect of them: (attacks, points), same shape.
 
-        return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    A score that follows from the record says nothing of memory. What it is expected to be is learned by ridge
+    regression from the records of both kinds, cross-fitted by group, without their membership. Together with weights
+    by the probability of membership, an error of one of the two alone does no harm (Shah & Peters, Annals of
+    Statistics 2020, section 3). As they are where nothing is known of the records.
+    """
+    if truth.features is None:
+        return scores
+    from scipy.stats import rankdata
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GroupKFold
+    from sklearn.preprocessing import StandardScaler
+
+    ranks = (rankdata(scores, axis=1) / scores.shape[1] - 0.5).T
+    features = _few(StandardScaler().fit_transform(truth.features))
+    groups = np.random.default_rng(seed).permutation(len(features)) if truth.groups is None else truth.groups
+    expected = np.zeros_like(ranks)
+    for learn, judge in GroupKFold(FOLDS).split(features, groups=groups):
+        ridge = Ridge(alpha=RIDGE * features.shape[1]).fit(features[learn], ranks[learn])
+        expected[judge] = ridge.predict(features[judge]).reshape(len(judge), -1)
+    return np.asarray((ranks - expected).T)
+
+
+def _few(features: np.ndarray) -> np.ndarray:
+    """Return the directions in which records differ most, where they have more than MOST_DIRECTIONS."""
+    if features.shape[1] <= MOST_DIRECTIONS:
+        return features
+    from sklearn.decomposition import TruncatedSVD
+
+    return np.asarray(TruncatedSVD(MOST_DIRECTIONS, random_state=0).fit_transform(features))
+
+
+def _odds(known: np.ndarray, membership: np.ndarray, judged: np.ndarray, seed: int) -> np.ndarray:
+    """Return the mean log-odds of a linear detector and of trees: the one knows trends, the others the rest."""
+    detectors = [detector.fit(known, membership) for detector in _detectors(len(known), seed)]
+    return np.asarray(np.mean([detector.decision_function(judged) for detector in detectors], axis=0))
+
+
+def _detectors(records: int, seed: int) -> list[Any]:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, max_bins=32, random_state=seed % 2**32)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+    if records < FEW:
+        return [linear]
+    trees = HistGradientBoostingClassifier(
+        max_iter=60, max_leaf_nodes=8, min_samples_leaf=20, learning_rate=0.05, max_bins=32, random_state=seed % 2**32
+    )
+    return [linear, trees]

@@ -24,9 +24,10 @@ from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_c
 from telltale.evaluation.frechet import frechet_chemnet_distance
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, memory
+from telltale.evaluation.no_model import less_expected
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
-from telltale.evaluation.strata import NO_MODEL, strata_of, within_strata
+from telltale.evaluation.strata import NO_MODEL, overlap_weights, strata_of, within_strata
 from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.progress import track
 from telltale.truth import Truth
@@ -192,10 +193,12 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
     metrics = {name: values for name, (values, _) in values_and_rocs.items()}
     metrics["target"] |= calibrated_rates(target.for_victims(victims), membership, plan)
     if NO_MODEL in scoring.evidence:
-        strata = strata_of(scoring.evidence[NO_MODEL].scores[0])
-        for name, guess in scoring.evidence.items():
-            if name != NO_MODEL:
-                metrics[name] |= within_strata(guess.for_victims(victims).scores, membership, strata, plan)
+        attacks = {name: guess.scores[0] for name, guess in scoring.evidence.items() if name != NO_MODEL}
+        looks = scoring.evidence[NO_MODEL].scores[0]
+        strata, weights = strata_of(looks), overlap_weights(looks, membership[0])
+        left = less_expected(np.stack(list(attacks.values())), scoring.truth, scoring.seed)
+        for name, scores in zip(attacks, left, strict=True):
+            metrics[name] |= within_strata(scores[None], membership, strata, plan, weights)
     rivals = {name: values for name, values in metrics.items() if name not in ("target", *scoring.controls)}
     honest = [name for name in metrics["target"] if not name.startswith(UNPAIRED)]
     return ScoredMembership(

@@ -19,6 +19,7 @@ from telltale.reporting.sentences import metric_title
 CEILINGS = ("ceiling", "word_for_word", "float")  # releases in which there is as much to find as can be
 FEW = "fewer than 10"  # of a note: false alarms that are counted on one hand
 SILENT = "no attack gives any two records different scores"
+ALIKE = "records that look alike"
 AT_LOW_FPR = f"tpr_at_fpr_{FALSE_ALARMS}"
 
 
@@ -120,8 +121,6 @@ def _ask(
         if control in metrics and metric in metrics[control]:
             difference = Difference.of(estimate - metrics[control][metric])
             above |= {control: difference} if difference.known else {}
-    if metric == "auc" and AMONG_ALIKE in metrics[name]:
-        above |= {"records that look alike": Difference.of(metrics[name][AMONG_ALIKE], 0.5)}
     why = (
         estimate.note.removeprefix("cannot tell: ")
         if estimate.note.startswith("cannot tell") or FEW in estimate.note
@@ -131,7 +130,8 @@ def _ask(
         why = f"{metric_title(metric)} has no interval" if above else f"no control has {metric_title(metric)}"
     title = outcome.title if name == "target" else name
     records = _records(outcome, estimate)
-    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records)
+    also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5)} if AMONG_ALIKE in metrics[name] else {}
+    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also)
 
 
 def _records(outcome: Outcome, estimate: Estimate) -> int:
