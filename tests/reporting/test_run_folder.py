@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
 from telltale.errors import InputError
+from telltale.reporting import run_folder
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.status import status_of
 
@@ -98,6 +100,20 @@ def test_an_interruption_while_the_folder_is_made_is_recorded_as_one(
     monkeypatch.setattr("telltale.reporting.run_folder.OmegaConf.to_yaml", interrupted)
     with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path, CFG):
         raise AssertionError
+    assert status_in(tmp_path) == "interrupted"
+
+
+def test_a_signal_while_the_end_is_recorded_is_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches `running` for ever where a cluster asks twice, or just as the run ends."""
+    plain, signals = run_folder.write_json, iter([KeyboardInterrupt])
+
+    def struck(*arguments: Any) -> object:
+        for signal in signals:
+            raise signal
+        return plain(*arguments)
+
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path, CFG):
+        monkeypatch.setattr(run_folder, "write_json", struck)
     assert status_in(tmp_path) == "interrupted"
 
 

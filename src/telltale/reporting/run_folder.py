@@ -119,12 +119,15 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._held:
-            if self._is_ours:
+            try:
                 self._end(error)
+            except KeyboardInterrupt as stopped:  # asked to stop just now; a launcher may ask twice
+                self._end(stopped)
+                raise
             try:
                 if "logger" in self.__dict__:
                     self.logger.finish(failed=error is not None)
-            except Exception as broken:
+            except (Exception, KeyboardInterrupt) as broken:
                 if error is None:
                     self._end(broken)
                     raise
@@ -132,6 +135,8 @@ class RunFolder:
 
     def _end(self, error: BaseException | None) -> None:
         """Record how the run ended, as far as that can be written."""
+        if not self._is_ours:
+            return
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)  # a cluster's launcher raises the latter
         told = None if error is None else f"{type(error).__name__}: {error}"
         with suppress(OSError):
