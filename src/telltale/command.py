@@ -25,7 +25,7 @@ from telltale.configuration.command_line import (
     explain,
     register_resolvers,
 )
-from telltale.configuration.shape import check_shape
+from telltale.configuration.shape import check_shape, find_home
 from telltale.configuration.trust import check_targets, guard_composition
 from telltale.reporting.masking import masked_text
 from telltale.reporting.sweep import show_open_sweep
@@ -47,6 +47,7 @@ def experiment(cfg: DictConfig) -> float | None:
         check_words(HydraConfig.get().runtime.choices)
         check_shape(cfg)
         OmegaConf.resolve(cfg)
+        find_home(cfg)
         check_targets(cfg)
         from telltale.experiment import run
 

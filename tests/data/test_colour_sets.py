@@ -160,7 +160,7 @@ def test_the_second_reading_comes_from_disk_until_a_file_changes(
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ([], "there are none; expected a folder with <class>/*.jpg"),
+        ([], "holds no picture; expected a folder with <class>/*.jpg"),
         (["x.png"], "pictures lie 1 levels deep"),
         (["a/x.png", "train/a/x.png"], "pictures lie 2 and 3 levels deep"),
         (["a/x.png"], "all pictures are of the class a; expected two classes"),

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from telltale.configuration.arguments import readable
 from telltale.configuration.command_line import check_options, configuration_folder, register_resolvers
-from telltale.configuration.shape import check_shape
+from telltale.configuration.shape import check_shape, find_home
 from telltale.errors import InputError
 
 PLAIN = (
@@ -89,6 +89,15 @@ def test_a_tilde_is_the_home_folder(value: str) -> None:
     """Catches `~`, which a shell leaves alone behind a `=`, taken for the name of a folder."""
     (word,) = readable([f"dataset.root={value}"])
     assert OverridesParser.create().parse_override(word).value() == str(Path.home() / "set.csv")
+
+
+def test_a_tilde_in_a_file_is_the_home_folder_too() -> None:
+    """Catches a path of a user's own --config-dir that is read as the folder `~`."""
+    cfg = OmegaConf.create({"root": "~/set.csv", "several": [{"a": "~/a"}, "~", 3], "smiles": "C~O", "none": None})
+    find_home(cfg)
+    home = str(Path.home())
+    several = [{"a": f"{home}/a"}, home, 3]
+    assert cfg == {"root": f"{home}/set.csv", "several": several, "smiles": "C~O", "none": None}
 
 
 def test_a_tilde_works_in_each_value_of_a_sweep() -> None:

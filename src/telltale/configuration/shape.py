@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from telltale.configuration.hints import MANY, nearest, nearest_option
 from telltale.configuration.words import configuration_folder, groups_of
@@ -37,6 +38,17 @@ def check_shape(cfg: DictConfig) -> None:
         raise InputError(field, "???", "it needs a value")
     for name, keys in (("scale", ("name",)), ("debug", ("fast_dev_run", "profiler"))):
         _check_section(cfg, name, dict.fromkeys(keys))
+
+
+def find_home(node: DictConfig | ListConfig) -> None:
+    """Put the home folder in the place of a `~` that begins a path, in a resolved configuration: a file may have it."""
+    keys: Any = range(len(node)) if isinstance(node, ListConfig) else list(node)
+    for key in keys:
+        value = node[key]
+        if isinstance(value, DictConfig | ListConfig):
+            find_home(value)
+        elif isinstance(value, str) and (value == "~" or value.startswith("~/")):
+            node[key] = str(Path(value).expanduser())
 
 
 def _check_section(cfg: DictConfig, name: str, declared: Any) -> None:

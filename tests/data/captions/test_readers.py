@@ -197,7 +197,9 @@ def test_reports_of_one_patient_are_one_concept(tmp_path: Path, suffix: str) -> 
     assert read.records.references[0] == ("no effusion, heart normal.",)
     assert read.records.concepts[0] == read.records.concepts[2] != read.records.concepts[1]
     assert reasons(read) == {file.name: "has no image or no report", "5.png": "lies outside dataset.root"}
-    with pytest.raises(InputError, match=r"dataset.report=findings: no row of .* there are image, patient, report"):
+    with pytest.raises(
+        InputError, match=r"dataset.report=findings: no row of .* its columns are image, patient, report"
+    ):
         image_reports.load(str(tmp_path), file.name, report="findings")
 
 

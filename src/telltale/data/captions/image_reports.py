@@ -58,7 +58,7 @@ def load(
     for option, key in (("image", image), ("report", report), ("group", group)):
         if key is not None and reports.entries and not any(key in row for _, row in reports.entries):
             keys = ", ".join(sorted({str(key) for _, row in reports.entries for key in row})[:20])
-            raise InputError(f"dataset.{option}", key, f"no row of {file} has it; there are {keys}")
+            raise InputError(f"dataset.{option}", key, f"no row of {file} has it; its columns are {keys}")
     listed, bad = parse_rows(reports.entries, image, report, group)
     told = [*reports.told, *_account([row for _, row in reports.entries], listed, image, group)]
     pictures = [Listed(folder / name, texts, same) for name, texts, same in listed]

@@ -77,7 +77,7 @@ def lay_out(root: Path, below: Below) -> Layout:
             places = {file: folders for file, folders in places.items() if file not in set(rest)}
     depths = {len(folders) + 1 for folders in places.values()}
     if depths not in ({2}, {3}):
-        layout = f"pictures lie {' and '.join(map(str, sorted(depths)))} levels deep" if depths else "there are none"
+        layout = f"pictures lie {' and '.join(map(str, sorted(depths)))} levels deep" if depths else "holds no picture"
         more = "; ".join(["", *told]) if told else ""
         raise InputError("dataset.root", root, f"{layout}; expected {EXPECTED}{more}")
     classes = [folders[-1] for folders in places.values()]
