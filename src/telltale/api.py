@@ -246,7 +246,7 @@ def audit(
     target = FunctionTarget(predict, gives, population=population, split=split)
     asked = ask(target, given, seed)
     manner = Manner(seed, replicates, standards or Standards(), random_split)
-    outcome = judged(asked.answers, attacks_named("audit"), manner, success=asked.success)
+    outcome = judged(asked.answers, attacks_named("audit"), manner, success=asked.success, notes=asked.notes)
     return _result(outcome, Subject.of(asked.answers), f"audit of {target.name}, which gives {gives}")
 
 

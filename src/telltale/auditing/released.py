@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.auditing.sides import apart
 from telltale.data.given import Given, numbers_of
 from telltale.data.seeds import generator
 from telltale.errors import InputError
@@ -21,24 +22,29 @@ class Asked:
     answers    of the target about members and held-out records, and about the population
     challenge  the records judged, in the order of the answers
     success    how well the target does its own task, by name
+    notes      what there is to tell of members and held-out records
     """
 
     answers: Answers
     challenge: Given
     success: dict[str, float]
+    notes: tuple[str, ...] = ()
 
 
 def ask(target: Target, given: Given, seed: int) -> Asked:
     """Ask a target about records of which some are its members.
 
     A share of the held-out records is set apart, of which the attacker knows that they are none; they are no challenge
-    points. The order of the points is drawn, so that it says nothing of membership.
+    points. Neither are those that equal a member. The order of the points is drawn, so that it says nothing of
+    membership.
     Raises InputError where membership is not said.
     """
     if given.member is None:
         raise InputError(
             "dataset.members", "null", "which records the model was trained on: a column, or a file of ids"
         )
+    given, notes = apart(given)
+    assert given.member is not None
     rng = generator(seed, "population")
     outside = rng.permutation(np.flatnonzero(~given.member))
     held = _with_groups(given, outside[: int(target.population * len(outside))])
@@ -63,7 +69,7 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         features=None if features is None else features[points],
         population_features=None if features is None or not len(held) else features[held],
     )
-    return Asked(answers, challenge, success_of(answers))
+    return Asked(answers, challenge, success_of(answers), notes)
 
 
 def _with_groups(given: Given, held: np.ndarray) -> np.ndarray:

@@ -86,7 +86,9 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
         with job.stage("attack"):
             manner = Manner(cfg.seed, cfg.evaluation.replicates, standards, target.random)
             records = asked.challenge if asked.challenge.records is None else asked.challenge.records
-            outcome = judged(asked.answers, attacks, manner, challenge=records, success=asked.success)
+            outcome = judged(
+                asked.answers, attacks, manner, challenge=records, success=asked.success, notes=asked.notes
+            )
         what = f"audit of {target.name}, which gives {target.gives}"
         named = {**choices, "attack": outcome.attack}
         return report(job, outcome, Subject.of(asked.answers), named, what, [], show)
@@ -106,7 +108,10 @@ def given_of(cfg: DictConfig, folder: Path) -> Given:
     for line in loaded.account():
         log.warning(line)
     if loaded.given is None:
-        expected = "a data set of your own whose members you know: arrays, csv"
+        if "members" in cfg.dataset:
+            expected = "which records the model was trained on: a column, a folder, or a file of ids"
+            raise InputError("dataset.members", "null", expected)
+        expected = "a data set of your own whose members you know: arrays, csv, image_folder, smiles"
         raise InputError("dataset", HydraConfig.get().runtime.choices["dataset"], expected)
     return loaded.given
 

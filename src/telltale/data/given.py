@@ -10,9 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.errors import InputError
 
 MORGAN_BITS = 512
+KINDS = ("auto", "classes", "values")  # of a label
 TRUE = ("1", "true", "yes", "member", "in", "train")
 FALSE = ("0", "false", "no", "non-member", "out", "test", "val", "valid", "validation")
 
@@ -21,7 +23,8 @@ FALSE = ("0", "false", "no", "non-member", "out", "test", "val", "valid", "valid
 class Given:
     """n records as their owner has them, none dropped, in the owner's order.
 
-    inputs    what a model of the owner's takes: an array, a data frame, a list of SMILES; sliced by rows
+    inputs    what a model of the owner's takes: an array, a data frame, a list of SMILES, pictures kept as bytes until
+              they are asked for (`Pixels`); `taken` slices them by rows
     source    the data set, as printed beside every figure
     ids       (n,) text, what the owner calls each record: a file's path, a row number, a column's value
     labels    (n,) int64, the class of each; of real-valued targets (n,) float64; None = not given
@@ -57,7 +60,8 @@ class Given:
         names = ("ids", "labels", "member", "groups", "features")
         arrays: dict[str, Any] = {name: None if (of := getattr(self, name)) is None else of[rows] for name in names}
         records = None if self.records is None else self.records.take(rows)
-        return replace(self, inputs=taken(self.inputs, rows), records=records, **arrays)
+        inputs = self.inputs.cut(rows) if hasattr(self.inputs, "cut") else taken(self.inputs, rows)
+        return replace(self, inputs=inputs, records=records, **arrays)
 
     def with_members(self, member: np.ndarray) -> Self:
         """Return the same records with what is said of them. Raises InputError where all or none are members."""
@@ -78,10 +82,11 @@ def _(inputs: list[Any], rows: np.ndarray) -> list[Any]:
     return [inputs[row] for row in rows.tolist()]
 
 
-def classes_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def classes_of(labels: np.ndarray, kind: str = "auto") -> tuple[np.ndarray, tuple[str, ...]]:
     """Return labels as positions and the names of the classes; real values stay as they are, without classes.
 
-    Whole numbers, words and booleans are classes; numbers with a fraction are values.
+    Whole numbers, words and booleans are classes; numbers with a fraction are values. kind: classes or values in place
+    of this rule. Raises InputError for labels that are no numbers where values are asked for.
 
     >>> classes_of(np.array(["cat", "dog", "cat"]))
     (array([0, 1, 0]), ('cat', 'dog'))
@@ -89,13 +94,19 @@ def classes_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     ()
     """
     labels = np.asarray(labels)
+    if choice("dataset.kind", kind, KINDS) == "values":
+        try:
+            labels = labels.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError("dataset.kind", kind, f"the label is no number ({error}); expected classes") from None
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
             row = int(np.flatnonzero(~np.isfinite(labels))[0])
             raise InputError("dataset.label", labels[row], f"of row {row} is not a number; leave the row out")
-        if (labels != np.rint(labels)).any():
+        whole = bool((labels == np.rint(labels)).all())
+        if kind == "values" or (kind == "auto" and not whole):
             return labels.astype(np.float64), ()
-        labels = labels.astype(np.int64)
+        labels = labels.astype(np.int64) if whole else labels
     names, places = np.unique(labels, return_inverse=True)
     if labels.dtype.kind in "iu" and names[0] >= 0 and names[-1] < len(names):
         return labels.astype(np.int64), tuple(str(name) for name in range(len(names)))
@@ -107,6 +118,17 @@ def groups_of_values(values: Sequence[Any]) -> np.ndarray:
     return np.unique(np.asarray(values, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
+def groups_of(values: Sequence[Any]) -> np.ndarray:
+    """Number the distinct values, each missing one (None, "") by itself: (n,) int64.
+
+    >>> groups_of(["a", None, "a", None])
+    array([0, 1, 0, 2])
+    """
+    place: dict[str, int] = {}
+    keys = (f"row {row}" if value in (None, "") else f"= {value}" for row, value in enumerate(values))
+    return np.array([place.setdefault(key, len(place)) for key in keys], np.int64)
+
+
 def numbers_of(inputs: Any) -> np.ndarray | None:
     """Return records as plain numbers, (n, width) float32: arrays flattened, SMILES as Morgan counts, frames by column.
 
@@ -114,6 +136,8 @@ def numbers_of(inputs: Any) -> np.ndarray | None:
     """
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "fiub":
         return inputs.reshape(len(inputs), -1).astype(np.float32)
+    if hasattr(inputs, "numbers"):
+        return np.asarray(inputs.numbers(), np.float32)
     if isinstance(inputs, list) and inputs and isinstance(inputs[0], str):
         return morgan_counts(inputs)
     if hasattr(inputs, "iloc"):
@@ -149,35 +173,6 @@ def _numbers_of_frame(frame: Any) -> np.ndarray:
     return np.stack(columns, 1) if columns else np.zeros((len(frame), 0), np.float32)
 
 
-def read_members(members: Any, given: Given) -> np.ndarray:
-    """Return who was a member, (n,) bool, by a file of ids or row numbers: .txt or .csv, one a line, or .npy.
-
-    Raises InputError for ids that are not in the data, counted, and for a file that cannot be read.
-    """
-    path = Path(str(members)).expanduser()
-    if not path.is_file():
-        expected = "a column of the data, or a file with one id or row number a line"
-        raise InputError("dataset.members", members, f"no such column or file; expected {expected}")
-    if path.suffix == ".npy":
-        listed = np.load(path, allow_pickle=False)
-        if listed.dtype == bool and listed.shape == (len(given),):
-            return np.asarray(listed)
-        names = [str(value) for value in listed.tolist()]
-    else:
-        names = [line.strip().strip(",").strip('"') for line in path.read_text(encoding="utf-8-sig").splitlines()]
-        names = [name for name in names if name]
-    place = {str(name): row for row, name in enumerate(given.ids.tolist())}
-    if not any(name in place for name in names) and all(name.isdigit() for name in names):
-        place = {str(row): row for row in range(len(given))}
-    if unknown := [name for name in names if name not in place]:
-        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        expected = f"{unknown[0]}{more} of {len(names):,} are not in {given.source}; ids there are like {given.ids[0]}"
-        raise InputError("dataset.members", members, expected)
-    member = np.zeros(len(given), bool)
-    member[[place[name] for name in names]] = True
-    return member
-
-
 def as_membership(field: str, values: np.ndarray, path: Path) -> np.ndarray:
     """Return true and false of numbers 1 and 0 or of words, any shape. Raises InputError for anything else."""
     if values.dtype == bool:
@@ -190,8 +185,3 @@ def as_membership(field: str, values: np.ndarray, path: Path) -> np.ndarray:
         shown = f"{values[place]!s} at {place[0] if len(place) == 1 else place}"
         raise InputError(field, path, f"is {shown}; expected 1 and 0, true and false, or yes and no")
     return np.asarray(inside)
-
-
-def with_said(given: Given, members: str | None) -> Given:
-    """Return the same records with the members that a file lists; as they are where none is named."""
-    return given if members is None else given.with_members(read_members(members, given))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from telltale.data.folders import require_root
-from telltale.data.given import Given, classes_of, groups_of_values, numbers_of, with_said
+from telltale.data.given import Given, classes_of, groups_of_values, numbers_of
 from telltale.data.images.records import ImageRecords
 from telltale.data.images.records import distinct as distinct_pictures
 from telltale.data.loaded import Loaded
+from telltale.data.members import with_said
 from telltale.data.tables.records import Column, TableRecords
 from telltale.data.tables.records import distinct as distinct_rows
 from telltale.errors import InputError

@@ -22,7 +22,27 @@ class Text:
 
 def read_text(file: Path) -> Text:
     """Read a text file. A line that is no UTF-8 is read as Windows-1252, as Windows' own programs write, and told."""
-    data = file.read_bytes()
+    return text_of(file.read_bytes(), file.name)
+
+
+def utf8_of(data: bytes, name: str) -> tuple[bytes, str]:
+    """Return what a text file holds as UTF-8 without a mark in front, and what is to be told.
+
+    name: of the file. Lines are read as by `read_text`; old Macs' line ends become those of others.
+    """
+    plain = data.removeprefix(codecs.BOM_UTF8)
+    if not data.startswith(UTF_16):
+        try:
+            plain.decode("utf-8")
+            return (plain if b"\n" in plain else plain.replace(b"\r", b"\n")), ""
+        except UnicodeDecodeError:
+            pass
+    text = text_of(data, name)
+    return "\n".join(text.lines).encode("utf-8", "replace"), text.told
+
+
+def text_of(data: bytes, name: str) -> Text:
+    """Read the bytes of a text file of that name, as `read_text` does."""
     if data.startswith(UTF_16):
         return Text(tuple(data.decode("utf-16", "replace").splitlines()))
     foreign: list[int] = []
@@ -36,7 +56,7 @@ def read_text(file: Path) -> Text:
             foreign.append(number)
     if not foreign:
         return Text(tuple(lines))
-    where = f"{len(foreign):,} lines of {file.name}, the first of them line {foreign[0]:,}"
+    where = f"{len(foreign):,} lines of {name}, the first of them line {foreign[0]:,}"
     unknown = sum(lines[number - 1].count("\ufffd") for number in foreign)
     lost = f"; {unknown:,} bytes stand for nothing there" if unknown else ""
     return Text(tuple(lines), f"{where}, are no UTF-8 and were read as Windows-1252{lost}")
@@ -51,7 +71,7 @@ class Row:
     fault: str = ""
 
 
-def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool]) -> Iterator[Row]:
+def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool], separator: str = ",") -> Iterator[Row]:
     """Part the lines of a CSV file into rows, the heading first; blank lines are none.
 
     A cell in quotation marks may go over several lines. A mark that is not closed, or is closed only after lines that
@@ -59,7 +79,7 @@ def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool]) -> I
     """
     start = 0
     while start < len(lines):
-        end, cells = _row_at(lines, start, is_row)
+        end, cells = _row_at(lines, start, is_row, separator)
         if isinstance(cells, str):
             yield Row(start + 1, (), cells)
         elif any(cells):
@@ -67,26 +87,28 @@ def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool]) -> I
         start = end
 
 
-def _row_at(lines: Sequence[str], start: int, is_row: Callable[[Sequence[str]], bool]) -> tuple[int, list[str] | str]:
+def _row_at(
+    lines: Sequence[str], start: int, is_row: Callable[[Sequence[str]], bool], separator: str
+) -> tuple[int, list[str] | str]:
     """Return where the next row begins, and the cells of this one, or why it has none."""
-    cells = _cells(lines[start : start + 1])
+    cells = _cells(lines[start : start + 1], separator)
     marks = lines[start].count('"')
     if cells != NOT_CLOSED:
         return start + 1, cells
     for end in range(start + 1, len(lines)):
         marks += lines[end].count('"')
         if marks % 2 == 0:  # within quotation marks, others are doubled: a row has an even number
-            within = [_cells([line]) for line in lines[start + 1 : end + 1]]
+            within = [_cells([line], separator) for line in lines[start + 1 : end + 1]]
             swallowed = any(not isinstance(part, str) and is_row(part) for part in within)
-            cells = NOT_CLOSED if swallowed else _cells(lines[start : end + 1])
+            cells = NOT_CLOSED if swallowed else _cells(lines[start : end + 1], separator)
             return (start + 1, NOT_CLOSED) if isinstance(cells, str) else (end + 1, cells)
     return start + 1, NOT_CLOSED
 
 
-def _cells(lines: Sequence[str]) -> list[str] | str:
+def _cells(lines: Sequence[str], separator: str) -> list[str] | str:
     """Return the cells of what should be exactly one row, or why it is not one."""
     try:
-        rows = list(csv.reader((f"{line}\n" for line in lines), strict=True))
+        rows = list(csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=separator))
     except csv.Error as error:
         return NOT_CLOSED if str(error) == "unexpected end of data" else f"is no row of a CSV file ({error})"
     return rows[0] if len(rows) == 1 else NOT_CLOSED

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from telltale.data.digests import digests_of, earliest
+from telltale.data.digests import digests_of, earliest_input
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.records import check_labels, input_digests, require_labels
 
@@ -103,7 +103,7 @@ def distinct(
     places: file and line of each row, so that those left out can be listed. Raises InputError where all are of one
     class.
     """
-    first = earliest(digests_of(records.features))
+    first = earliest_input(records.features)
     distinct_rows = first == np.arange(len(first))
     kept = records if distinct_rows.all() else records.take(distinct_rows)
     require_labels(kept)

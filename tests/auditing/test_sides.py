@@ -1,0 +1,65 @@
+"""Records, groups and classes on both sides of a given split are counted and told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import telltale
+from telltale.auditing.sides import apart, keys_of
+from telltale.data.given import Given
+from telltale.errors import InputError
+
+
+def given_of(inputs: object, member: list[int], **more: object) -> Given:
+    """Return records that are members or not."""
+    ids = np.array([f"r{row}" for row in range(len(member))])
+    return Given(inputs, "yours", ids, member=np.array(member, bool), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        np.array([[1.0, 2], [3, 4], [1, 2], [5, 6], [1, 2], [3, 4]]),
+        pd.DataFrame({"a": [1, 3, 1, 5, 1, 3], "b": ["x", None, "x", "z", "x", None]}),
+        ["CCO", "c1ccccc1", "OCC", "CN", "C(O)C", "C1=CC=CC=C1"],
+    ],
+    ids=["array", "frame", "molecules"],
+)
+def test_held_out_records_that_equal_a_member_are_left_out_and_counted(inputs: object) -> None:
+    """Catches a member judged as held-out, which makes any memory look smaller, and twins of another spelling."""
+    rest, said = apart(given_of(inputs, [1, 1, 0, 0, 1, 0]))
+    assert rest.ids.tolist() == ["r0", "r1", "r3", "r4"]
+    assert said == (
+        "2 held-out records equal a member and are not judged as held-out (r2, r5)",
+        "1 of 3 members equal an earlier one of them and are judged as often",
+    )
+
+
+def test_groups_and_classes_on_one_side_or_both_are_told() -> None:
+    """Catches a person on both sides, and a class that gives its members away, without a word."""
+    inputs = np.arange(12.0).reshape(6, 2)
+    more = {"labels": np.array([0, 0, 1, 0, 0, 2]), "classes": ("a", "b", "c"), "groups": np.array([0, 1, 2, 0, 3, 4])}
+    _, said = apart(given_of(inputs, [1, 1, 1, 0, 0, 0], **more))
+    assert said[0].startswith("1 of 5 groups (dataset.group) have members and held-out records")
+    assert said[1].startswith("1 class has no held-out records (b)")
+    assert said[2].startswith("1 class has no members (c)")
+
+
+def test_nothing_is_said_where_all_is_well_and_nothing_left_is_an_error() -> None:
+    """Catches a note of nothing, and an audit of no record."""
+    assert apart(given_of(np.arange(4.0)[:, None], [1, 1, 0, 0]))[1] == ()
+    with pytest.raises(InputError, match="each of the 2 held-out records of yours equals a member"):
+        apart(given_of(np.array([[1.0], [2], [1], [2]]), [1, 1, 0, 0]))
+    assert len(keys_of([np.zeros(2), np.zeros(3)])) == 2
+
+
+def test_an_audit_from_python_tells_of_twins() -> None:
+    """Catches what is told of the sides and never reaches the result."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), np.arange(60) % 2
+    x[30:33] = x[:3]
+    result = telltale.audit(lambda of: np.full((len(of), 2), 0.5), (x[:30], y[:30]), (x[30:], y[30:]), replicates=20)
+    assert any("3 held-out records equal a member" in note for note in result.outcome.notes)
+    assert len(result.outcome.ids) == 57 - int(0.3 * 27)

@@ -1,0 +1,136 @@
+"""Tables of your own: what is inferred, what is no row, and mistakes told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from telltale.data.digests import digests_of, earliest, earliest_input
+from telltale.data.given import classes_of
+from telltale.data.tables.csv_files import read_frame
+from telltale.data.tables.own_csv import load
+from telltale.errors import InputError
+
+PATIENTS = """name,age,ward,weight,sick,in_training
+ann,30,north,60.5,yes,1
+bob,41,south,,no,0
+cid,NA,north,80.0,no,1
+dee,55,,71.25,yes,0
+"""
+
+
+def written(folder: Path, text: str, name: str = "patients.csv") -> Path:
+    """Write a table."""
+    (folder / name).write_bytes(text.encode())
+    return folder / name
+
+
+def test_kinds_of_columns_are_inferred_and_missing_values_kept(tmp_path: Path) -> None:
+    """Catches a missing value taken for a number, and a column named for what it is not."""
+    read = load(str(written(tmp_path, PATIENTS)), label="sick", members="in_training", id="name")
+    given = read.given
+    assert given is not None and given.classes == ("no", "yes") and given.labels.tolist() == [1, 0, 0, 1]
+    assert given.member.tolist() == [True, False, True, False] and given.ids.tolist() == ["ann", "bob", "cid", "dee"]
+    assert list(given.inputs.columns) == ["age", "ward", "weight"]
+    kinds = {column.name: (column.kind, column.levels) for column in read.records.columns}
+    assert kinds["ward"] == ("categorical", ("(missing)", "north", "south"))
+    assert kinds["age (missing)"] == ("binary", ("there", "(missing)"))
+    ages = read.records.features[:, :2]
+    assert ages.tolist() == [[0, 0], [pytest.approx(11 / 25), 0], [pytest.approx(11 / 25), 1], [1, 0]]
+    assert any("3 numeric" in line or "2 numeric (age, weight)" in line for line in read.account())
+    assert any("in age, ward, weight" in line for line in read.account())
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "listed"),
+    [
+        (["1,2", "3,4,5", "", "6", "7,8"], [2, 6], [(3, "3 cells"), (5, "1 cells")]),
+        (['1,"a,b"', "2,c,d", '3,"e\nf"', "4,g"], [2, 4, 6], [(3, "3 cells")]),
+        (['1,5" pipe', '2,"open', "3,c", "4,d"], [2, 4, 5], [(3, "not closed")]),
+    ],
+)
+def test_rows_of_another_width_are_listed_with_their_line(
+    tmp_path: Path, rows: list[str], lines: list[int], listed: list[tuple[int, str]]
+) -> None:
+    """Catches one bad row that is fatal, that shifts the line of others, or swallows them."""
+    for end in ("\n", "\r\n"):
+        frame = read_frame(written(tmp_path, end.join(["x,y", *rows])))
+        assert frame.lines.tolist() == lines
+        assert len(frame.table) == len(lines) and frame.table["x"].tolist()[-1] == int(rows[-1][0])
+        for bad, (line, reason) in zip(frame.invalid, listed, strict=True):
+            assert bad.line == line and reason in bad.reason
+
+
+def test_tables_of_other_programs_are_read(tmp_path: Path) -> None:
+    """Catches a European table of one column, a mark in front of the heading, and cells in Windows-1252."""
+    frame = read_frame(written(tmp_path, "a;b\n1,5;x\n2,5;y\n"))
+    assert frame.table["a"].tolist() == [1.5, 2.5]
+    (tmp_path / "marked.csv").write_bytes(b"\xef\xbb\xbfa,b\r\n1,Z\xfcrich\r\n")
+    frame = read_frame(tmp_path / "marked.csv")
+    assert frame.table["b"].tolist() == ["Zürich"] and list(frame.table.columns) == ["a", "b"]
+    assert "Windows-1252" in frame.told[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "said"),
+    [
+        ({"label": "ill"}, PATIENTS, "dataset.label=ill: no such column; there are name, age, ward"),
+        ({"members": "train.txt"}, PATIENTS, "no such column or file of ids"),
+        ({"members": "ward"}, PATIENTS, "is north at 0; expected 1 and 0"),
+        ({"members": "in_training"}, PATIENTS.replace(",0\n", ",1\n"), "all of 4 records are members"),
+        ({}, "a,b\n", "holds no rows"),
+        ({}, "", "holds no rows"),
+        ({}, "a,b\n1,2,3\n4,5,6\n", "no row has as many cells as the heading, 2; the first has 3"),
+        ({}, "a,a\n1,2\n", "several columns are named 'a'"),
+        ({"label": "sick", "kind": "values"}, PATIENTS, "the label is no number"),
+        ({"drop": ["age", "shoe"]}, PATIENTS, "dataset.drop=shoe: no such column"),
+    ],
+)
+def test_a_table_that_will_not_do_is_told_in_one_line(
+    tmp_path: Path, options: dict[str, object], text: str, said: str
+) -> None:
+    """Catches a traceback, and a message that does not name what is there."""
+    with pytest.raises(InputError, match=said) as error:
+        load(str(written(tmp_path, text)), **options)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+
+
+def test_members_are_listed_by_id_or_row_number(tmp_path: Path) -> None:
+    """Catches a heading taken for an id, and ids that are not there and go unsaid."""
+    table = written(tmp_path, PATIENTS)
+    for text, name in (
+        ("cid\nann\n", "in.txt"),
+        ("name\nann\ncid\n", "in.csv"),
+        ("id,member\nann,1\nbob,0\ncid,1", "in.csv"),
+    ):
+        given = load(str(table), members=str(written(tmp_path, text, name)), id="name").given
+        assert given is not None and given.member.tolist() == [True, False, True, False]
+    np.save(tmp_path / "rows.npy", np.array([0, 2]))
+    assert load(str(table), members=str(tmp_path / "rows.npy"), id="name").given.member.tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    with pytest.raises(InputError, match=r"eve and 1 more of 3 are not in patients\.csv; ids there are like ann"):
+        load(str(table), members=str(written(tmp_path, "ann\neve\nfay\n", "in.txt")), id="name")
+
+
+def test_a_label_is_a_class_or_a_value_as_asked() -> None:
+    """Catches real values cut into classes, and whole numbers that nobody can take for values."""
+    assert classes_of(np.array([1.0, 2.0]))[1] == ("1", "2")
+    assert classes_of(np.array([1, 2]), "values")[0].dtype == np.float64
+    assert classes_of(np.array([0.5, 2.0]), "classes")[1] == ("0.5", "2.0")
+    with pytest.raises(InputError, match="one of auto, classes, values"):
+        classes_of(np.array([1]), "real")
+
+
+def test_twins_are_found_without_a_digest_of_every_row() -> None:
+    """Catches a sum shared by rows that differ, and a twin that is passed over."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 2, (500, 7)).astype(np.float32)
+    rows[:3, 0] = [0.0, -0.0, np.nan]
+    assert np.array_equal(earliest_input(rows), earliest(digests_of(rows)))
+    assert len(np.unique(earliest_input(rows))) < 150
