@@ -5,6 +5,7 @@ Found by globbing: the pages, conf/ and its comments. Runs share a store, so tha
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections import Counter
@@ -125,10 +126,24 @@ COMMANDS = list(told())
 
 
 def to_play() -> list[str]:
-    """List each distinct run once, whoever tells of it."""
+    """List each distinct run once, whoever tells of it; what is a job of a sweep that is played is none of its own."""
     runs = [given.words for given in COMMANDS if not given.why_not] + [*of_attacks(), *of_defenses()]
-    by_words = {without_defaults(words) - {"scale=smoke"}: shlex.join(words) for words in runs}
-    return sorted(by_words.values())
+    by_jobs = {frozenset(jobs(words)): shlex.join(words) for words in runs}
+    played = [found for found in by_jobs if len(found) <= MOST_JOBS]  # a longer sweep is slow, and stands for no other
+    return sorted(run for found, run in by_jobs.items() if not any(found < other for other in played))
+
+
+def jobs(words: Sequence[str]) -> Iterator[frozenset[str]]:
+    """Yield the words of each job of a command line, more than one with -m, without those that change nothing."""
+    sweep = "-m" in words
+    swept = [[word] if not sweep or "=[" in word else choices(word) for word in words if word != "-m"]
+    for job in itertools.product(*swept):
+        yield without_defaults(job) - {"scale=smoke"}
+
+
+def choices(word: str) -> list[str]:
+    name, equals, value = word.partition("=")
+    return [f"{name}{equals}{one}" for one in value.split(",")]
 
 
 @pytest.fixture(scope="session")
@@ -198,14 +213,20 @@ def test_every_paper_can_be_reproduced(
     assert not [claim.text for claim in claims if claim.text.replace("|", "\\|") not in table]
 
 
-def one_of_each_kind(jobs: Sequence[reproduce_paper.Job]) -> Iterator[reproduce_paper.Job]:
-    """Yield the experiments that have an option, or a choice, which none before has; numbers make no kind."""
-    met: set[tuple[str, str]] = set()
-    for job in jobs:
-        kinds = {(name, re.sub(r"[\d.]+", "#", value)) for name, _, value in (w.partition("=") for w in job.overrides)}
-        if kinds - met:
-            yield job
-        met |= kinds
+def one_of_each_kind(jobs: Sequence[reproduce_paper.Job]) -> list[reproduce_paper.Job]:
+    """Choose few experiments that have every option, and every choice, of all: the one with most new ones first.
+
+    Numbers make no kind.
+    """
+    kinds = [{(name, re.sub(r"[\d.]+", "#", value)) for name, _, value in pairs(job.overrides)} for job in jobs]
+    chosen: list[int] = []
+    while missing := set().union(*kinds) - set().union(*(kinds[place] for place in chosen)):
+        chosen.append(max(range(len(jobs)), key=lambda place: len(kinds[place] & missing)))
+    return [jobs[place] for place in sorted(chosen)]
+
+
+def pairs(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    return (word.partition("=") for word in words)
 
 
 def test_every_rival_is_played() -> None:
