@@ -31,6 +31,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "a target elsewhere": {
         "controls": {"mine": {"_target_": "telltale.targets.function.FunctionTarget", "call": "stranger.py:Stranger"}}
     },
+    "a word that nobody typed": {"hydra": {"overrides": {"task": ["trust=true"]}}, "controls": {"mine": EVIL}},
     "a file that trusts itself": {"trust": True, "controls": {"mine": EVIL}},
 }
 
@@ -107,3 +108,9 @@ def test_a_configuration_can_be_looked_at_before_it_is_trusted(stranger: Path, t
     """Catches a check that forbids the first thing that it advises."""
     ended = with_word(tmp_path, {"controls": {"mine": EVIL}}, "--cfg=job")
     assert ended.code == 0 and "stranger.Stranger" in ended.out and not stranger.exists()
+
+
+def test_words_that_are_typed_may_be_references() -> None:
+    """Catches what Hydra notes of the command line being taken for a file's."""
+    ended = command(*QUICK, "victims=${by_scale:8,64,128}", "seed=-1")
+    assert ended.code == 2 and ended.err.startswith("error: seed=-1")

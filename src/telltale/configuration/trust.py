@@ -29,6 +29,7 @@ RESOLVERS = (
     "python_version",
 )  # that return text, never a part with a `_target_`
 USERS_CODE = ("target.call", "target.model", "target.prepare", "target.train")  # files of the user's that are run
+TYPED = ("hydra.overrides.", "hydra.job.override_dirname")
 SHELL = ("hydra.job.env_set", "hydra.launcher.setup", "hydra.launcher.python", "hydra.launcher.additional_parameters")
 
 
@@ -50,7 +51,7 @@ class CheckingLoader(ConfigLoaderImpl):
             self._check_search_path(config_name)
         cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         if not trusted and not any(word.partition("=")[0] in SHOWS_ONLY for word in sys.argv[1:]):
-            check_composed(cfg, words)
+            check_composed(cfg, overrides)
         return cfg
 
     def _check_search_path(self, config_name: str | None) -> None:
@@ -68,10 +69,10 @@ def guard_composition() -> None:
     hydra_internals.ConfigLoaderImpl = CheckingLoader  # type: ignore[misc]
 
 
-def check_composed(cfg: DictConfig, words: Iterable[str]) -> None:
+def check_composed(cfg: DictConfig, words: Sequence[str]) -> None:
     """Refuse, by InputError, a composed, unresolved configuration that names code of others or trusts itself.
 
-    words: options set on the command line; what the user typed there is no stranger's.
+    words: of the command line; what the user typed there is no stranger's.
     """
     if OmegaConf.select(cfg, "trust", throw_on_missing=False) not in (None, False):
         raise InputError("trust", cfg.trust, "no file can trust itself; only the command line can say trust=true")
@@ -81,6 +82,9 @@ def check_composed(cfg: DictConfig, words: Iterable[str]) -> None:
             _check_name(field, value, of_hydra)
         elif _is_users_code(field, value) and not _is_typed(field, words):
             raise InputError(field, value, f"a file, not the command, would have this code run; {ADVICE}")
+        elif field.startswith(TYPED):  # a list that Hydra makes, and composes the jobs of a sweep from
+            if isinstance(value, str) and value not in words and field != TYPED[-1]:
+                raise InputError(field, value, ADVICE)
         elif of_hydra and _is_code(field, key, value) and not _is_typed(field, words):
             raise InputError(field, value, ADVICE)
 
@@ -124,7 +128,8 @@ def _is_users_code(field: str, value: Any) -> bool:
 
 
 def _is_typed(field: str, words: Iterable[str]) -> bool:
-    return any(word == field or word.startswith(f"{field}.") for word in words)
+    names = [word.lstrip("+").partition("=")[0] for word in words]
+    return any(name == field or name.startswith(f"{field}.") for name in names)
 
 
 def _is_code(field: str, key: str, value: Any) -> bool:
