@@ -34,13 +34,13 @@ def composed(words: Sequence[str], folder: str | Path | None = None) -> Iterator
         with initialize_config_dir(str(configuration_folder()), version_base="1.3", job_name="telltale"):
             cfg = _compose(["logger=none", *words])
         HydraConfig.instance().set_config(cfg)
-        check_shape(cfg)
+        own = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
+        check_shape(own)  # without Hydra's own part, which has values in a job alone
         check_words(HydraConfig.get().runtime.choices)
         output = Path(folder).expanduser() if folder is not None else Path(str(cfg.hydra.run.dir))
         with read_write(cfg.hydra):
             cfg.hydra.runtime.output_dir = str(output.absolute())
         HydraConfig.instance().set_config(cfg)
-        own = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
         OmegaConf.resolve(own)
         check_targets(own)
         yield own, output
