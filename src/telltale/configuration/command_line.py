@@ -138,7 +138,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
         if isinstance(cause, InputError):
             return BAD_INPUT, f"error: {cause}"
         if isinstance(cause, MissingConfigException):
-            return BAD_INPUT, f"error: {_unknown_option(cause, configuration)}"
+            return BAD_INPUT, f"error: {_one_line(_unknown_option(cause, configuration))}"
     if any(isinstance(cause, MemoryError) or re.search(NO_MEMORY, str(cause)) for cause in chain):
         return FAILED, f"error: {_OUT_OF_MEMORY}"
     for cause in reversed(chain):
