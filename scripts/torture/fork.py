@@ -121,7 +121,8 @@ def _play(words: Sequence[str], log: Path, before: Callable[[], None] | None, cw
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, "utf-8", "backslashreplace", closefd=False) for number in (1, 2))
+        how = ("w", 1, "utf-8", "backslashreplace")
+        sys.stdout, sys.stderr = (os.fdopen(number, *how, closefd=False) for number in (1, 2))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if cwd is not None:
             os.chdir(cwd)
