@@ -26,7 +26,7 @@ from telltale.models.trunk_options import trunk_of
 from telltale.owner.recipe import Recipe
 from telltale.progress import track
 from telltale.store.sources import source_digest
-from telltale.store.store import Store, key_of
+from telltale.store.store import Store, key_of, write_array
 from telltale.training.batches import make_batch
 
 KIND, DIGESTS, FEATURES = "features", "digests.npy", "features.npy"  # of the store, and the files of an entry
@@ -90,8 +90,8 @@ def _compute(records: Any, rows: np.ndarray, trunk: FrozenTrunk, store: Store, d
 
 
 def _write(entry: Path, digests: np.ndarray, features: np.ndarray) -> None:
-    np.save(entry / DIGESTS, digests, allow_pickle=False)
-    np.save(entry / FEATURES, features, allow_pickle=False)
+    write_array(entry / DIGESTS, digests)
+    write_array(entry / FEATURES, features)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError
 from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
-from telltale.store.store import Store
+from telltale.store.store import Store, write_array
 from telltale.training.batches import make_batch
 from telltale.training.counter_random import record_keys
 
@@ -180,7 +180,7 @@ class Release:
         folder = self._store.find("answers", document)
         if folder is None:
             values = self._forward(records, output, query)
-            self._store.add("answers", document, lambda entry: np.save(entry / FILE, values, allow_pickle=False))
+            self._store.add("answers", document, lambda entry: write_array(entry / FILE, values))
             return values
         return np.load(folder / FILE, allow_pickle=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from telltale.store.digests import ENTRY, digest_of, drop, fault_of, seal, to_di
 from telltale.store.sweeping import CHECKPOINTS, sweep, write_makes
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 log = logging.getLogger("telltale")
@@ -258,6 +260,15 @@ def write_weights(entry: Path, state: Mapping[str, torch.Tensor]) -> None:
 def write_text(file: Path, text: str) -> None:
     """Write a text file of an entry."""
     file.write_text(text, encoding="utf-8")
+
+
+def write_array(file: Path, array: np.ndarray) -> None:
+    """Write an array of an entry as .npy. By way of memory: numpy's own writer loses its last bytes on a full disk."""
+    import numpy as np
+
+    whole = io.BytesIO()
+    np.save(whole, array, allow_pickle=False)
+    file.write_bytes(whole.getbuffer())
 
 
 def _document_in(folder: Path) -> dict[str, Any] | None:
