@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from telltale.auditing.judging import Manner, judged
-from telltale.auditing.released import ask
+from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
 from telltale.data.given import Given, classes_of, groups_of_values, numbers_of
@@ -205,6 +205,8 @@ def audit(
     groups: tuple[Sequence[Any], Sequence[Any]] | None = None,
     random_split: bool = False,
     population: float = 0.3,
+    train: Callable[[tuple[Any, Any], int], Callable[[Any], Any]] | None = None,
+    shadows: int = 16,
     seed: int = 0,
     replicates: int = 1000,
     standards: Standards | None = None,
@@ -218,6 +220,9 @@ def audit(
     ids, groups   names of the records, and whose they are: of the members, and of the others
     random_split  chance alone decided who was a member; else a detector that never asks the model stands beside
     population    share of the others set apart for the attacker to know; they are not judged
+    train         fit(records, seed) -> predict, records = (inputs, labels): trains models like this one, on random
+                  halves of the records judged, for attacks to compare it with; classes are numbers, in order of names
+    shadows       how many, an even number
 
     Raises telltale.errors.InputError for answers that will not do, and what `predict` itself raises in one line.
     """
@@ -243,8 +248,8 @@ def audit(
         numbers_of(inputs),
     ).with_members(np.arange(number_in + number_out) < number_in)
     split = "random" if random_split else "unknown"
-    target = FunctionTarget(predict, gives, population=population, split=split)
-    asked = ask(target, given, seed)
+    target = FunctionTarget(predict, gives, population=population, split=split, train=train, shadow_models=shadows)
+    asked = with_shadows(target, ask(target, given, seed))
     manner = Manner(seed, replicates, standards or Standards(), random_split)
     outcome = judged(asked.answers, attacks_named("audit"), manner, success=asked.success, notes=asked.notes)
     return _result(outcome, Subject.of(asked.answers), f"audit of {target.name}, which gives {gives}")

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from telltale.auditing.released import ask, with_shadows
+from telltale.data.own_arrays import given_of
 from telltale.errors import InputError
 from telltale.targets.network import TorchTarget
 
@@ -136,3 +138,38 @@ def test_what_does_not_fit_is_told_in_one_line(folder: Path) -> None:
         target(folder).ask(RECORDS[:, :3])
     with pytest.raises(InputError, match=r"target.prepare=null: a function that makes tensors"):
         target(folder).ask(["CCO", "CC"])
+
+
+def test_shadow_models_of_the_users_are_asked_about_the_same_records(folder: Path) -> None:
+    """Catches answers of the target under a shadow's name, and members of another file, or of another record."""
+    kept(folder)
+    logits = []
+    for name in ("b", "a", "c"):
+        network, file = kept(folder)
+        file.rename(folder / f"shadow_{name}.safetensors")
+        logits.append(said_by(network))
+    kept(folder)
+    given = given_of(RECORDS, np.array([0, 1, 2, 0, 1, 2]), ids=list("uvwxyz")).with_members(np.arange(6) < 3)
+    members = np.array([[1, 0, 0, 1, 0, 1], [0, 1, 1, 0, 1, 0], [1, 1, 0, 0, 0, 1]], bool)  # of a, b, c
+    np.save(folder / "members.npy", members)
+    rows = "\n".join(f"{name},{b:d},{a:d},{c:d}" for name, (a, b, c) in zip("uvwxyz", members.T, strict=True))
+    (folder / "members.csv").write_text(f"id,shadow_b,shadow_a.safetensors,shadow_c\n{rows}\n")
+    for file in ("members.npy", "members.csv"):
+        options = {"shadows": str(folder / "shadow_*"), "shadow_members": str(folder / file), "population": 0.0}
+        there = target(folder, **options)
+        asked = with_shadows(there, ask(there, given, seed=0))
+        order = asked.table.rows
+        assert np.allclose(asked.answers.answers[1:], [softmax(logits[at])[order] for at in (1, 0, 2)])
+        assert np.array_equal(asked.answers.membership[1:], members[:, order])
+        assert asked.answers.victims == 1 and "second of three tiers" in asked.notes[0]
+    np.save(folder / "members.npy", members[:2])
+    (folder / "other.csv").write_text("name,shadow_b\n")
+    for changed, said in (
+        ({"shadow_members": None}, "target.shadow_members=null: goes with target.shadows"),
+        ({"shadows": str(folder / "none_*")}, "matches 0 files"),
+        ({"shadow_members": str(folder / "members.npy")}, r"an array \(2, 6\); expected \(3, 6\)"),
+        ({"shadow_members": str(folder / "other.csv")}, "there is no column id"),
+    ):
+        with pytest.raises(InputError, match=said):
+            there = target(folder, **options | changed)
+            with_shadows(there, ask(there, given, seed=0))

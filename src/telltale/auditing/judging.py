@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from telltale.attacks.base import Attack
-from telltale.attacks.membership.by_record import Plain
+from telltale.attacks.membership.by_record import REAL, Plain
+from telltale.attacks.membership.shadow_attack import ShadowAttack
 from telltale.configuration.contest import hindrances
 from telltale.data.seeds import derive
 from telltale.errors import InputError
@@ -54,8 +55,10 @@ def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, A
     calls = {answers.gives} | ({"labels"} if answers.gives == "probabilities" else set())
     kept, left_out = {}, {}
     for name, attack in attacks.items():
-        if isinstance(attack, Plain) and answers.models > 2:
+        if isinstance(attack, Plain) and answers.models > 2 and attack.signal != REAL:
             continue  # the same signal with a threshold fixed on shadows stands in its place
+        if isinstance(attack, ShadowAttack) and answers.models == 1:
+            continue  # the notes of an audit say what shadow models would be
         if missing := attack.access - calls:
             left_out[name] = f"{UNASKED} {' and '.join(sorted(missing))}"
             continue

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from telltale.auditing.sides import apart
+from telltale.auditing.sides import apart, rows_left
 from telltale.data.given import Given, numbers_of
 from telltale.data.seeds import generator
 from telltale.errors import InputError
 from telltale.game.answers import Answers
+from telltale.targets.own_training import Training
+from telltale.targets.shadows import Table
 from telltale.targets.target import Target
+
+TIERS = (
+    "the first of three tiers, the model alone",
+    "the second of three tiers, shadow models that are there",
+    "the third of three tiers, shadow models made for this audit",
+)
+NEXT = "more is found beside models trained alike: target.train=train.py:fit, or target.shadows=… of target=torch"
 
 
 @dataclass(frozen=True)
@@ -22,12 +31,14 @@ class Asked:
     answers    of the target about members and held-out records, and about the population
     challenge  the records judged, in the order of the answers
     success    how well the target does its own task, by name
-    notes      what there is to tell of members and held-out records
+    table      what an attacker holds of the records: all but the membership
+    notes      what there is to tell of members and held-out records, and of shadow models
     """
 
     answers: Answers
     challenge: Given
     success: dict[str, float]
+    table: Table
     notes: tuple[str, ...] = ()
 
 
@@ -43,7 +54,9 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         raise InputError(
             "dataset.members", "null", "which records the model was trained on: a column, or a file of ids"
         )
+    whole = given
     given, notes = apart(given)
+    rows = np.arange(len(whole)) if len(given) == len(whole) else rows_left(whole)
     assert given.member is not None
     rng = generator(seed, "population")
     outside = rng.permutation(np.flatnonzero(~given.member))
@@ -69,7 +82,39 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         features=None if features is None else features[points],
         population_features=None if features is None or not len(held) else features[held],
     )
-    return Asked(answers, challenge, success_of(answers), notes)
+    table = Table(replace(challenge, member=None), rows[points], len(whole), replace(others, member=None), seed)
+    return Asked(answers, challenge, success_of(answers), table, notes)
+
+
+def with_shadows(target: Target, asked: Asked) -> Asked:
+    """Put shadow models beside a target: those that the user has, or those that the user's code trains.
+
+    They reach the attacks with what each was trained on; of the target's own membership nothing reaches them. Without
+    either, how to have some is said.
+    """
+    shadows, training, tier = target.own_shadows(asked.table), training_of(target), 1
+    if shadows is None and training is not None:
+        shadows, tier = training.shadows(asked.table, target.gives, target.batch_size, target.store), 2
+    if shadows is None:
+        return replace(asked, notes=(f"{TIERS[0]}; {NEXT}", *asked.notes))
+    answers = asked.answers
+    together = replace(
+        answers,
+        answers=np.concatenate([answers.answers, shadows.answers]),
+        membership=np.concatenate([answers.membership, shadows.membership]),
+        population=None if answers.population is None else np.concatenate([answers.population, shadows.population]),
+        victims=1,
+    )
+    said = (
+        f"{TIERS[tier]}: {shadows.told}; the model audited was trained on {int(answers.membership[0].sum()):,} of them"
+    )
+    return replace(asked, answers=together, notes=(said, *asked.notes))
+
+
+def training_of(target: Target) -> Training | None:
+    """Return the user's training code; None where none is named. Raises InputError for code that is not there."""
+    options = target.training
+    return None if options.train is None else Training(options.train, options.models, options.processes)
 
 
 def _with_groups(given: Given, held: np.ndarray) -> np.ndarray:

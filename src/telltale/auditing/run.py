@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from telltale.auditing.judging import Manner, judged
-from telltale.auditing.released import ask
+from telltale.auditing.released import ask, training_of, with_shadows
 from telltale.checks import whole_number
 from telltale.configuration.command_line import check_options
 from telltale.configuration.parsed import attacks_of
@@ -28,6 +28,7 @@ from telltale.reporting.next_steps import Step
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
+from telltale.store.store import Store
 
 log = logging.getLogger("telltale")
 
@@ -78,11 +79,13 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
                 )
             check_options(cfg, report=Standards)
             target, standards = instantiate(cfg.target), Standards(**cfg.report)
+            target.store = Store(Path(cfg.paths.store))
+            training_of(target)  # code that is not there is told before anything is asked
             given = given_of(cfg, job.folder)
             attacks = attacks_of(cfg)
         job.accept()
         with job.stage("asking"):
-            asked = ask(target, given, cfg.seed)
+            asked = with_shadows(target, ask(target, given, cfg.seed))
         with job.stage("attack"):
             manner = Manner(cfg.seed, cfg.evaluation.replicates, standards, target.random)
             records = asked.challenge if asked.challenge.records is None else asked.challenge.records

@@ -24,7 +24,7 @@ def apart(given: Given) -> tuple[Given, tuple[str, ...]]:
     """
     assert given.member is not None
     keys, member = earliest(keys_of(given.inputs)), given.member
-    both = ~member & np.isin(keys, keys[member])
+    both = _on_both(keys, member)
     if both.sum() == (~member).sum():
         expected = (
             f"each of the {both.sum():,} held-out records of {given.source} equals a member: none is left to judge"
@@ -39,6 +39,16 @@ def apart(given: Given) -> tuple[Given, tuple[str, ...]]:
             said.append(f"{again:,} of {rows.sum():,} {side} equal an earlier one of them and are judged as often")
     rest = given.take(np.flatnonzero(~both)) if both.any() else given
     return rest, (*said, *_one_sided(rest))
+
+
+def rows_left(given: Given) -> np.ndarray:
+    """Return where the records that `apart` leaves lie among those given: (left,)."""
+    assert given.member is not None
+    return np.flatnonzero(~_on_both(earliest(keys_of(given.inputs)), given.member))
+
+
+def _on_both(keys: np.ndarray, member: np.ndarray) -> np.ndarray:
+    return ~member & np.isin(keys, keys[member])
 
 
 def _one_sided(given: Given) -> list[str]:

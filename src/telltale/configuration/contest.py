@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.shadow_attack import ShadowAttack
 
-CLASSIFIERS = frozenset({"probabilities", "labels"})  # what a classifier may be asked for
+PREDICTORS = frozenset({"probabilities", "labels", "values"})  # what a classifier or a regression may be asked for
 SHADOWS_A_SIDE = 4  # a mean and a variance of fewer models say next to nothing
 
 
@@ -23,7 +23,7 @@ def contestants(attack: Attack, rivals: Mapping[str, Attack]) -> tuple[str, ...]
 
 def hindrances(attacks: Iterable[Attack], models: int) -> tuple[str, ...]:
     """Say why these attacks could miss a leak, whatever they find; models: victims and shadows."""
-    shadowed = [attack for attack in attacks if isinstance(attack, ShadowAttack) and attack.access & CLASSIFIERS]
+    shadowed = [attack for attack in attacks if isinstance(attack, ShadowAttack) and attack.access & PREDICTORS]
     if not shadowed:
         return ()
     if not any(attack.per_record for attack in shadowed):

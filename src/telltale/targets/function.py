@@ -26,8 +26,11 @@ class FunctionTarget(Target):
         batch_size: int = 4096,
         population: float = POPULATION,
         split: str = "unknown",
+        train: Any = None,
+        shadow_models: int = 16,
+        processes: int = 1,
     ) -> None:
-        super().__init__(gives, batch_size, population, split)
+        super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
         self._call = call
         self._function: Callable[[Any], Any] = call if callable(call) else named("target.call", call)
 

@@ -12,7 +12,10 @@ from torch import nn
 
 from telltale.checks import choice
 from telltale.errors import InputError
+from telltale.progress import track
 from telltale.targets.function import called, named
+from telltale.targets.shadow_files import members_of, shadow_files
+from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
 
@@ -30,6 +33,7 @@ class TorchTarget(Target):
     prepare  file.py:function from records to what the network takes (a tensor, or a tuple of arguments); None = numbers
              as float32, pictures of 8 bits divided by 255
     device   auto | cpu | cuda | mps
+    shadows  pattern of files with weights of shadow models; shadow_members: what each was trained on, see `members_of`
 
     The rest as in `Target`. Raises InputError for a class that cannot be built and weights that do not fit it.
     """
@@ -46,13 +50,20 @@ class TorchTarget(Target):
         batch_size: int = 256,
         population: float = POPULATION,
         split: str = "unknown",
+        train: Any = None,
+        shadow_models: int = 16,
+        processes: int = 1,
+        shadows: str | None = None,
+        shadow_members: str | None = None,
     ) -> None:
-        super().__init__(gives, batch_size, population, split)
+        super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
         self._model, self.outputs = model, choice("target.outputs", outputs, OUTPUTS)
         self._prepare = None if prepare is None else prepare if callable(prepare) else named(PREPARE, prepare)
         self._device = device_of(device)
         self._build, self._options = model if callable(model) else named(MODEL, model), dict(options or {})
         self._network = self.network(weights)
+        self._shadows = shadow_files(shadows, shadow_members)
+        self._shadow_members = shadow_members
 
     @property
     def name(self) -> str:
@@ -72,6 +83,21 @@ class TorchTarget(Target):
     def answer(self, inputs: Any) -> np.ndarray:
         """Ask the network."""
         return self.answer_of(self._network, inputs)
+
+    def own_shadows(self, table: Table) -> Shadows | None:
+        """Ask the shadow models about the same records."""
+        if not self._shadows:
+            return None
+        membership = members_of(str(self._shadow_members), self._shadows, table)
+        target, answers, held = self._network, list[np.ndarray](), list[np.ndarray]()
+        try:
+            for file in track(self._shadows, "shadow models asked"):
+                self._network = self.network(str(file))
+                for part, said in ((table.challenge, answers), (table.held, held)):
+                    said.append(self.ask(part.inputs, part.classes, part.ids) if len(part) else answers[-1][:0])
+        finally:
+            self._network = target
+        return Shadows(np.stack(answers), np.stack(held), membership, f"{len(answers)} shadow models of yours")
 
     def answer_of(self, network: nn.Module, inputs: Any) -> np.ndarray:
         """Ask a network about a batch of records, and read its output as what the target gives."""

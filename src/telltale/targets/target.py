@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,22 @@ from telltale.checks import choice, share, whole_number
 from telltale.data.given import taken
 from telltale.errors import InputError
 from telltale.progress import track
+from telltale.store.store import Store
+from telltale.targets.shadows import Shadows, Table
 
 GIVES = ("probabilities", "labels", "values")
 SPLITS = ("unknown", "random")
 POPULATION = 0.3
 OFF = 1e-3  # by which the probabilities of one record may miss a sum of 1
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How shadow models are made for a target; see `own_training`."""
+
+    train: Any = None
+    models: int = 16
+    processes: int = 1
 
 
 class Target:
@@ -24,7 +36,12 @@ class Target:
     batch_size   records asked about at a time
     population   share of the held-out records that is set apart for the attacker to know; they are not judged
     split        random: chance alone decided who was a member | unknown
+    train        file.py:fit, code that trains a model like it, for shadow models; None = there is none
+    shadow_models, processes  how many, and how many side by side
+    store        where answers are kept that took long; None = nowhere
     """
+
+    store: Store | None = None
 
     def __init__(
         self,
@@ -32,11 +49,15 @@ class Target:
         batch_size: int = 1024,
         population: float = POPULATION,
         split: str = "unknown",
+        train: Any = None,
+        shadow_models: int = 16,
+        processes: int = 1,
     ) -> None:
         self.gives = choice("target.gives", gives, GIVES)
         self.batch_size = whole_number("target.batch_size", batch_size)
         self.population = share("target.population", population, zero=True, whole=False)
         self.random = choice("target.split", split, SPLITS) == "random"
+        self.training = TrainingOptions(train, shadow_models, processes)
 
     @property
     def name(self) -> str:
@@ -46,6 +67,10 @@ class Target:
     def answer(self, inputs: Any) -> Any:
         """Answer about one batch of records, as their owner has them."""
         raise NotImplementedError
+
+    def own_shadows(self, table: Table) -> Shadows | None:
+        """Return what shadow models answer that the user has; None where there are none."""
+        return None
 
     def ask(self, inputs: Any, classes: tuple[str, ...] = (), ids: np.ndarray | None = None) -> np.ndarray:
         """Answer about all records, in batches: (records, classes) or (records,), checked.
