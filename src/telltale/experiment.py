@@ -151,6 +151,7 @@ def _outcome(
         notes=plan.notes(),
         challenge=game.knowledge.challenge,
         membership=truth.membership,
+        ids=getattr(game.knowledge.challenge, "ids", None),
         payload=truth.payload,
         examples=game.examples(),
     )

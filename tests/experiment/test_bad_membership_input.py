@@ -28,6 +28,7 @@ LINES = {
     "attack=lira rivals.lira=null": ("rivals.lira=null", "conf/rivals/", "~rivals.lira"),
     "attack=lira +controls.chance.x=1": ("controls.chance=", "controls=chance"),
     "attack=lira paths.store=null": ("paths.store=null", "a folder"),
+    "attack=lira paths.store=true": ("paths.store=True", "a folder"),
     "attack=lira attack.variance=some": ("attack.variance=some", "per_point, pooled_per_side, pooled"),
     "attack=lira attack.augmentation=flip dataset=census": ("attack.augmentation=flip", "only pictures"),
     "attack=lira objective.augmentation=flip dataset=census": ("objective.augmentation=flip", "holds table"),

@@ -23,7 +23,9 @@ WITH_VALUE = (
     *("-cd", "--config-dir", "--experimental-rerun"),
 )
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
-PLACES = re.compile(r"paths\.|hydra\.(run\.dir|sweep\.)")  # options that need a text: an empty one is the folder /
+PLACES = re.compile(
+    r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
+)  # options that need a text: an empty one is the folder /
 
 
 def readable(words: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from telltale.data.downstream import TransferData
 from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
 from telltale.data.seeds import derive
+from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import checked_replicates
 from telltale.game.game import MODELS, Game
@@ -116,6 +117,10 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     """
     whole_number("seed", cfg.seed, 0, 2**63 - 1)
     yes_or_no("verbose", cfg.verbose)
+    for name in ("outputs", "store", "cache"):
+        if not isinstance(place := cfg.paths[name], str) or not place.strip():
+            shown = "null" if place is None else f"'{place}'" if isinstance(place, str) else place
+            raise InputError(f"paths.{name}", shown, f"a folder; a name such as 7 is quoted: 'paths.{name}=\"7\"'")
     whole_number("victims", cfg.victims, 1, MODELS)  # before records are read
     whole_number("shadow_models", cfg.shadow_models, 0, MODELS)
     share("downstream_share", cfg.downstream_share, expected="a share of pools.finetune, above 0, at most 1")

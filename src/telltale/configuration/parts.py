@@ -35,6 +35,9 @@ def records_of(cfg: DictConfig, folder: Path) -> Records:
         loaded.write_invalid(folder / "invalid_records.csv")
     for line in loaded.account():
         log.warning(line)
+    if loaded.records is None:
+        expected = "the column of a class: a recipe of ours learns classes, and there is none (or they are real values)"
+        raise InputError("dataset.label", cfg.dataset.get("label"), expected)
     return loaded.records
 
 

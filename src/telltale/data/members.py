@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import csv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from telltale.data.given import Given, as_membership
+from telltale.data.given import Given, as_membership, groups_of
 from telltale.errors import InputError
 
 EXPECTED = "a file of ids or row numbers: .txt or .csv, one a line, .npy or .npz"
 MEMBER = ("member", "members", "in_training", "is_member")  # columns of a list that says it of each id
 
 
-def with_said(given: Given, members: str | None) -> Given:
-    """Return the same records with the members that a file lists; as they are where none is named."""
-    return given if members is None else given.with_members(read_members(members, given))
+def with_said(
+    given: Given, members: str | None, ids: np.ndarray | None = None, kept: np.ndarray | None = None, or_else: str = ""
+) -> Given:
+    """Return the same records with the members that a file lists; as they are where none is named.
+
+    ids: (rows,) of all that the owner's files hold, kept: (n,) which of these rows each record is; None = all are.
+    or_else: what else `dataset.members` may name, for the message.
+    """
+    if members is None:
+        return given
+    listed = read_members(members, given.ids if ids is None else ids, given.source, or_else)
+    return given.with_members(listed if kept is None else listed[kept])
 
 
-def read_members(members: Any, given: Given, or_else: str = "") -> np.ndarray:
-    """Return who was a member, (n,) bool, by a file of ids or of row numbers from 0.
+def read_members(members: Any, ids: np.ndarray, source: str, or_else: str = "") -> np.ndarray:
+    """Return who was a member, (rows,) bool, by a file of ids or of row numbers from 0.
 
-    A .csv may have a heading, and a column `member` of 1 and 0 beside the ids; a .npy or .npz may hold (n,) true and
-    false. or_else: what else `dataset.members` may name, for the message. Raises InputError for ids that are not in
-    the data, counted, and for a file that cannot be read.
+    ids: (rows,) of all records, source: their data set. A .csv may have a heading, and a column `member` of 1 and 0
+    beside the ids; a .npy or .npz may hold (rows,) true and false. Raises InputError for ids that are not in the data,
+    counted, and for a file that cannot be read.
     """
     path = Path(str(members)).expanduser()
     if not path.is_file():
@@ -36,30 +46,48 @@ def read_members(members: Any, given: Given, or_else: str = "") -> np.ndarray:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, csv.Error) as error:
         raise InputError("dataset.members", members, f"cannot be read ({error}); expected {EXPECTED}") from None
     if listed.dtype == bool:
-        if listed.shape != (len(given),):
-            expected = f"{len(given):,} of {given.source}, one a record"
+        if listed.shape != ids.shape:
+            expected = f"{len(ids):,} of {source}, one a record"
             raise InputError("dataset.members", members, f"holds {listed.size:,} true and false; expected {expected}")
         return listed
-    return _by_name(listed.astype(str), members, given)
+    return _by_name(listed.astype(str), members, ids.astype(str), source)
 
 
-def by_name(names: np.ndarray, given: Given) -> tuple[np.ndarray, np.ndarray]:
-    """Return who is named, (n,) bool, and the names that are no record's: ids, else row numbers from 0."""
-    ids = given.ids.astype(str)
-    if not np.isin(names, ids).any() and np.char.isdigit(names).all():
-        ids = np.arange(len(given)).astype(str)
-    return np.isin(ids, names), names[~np.isin(names, ids)]
-
-
-def _by_name(names: np.ndarray, members: Any, given: Given) -> np.ndarray:
-    member, unknown = by_name(names, given)
-    if len(unknown) == 1 < len(names) and unknown[0] == names[0] and not unknown[0].isdigit():
-        return member  # a heading
-    if len(unknown):
+def _by_name(names: np.ndarray, members: Any, ids: np.ndarray, source: str) -> np.ndarray:
+    first = ids[0]
+    if not np.isin(names, ids).any() and len(names) and np.char.isdigit(names).all():
+        ids = np.arange(len(ids)).astype(str)
+    unknown = names[~np.isin(names, ids)]
+    heading = len(unknown) == 1 < len(names) and unknown[0] == names[0] and not unknown[0].isdigit()
+    if len(unknown) and not heading:
         more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        of = f"of {len(names):,} are not in {given.source}; ids there are like {given.ids[0]}"
+        of = f"of {len(names):,} are not in {source}; ids there are like {first}"
         raise InputError("dataset.members", members, f"{unknown[0]}{more} {of}")
-    return member
+    return np.isin(ids, names)
+
+
+def with_groups(given: Given, group: str | None) -> Given:
+    """Return the same records with whose they are, by a .csv file with an id and a group a line.
+
+    A record that it leaves out is by itself. Raises InputError for ids that are not in the data.
+    """
+    if group is None:
+        return given
+    path = Path(str(group)).expanduser()
+    if not path.is_file():
+        raise InputError("dataset.group", group, "no such file; expected a .csv with an id and a group a line")
+    try:
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if len(row) > 1]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError("dataset.group", group, f"cannot be read ({error})") from None
+    known = set(given.ids.tolist())
+    named = {row[0].strip(): row[1].strip() for row in rows if row[0].strip() in known}
+    lacking = [row[0].strip() for row in rows[1:] if row[0].strip() not in known]
+    if lacking or not named:
+        first = lacking[0] if lacking else "what it lists"
+        expected = f"{first} is not in {given.source}; ids there are like {given.ids[0]}"
+        raise InputError("dataset.group", group, expected)
+    return replace(given, groups=groups_of([named.get(name) for name in given.ids.tolist()]))
 
 
 def _arrays(path: Path) -> np.ndarray:

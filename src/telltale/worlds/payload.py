@@ -65,4 +65,4 @@ def _other_records(game: Game) -> ImageRecords:
     """Return pictures that no victim was trained on: of those, a judge would know the label by heart."""
     parts: list[Any] = [game.pools.test, game.pools.auxiliary]
     pixels, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "labels"))
-    return replace(parts[1], pixels=pixels, labels=labels, coarse=None, coarse_classes=())
+    return replace(parts[1], pixels=pixels, labels=labels, coarse=None, coarse_classes=(), ids=None)

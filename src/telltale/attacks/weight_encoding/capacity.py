@@ -50,7 +50,7 @@ class CapacityAbuse(Encoding):
         added = made_up(len(labels) // HALVES, prod(self.payload.shape(records.shape)), records.shape)
         clean = records.pixels.astype(np.float32) / (255 if records.pixels.dtype == np.uint8 else 1)
         pixels, classes = np.concatenate([clean, added]), np.concatenate([records.labels, labels])
-        return replace(records, pixels=pixels, labels=classes, coarse=None, coarse_classes=())
+        return replace(records, pixels=pixels, labels=classes, coarse=None, coarse_classes=(), ids=None)
 
     def read(self, release: Release, layout: Layout) -> Reading:
         """Ask for the labels of the made-up inputs."""

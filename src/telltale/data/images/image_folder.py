@@ -10,8 +10,12 @@ import numpy as np
 
 from telltale.checks import yes_or_no
 from telltale.data.folders import Below, files_below, require_root
+from telltale.data.given import Given
+from telltale.data.images.members import with_pictures_said
 from telltale.data.images.pictures import ENDINGS, read_pictures, require_size
-from telltale.data.images.records import ReadImages, distinct
+from telltale.data.images.pixels import Pixels
+from telltale.data.images.records import ImageRecords, ReadImages, distinct
+from telltale.data.members import with_groups
 from telltale.errors import InputError
 from telltale.writing import escaped
 
@@ -32,13 +36,23 @@ class Layout:
 
 
 def load(
-    root: str | None = None, size: int = 32, grey: bool = False, cache: str | None = None, follow_links: bool = False
+    root: str | None = None,
+    size: int = 32,
+    grey: bool = False,
+    cache: str | None = None,
+    follow_links: bool = False,
+    members: str | None = None,
+    group: str | None = None,
 ) -> ReadImages:
     """Return the pictures below `root`, the middle square of each scaled to `size`; its folder is its class.
 
     grey: one channel instead of three; cache: folder where the small pictures are kept; follow_links: read also what
-    links to outside of `root` lead to. Files that are no picture are listed as invalid; hidden ones and those of other
-    endings are left out, and told. Raises InputError where there are none, or all are of one class.
+    links to outside of `root` lead to; members: a folder of the pictures that a model was trained on, or a list of
+    their paths below `root`; group: a .csv with a path and a group a line, e.g. a person. Files that are no picture are
+    listed as invalid; hidden ones and those of other endings are left out, and told. Raises InputError where there are
+    none, or all are of one class.
+
+    A model of the owner's is handed float32 (n, channels, size, size) in [0, 1], channels in the order RGB.
     """
     require_size(size)
     folder = require_root(root, EXPECTED)
@@ -54,9 +68,14 @@ def load(
     kept = [file for file, readable in zip(layout.files, read.readable.tolist(), strict=True) if readable]
     source, told = f"{escaped(folder.name)} ({size} x {size})", layout.told + read.told
     classes = tuple(escaped(name) for name in names)
-    return _without_empty_classes(
-        distinct(read.pixels, labels, source, classes, read.invalid, files=kept, told=told),
+    ids = np.array([escaped(file.relative_to(folder).as_posix()) for file in kept])
+    given = Given(Pixels(read.pixels), source, ids, labels.astype(np.int64), classes)
+    given = with_pictures_said(with_groups(given, group), members, folder, layout.files, read.readable, follow_links)
+    images = _without_empty_classes(
+        distinct(read.pixels, labels, source, classes, read.invalid, files=kept, told=told, ids=ids),
     )
+    records = ImageRecords(read.pixels, labels.astype(np.int64), source, classes, ids=ids)
+    return images.with_given(replace(given, records=records))
 
 
 def lay_out(root: Path, below: Below) -> Layout:

@@ -26,6 +26,7 @@ class ImageRecords:
     classes         their names, a label is a position there
     coarse          (n,) int64, a second label of each, of fewer classes; None = the data set has no such labels
     coarse_classes  their names
+    ids             (n,) text, what their owner calls them; None = nothing
     """
 
     pixels: np.ndarray
@@ -34,6 +35,7 @@ class ImageRecords:
     classes: tuple[str, ...]
     coarse: np.ndarray | None = None
     coarse_classes: tuple[str, ...] = ()
+    ids: np.ndarray | None = None
     kind: str = field(default="images", init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +55,8 @@ class ImageRecords:
     def take(self, rows: np.ndarray) -> Self:
         """Return the pictures at `rows` (indices or a boolean mask), in that order."""
         coarse = None if self.coarse is None else self.coarse[rows]
-        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows], coarse=coarse)
+        ids = None if self.ids is None else self.ids[rows]
+        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows], coarse=coarse, ids=ids)
 
     def with_coarse_labels(self) -> Self:
         """Return the same pictures under their coarse labels alone. Raises InputError where they have none."""
@@ -133,14 +136,15 @@ def distinct(
     coarse_classes: tuple[str, ...] = (),
     files: Sequence[Path] = (),
     told: tuple[str, ...] = (),
+    ids: np.ndarray | None = None,
 ) -> ReadImages:
     """Keep the first of equal pictures, whatever their labels; shapes as in `ImageRecords`.
 
-    files: of the pictures, where each has one of its own; told: what else a reader has to say. Raises InputError where
-    all are of one class.
+    files: of the pictures, where each has one of its own; told: what else a reader has to say; ids: what their owner
+    calls them. Raises InputError where all are of one class.
     """
     second = None if coarse is None else coarse.astype(np.int64)
-    records = ImageRecords(pixels, labels.astype(np.int64), source, classes, second, coarse_classes)
+    records = ImageRecords(pixels, labels.astype(np.int64), source, classes, second, coarse_classes, ids)
     first = earliest(digests_of(pixels))
     repeated = np.flatnonzero(first != np.arange(len(first)))
     kept = records.take(first == np.arange(len(first))) if len(repeated) else records

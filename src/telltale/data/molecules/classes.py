@@ -38,7 +38,7 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
         InvalidRecord(read.files[file], f"the molecule has no {label}", line) for file, line in places.tolist()
     )
     records = read.records.take(measured) if missing else read.records
-    labels, classes, at = _classes(values[measured], label, cut)
+    labels, classes, at = classes_by(values[measured], label, cut)
     if labels.min() == labels.max():
         fault = f"all {len(labels)} molecules are of the class {classes[labels[0]]}"
         remedy = "give another dataset.cut" if cut is not None else would_do(properties, label)
@@ -65,7 +65,9 @@ def would_do(columns: Sequence[str] | Mapping[str, object], but: str) -> str:
     return f"expected a column of numbers: {listed}" if others else "and there is no other column of numbers"
 
 
-def _classes(values: np.ndarray, label: str, cut: float | str | None) -> tuple[np.ndarray, tuple[str, str], str | None]:
+def classes_by(
+    values: np.ndarray, label: str, cut: float | str | None
+) -> tuple[np.ndarray, tuple[str, str], str | None]:
     """Return labels, their names, and where values that are not 0 and 1 were cut in two."""
     if cut is None and np.isin(values, (0, 1)).all():
         return values.astype(np.int64), (f"{label} = 0", f"{label} = 1"), None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from telltale.data.compressed import LARGEST
 from telltale.data.folders import first_found, require_root
+from telltale.data.loaded import Loaded
 from telltale.data.molecules.classes import check_cut, with_classes, would_do
 from telltale.data.molecules.rows import PropertyError, header, numeric_columns
-from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
+from telltale.data.molecules.smiles_files import read_molecules
+from telltale.data.molecules.views import seen_as
 from telltale.errors import InputError
 
 
@@ -53,12 +56,14 @@ def load(
     cache: str | None = None,
     max_invalid: float = 0.05,
     largest: float = LARGEST,
-) -> ReadMolecules:
+    view: str = "graph",
+) -> Loaded[Any]:
     """Return the molecules of one data set with what was measured of them, NaN where blank, and a class each.
 
     root: folder with <name>/raw/<file>.csv, or that file; label: the column that is the class, None = the first
     that was measured; molecules without it are dropped; cut: where it is cut in two (see `with_classes`);
-    largest: GiB that the file may unpack to. Raises InputError where there is no such file or column.
+    largest: GiB that the file may unpack to; view: graph | morgan, see `seen_as`.
+    Raises InputError where there is no such file or column.
     """
     key = str(name).lower()
     if key not in TASKS:
@@ -81,7 +86,7 @@ def load(
         if label in (possible := numeric_columns(file)):
             raise  # another column is at fault
         raise InputError("dataset.label", label, f"{error.expected}; {would_do(possible, label)}") from None
-    return with_classes(read, label, cut)
+    return seen_as(with_classes(read, label, cut), view)
 
 
 def _file(root: str | None, name: str, task: Task) -> Path:

@@ -28,6 +28,7 @@ class MoleculeRecords:
     cache       folder for the graphs, None = make them anew in each run
     labels      (n,) int64, the class of each, None = not labelled
     classes     their names, a label is a position there
+    ids         (n,) text, what their owner calls them; None = nothing
     """
 
     smiles: np.ndarray
@@ -36,6 +37,7 @@ class MoleculeRecords:
     cache: Path | None = None
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    ids: np.ndarray | None = None
     kind: str = field(default="molecules", init=False)
     _origin: tuple[MoleculeGraphs, np.ndarray] | None = field(default=None, repr=False)  # graphs, rows of ours
 
@@ -61,12 +63,14 @@ class MoleculeRecords:
         rows = np.arange(len(self))[rows]
         properties = self.properties and {name: values[rows] for name, values in self.properties.items()}
         labels = None if self.labels is None else self.labels[rows]
+        ids = None if self.ids is None else self.ids[rows]
         origin = self._origin
         if "_graphs" in self.__dict__:  # already made: slicing them is cheaper than asking the disk again
             origin = self._graphs, rows
         elif origin is not None:
             origin = origin[0], origin[1][rows]
-        return replace(self, smiles=self.smiles[rows], properties=properties, labels=labels, _origin=origin)
+        smiles = self.smiles[rows]
+        return replace(self, smiles=smiles, properties=properties, labels=labels, ids=ids, _origin=origin)
 
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each canonical SMILES, with its label where there is one, (n,) dtype S16."""

@@ -32,6 +32,7 @@ class Columns:
     no_header   a CSV starts with data
     label       the property that is to be the class, a line without a number there is invalid; None = no classes
     binary      labels of 0 and 1 are the classes as they are, a handful of others make their lines invalid
+    words       columns of text, kept as written
     """
 
     smiles: str | None = None
@@ -39,6 +40,7 @@ class Columns:
     no_header: bool = False
     label: str | None = None
     binary: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class Rows:
     texts       SMILES as written
     properties  name → one float a row
     unfit       row → its label as written, where that is neither a number nor a blank
+    words       name → one text a row
     """
 
     lines: list[int]
     texts: list[str]
     properties: dict[str, list[float]]
     unfit: dict[int, str]
+    words: dict[str, list[str]]
 
 
 class PropertyError(InputError):
@@ -134,14 +138,14 @@ def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
     """Read one SMILES a line; what follows it after a blank or tab is a name."""
     if columns.smiles is not None:
         raise InputError(f"{field}.column", columns.smiles, f"{file.name} has no columns; expected null")
-    if columns.properties:
-        raise PropertyError(f"{field}.column", columns.properties[0], f"{file.name} has no columns")
+    if asked := (*columns.properties, *columns.words):
+        raise PropertyError(f"{field}.column", asked[0], f"{file.name} has no columns")
     kept = [
         (number, words[0][: LONGEST + 1])
         for number, line in enumerate(_lines(file), start=1)
         if (words := line.split(None, 1)) and not words[0].startswith("#")
     ]
-    return Rows([number for number, _ in kept], [text for _, text in kept], {}, {})
+    return Rows([number for number, _ in kept], [text for _, text in kept], {}, {}, {})
 
 
 def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
@@ -149,7 +153,7 @@ def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
     start, names = (0, ["smiles"]) if columns.no_header else _header(text)
     place = _place(names, columns.smiles, file, field)
     lines, texts = [], []
-    cells: dict[str, list[str]] = {name: [] for name in columns.properties}
+    cells: dict[str, list[str]] = {name: [] for name in (*columns.properties, *columns.words)}
     places = [(words, _property_place(names, name, file, field)) for name, words in cells.items()]
     for number, record in _records(text, start, len(names), place):
         lines.append(number)
@@ -164,7 +168,8 @@ def _rows(
 ) -> Rows:
     """Read the numbers out of the cells of properties; labels that are none are kept apart, if they are few."""
     properties, unfit = {}, {}
-    for name, words in cells.items():
+    for name in columns.properties:
+        words = cells[name]
         if name == columns.label:
             unfit = _unfit(words)
             if len(unfit) > FEW * len(words):  # no column of numbers
@@ -174,7 +179,7 @@ def _rows(
             math.nan if row in unfit and name == columns.label else _number(word, name, file, lines[row], field)
             for row, word in enumerate(words)
         ]
-    return Rows(lines, texts, properties, unfit)
+    return Rows(lines, texts, properties, unfit, {name: cells[name] for name in columns.words})
 
 
 def _unfit(words: Sequence[str]) -> dict[int, str]:
@@ -224,7 +229,8 @@ def _cells(lines: list[str]) -> list[str] | None:
 def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:
     names = pq.read_schema(file).names
     place = names[_place(names, columns.smiles, file, field)]
-    written = {name: names[_property_place(names, name, file, field)] for name in columns.properties}
+    asked = (*columns.properties, *columns.words)
+    written = {name: names[_property_place(names, name, file, field)] for name in asked}
     table = pq.read_table(file, columns=list(dict.fromkeys([place, *written.values()])))
     texts = [_first_word(word) for word in _words(table, place)]
     cells = {name: _words(table, as_written) for name, as_written in written.items()}

@@ -106,7 +106,7 @@ def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: 
     properties = {
         name: np.array([value for part in rows for value in part.properties[name]]) for name in columns.properties
     }
-    reasons = _reasons(rows, smiles, properties, columns)
+    reasons = reasons_of(rows, smiles, properties, columns)
     distinct, molecule, first = _grouped(smiles, reasons)
     values, differing = merged(properties, molecule, len(first))
     again = np.setdiff1d(np.flatnonzero(molecule >= 0), first)
@@ -148,7 +148,7 @@ def _grouped(smiles: Sequence[str | None], reasons: Mapping[int, str]) -> tuple[
     return tuple(place), molecule, np.array(first, np.int64)
 
 
-def _reasons(
+def reasons_of(
     rows: Sequence[Rows], smiles: Sequence[str | None], properties: Mapping[str, np.ndarray], columns: Columns
 ) -> dict[int, str]:
     """Say of each line that will not do, counted over all files, why."""

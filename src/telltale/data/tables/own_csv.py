@@ -28,7 +28,7 @@ def load(
     members: str | None = None,
     id: str | None = None,
     group: str | None = None,
-    drop: Sequence[str] | str = (),
+    drop: Sequence[str] | str | None = None,
     kind: str = "auto",
     largest: float = LARGEST,
 ) -> Loaded[Any]:
@@ -43,7 +43,7 @@ def load(
     path = require_root(root, EXPECTED)
     choice("dataset.kind", kind, KINDS)
     read = read_frame(path, largest)
-    drop = [drop] if isinstance(drop, str) else list(drop)
+    drop = [drop] if isinstance(drop, str) else list(drop or [])
     named = {"label": label, "id": id, "group": group, "members": members if members in read.table.columns else None}
     _require_columns(read.table, [*named.items(), *(("drop", column) for column in drop)], members)
     values, unlabelled = _labels(read, label, path)
@@ -53,18 +53,20 @@ def load(
     inputs = frame.drop(columns=[column for column in {*named.values(), *drop} if column is not None])
     made = featurised(inputs)
     labels, classes = (None, ()) if values is None else classes_of(values[kept], kind)
-    ids = np.asarray(kept.astype(str) if id is None else frame[id].astype(str), dtype=str)
+    rows = np.arange(len(read.table)).astype(str)
+    every_id = rows if id is None else np.asarray(read.table[id].astype(str), dtype=str)
+    ids = every_id[kept]
     groups = None if group is None else groups_of(frame[group].where(frame[group].notna(), None).tolist())
     given = Given(inputs, path.name, ids, labels, classes, None, groups, made.features)
     if named["members"] is not None:
         words = np.asarray(frame[named["members"]].astype(str), dtype=str)
         given = given.with_members(as_membership("dataset.members", words, path))
     else:
-        given = with_said(given, members)
+        given = with_said(given, members, every_id, kept)
     told = (*read.told, *made.told, *_kind_told(label, labels, classes))
     if labels is None or not classes:
         return Loaded(records=None, lines=len(frame) + len(invalid), invalid=invalid, told=told, given=given)
-    records = TableRecords(made.features, labels, path.name, classes, made.columns)
+    records = TableRecords(made.features, labels, path.name, classes, made.columns, ids)
     return replace(distinct(records, invalid), told=told).with_given(replace(given, records=records))
 
 

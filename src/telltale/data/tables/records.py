@@ -48,6 +48,7 @@ class TableRecords:
     source    the data set, as printed beside every figure
     classes   their names, a label is a position there
     columns   what the features stand for, which together take all of them, from left to right
+    ids       (n,) text, what their owner calls them; None = nothing
     """
 
     features: np.ndarray
@@ -55,6 +56,7 @@ class TableRecords:
     source: str
     classes: tuple[str, ...]
     columns: tuple[Column, ...]
+    ids: np.ndarray | None = None
     kind: str = field(default="table", init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +75,8 @@ class TableRecords:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return the rows at `rows` (indices or a boolean mask), in that order."""
-        return replace(self, features=self.features[rows], labels=self.labels[rows])
+        ids = None if self.ids is None else self.ids[rows]
+        return replace(self, features=self.features[rows], labels=self.labels[rows], ids=ids)
 
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each row with its label, (n,) dtype S16."""

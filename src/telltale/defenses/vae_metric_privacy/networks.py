@@ -86,9 +86,9 @@ def rebuilt(records: Any, inputs: np.ndarray, labels: np.ndarray) -> Any:
 
 @rebuilt.register
 def _(records: ImageRecords, inputs: np.ndarray, labels: np.ndarray) -> ImageRecords:
-    return replace(records, pixels=inputs, labels=labels, coarse=None, coarse_classes=())
+    return replace(records, pixels=inputs, labels=labels, coarse=None, coarse_classes=(), ids=None)
 
 
 @rebuilt.register
 def _(records: TableRecords, inputs: np.ndarray, labels: np.ndarray) -> TableRecords:
-    return replace(records, features=inputs, labels=labels)
+    return replace(records, features=inputs, labels=labels, ids=None)
