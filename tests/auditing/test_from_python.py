@@ -57,6 +57,16 @@ def test_a_model_is_asked_from_python() -> None:
     assert result.exposed["id"].str.startswith("member").all()
 
 
+def test_answers_of_many_models_need_no_names_of_classes() -> None:
+    """Catches a learned shadow attack that trains a network for each name of a class, and has none."""
+    rng = np.random.default_rng(0)
+    truth, labels = rng.random((6, 60)) < 0.5, rng.integers(0, 2, 60)
+    sure = 1 / (1 + np.exp(-(rng.normal(size=truth.shape) + 2 * truth)))
+    answers = np.where((labels == 1)[:, None], np.stack([1 - sure, sure], -1), np.stack([sure, 1 - sure], -1))
+    result = telltale.score(answers, truth, labels=labels, gives="probabilities", replicates=20)
+    assert result.table.loc["shadow_classifier", "auc"] > 0.6
+
+
 def test_a_command_line_is_played_from_python(tmp_path: Path) -> None:
     """Catches a run that needs the command, and a mistake that is a traceback."""
     words = ("attack=lira", "dataset=digits", "scale=smoke", "rivals=none", "controls=none", "evaluation.replicates=50")

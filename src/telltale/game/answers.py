@@ -30,7 +30,7 @@ class Answers:
     membership         (models, points) bool: the point was in the training data of the model
     source             the file or data set, as printed beside every figure
     labels             (points,) the class of each, int64, or its true value, float64; None = not known
-    classes            names of the classes
+    classes            names of the classes; of probabilities without names, their numbers
     population         the same as `answers` about held-out records that no model was trained on, or None
     population_labels  of these
     ids                (points,) text, what the owner calls each point
@@ -61,6 +61,8 @@ class Answers:
             raise InputError("scores.gives", self.gives, f"one of {', '.join(GIVES)}")
         object.__setattr__(self, "membership", np.asarray(self.membership, dtype=bool))
         _require_answers(self, "answers", self.answers, self.labels)
+        if self.gives == "probabilities" and not self.classes:
+            object.__setattr__(self, "classes", tuple(map(str, range(self.answers.shape[-1]))))
         if self.population is not None:
             _require_answers(self, "population", self.population, self.population_labels)
         if self.membership.shape != self.answers.shape[:2]:
