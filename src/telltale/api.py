@@ -14,7 +14,7 @@ from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
-from telltale.data.given import Given, classes_of, groups_of_values, numbers_of
+from telltale.data.given import Given, classes_of, groups_of_values, names_of, numbers_of
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
@@ -217,7 +217,8 @@ def audit(
     members       (X, y) that the model was trained on; y: classes or real values
     others        (X, y) that it was not
     gives         what predict answers: probabilities | labels | values
-    ids, groups   names of the records, and whose they are: of the members, and of the others
+    ids, groups   names of the records, and whose they are: of the members, and of the others; names are by default the
+                  index of data frames where it has them
     random_split  chance alone decided who was a member; else a detector that never asks the model stands beside
     population    share of the others set apart for the attacker to know; they are not judged
     train         fit(records, seed) -> predict, records = (inputs, labels): trains models like this one, on random
@@ -230,17 +231,14 @@ def audit(
 
     (x_in, y_in), (x_out, y_out) = members, others
     number_in, number_out = len(x_in), len(x_out)
-    labels, classes = classes_of(np.concatenate([np.asarray(y_in), np.asarray(y_out)]))
+    kind = "values" if gives == "values" else "auto"
+    labels, classes = classes_of(np.concatenate([np.asarray(y_in), np.asarray(y_out)]), kind)
     inputs = _joined(x_in, x_out)
-    names = (
-        [*ids[0], *ids[1]]
-        if ids
-        else [*(f"member {row}" for row in range(number_in)), *(f"other {row}" for row in range(number_out))]
-    )
+    names = names_of(x_in, x_out) if ids is None else np.asarray([*ids[0], *ids[1]])
     given = Given(
         inputs,
         "records from Python",
-        np.asarray(names).astype(str),
+        names.astype(str),
         labels,
         classes,
         None,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import telltale
+from telltale.auditing.labels import fitting
 from telltale.auditing.sides import apart, keys_of
 from telltale.data.given import Given
 from telltale.errors import InputError
@@ -29,8 +30,8 @@ def given_of(inputs: object, member: list[int], **more: object) -> Given:
 )
 def test_held_out_records_that_equal_a_member_are_left_out_and_counted(inputs: object) -> None:
     """Catches a member judged as held-out, which makes any memory look smaller, and twins of another spelling."""
-    rest, said = apart(given_of(inputs, [1, 1, 0, 0, 1, 0]))
-    assert rest.ids.tolist() == ["r0", "r1", "r3", "r4"]
+    rows, said = apart(given_of(inputs, [1, 1, 0, 0, 1, 0]))
+    assert rows.tolist() == [0, 1, 3, 4]
     assert said == (
         "2 held-out records equal a member and are not judged as held-out (r2, r5)",
         "1 of 3 members equal an earlier one of them and are judged as often",
@@ -63,3 +64,25 @@ def test_an_audit_from_python_tells_of_twins() -> None:
     result = telltale.audit(lambda of: np.full((len(of), 2), 0.5), (x[:30], y[:30]), (x[30:], y[30:]), replicates=20)
     assert any("3 held-out records equal a member" in note for note in result.outcome.notes)
     assert len(result.outcome.ids) == 57 - int(0.3 * 27)
+
+
+def test_labels_are_what_the_answers_are() -> None:
+    """Catches whole-numbered values judged by the place of a class, and an error far from its cause."""
+    ages = given_of(np.zeros((3, 1)), [1, 0, 0], labels=np.array([0, 2, 1]), classes=("10", "20", "30.5"))
+    assert fitting(ages, "values").labels.tolist() == [10, 30.5, 20] and fitting(ages, "values").real
+    assert fitting(ages, "probabilities") is ages
+    with pytest.raises(InputError, match=r"the labels are classes \('ill'\); expected a label of numbers"):
+        fitting(given_of(np.zeros((1, 1)), [1], labels=np.array([0]), classes=("ill",)), "values")
+    with pytest.raises(InputError, match=r"the labels are real values; target\.gives=values"):
+        fitting(given_of(np.zeros((1, 1)), [1], labels=np.array([0.5])), "labels")
+
+
+def test_a_class_without_held_out_records_ends_no_audit() -> None:
+    """Catches an attack by class that divides by nothing, and a figure that is none."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(90, 2)), np.arange(90) % 3
+    held = np.flatnonzero((np.arange(90) >= 45) & (y != 2))
+    said = lambda of: np.full((len(of), 3), 1 / 3)  # noqa: E731
+    result = telltale.audit(said, (x[:45], y[:45]), (x[held], y[held]), replicates=20)
+    assert any("1 class has no held-out records (2)" in note for note in result.outcome.notes)
+    assert np.isfinite(result.table["auc"]).all()

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from telltale.auditing.sides import apart, rows_left
+from telltale.auditing.labels import fitting
+from telltale.auditing.sides import apart
 from telltale.data.given import Given, numbers_of
 from telltale.data.seeds import generator
 from telltale.errors import InputError
@@ -54,9 +55,9 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         raise InputError(
             "dataset.members", "null", "which records the model was trained on: a column, or a file of ids"
         )
-    whole = given
-    given, notes = apart(given)
-    rows = np.arange(len(whole)) if len(given) == len(whole) else rows_left(whole)
+    whole = fitting(given, target.gives)
+    rows, notes = apart(whole)
+    given = whole.take(rows)
     assert given.member is not None
     rng = generator(seed, "population")
     outside = rng.permutation(np.flatnonzero(~given.member))

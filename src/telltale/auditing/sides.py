@@ -16,15 +16,15 @@ from telltale.writing import escaped
 SHOWN = 3
 
 
-def apart(given: Given) -> tuple[Given, tuple[str, ...]]:
-    """Return the records without held-out ones that equal a member, and what there is to tell of both sides.
+def apart(given: Given) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the rows without held-out ones that equal a member, and what there is to tell of both sides.
 
     Whoever holds such a record holds a member: it is no record that the model did not see. Labels do not count.
     Raises InputError where no held-out record is left.
     """
     assert given.member is not None
     keys, member = earliest(keys_of(given.inputs)), given.member
-    both = _on_both(keys, member)
+    both = ~member & np.isin(keys, keys[member])
     if both.sum() == (~member).sum():
         expected = (
             f"each of the {both.sum():,} held-out records of {given.source} equals a member: none is left to judge"
@@ -37,18 +37,8 @@ def apart(given: Given) -> tuple[Given, tuple[str, ...]]:
     for side, rows in (("members", member), ("held-out records", ~member & ~both)):
         if again := int(rows.sum()) - len(np.unique(keys[rows])):
             said.append(f"{again:,} of {rows.sum():,} {side} equal an earlier one of them and are judged as often")
-    rest = given.take(np.flatnonzero(~both)) if both.any() else given
-    return rest, (*said, *_one_sided(rest))
-
-
-def rows_left(given: Given) -> np.ndarray:
-    """Return where the records that `apart` leaves lie among those given: (left,)."""
-    assert given.member is not None
-    return np.flatnonzero(~_on_both(earliest(keys_of(given.inputs)), given.member))
-
-
-def _on_both(keys: np.ndarray, member: np.ndarray) -> np.ndarray:
-    return ~member & np.isin(keys, keys[member])
+    rows = np.flatnonzero(~both)
+    return rows, (*said, *_one_sided(given.take(rows)))
 
 
 def _one_sided(given: Given) -> list[str]:

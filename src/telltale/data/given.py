@@ -113,6 +113,19 @@ def classes_of(labels: np.ndarray, kind: str = "auto") -> tuple[np.ndarray, tupl
     return places.astype(np.int64), tuple(str(name) for name in names)
 
 
+def names_of(first: Any, second: Any) -> np.ndarray:
+    """Name records of members and of others: by the index of their data frames, else by side and row.
+
+    (n,) text, members first. An index that counts rows, or has one name twice, names nobody.
+    """
+    if all(hasattr(of, "iloc") and type(of.index).__name__ != "RangeIndex" for of in (first, second)):
+        names = np.array([str(name) for of in (first, second) for name in of.index])
+        if len(np.unique(names)) == len(names):
+            return names
+    sides = (("member", len(first)), ("other", len(second)))
+    return np.array([f"{side} {row}" for side, number in sides for row in range(number)])
+
+
 def groups_of_values(values: Sequence[Any]) -> np.ndarray:
     """Number the distinct values: (n,) int64."""
     return np.unique(np.asarray(values, dtype=str), return_inverse=True)[1].astype(np.int64)

@@ -191,6 +191,7 @@ def answers_of(game: Game) -> Answers:
         classes=points.classes,
         population=held,
         population_labels=population.labels if len(population) else None,
+        ids=getattr(points, "ids", None),
         victims=game.victims,
     )
 

@@ -166,12 +166,13 @@ def _found(rates: RecordRates, point: int) -> dict[str, str]:
 
 
 def label_of(records: Any, row: int) -> str:
-    """Return the name of a record's class, its number where classes have no names, "" where it has none."""
+    """Return the name of a record's class, or its value, "" where it has none."""
     labels = getattr(records, "labels", None)
     if labels is None:
-        return ""
+        properties = getattr(records, "properties", None) or {}
+        return f"{next(iter(properties.values()))[row]:.6g}" if len(properties) == 1 else ""
     classes = getattr(records, "classes", ())
-    return classes[labels[row]] if classes else str(labels[row])
+    return classes[labels[row]] if classes else f"{labels[row]:.6g}"
 
 
 def picture(pixels: np.ndarray) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -83,11 +83,10 @@ def given_molecules(
     labels, classes = _labels(None if values is None else values[kept], label, cut, said.kind)
     canonical = as_texts([smiles[row] for row in kept.tolist()])
     groups = _groups(said.group, canonical, [cells["group"][row] for row in kept.tolist()] if "group" in cells else [])
-    whole = None if labels is None or not classes else labels
-    records = MoleculeRecords(
-        *(canonical, read.records.source, None, read.records.cache, whole, classes if whole is not None else ()),
-        ids=every_id[kept],
-    )
+    properties = {label: labels} if label and labels is not None and not classes else None
+    records = MoleculeRecords(canonical, read.records.source, properties, read.records.cache, ids=every_id[kept])
+    if classes:
+        records = replace(records, labels=labels, classes=classes)
     given = Given(
         *([texts[row] for row in kept.tolist()], read.records.source, every_id[kept], labels, classes, None, groups),
         records=records,
