@@ -1,6 +1,8 @@
 # Every target sets up what it needs: a virtual environment in .venv with the project in it.
 PYTHON ?= python3
 ARGS ?= attack=molextract model=gin
+# of models that others released: a folder for each, with its table
+RELEASED ?= ../shared/data/admetica
 # one of conf/paper; empty: all of them
 PAPER ?=
 SCALE ?= small
@@ -11,7 +13,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint bench peers reproduce-paper clean
+.PHONY: help run test test-slow lint bench peers audit-released reproduce-paper clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,6 +44,9 @@ bench: $(READY)  ## measure our speed against alternatives (and peers, from the 
 peers: $(READY)  ## compare with other tools on the same answers, write docs/peers.md; PEERS="leakpro=FOLDER …" for source-only ones
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[peers]" -c constraints.txt
 	$(BIN)/python -m scripts.peers --source $(PEERS)
+
+audit-released: $(READY)  ## audit molecular models that others released, write docs/released_models.md; RELEASED=FOLDER
+	$(BIN)/python -m scripts.audit_released --folder $(RELEASED)
 
 reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small
 	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
 
+if TYPE_CHECKING:
+    from telltale.models.released.architectures import Architecture
+
 OUTPUTS = ("logits", "probabilities")
 MODEL, PREPARE = "target.model", "target.prepare"
 
@@ -27,6 +30,8 @@ class TorchTarget(Target):
     """A network in a file of the user's with weights of theirs, as it stands: no base class is asked for.
 
     model    file.py:Class, or a function that returns the network; options: its arguments
+    architecture  in place of `model`, a network of others that is known here, of molecules: chemprop | hu2020_…; its
+             weights say how wide it is, and what it gives and takes is known
     weights  a state dict: .safetensors, or what torch.save made of one, read with weights_only
     outputs  what the network returns, where it gives probabilities or labels: logits | probabilities. One number a
              record is that of the second of two classes
@@ -41,6 +46,7 @@ class TorchTarget(Target):
     def __init__(
         self,
         model: Any = None,
+        architecture: str | None = None,
         options: Mapping[str, Any] | None = None,
         weights: str | None = None,
         outputs: str = "logits",
@@ -56,7 +62,11 @@ class TorchTarget(Target):
         shadows: str | None = None,
         shadow_members: str | None = None,
     ) -> None:
+        self._known = None if architecture is None else _known(architecture, model)
+        if self._known is not None:
+            model, prepare, gives = self._known.build, self._known.prepare, self._known.gives
         super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
+        self._architecture = architecture
         self._model, self.outputs = model, choice("target.outputs", outputs, OUTPUTS)
         self._prepare = None if prepare is None else prepare if callable(prepare) else named(PREPARE, prepare)
         self._device = device_of(device)
@@ -68,17 +78,21 @@ class TorchTarget(Target):
     @property
     def name(self) -> str:
         """Name the class."""
-        return str(getattr(self._model, "__qualname__", self._model))
+        return self._architecture or str(getattr(self._model, "__qualname__", self._model))
 
     def network(self, weights: str | None) -> nn.Module:
         """Build the network with these weights, ready to answer."""
         if weights is None:
             expected = "the trained weights, a .safetensors file or a state dict by torch.save"
             raise InputError("target.weights", "null", expected)
-        network = called(MODEL, self.name, lambda: self._build(**self._options))
+        state, options = read_weights(Path(weights)), self._options
+        if self._known is not None:
+            state = self._known.renamed(state)
+            options = self._known.options(state) | options
+        network = called(MODEL, self.name, lambda: self._build(**options))
         if not isinstance(network, nn.Module):
             raise InputError(MODEL, self.name, f"makes a {type(network).__name__}; expected a torch.nn.Module")
-        return fitted(network, read_weights(Path(weights)), Path(weights)).eval().to(self._device)
+        return fitted(network, state, Path(weights)).eval().to(self._device)
 
     def answer(self, inputs: Any) -> np.ndarray:
         """Ask the network."""
@@ -109,6 +123,14 @@ class TorchTarget(Target):
         if self.gives in ("probabilities", "labels"):
             said = probabilities_of(said, self.outputs)
         return (said.argmax(1) if self.gives == "labels" else said).numpy()
+
+
+def _known(name: str, model: Any) -> Architecture:
+    if model is not None:
+        raise InputError(MODEL, model, f"stands beside target.architecture={name}; give one of the two")
+    from telltale.models.released.architectures import architecture  # brings torch_geometric
+
+    return architecture(name)
 
 
 def probabilities_of(said: torch.Tensor, outputs: str) -> torch.Tensor:

@@ -18,15 +18,18 @@ from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 
+SMALLEST = 1e-12  # error of which a logarithm is taken
 LEAST_POPULATION = 10  # held-out records below which a share of them says nothing
-REAL = "error"  # the one signal of a release that predicts a real value
-OF_RELEASE = (*SIGNALS, REAL)
+REAL, LOG_REAL = "error", "log_error"  # the signals of a release that predicts a real value
+OF_VALUES = (REAL, LOG_REAL)
+OF_RELEASE = (*SIGNALS, *OF_VALUES)
 
 
 class ByRecord(Attack):
     """Base of attacks that ask one release about each record; a subclass says how it scores (`judge`).
 
-    signal: what is read off an answer, of `signals`; error = minus the absolute error of a real-valued prediction.
+    signal: what is read off an answer, of `signals`; error = minus the absolute error of a real-valued prediction,
+    log_error = minus its logarithm, the same order on a scale where how hard a record is adds up.
     """
 
     accepts = frozenset({"images", "table", "molecules"})
@@ -34,7 +37,7 @@ class ByRecord(Attack):
 
     def __init__(self, signal: str = "loss") -> None:
         self.signal = choice("attack.signal", signal, OF_RELEASE)
-        calls = {REAL: "values", "gap": "labels"}
+        calls = {**dict.fromkeys(OF_VALUES, "values"), "gap": "labels"}
         self.access = frozenset({calls.get(signal, "probabilities")})
         self.uses_true_labels = signal not in WITHOUT_LABELS
 
@@ -58,8 +61,9 @@ class ByRecord(Attack):
 
     def read(self, release: Release, records: Any) -> np.ndarray:
         """Return the signal of each record, higher = member: (records,)."""
-        if self.signal == REAL:
-            return -np.abs(release.values(records) - records.labels)
+        if self.signal in OF_VALUES:
+            error = np.abs(release.values(records) - records.labels)
+            return -error if self.signal == REAL else -np.log(np.maximum(error, SMALLEST))
         if self.signal == "gap":
             return np.asarray(release.labels(records) == records.labels, dtype=float)
         labels = records.labels if self.uses_true_labels else np.empty(0, np.int64)

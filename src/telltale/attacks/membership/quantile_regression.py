@@ -29,7 +29,8 @@ FLOOR = 0.1  # of σ against its root mean square: a record cannot be surer than
 class QuantileRegression(ByRecord):
     """How far a record's signal lies above what the record alone lets expect. See the module.
 
-    signal: logit, as theirs, of class probabilities | error, of real values | another of `ByRecord`.
+    signal: logit, as theirs, of class probabilities | log_error, of real values | another of `ByRecord`. On the scale
+    of logarithms |e| = σ(x) |ε| is μ(x) plus a deviation that knows nothing of x, which is what is fitted.
     """
 
     needs_population = True

@@ -1,0 +1,58 @@
+"""The networks that `target.architecture` names: how each is built for its weights, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from telltale.checks import choice
+from telltale.errors import InputError
+from telltale.models.released import chemprop, hu2020
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network of others.
+
+    build    makes it, untrained, with its options
+    graphs   makes of SMILES what it takes; InputError for one that RDKit cannot read
+    renamed  puts the network's names on a released state dict
+    options  reads off such a state dict how wide the network is; InputError for one that gives nothing to audit
+    gives    values (real predictions) | probabilities (of two classes, by a logit)
+    """
+
+    build: Callable[..., nn.Module]
+    graphs: Callable[[list[str]], Any]
+    renamed: Callable[[State], dict[str, Tensor]]
+    options: Callable[[State], dict[str, Any]]
+    gives: str
+
+    def prepare(self, inputs: Any) -> Any:
+        """Make of a batch of records what the network takes. Raises InputError for what is no SMILES."""
+        texts = inputs.tolist() if isinstance(inputs, np.ndarray) else inputs
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise InputError("dataset", type(inputs).__name__, "target.architecture takes molecules: dataset=smiles")
+        return self.graphs(texts)
+
+
+ARCHITECTURES = {
+    "chemprop": Architecture(chemprop.Chemprop, chemprop.graphs_of, dict, chemprop.options_of, "values"),
+    **{
+        f"hu2020_{kind}": Architecture(
+            partial(hu2020.predictor, kind), hu2020.graphs_of, hu2020.renamed, hu2020.options_of, "probabilities"
+        )
+        for kind in hu2020.ENCODERS
+    },
+}
+
+
+def architecture(name: str) -> Architecture:
+    """Return a network by its name. Raises InputError for one that is not there."""
+    return ARCHITECTURES[choice("target.architecture", name, ARCHITECTURES)]

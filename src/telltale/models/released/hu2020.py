@@ -1,0 +1,137 @@
+"""Encoders of Hu et al., ICLR 2020 (Strategies for Pre-training Graph Neural Networks), with their released weights.
+
+Five layers of width 300, BatchNorm, ReLU but after the last, the mean over atoms read out. Their GIN, GCN and GraphSAGE
+are ours; their GAT has heads of full width, whose mean is the output (appendix A), where ours has them side by side.
+
+Atoms are element and chirality, bonds type and direction, as in `telltale.data.molecules.graphs`; a chirality that
+is neither of the three they trained on is embedded as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+from torch_geometric.utils import softmax
+
+from telltale.data.molecules.batch import MoleculeBatch, to_batch
+from telltale.data.molecules.graphs import CHIRALITIES, featurise
+from telltale.errors import InputError
+from telltale.models.gcn import GCN
+from telltale.models.gin import GIN
+from telltale.models.graphsage import GraphSAGE
+from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
+
+LAYERS, WIDTH, HEADS = 5, 300, 2
+NAMES = (  # theirs, ours; in this order
+    ("x_embedding1.", "element."),
+    ("x_embedding2.", "chirality."),
+    ("gnns.", "convolutions."),
+    ("batch_norms.", "norms."),
+    (".edge_embedding1.", ".bond.bond_type."),
+    (".edge_embedding2.", ".bond.direction."),
+    (".weight_linear.", ".linear."),
+)
+ATTENTION = (".att", ".attention")  # at the end of a name
+
+
+class WideGATConvolution(MessagePassing):
+    """h_v = mean over heads of Σ_u softmax_u( LeakyReLU( a · [W h_v ; W h_u + e_uv] ) ) (W h_u + e_uv), then a bias."""
+
+    def __init__(self, width: int, heads: int = HEADS) -> None:
+        super().__init__(aggr="sum", node_dim=0)
+        self.heads, self.width = heads, width
+        self.linear = nn.Linear(width, heads * width)
+        self.bond = BondEmbedding(heads * width)
+        self.attention = nn.Parameter(torch.empty(1, heads, 2 * width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        nn.init.xavier_uniform_(self.attention)
+
+    def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
+        """Pass messages once: (atoms, width) -> (atoms, width)."""
+        shape = (-1, self.heads, self.width)
+        states = self.linear(atoms).view(shape)
+        return self.propagate(ends, x=states, bonds=self.bond(bonds).view(shape)).mean(1) + self.bias
+
+    def message(self, x_i: Tensor, x_j: Tensor, bonds: Tensor, index: Tensor, size_i: int) -> Tensor:
+        """Weigh each neighbour by attention: (bonds, heads, width)."""
+        sent = x_j + bonds
+        logits = (torch.cat([x_i, sent], -1) * self.attention).sum(-1)
+        weight = softmax(nn.functional.leaky_relu(logits, 0.2), index, num_nodes=size_i)
+        return weight[..., None] * sent
+
+
+class WideGAT(MoleculeEncoder):
+    """Stack of attention layers with heads of full width."""
+
+    def convolution(self, width: int) -> nn.Module:
+        """Build one attention layer."""
+        return WideGATConvolution(width)
+
+
+ENCODERS: dict[str, type[MoleculeEncoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": WideGAT}
+
+
+def encoder(kind: str, layers: int = LAYERS, width: int = WIDTH) -> MoleculeEncoder:
+    """Build a fresh encoder of one of their kinds: gin | gcn | graphsage | gat."""
+    return ENCODERS[kind](layers, width)
+
+
+class Predictor(nn.Module):
+    """An encoder with a linear head on the mean over atoms, fine-tuned as theirs are: one logit a molecule."""
+
+    def __init__(self, encoder: MoleculeEncoder) -> None:
+        super().__init__()
+        self.gnn, self.graph_pred_linear = encoder, nn.Linear(encoder.output_width, 1)
+
+    def forward(self, batch: MoleculeBatch) -> Tensor:
+        """Return the logit of each molecule's second class, (molecules,)."""
+        return self.graph_pred_linear(self.gnn(batch))[:, 0]
+
+
+def predictor(kind: str, layers: int = LAYERS, width: int = WIDTH) -> Predictor:
+    """Build a fresh encoder with a head."""
+    return Predictor(encoder(kind, layers, width))
+
+
+def options_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return how deep and wide the network of a state dict, in our names, is.
+
+    Raises InputError for an encoder alone, and for one with several heads.
+    """
+    head = state.get("graph_pred_linear.weight")
+    if head is None or len(head) != 1:
+        what = "an encoder without a head, which gives embeddings" if head is None else f"{len(head)} heads"
+        expected = (
+            "an audit reads probabilities: fine-tuned weights with one head (graph_pred_linear); what can be asked of "
+            "embeddings stands in docs/released_models.md"
+        )
+        raise InputError("target.weights", what, expected)
+    layers = {name.split(".")[2] for name in state if name.startswith("gnn.convolutions.")}
+    return {"layers": len(layers), "width": head.shape[1]}
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return their state dict under our names; what has other names stays as it is, to be refused by whoever loads it.
+
+    >>> sorted(renamed({"gnns.0.edge_embedding1.weight": torch.zeros(6, 2), "x_embedding2.weight": torch.zeros(3, 2)}))
+    ['chirality.weight', 'convolutions.0.bond.bond_type.weight']
+    """
+    ours = {}
+    for name, values in state.items():
+        known = name
+        for theirs, here in NAMES:
+            known = known.replace(theirs, here)
+        ours[known.removesuffix(ATTENTION[0]) + ATTENTION[1] if known.endswith(ATTENTION[0]) else known] = values
+    for name in ("chirality.weight", "gnn.chirality.weight"):
+        if name in ours and len(ours[name]) == CHIRALITIES - 1:
+            ours[name] = torch.cat([ours[name], ours[name].new_zeros(1, ours[name].shape[1])])
+    return ours
+
+
+def graphs_of(smiles: list[str]) -> MoleculeBatch:
+    """Return molecules as the encoders see them. Raises InputError for a SMILES that RDKit cannot read."""
+    return to_batch(featurise(smiles, workers=1))
