@@ -32,6 +32,7 @@ from telltale.reporting.sweep import show_open_sweep
 from telltale.reporting.taking import leave_no_trace, made
 
 CONFIGURATION = configuration_folder()
+VERBS = ("runs", "compare", "store", "export")  # words that are no experiment, see verbs/words.py
 
 register_resolvers()
 guard_composition()
@@ -70,6 +71,11 @@ def main() -> None:
     made.clear()
     _listen()
     try:
+        if sys.argv[1:2] and sys.argv[1] in VERBS:
+            from telltale.verbs.words import play
+
+            play(sys.argv[1:])
+            return
         sys.argv[1:] = readable(sys.argv[1:])
         experiment()
         for failure in failures:

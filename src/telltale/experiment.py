@@ -59,6 +59,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
         job.accept()
         game, attack, owner = plan.game, plan.attack, plan.owner  # the game alone knows who is in which model
+        job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         with job.stage("training"):
             target = game.world(attack.access)  # releases and knowledge, no truth

@@ -15,7 +15,7 @@ ORDER = (  # of design: what stands here may import from its left
     *("errors", "checks", "progress", "writing"),
     *("store", "data", "models", "training", "objectives", "owner", "defenses"),
     *("evidence", "truth", "game", "targets", "attacks", "worlds", "evaluation", "reporting", "papers", "audits"),
-    *("configuration", "auditing", "experiment", "command", "api", "__main__"),
+    *("configuration", "auditing", "experiment", "verbs", "command", "api", "__main__"),
 )
 GROUND = {"errors", "checks", "progress", "writing"}
 KNOWS_ONLY = {  # rooms beside the story, which know less than what stands to their left

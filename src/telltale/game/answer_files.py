@@ -1,9 +1,10 @@
-"""Answers from files: our own `answers.npz`, a table of scores, and the folders of LiRA's authors' code."""
+"""Answers from files and into files: our own `answers.npz`, a table of scores, and the layouts of other tools."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ from telltale.checks import choice
 from telltale.data.given import as_membership
 from telltale.errors import InputError
 from telltale.game.answers import GIVES, OPTIONAL, Answers
+from telltale.game.layouts import (
+    read_leakpro,
+    read_lira,
+    read_privacy_meter,
+    write_leakpro,
+    write_lira,
+    write_privacy_meter,
+)
 
 ALIASES = {"member": "membership", "members": "membership", "keep": "membership", "y": "labels", "id": "ids"}
 
 
 def read_answers(file: Any, layout: str = "npz") -> Answers:
-    """Read answers; layout: npz | csv | lira. Raises InputError for what does not fit, naming what was expected."""
+    """Read answers; layout: one of `READERS`. Raises InputError for what does not fit, naming what was expected."""
     choice("scores.layout", layout, READERS)
     if not file:
         raise InputError("scores", "null", "the file or folder that holds them, e.g. scores=answers.npz")
@@ -26,6 +35,22 @@ def read_answers(file: Any, layout: str = "npz") -> Answers:
     if not path.exists():
         raise InputError("scores", file, "no such file or folder")
     return READERS[layout](path)
+
+
+def write_answers(answers: Answers, layout: str, folder: Path) -> tuple[str, ...]:
+    """Write answers in a layout into a new folder; returns what had no place there.
+
+    Raises InputError where the folder holds something, cannot be written, or the layout needs what there is not.
+    """
+    choice("--to", layout, WRITERS)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("FOLDER", folder, "is there already; give the name of a new folder")
+    with suppress(OSError):
+        folder.rmdir()  # an empty one
+    try:
+        return WRITERS[layout](answers, folder)
+    except OSError as error:
+        raise InputError("FOLDER", folder, f"cannot be written ({error.strerror})") from error
 
 
 def read_npz(path: Path) -> Answers:
@@ -58,6 +83,13 @@ def read_npz(path: Path) -> Answers:
     )
 
 
+def write_npz(answers: Answers, folder: Path) -> tuple[str, ...]:
+    """Write answers.npz into a new folder; nothing is left out."""
+    folder.mkdir(parents=True)
+    answers.save(folder / "answers.npz")
+    return ()
+
+
 def read_csv(path: Path) -> Answers:
     """Read a table with the columns score and member, and perhaps id, group and label: one row a point, one model."""
     import pandas as pd
@@ -80,46 +112,16 @@ def read_csv(path: Path) -> Answers:
     return Answers("scores", scores[None], membership[None], source=path.name, ids=ids, groups=groups)
 
 
-def read_lira(folder: Path) -> Answers:
-    """Read the layout of LiRA's authors' code (tensorflow/privacy, mi_lira_2021), by whose words files are named.
-
-    <model>/keep.npy                (points,) bool
-    <model>/logits/<epoch>.npy      (points, queries, classes), or with an axis of one between; the last epoch is read
-    y_train.npy                     (points,), beside the models or in each; in one of the folders is enough
-    """
-    keeps = sorted(folder.glob("*/keep.npy"))
-    if not keeps:
-        expected = "expected folders <model>/ with keep.npy and logits/<epoch>.npy, and y_train.npy"
-        raise InputError("scores", folder, f"there is no */keep.npy; {expected}")
-    logits, members = [], []
-    for keep in keeps:
-        epochs = sorted((keep.parent / "logits").glob("*.npy"))
-        if not epochs:
-            raise InputError("scores", keep.parent, "there is no logits/<epoch>.npy")
-        logits.append(_load(epochs[-1]))
-        members.append(_load(keep))
-    shapes = {array.shape for array in logits} | {(len(array), *logits[0].shape[1:]) for array in members}
-    if len(shapes) > 1:
-        shown = " and ".join(map(str, sorted(shapes)))
-        raise InputError("scores", folder, f"arrays of models differ in shape: {shown}")
-    stacked = np.stack(logits).astype(np.float64)
-    stacked = stacked.reshape(*stacked.shape[:2], -1, stacked.shape[-1])
-    powers = np.exp(stacked - stacked.max(-1, keepdims=True))
-    probabilities = powers / powers.sum(-1, keepdims=True)
-    labels = next((_load(file) for file in sorted(folder.rglob("y_train.npy"))), None)
-    if labels is None:
-        raise InputError("scores", folder, "there is no y_train.npy: the true class of each point")
-    if probabilities.shape[2] == 1:
-        probabilities = probabilities[:, :, 0]
-    membership = as_membership("scores.membership", np.stack(members), folder)
-    return Answers("probabilities", probabilities, membership, folder.name, labels.reshape(-1).astype(np.int64))
-
-
-READERS: dict[str, Callable[[Path], Answers]] = {"npz": read_npz, "csv": read_csv, "lira": read_lira}
-
-
-def _load(file: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError("scores", file, f"cannot be read as .npy without pickles ({error})") from None
+READERS: dict[str, Callable[[Path], Answers]] = {
+    "npz": read_npz,
+    "csv": read_csv,
+    "lira": read_lira,
+    "privacy_meter": read_privacy_meter,
+    "leakpro": read_leakpro,
+}
+WRITERS: dict[str, Callable[[Answers, Path], tuple[str, ...]]] = {
+    "lira": write_lira,
+    "privacy_meter": write_privacy_meter,
+    "leakpro": write_leakpro,
+    "npz": write_npz,
+}

@@ -14,7 +14,7 @@ ASIDE = ".earlier"  # where they wait until the new command is accepted
 RESULTS = (
     *("config.yaml", "run.json", "metrics.json", "replicates.npz", "report.html", "made_by.json"),
     *("evidence.npz", "evidence.csv", "evidence.parquet", "exposure.csv", "captions.csv", "invalid_records.csv"),
-    *("scalars.csv", "metrics.csv", "figures/*.png"),
+    *("answers.npz", "scalars.csv", "metrics.csv", "figures/*.png"),
 )
 
 

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,7 @@ class RunFolder:
         self._first, RunFolder.earlier = not RunFolder.earlier, True
         self.seconds: dict[str, float] = {}
         self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
+        self.entries: Collection[str] = ()  # of the store that were needed, kind/key
         self._began = time.time()
         self._accepted = False
         self._process = this_process()
@@ -190,9 +191,18 @@ class RunFolder:
             write_json(file, document, ROOM)
             return
         try:
-            write_json(file, document)
+            write_json(file, document | {"entries": _by_kind(self.entries)})
         except OSError:
             write_json_in_place(file, document | {"error": masked_text(error or "")[: ROOM // 8]})
+
+
+def _by_kind(entries: Collection[str]) -> dict[str, str]:
+    """Return kind -> its keys in one text, so that run.json stays one that a person reads."""
+    kinds: dict[str, list[str]] = {}
+    for entry in sorted(entries):
+        kind, _, key = entry.partition("/")
+        kinds.setdefault(kind, []).append(key)
+    return {kind: " ".join(keys) for kind, keys in kinds.items()}
 
 
 def _peak_memory() -> float:

@@ -38,10 +38,12 @@ class Store:
     for, and counts as absent. A store that cannot be written serves what it has.
 
     keep_weights: False = a run deletes the weights it used at its end; what the models answered stays.
+    served: the entries that were asked for and are there, as kind/key: what a run needs.
     """
 
     root: Path
     keep_weights: bool = True
+    served: set[str] = field(default_factory=set, repr=False, compare=False)
     _used: set[Path] = field(default_factory=set, repr=False, compare=False)
     _explained: set[str] = field(default_factory=set, repr=False, compare=False)
 
@@ -67,7 +69,12 @@ class Store:
             return None
         if fault := fault_of(folder):
             with self._locked(f"{folder.parent.name}-{folder.name}", f"{folder} is damaged ({fault})"):
-                return self._sound(folder)
+                return self._served(self._sound(folder))
+        return self._served(folder)
+
+    def _served(self, folder: Path | None) -> Path | None:
+        if folder is not None:
+            self.served.add(f"{folder.parent.name}/{folder.name}")
         return folder
 
     def _sound(self, folder: Path) -> Path | None:
@@ -141,6 +148,7 @@ class Store:
         not at all.
         """
         final = self.folder(kind, document)
+        self._served(final)
         if final.exists() and not fault_of(final):
             return final, True
         with self.workshop(f"{kind}-{final.name}", [final]) as partial:
@@ -155,6 +163,7 @@ class Store:
     def add(self, kind: str, document: Mapping[str, Any], write: Callable[[Path], None]) -> Path:
         """Have write(entry) fill a new entry's folder; it appears at once, and one that is there already stays."""
         final, name = self.folder(kind, document), f"{kind}-{uuid.uuid4().hex[:12]}"
+        self._served(final)
         with self._locked(name, f"there is no {kind}/{final.name}"):
             work = self.root / ".partial" / name
             try:

@@ -1,0 +1,27 @@
+"""`telltale export`: what the models of a run answered, in the files of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from telltale.errors import InputError
+from telltale.game.answer_files import read_answers, write_answers
+from telltale.verbs.found import run_named
+
+KEPT = "answers.npz"
+
+
+def export(name: str, outputs: Path, layout: str, folder: Path) -> None:
+    """Write a run's answers.npz in a layout into a new folder, and say what had no place there."""
+    run = run_named(name, outputs)
+    if not (run.folder / KEPT).exists():
+        words = " ".join(f"python -m src.run {run.typed} report.answers=true".split())
+        raise InputError("RUN", run.name, f"has kept no answers; run it again with them: {words}")
+    answers = read_answers(run.folder / KEPT)
+    left = write_answers(answers, layout, folder)
+    what = f"{answers.gives} of {answers.models} model{'s' * (answers.models > 1)} about {answers.points:,} points"
+    print(f"{folder}: {what}, layout {layout}")
+    if left:
+        print(f"no place there for: {', '.join(left)}")
+    again = folder / KEPT if layout == "npz" else folder
+    print(f"read it again:\n  $ python -m src.run attack=scores scores={again} scores.layout={layout}")
