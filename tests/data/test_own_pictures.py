@@ -14,6 +14,7 @@ from telltale.data.images.image_folder import load
 from telltale.data.images.pixels import Pixels
 from telltale.data.images.records import ReadImages
 from telltale.errors import InputError
+from telltale.targets.users_code import digest_of
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,11 @@ def test_members_that_are_no_pictures_of_the_data_are_told(photos: Path) -> None
         with pytest.raises(InputError, match=said):
             read(photos, members)
     (photos / "copy" / "stranger.png").unlink()
+
+
+def test_pictures_have_a_digest_of_all_their_pixels() -> None:
+    """Catches shadow models of other pictures found in the store, for the text of an array is cut short."""
+    pixels = np.zeros((50, 3, 8, 8), np.uint8)
+    other = pixels.copy()
+    other[25, 1, 4, 4] = 1
+    assert digest_of(Pixels(pixels)) != digest_of(Pixels(other))

@@ -60,6 +60,8 @@ def _bytes_of(part: Any) -> bytes:
 
         columns = repr([str(name) for name in getattr(part, "columns", ())]).encode()
         return columns + pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes()
+    if hasattr(part, "bytes_of"):  # pictures kept as bytes, whose text would be cut short
+        part = part.bytes_of()
     if isinstance(part, np.ndarray) and part.dtype != object:
         return f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes()
     return repr(part.tolist() if isinstance(part, np.ndarray) else part).encode()
