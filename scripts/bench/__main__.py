@@ -21,6 +21,7 @@ from scripts.bench import (
     gpu,
     mechanisms,
     metaclassifiers,
+    own_tables,
     private,
     purchases,
     quantizers,
@@ -277,6 +278,7 @@ def _table(columns: list[str], rows: list[list[str]]) -> str:
 SECTIONS = {
     "matching": truth_matching,
     "features": features,
+    "tables": own_tables.section,
     "fleets": fleet,
     "ways": gpu.on_cpu,
     "scores": scores,

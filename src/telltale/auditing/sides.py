@@ -23,7 +23,9 @@ def apart(given: Given) -> tuple[np.ndarray, tuple[str, ...]]:
     Raises InputError where no held-out record is left.
     """
     assert given.member is not None
-    keys, member = earliest(keys_of(given.inputs)), given.member
+    molecules = getattr(given.records, "kind", "") == "molecules" and isinstance(given.inputs, list)
+    known = given.records.smiles.astype(str) if molecules else keys_of(given.inputs)  # canonical already
+    keys, member = earliest(known), given.member
     both = ~member & np.isin(keys, keys[member])
     if both.sum() == (~member).sum():
         expected = (

@@ -40,7 +40,7 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     for name in map(str, frame.columns):
         series = frame[name]
         numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-        if not numeric and len(series) > NAMES_ROWS and series.nunique(dropna=False) == len(series):
+        if not numeric and len(series) > NAMES_ROWS and _all_distinct(series):
             notes.append(f"column {name} names every row and was left out of the features (dataset.id={name})")
             continue
         made = _numeric(name, series) if numeric else _levels(name, series)
@@ -56,6 +56,10 @@ def featurised(frame: pd.DataFrame) -> Featurised:
         notes.append(f"missing values, kept as a level or beside a flag, in {shown(gaps, 5)}")
     counted = ", ".join(f"{len(names)} {kind} ({shown(names, 5)})" for kind, names in kinds.items() if names)
     return Featurised(_filled(placed, parts), placed, (f"columns inferred: {counted}", *notes))
+
+
+def _all_distinct(series: Any) -> bool:
+    return bool(series.head(1000).is_unique and series.is_unique)  # most have a word twice among the first
 
 
 def _filled(columns: tuple[Column, ...], parts: list[np.ndarray]) -> np.ndarray:
