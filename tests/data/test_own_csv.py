@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from telltale.data.digests import digests_of, earliest, earliest_input
@@ -134,3 +135,19 @@ def test_twins_are_found_without_a_digest_of_every_row() -> None:
     rows[:3, 0] = [0.0, -0.0, np.nan]
     assert np.array_equal(earliest_input(rows), earliest(digests_of(rows)))
     assert len(np.unique(earliest_input(rows))) < 150
+
+
+def test_a_column_that_counts_or_names_rows_is_no_feature(tmp_path: Path) -> None:
+    """Catches a detector that knows members by their place in the file, and a model that is not given its column."""
+    rows = "".join(f"{at},case {at:03},{at % 7},{at * 2}\n" for at in range(30))
+    read = load(str(written(tmp_path, ",case,age,odd\n" + rows)), members=None)
+    assert list(read.given.inputs.columns) == ["Unnamed: 0", "case", "age", "odd"]
+    assert read.given.features.shape == (30, 2)
+    assert any("column Unnamed: 0 names every row" in line for line in read.account())
+
+
+def test_cells_of_parquet_that_are_lists_are_levels(tmp_path: Path) -> None:
+    """Catches a traceback at a column that has no order and no hash."""
+    frame = pd.DataFrame({"x": range(0, 60, 2), "tags": [["a"], ["b"], None] * 10})
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert load(str(tmp_path / "t.parquet")).given.features.shape == (30, 4)

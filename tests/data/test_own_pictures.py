@@ -13,6 +13,7 @@ from telltale.data.given import taken
 from telltale.data.images.image_folder import load
 from telltale.data.images.pixels import Pixels
 from telltale.data.images.records import ReadImages
+from telltale.data.pools import PoolSizes, deal
 from telltale.errors import InputError
 from telltale.targets.users_code import digest_of
 
@@ -101,3 +102,11 @@ def test_pictures_have_a_digest_of_all_their_pixels() -> None:
     other = pixels.copy()
     other[25, 1, 4, 4] = 1
     assert digest_of(Pixels(pixels)) != digest_of(Pixels(other))
+
+
+def test_names_go_with_pictures_to_the_pools(photos: Path) -> None:
+    """Catches a picture that is exposed under another one's name where membership is drawn."""
+    records = read(photos).records
+    dealt = deal(records, PoolSizes(members=2, non_members=2, auxiliary=3), seed=1).challenge
+    places = [records.ids.tolist().index(name) for name in dealt.ids.tolist()]
+    assert np.array_equal(records.pixels[places], dealt.pixels) and len(set(places)) == 4

@@ -120,7 +120,7 @@ def test_the_example_outside_the_repository_runs_there(tmp_path: Path) -> None:
     for path, text in OUTSIDE.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
-    (command,) = re.findall(r"^\$ python -m telltale\.run (.*)$", GUIDE, re.MULTILINE)
+    (command,) = re.findall(r"^\$ python -m telltale (.*)$", GUIDE, re.MULTILINE)
     ended = in_copy(ROOT, "-m", "telltale", *shlex.split(command), *SMALL, "hydra.run.dir=here", at=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
     document = json.loads((tmp_path / "here" / "metrics.json").read_text())

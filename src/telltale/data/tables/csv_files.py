@@ -101,7 +101,7 @@ def _marks(data: bytes) -> tuple[str, str]:
 def _parsed(data: bytes, separator: str, decimal: str) -> pd.DataFrame | None:
     """Return the table, or None where its rows are not even; columns of one name are a mistake."""
     heading = next(csv.reader([_first_line(data).decode("utf-8")], delimiter=separator), [])
-    names = [name.strip() for name in heading]
+    names = [name.strip() or f"Unnamed: {at}" for at, name in enumerate(heading)]  # as pandas says
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"several columns are named {', '.join(map(repr, twice))}")
     try:

@@ -31,7 +31,8 @@ def featurised(frame: pd.DataFrame) -> Featurised:
 
     Numbers are scaled to [0, 1] by their range; one that is missing is the middle, and a feature beside says so. Words
     are one feature a level, a missing one a level of its own; beyond MOST_LEVELS the rarest are one. A column of
-    words all distinct names rows and is left out. Raises InputError where no column is left.
+    words all distinct names rows, as does one of numbers that count them, and is left out. Raises InputError where no
+    column is left.
     """
     columns: list[Column] = []
     parts: list[np.ndarray] = []
@@ -40,7 +41,7 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     for name in map(str, frame.columns):
         series = frame[name]
         numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-        if not numeric and len(series) > NAMES_ROWS and _all_distinct(series):
+        if len(series) > NAMES_ROWS and (_is_counter(series) if numeric else _all_distinct(series)):
             notes.append(f"column {name} names every row and was left out of the features (dataset.id={name})")
             continue
         made = _numeric(name, series) if numeric else _levels(name, series)
@@ -59,7 +60,17 @@ def featurised(frame: pd.DataFrame) -> Featurised:
 
 
 def _all_distinct(series: Any) -> bool:
-    return bool(series.head(1000).is_unique and series.is_unique)  # most have a word twice among the first
+    try:
+        return bool(series.head(1000).is_unique and series.is_unique)  # most have a word twice among the first
+    except TypeError:
+        return False
+
+
+def _is_counter(series: Any) -> bool:
+    """Tell whole numbers that count rows: all distinct, without a gap, so that they say where a row stands."""
+    if not pd.api.types.is_integer_dtype(series) or series.isna().any():
+        return False
+    return bool(int(series.max()) - int(series.min()) == len(series) - 1 and series.is_unique)
 
 
 def _filled(columns: tuple[Column, ...], parts: list[np.ndarray]) -> np.ndarray:
@@ -84,7 +95,7 @@ def _numeric(name: str, series: Any) -> list[tuple[Column, np.ndarray]]:
         values = np.where(absent, np.median(values[~absent]), values)
     low, high = float(values.min()), float(values.max())
     range_ = high - low
-    scaled = (values - low) / range_ if 0 < range_ < np.inf else _by_rank(values, low, high)
+    scaled = (values - low) / range_ if 0 < range_ < np.inf else _halved(values, low, high)
     whole = pd.api.types.is_integer_dtype(series) or bool((values == np.rint(values)).all())
     made = [(Column(name, "numeric", 0, 0, (), low, high if high > low else low + 1, whole), scaled)]
     if absent is not None:
@@ -92,13 +103,16 @@ def _numeric(name: str, series: Any) -> list[tuple[Column, np.ndarray]]:
     return made
 
 
-def _by_rank(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _halved(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Scale where the range is none, or more than a float holds."""
     return np.zeros(len(values)) if high <= low else (values / 2 - low / 2) / (high / 2 - low / 2)
 
 
 def _levels(name: str, series: Any) -> list[tuple[Column, np.ndarray]]:
-    codes, found = pd.factorize(series)
+    try:
+        codes, found = pd.factorize(series)
+    except TypeError:  # lists and the like, of a parquet file
+        codes, found = pd.factorize(series.astype(str))
     words = [str(word) for word in found]
     counts = np.bincount(codes + 1, minlength=len(words) + 1)
     absent, counts = counts[0], counts[1:]
