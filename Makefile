@@ -13,14 +13,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint bench peers audit-released reproduce-paper clean
+.PHONY: help run test test-slow lint docs bench peers audit-released reproduce-paper clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,fcd]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd]" -c constraints.txt
 	@touch $@
 
 run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for another
@@ -36,6 +36,9 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)  ## the documentation as a site, in site/
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
