@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,68 @@ def test_members_are_listed_by_id_or_row_number(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError, match=r"eve and 1 more of 3 are not in patients\.csv; ids there are like ann"):
         load(str(table), members=str(written(tmp_path, "ann\neve\nfay\n", "in.txt")), id="name")
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("in.npy", np.array([1, 0, 1, 0])),
+        ("in.npz", np.array([1.0, 0, 1, 0])),
+        ("in.txt", "1\n0\n1\n0\n"),
+        ("in.csv", "member\n1\n0\n1\n0\n"),
+        ("in.csv", "patient;set\nann;train\nbob;test\ncid;train\n"),
+        ("in.csv", '"name","in"\n"cid",yes\n"ann",yes\n'),
+    ],
+)
+def test_a_list_that_says_it_of_each_record_is_no_list_of_row_numbers(tmp_path: Path, name: str, holds: Any) -> None:
+    """Catches 1 and 0 of each record read as rows 0 and 1, in silence."""
+    table = str(written(tmp_path, PATIENTS))
+    listed(tmp_path / name, holds)
+    for named in ("name", None) if "cid" not in str(holds) else ("name",):
+        given = load(table, members=str(tmp_path / name), id=named).given
+        assert given is not None and given.member.tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "said"),
+    [
+        ("in.npy", np.array([1, 0, 1]), "holds 3 true and false; expected 4 of patients.csv"),
+        ("in.npy", np.array([0.5, 1]), "an array of float64, not of ids"),
+        ("in.npy", np.array([1j, 2]), "an array of complex128"),
+        ("in.npy", np.array(3), r"of shape \(\), not \(n,\)"),
+        ("in.npy", np.array([0, 2, 0]), "lists 0 more than once"),
+        ("in.txt", "an\ncid\n", "an of 2 are not in patients.csv"),
+        ("in.csv", "ann\nbob\nann\n", "lists ann more than once"),
+        ("in.csv", "name,age\nann,30\ncid,\n", "columns are name, age: none is called member"),
+        ("in.csv", "ann,1\ncid,0\n", "columns are ann, 1: none is called member"),
+        ("in.csv", "name,member,split\nann,1,test\n", "member and split could each say it"),
+        ("in.csv", "ward,age,member\nann,1,1\n", "expected one of ids, called id"),
+        ("in.csv", "id,member\nann,1\nbob\n", "line 3 has 1 cells, the first 2"),
+        ("in.csv", "id,member\nann,1\nbob,0\nann,0\n", "lists ann more than once"),
+        ("in.csv", 'id,member\n"ann,1\nbob,0\ncid",0\n', "line 2: a quotation mark is not closed"),
+    ],
+)
+def test_a_list_of_members_that_will_not_do_is_told(tmp_path: Path, name: str, holds: Any, said: str) -> None:
+    """Catches a misspelt first id taken for a heading, rows dropped in silence, and all that are listed as members."""
+    listed(tmp_path / name, holds)
+    with pytest.raises(InputError, match=said) as error:
+        load(str(written(tmp_path, PATIENTS)), members=str(tmp_path / name), id="name")
+    assert "\n" not in str(error.value)
+
+
+def test_an_id_of_several_records_says_nothing_of_one(tmp_path: Path) -> None:
+    """Catches two records made members by one line."""
+    table = str(written(tmp_path, PATIENTS))
+    with pytest.raises(InputError, match="north is the id of more than one record"):
+        load(table, members=str(written(tmp_path, "north\n", "in.txt")), id="ward")
+
+
+def listed(path: Path, holds: Any) -> None:
+    """Write a list of members."""
+    if isinstance(holds, str):
+        path.write_text(holds)
+    else:
+        (np.save if path.suffix == ".npy" else np.savez)(path, holds)
 
 
 def test_a_label_is_a_class_or_a_value_as_asked() -> None:

@@ -81,6 +81,14 @@ def test_groups_are_listed_beside_their_pictures(photos: Path) -> None:
     same = {given.ids[row] for row in np.flatnonzero(given.groups == given.groups[0])}
     assert same == {"test/cat/0.png", "train/cat/0.png"}
     assert len(np.unique(given.groups)) == 7
+    for text, fault in (
+        ("train/cat/00.png,ann\ntest/cat/0.png,ann\n", "train/cat/00.png is not in"),
+        ("path,person\ntrain/cat/0.png,ann\ntrain/cat/0.png,bob\n", "says of train/cat/0.png both ann and bob"),
+        ("path,person\ntrain/cat/0.png\n", "line 2 has 1 cells"),
+    ):
+        (photos / "who.csv").write_text(text)
+        with pytest.raises(InputError, match=fault):
+            read(photos, "train", group=str(photos / "who.csv"))
 
 
 def test_members_that_are_no_pictures_of_the_data_are_told(photos: Path) -> None:
