@@ -10,6 +10,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from telltale.attacks.base import Attack
+from telltale.attacks.membership.audit import Audit
 from telltale.attacks.membership.bayes_optimal import BASE
 from telltale.attacks.membership.lira import LiRA
 from telltale.attacks.membership.own_reconstruction import OwnReconstruction
@@ -41,7 +42,8 @@ def configured(folder: Path) -> dict[str, Attack]:
     """
     chosen: dict[str, Attack] = {}
     for name, options in _named(folder):
-        if get_object(options["_target_"]).hands_over is not MembershipScores:
+        kind = get_object(options["_target_"])
+        if kind.hands_over is not MembershipScores or kind is Audit:  # which stands for others, and asks nothing
             continue
         one: Attack = instantiate(options)
         if isinstance(one, OwnReconstruction):

@@ -41,7 +41,7 @@ class QuantileRegression(ByRecord):
     def check(self, knowledge: Knowledge) -> None:
         """Refuse, by InputError, records of which nothing but answers is known, and too few held-out ones."""
         super().check(knowledge)
-        if knowledge.population.features is None or knowledge.challenge.features is None:
+        if any(known_of(records) is None for records in (knowledge.population, knowledge.challenge)):
             raise InputError("scores.features", "null", "quantile regression learns from the records themselves")
         if (number := len(knowledge.population)) < LEAST:
             raise InputError("target.population", number, f"quantile regression learns from {LEAST} records at least")
@@ -51,7 +51,18 @@ class QuantileRegression(ByRecord):
         points, others = knowledge.challenge, knowledge.population
         signal, held = self.read(release, points), self.read(release, others)
         seed = derive(knowledge.seed, "quantile regression") % 2**32
-        return standardised(signal, points.inputs(), held, others.inputs(), seed)
+        inputs, inputs_held = known_of(points), known_of(others)
+        assert inputs is not None and inputs_held is not None
+        return standardised(signal, inputs, held, inputs_held, seed)
+
+
+def known_of(records: Any) -> np.ndarray | None:
+    """Return records as numbers, features or pixels, then the label: (records, width); None where they are neither."""
+    of = getattr(records, "features", getattr(records, "pixels", None))
+    if of is None:
+        return None
+    labels = () if records.labels is None else (records.labels[:, None],)
+    return np.concatenate([np.reshape(of, (len(of), -1)), *labels], 1, dtype=np.float32, casting="unsafe")
 
 
 def standardised(
