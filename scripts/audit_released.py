@@ -1,8 +1,9 @@
 """Audit models that others released with their own tables; write docs/released_models.md and its figure.
 
-python -m scripts.audit_released [--folder FOLDER] [--models NAME …] [--page FILE] [--replicates 1000]
+python -m scripts.audit_released [--folder FOLDER] [--models NAME …] [--encoders FOLDER] [--page FILE] [--fresh]
 
-FOLDER has a folder for each model: table.csv.gz (smiles, y, role, prediction) and model.json.
+FOLDER has a folder for each model: table.csv.gz (smiles, y, role, prediction) and model.json; that of encoders has a
+state dict of Hu et al. for each, named KIND_….safetensors.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from scripts.jobs import ROOT
+from scripts.released import encoder_page, shadows
+from scripts.released.encoders import FOLDER as ENCODERS
+from scripts.released.encoders import measure_encoders
 from scripts.released.measure import Found, measure
 from scripts.released.page import PICTURE, attack_table, control_table, figure, page, plain_table, verdict_table
-from scripts.released.tables import FOLDER, read_all
+from scripts.released.tables import FOLDER, Table, read_all
 from telltale.errors import InputError
 from telltale.papers.grid_view import markdown
 from telltale.reporting.figures import save_png
@@ -31,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--models", nargs="*", default=[], help="names of some; without a page, then")
     parser.add_argument("--page", type=Path, help=f"default {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--encoders", type=Path, default=ENCODERS, help="folder of encoders; left out where it is none")
+    parser.add_argument("--shadows", action=argparse.BooleanOptionalAction, default=True, help="train shadow models")
+    parser.add_argument("--kept", type=Path, default=Path("outputs/audit_released"), help="of what takes minutes")
+    parser.add_argument("--fresh", action="store_true", help="measure encoders and shadow models again")
     parser.add_argument("--replicates", type=int, default=1000, help="behind every interval")
     options = parser.parse_args(arguments)
     logging.getLogger("telltale").setLevel(logging.ERROR)
@@ -48,9 +57,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(markdown(rows), end="\n\n")
     if options.page is not None or not options.models:
         place = PAGE if options.page is None else options.page
-        place.write_text(page(found, options.replicates), encoding="utf-8")
+        sections = {"shadows": partial(with_shadows, [one.table for one in found]) if options.shadows else str}
+        there = any(options.encoders.glob("*.safetensors"))
+        sections["encoders"] = partial(of_encoders, options.encoders) if there else str
+        parts = {name: kept(options.kept / f"{name}.md", make, options.fresh) for name, make in sections.items()}
+        place.write_text(page(found, options.replicates, **parts), encoding="utf-8")
         print(place, save_png(figure(found), place.parent / PICTURE))
     return 0
+
+
+def with_shadows(tables: Sequence[Table]) -> str:
+    """Measure the smallest tables with shadow models, which takes some minutes each, and write their section."""
+    return shadows.section([shadows.measure_with_shadows(table) for table in shadows.smallest(tables)])
+
+
+def of_encoders(folder: Path) -> str:
+    """Attack encoders and write their section."""
+    return encoder_page.section(measure_encoders(folder))
+
+
+def kept(file: Path, make: Callable[[], str], fresh: bool) -> str:
+    """Return what a file has, or make it; what is empty is not kept."""
+    if file.is_file() and not fresh and make is not str:
+        return file.read_text(encoding="utf-8")
+    if text := make():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 from scripts.pages import machine
 from scripts.released.measure import Figures, Found
+from scripts.released.template import TEMPLATE
 from telltale.papers.grid_view import markdown
 from telltale.reporting.figures import CONTROLS, RIVALS, TARGET, legend_below, new_figure
 from telltale.reporting.sentences import interval
@@ -187,7 +188,7 @@ def figure(found: Sequence[Found]) -> Figure:
         axes.plot([], [], marks[name], linestyle="-", color=colours[name], label=NAMES[name])
     axes.plot([], [], "x", linestyle="-", color=CONTROLS[0], label="detector without the model")
     axes.barh(0, 0, color="#E5E7EB", label=f"plain error, roles of {len(found[0].null)} other seeds")
-    axes.set_xlim(0.4, 1)
+    axes.set_xlim(0.35, 1)
     axes.grid(axis="y", visible=False)
     legend_below(axes)
     return drawn
@@ -205,89 +206,3 @@ def _named(sentence: str) -> str:
     for name, words in NAMES.items():
         sentence = sentence.replace(name, words)
     return sentence.replace("no_model", "the detector without the model")
-
-
-TEMPLATE = """# Models that others released
-
-Written by `make audit-released`. Question: does a molecular property model, published with its weights, tell which
-molecules it was trained on? Nothing here was trained for the purpose: the {models} models are chemprop networks of
-[datagrok-ai/admetica](https://github.com/datagrok-ai/admetica) (MIT), trained and released by others.
-
-**{summary}**
-
-![AUC of three attacks on each model, beside its controls]({picture})
-
-## What it means for who shares such a model
-
-- {meaning}
-- What is at stake is a table that is not public: an assay of one's own, a series before its patent, a supplier's list.
-  That a public molecule is in a public table is no secret. Before weights that were trained on a private table leave
-  the house, audit them: `attack=audit target=torch target.architecture=chemprop target.weights=…`, with the table and a
-  column that says which rows were trained on.
-- Long training on few molecules goes with it. AUC of plain error by training time (number of models): {by_epochs}.
-  These are other tables too, so this is no experiment; but epochs are what an owner can change first. What bounds the
-  leak, whatever the table, is training with differential privacy.
-- Leave out of a checkpoint what an answer does not need, and do not split by a default seed. The stored mean of the
-  targets is of the training rows: with the table in hand it says which of many splits was used (below).
-- The attack needs the measured value beside the molecule. Whoever has no more than the structure has no such score.
-
-## Plain error, all rows
-
-Score: minus the absolute error of the model's prediction. No shadow model, no training, one prediction a molecule.
-Members are the rows that the model was trained on; validation and test rows are the others. How that is known: below.
-
-{plain}
-
-TPR at 1 % is given where one in a hundred of the held-out rows is ten rows at least. *Occur once*: molecules that are
-in one row of the table only. Brackets are 95 % intervals over molecules (rows of one molecule are drawn as one,
-{replicates} replicates) for this model: they say nothing of a model trained anew.
-
-## Every attack that needs no shadow model
-
-`attack=audit`: 30 % of the held-out rows become the population, from which thresholds and regressions are learned; they
-are not judged. RMIA compares the density of the true value given the prediction with its density among predictions for
-the population (Zarifzadeh et al. 2024, without reference models). Quantile regression predicts from the molecule and
-its value how small an error is usual (Bertran et al. 2023), on the scale of logarithms, which was chosen on made-up
-data. A dash: fewer held-out rows than the attack asks for.
-
-{attacks}
-
-Largest AUC: {strongest} models. What has to be learned from a few hundred held-out rows costs more than it brings where
-a model knows its members' values nearly by heart.
-
-The verdict is of the strongest attack, corrected for there being several, and asks for more than the detector without
-the model, also among records that look alike to it. It does not use that the split was random.
-
-{verdicts}
-
-## Controls
-
-- **Roles of other seeds**: the same predictions, with members drawn by the same random split under {others} other
-  seeds. That is how plain error looks on rows that were dealt at random; p = share of seeds that reach its AUC, the
-  model's own counted ({smallest} at the least).
-- **Detector without the model**: it learns membership itself from Morgan fingerprints and the value, cross-fitted.
-  Members were dealt at random, so it should find nothing. *Among alike*: plain error among records that look alike to
-  it, less what the records alone let expect.
-- **Same scaffold**: plain error only between members and others of one Bemis-Murcko scaffold, as a series may be easy
-  as a whole. A duplicate of a member is a hard case here: where a table has a molecule on both sides, the model knows
-  both rows.
-
-{controls}
-
-## Who was in, and how that is known
-
-The released tables have no split. chemprop's default one is random, 80/10/10, seed 0; a checkpoint keeps mean and
-scale of the *training* targets, and the training rows of seed 0 have them. Distance of the two means, in scales of the
-target:
-
-{oracle}
-
-So the split is known, and would be to anyone: a stored scaler is an oracle of membership for whoever holds the table.
-`solubility` was split together with two rows that its table lacks (9,982 in all; where they stood is known to a few
-rows, what they were is not), so its mean is near, not equal.
-
-{shadows}{encoders}## Run it
-
-`make audit-released`, or `python -m scripts.audit_released --folder FOLDER`: a folder for each model with
-`table.csv.gz` (smiles, y, role, prediction) and `model.json`. {machine}
-"""

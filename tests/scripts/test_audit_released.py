@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from scripts import audit_released
-from scripts.released import measure, page, tables
+from scripts.released import encoder_page, encoders, measure, page, recipe, tables
 from telltale.errors import InputError
+from telltale.evaluation.estimate import Estimate
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "admetica"
 without_data = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no released models in {FOLDER}")
@@ -74,7 +75,8 @@ def test_a_planted_leak_is_found_and_told(
     """Catches a page that accuses a model which remembers nothing, or not the one which does, and a bare control."""
     monkeypatch.setattr(measure, "OTHER_SEEDS", range(1, 40))
     place = tmp_path / "page.md"
-    assert audit_released.main(["--folder", str(planted), "--page", str(place), "--replicates", "100"]) == 0
+    words = ["--folder", planted, "--page", place, "--encoders", tmp_path, "--replicates", 100, "--no-shadows"]
+    assert audit_released.main([*map(str, words), "--kept", str(tmp_path / "kept")]) == 0
     text = place.read_text(encoding="utf-8")
     assert "1 of 2 released models tell" in text
     verdicts = dict(re.findall(r"^\| (knows|not) \| (leaks|cannot tell|no leak found)", text, re.M))
@@ -86,6 +88,45 @@ def test_a_planted_leak_is_found_and_told(
     assert (tmp_path / page.PICTURE).stat().st_size > 10_000
     assert "{" not in text
     assert "knows" in capsys.readouterr().out
+
+
+def test_shadow_models_learn_and_are_their_seed(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches graphs of a batch that are put together wrongly, a rate that never falls, and a fit by the clock."""
+    monkeypatch.setattr(recipe, "EPOCHS", 80)
+    monkeypatch.setattr(recipe, "HIDDEN", 16)
+    smiles = tables.read(planted / "knows").smiles[:64]
+    aromatic = np.array([sum(map(str.islower, text)) / len(text) for text in smiles])
+    predict = recipe.fit((smiles, aromatic), 3)
+    assert np.corrcoef(predict(smiles), aromatic)[0, 1] > 0.8
+    assert np.array_equal(predict(smiles[:5]), recipe.fit((smiles, aromatic), 3)(smiles[:5]))
+    assert np.allclose(predict(smiles)[5:9], predict(smiles[5:9]), atol=1e-3)
+    rates = [recipe.rate(step, 10) for step in (0, 20, 800)]
+    assert rates == pytest.approx([recipe.LOWEST, recipe.HIGHEST, recipe.LOWEST])
+
+
+def test_sections_name_encoders_and_what_is_not_met() -> None:
+    """Catches a control that is told as a trained encoder, and an exception that is passed over."""
+    one = Estimate.exact(0.4, 10)
+    layers = [encoders.Layer(0.99, 0.98, 0.1), encoders.Layer(0.9, -0.3, 0.0)]
+    found = [
+        encoders.FoundOfEncoder(name, trained, layers if trained else [], dict.fromkeys(encoders.FAMILIES, one), lists)
+        for name, trained, lists in (
+            ("gcn_contextpred", True, dict.fromkeys(encoders.TOP, Estimate.exact(0.5, 10))),
+            ("gcn, untrained", False, dict.fromkeys(encoders.TOP, Estimate.exact(0.125, 10))),
+        )
+    ]
+    blind = dict.fromkeys(encoders.TOP, Estimate.exact(0.9, 10))
+    text = encoder_page.section(encoders.FoundOfEncoders(found, 0.8, blind, 0.2, 3000))
+    assert "variances that the last layer of gcn contextpred kept" in text
+    assert "0.50 are parts" in text and "untrained ones 0.12" in text
+    assert "{" not in text
+
+
+def test_what_takes_minutes_is_kept(tmp_path: Path) -> None:
+    """Catches sections that are measured again each time, or never."""
+    file, texts = tmp_path / "kept" / "one.md", iter(["first", "second"])
+    read = [audit_released.kept(file, lambda: next(texts), fresh) for fresh in (False, False, True, False)]
+    assert read == ["first", "first", "second", "second"]
 
 
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:

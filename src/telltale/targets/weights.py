@@ -62,7 +62,7 @@ def state_dict_in(kept: Any, path: Path) -> dict[str, torch.Tensor]:
 def fitted(network: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
     """Load a state dict into a network. Raises InputError naming the first key that differs, and how many do."""
     wanted = network.state_dict()
-    state = unwrapped(state, wanted)
+    state = {key: _as_scalar(part, wanted.get(key)) for key, part in unwrapped(state, wanted).items()}
     faults = [
         *(f"{key} is missing" for key in wanted if key not in state),
         *(f"{key} is not in the network" for key in state if key not in wanted),
@@ -85,6 +85,11 @@ def unwrapped(state: Mapping[str, torch.Tensor], wanted: Mapping[str, Any]) -> M
         if not any(key in wanted for key in state) and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): part for key, part in state.items()}
     return state
+
+
+def _as_scalar(part: torch.Tensor, wanted: torch.Tensor | None) -> torch.Tensor:
+    """Return one number as the network has it: old files and some savers keep it as (1,), which torch takes too."""
+    return part.reshape(()) if wanted is not None and wanted.ndim == 0 and part.shape == (1,) else part
 
 
 def _shape(tensor: torch.Tensor) -> str:
