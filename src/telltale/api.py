@@ -142,15 +142,9 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return the answer and its table, for a notebook."""
-        from markupsafe import escape
+        from telltale.reporting.notebook import view
 
-        colour = {"leaks": "#b00020", "no leak found": "#1b7f3b"}.get(self.verdict, "#8a6d00")
-        shown = [column for column in ("role", *HEADLINES) if column in self.table]
-        meaning = "".join(
-            f"<li>{escape(text)}</li>" for text in (self.summary.answer.meaning if self.summary.answer else ())
-        )
-        head = f'<p style="color:{colour};font-weight:bold">{escape(self.sentence)}</p><ul>{meaning}</ul>'
-        return head + str(self.table[shown].to_html(float_format=lambda value: f"{value:.3f}", escape=True))
+        return view(self.summary, HEADLINES)
 
 
 def score(
