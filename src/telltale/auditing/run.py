@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from telltale.auditing.judging import Manner, judged
+from telltale.auditing.next_steps import Typed, after_audit, after_scores
 from telltale.auditing.released import ask, training_of, with_shadows
 from telltale.checks import whole_number
 from telltale.configuration.command_line import check_options
@@ -24,7 +26,7 @@ from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.game.answer_files import read_answers
 from telltale.game.answers import Answers
-from telltale.reporting.next_steps import Step
+from telltale.reporting.masking import masked
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
@@ -63,7 +65,7 @@ def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
             outcome = judged(answers, attacks, manner)
         what = f"{answers.gives} of {answers.models} model{'s' * (answers.models > 1)}, layout {cfg.scores.layout}"
         choices = {**hydra.runtime.choices, "attack": outcome.attack}
-        return report(job, outcome, Subject.of(answers), choices, what, _steps(answers), show)
+        return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, _typed(job)), show)
 
 
 def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
@@ -80,6 +82,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             check_options(cfg, report=Standards)
             target, standards = instantiate(cfg.target), Standards(**cfg.report)
             target.store = Store(Path(cfg.paths.store))
+            job.entries = target.store.served
             training_of(target)  # code that is not there is told before anything is asked
             given = given_of(cfg, job.folder)
             attacks = attacks_of(cfg)
@@ -92,9 +95,12 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             outcome = judged(
                 asked.answers, attacks, manner, challenge=records, success=asked.success, notes=asked.notes
             )
+        if standards.answers:
+            asked.answers.save(job.folder / "answers.npz")
         what = f"audit of {target.name}, which gives {target.gives}"
         named = {**choices, "attack": outcome.attack}
-        return report(job, outcome, Subject.of(asked.answers), named, what, [], show)
+        steps = after_audit(asked.answers, _typed(job))
+        return report(job, outcome, Subject.of(asked.answers), named, what, steps, show)
 
 
 def _folder(cfg: DictConfig) -> RunFolder:
@@ -119,9 +125,7 @@ def given_of(cfg: DictConfig, folder: Path) -> Given:
     return loaded.given
 
 
-def _steps(answers: Answers) -> list[Step]:
-    """Say what to hand over for a surer answer."""
-    if answers.gives == "scores" and answers.models == 1:
-        why = "to know better, hand over answers of shadow models (docs/scores.md)"
-        return [Step(why, "python -m src.run attack=scores scores=answers.npz")]
-    return []
+def _typed(job: RunFolder) -> Typed:
+    """Return what was typed, without secrets."""
+    settings: Any = OmegaConf.to_container(job.cfg, resolve=True)
+    return Typed(masked(job.overrides), sys.argv, job.words, masked(settings))
