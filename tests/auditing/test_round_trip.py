@@ -10,6 +10,7 @@ import pytest
 
 from telltale.errors import InputError
 from telltale.game.answer_files import read_answers
+from telltale.reporting.earlier import results_in
 from tests.experiment.commands import command
 
 SMALL = ("scale=smoke", "logger=none", "evaluation.replicates=50", "trainer=cpu")
@@ -23,6 +24,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = command(*words, f"paths.outputs={folder}", f"hydra.run.dir={folder / 'run'}")
     assert ended.code == 0, ended.err
     return folder / "run"
+
+
+def test_kept_answers_go_with_the_rest_of_their_run(kept: Path) -> None:
+    """Catches answers of one run beside the configuration of the next."""
+    assert {file.relative_to(kept) for file in kept.rglob("*") if file.is_file()} == set(results_in(kept))
+    assert Path("answers.npz") in results_in(kept)
 
 
 def test_a_run_and_its_answers_have_the_same_figures(kept: Path, tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_a_control_must_be_exceeded_as_well_as_chance() -> None:
     assert answered([question(0.1, 0.01, zero_query=0.02)]).kind == LEAKS
 
 
+def test_no_bound_is_beyond_what_a_share_can_be() -> None:
+    """Catches "AUC up to 1.138 is not ruled out", and an excess above a control cut at what only chance allows."""
+    assert question(0.3, 0.2).bound == "1.000" and question(0.3, 0.05).bound == "0.898"
+    assert question(0.4, 0.2, zero_query=-0.1).bound == "1.000"
+    assert question(0.0, 9.0, zero_query=0.1).bound == "1.000 above zero_query"
+    assert question(0.5, 0.05, zero_query=0.1).most > 0.9
+
+
 def test_the_strongest_attack_answers_and_not_the_one_that_was_named() -> None:
     """Catches "no leak" by the attack on the command line, while a rival stands at .63."""
     found = answered([question(0.01, 0.01, attack="lira"), question(0.13, 0.01, attack="rmia")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from omegaconf import OmegaConf
 
 from telltale.errors import InputError
 from telltale.reporting import run_folder
+from telltale.reporting.earlier import results_in
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.status import status_of
 
@@ -71,6 +73,17 @@ def test_a_refused_command_leaves_the_folder_as_it_was(earlier: Path) -> None:
     with pytest.raises(InputError), RunFolder(earlier, CFG):
         raise InputError("attack.k", 0, "from 1")
     assert files_in(earlier) == before
+
+
+def test_every_file_that_a_run_writes_goes_with_it(tmp_path: Path) -> None:
+    """Catches a file, new since, that stays in a folder used again: each that the code names must be known."""
+    house = Path(run_folder.__file__).parents[1]
+    writers = [*house.glob("*.py"), *(house / "reporting").glob("*.py"), *(house / "auditing").glob("*.py")]
+    text = "".join(file.read_text(encoding="utf-8") for file in writers if file.stem != "sweep")  # of many runs
+    named = set(re.findall(r"(?:folder|place) / \"([a-z_]+\.[a-z]+)\"", text))
+    for name in named:
+        (tmp_path / name).touch()
+    assert len(named) >= 12 and {str(file) for file in results_in(tmp_path)} == named
 
 
 def test_a_refused_job_of_a_sweep_tells_its_table_why(tmp_path: Path) -> None:

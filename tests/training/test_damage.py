@@ -83,6 +83,35 @@ def test_entries_from_before_digests_serve_unless_they_cannot_be_read(tmp_path: 
     assert store.find("answers", DOCUMENT) is None
 
 
+def test_a_file_that_the_digests_do_not_list_is_not_served(tmp_path: Path) -> None:
+    """Catches digests cut to some of their lines, and other answers in the place of what they no longer list."""
+    store = Store(tmp_path)
+    folder, _ = store.find_or_make("answers", DOCUMENT, make)
+    lines = (folder / DIGESTS).read_text().splitlines(keepends=True)
+    (folder / ".DS_Store").touch()
+    assert fault_of(folder) == ""
+    (folder / DIGESTS).write_text("".join(line for line in lines if "values.npy" not in line))
+    np.save(folder / "values.npy", np.zeros(100))
+    assert fault_of(folder) == f"{DIGESTS} does not list values.npy"
+    assert store.find_or_make("answers", DOCUMENT, make) == (folder, False)
+    assert np.array_equal(np.load(folder / "values.npy"), np.arange(100))
+
+
+def test_a_link_that_leads_nowhere_and_a_file_in_the_way_heal(tmp_path: Path) -> None:
+    """Catches a traceback at every later run: an entry's disk is gone, and `.damaged` is a file."""
+    store = Store(tmp_path)
+    folder, _ = store.find_or_make("answers", DOCUMENT, make)
+    (tmp_path / ".damaged").touch()
+    for _ in range(2):
+        shutil.rmtree(folder)
+        folder.symlink_to(tmp_path / "gone")
+        assert store.find("answers", DOCUMENT) is None and not folder.is_symlink()
+        folder.symlink_to(tmp_path / "gone")
+        assert store.find_or_make("answers", DOCUMENT, make) == (folder, False)
+        assert (folder / "values.npy").is_file()
+    assert len(list((tmp_path / ".damaged").iterdir())) == 4
+
+
 def answers(root: Path) -> list[np.ndarray]:
     return [release.probabilities(PICTURES) for release in fleet(root, models=3)]
 

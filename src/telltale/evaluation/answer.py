@@ -154,13 +154,14 @@ class Question:
 
     @property
     def most(self) -> float:
-        """The largest value that is not ruled out, on the scale of the number.
+        """The largest value that is not ruled out, on the scale of the number: at most 1, or 1 above a control.
 
         Its interval is as wide as all of what has to be exceeded asks for, the least surely exceeded being picked. Of
         n records alike, a share of 1 - .025^(1/n) may be otherwise (the end of Clopper and Pearson for 0 of n).
         """
         others = 1 - TAIL ** (1 / max(self.records, 1)) if self.alike else 0.0
-        return self.chance + self.excess.ends(len(self.above))[1] + others
+        top = 1.0 if self.against == "chance" else self.chance + 1  # shares, and differences of shares
+        return float(np.minimum(top, self.chance + self.excess.ends(len(self.above))[1] + others))
 
     @property
     def bound(self) -> str:

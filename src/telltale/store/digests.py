@@ -49,10 +49,13 @@ def drop(file: Path) -> None:
 def fault_of(folder: Path) -> str:
     """Say what is wrong with an entry, in a few words; "" where each file is what was written.
 
-    An entry is read once a process, and again where a file of it has changed since. Of entries from before there were
-    digests, weights have one of their own, and it is tried whether the other files can be read. Raises
-    PermissionError where they may not be.
+    Nothing lies in an entry that its digests do not list, but hidden files, which no run reads: what was cut off the
+    list could be replaced by anything. An entry is read once a process, and again where a file of it has changed
+    since. Of entries from before there were digests, weights have one of their own, and it is tried whether the other
+    files can be read. Raises PermissionError where they may not be.
     """
+    if folder.is_symlink() and not folder.exists():
+        return "it is a link that leads nowhere"
     try:
         with os.scandir(folder) as files:
             found = sorted((file.name, file.stat()) for file in files)
@@ -75,6 +78,9 @@ def _fault(folder: Path, states: tuple[tuple[str, int, int, int], ...]) -> str:
         return f"{DIGESTS} cannot be read"
     if ENTRY not in digests:
         return f"{DIGESTS} is not whole"
+    for name in sorted(names - digests.keys() - {DIGESTS}):
+        if not name.startswith(".") and not name.endswith(NOT_KEPT):
+            return f"{DIGESTS} does not list {name}"
     for name, digest in digests.items():
         if name not in names:
             if name + NOT_KEPT not in names:

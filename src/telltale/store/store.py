@@ -65,7 +65,7 @@ class Store:
 
     def sound(self, folder: Path) -> Path | None:
         """Return an entry's folder if all of it is as it was written; else set it aside, told in one line."""
-        if not folder.exists():
+        if not os.path.lexists(folder):
             return None
         if fault := fault_of(folder):
             with self._locked(f"{folder.parent.name}-{folder.name}", f"{folder} is damaged ({fault})"):
@@ -79,10 +79,12 @@ class Store:
 
     def _sound(self, folder: Path) -> Path | None:
         """Do as `sound` under the entry's lock: whoever else found the damage may have made the entry again."""
-        if not folder.exists():
+        if not os.path.lexists(folder):
             return None
         if fault := fault_of(folder):
             damaged = self.root / ".damaged"
+            if os.path.lexists(damaged) and not damaged.is_dir():
+                damaged.rename(self.root / f".damaged-{uuid.uuid4().hex[:8]}")
             damaged.mkdir(exist_ok=True)
             place = damaged / f"{folder.parent.name}-{folder.name}-{uuid.uuid4().hex[:8]}"
             folder.rename(place)
