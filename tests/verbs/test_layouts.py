@@ -94,6 +94,16 @@ def test_every_layout_can_be_asked_for_and_only_these(tmp_path: Path) -> None:
         write_answers(for_one, "lira", tmp_path / "there")
 
 
+@pytest.mark.parametrize("name", ["values", "scores", "labels"])
+def test_labels_beside_answers_are_the_true_ones(name: str, tmp_path: Path) -> None:
+    """Catches true values that are read as what the model answered, which find nothing and say so surely."""
+    arrays = {"labels": np.arange(4), "membership": np.arange(4) % 2 == 0} | {name: np.arange(4)[::-1]}
+    np.savez(tmp_path / "answers.npz", **arrays)
+    theirs = read_answers(tmp_path / "answers.npz")
+    assert theirs.gives == name and theirs.answers[0].tolist() == [3, 2, 1, 0]
+    assert (theirs.labels is None) == (name == "labels")
+
+
 def test_a_run_is_exported_and_says_what_had_no_place(tmp_path: Path) -> None:
     """Catches a command that says nothing of what it left out, or writes over something."""
     run = leave(tmp_path / "runs" / "one")

@@ -61,7 +61,7 @@ def read_npz(path: Path) -> Answers:
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise InputError("scores", path, f"cannot be read as .npz without pickles ({error})") from None
     gives = str(arrays.pop("gives", ""))
-    for name in GIVES:
+    for name in sorted(GIVES, key=lambda name: name == "labels"):  # which beside others are the true ones
         if name in arrays and "answers" not in arrays:
             arrays["answers"], gives = arrays.pop(name), gives or name
     if missing := {"answers", "membership"} - arrays.keys():
