@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from telltale.configuration.parsed import composed
 from tests.experiment.commands import Ended, command
 
 EVIL = {"_target_": "stranger.Stranger"}
@@ -30,6 +31,30 @@ PLACES: dict[str, dict[str, Any]] = {
     "a group that is a reference": {"others": {"call": "stranger.py:Stranger"}, "target": "${others}"},
     "a target elsewhere": {
         "controls": {"mine": {"_target_": "telltale.targets.function.FunctionTarget", "call": "stranger.py:Stranger"}}
+    },
+    "a reference to a text that is read": {
+        "x": "${oc.create:{_target_:stranger.Stranger}}",
+        "hydra": {"callbacks": {"mine": "${x}"}},
+    },
+    "a reference to logging": {
+        "x": {"version": 1, "handlers": {"mine": {"class": "stranger.Stranger"}}},
+        "hydra": {"hydra_logging": "${x}"},
+    },
+    "a factory out of sight": {"x": {"mine": {"()": "stranger.Stranger"}}},
+    "a resolver that a reference names": {"x": "oc.create", "y": "${${x}:{_target_:stranger.Stranger}}"},
+    "a stream in parts": {
+        "x": "t://stranger.Stranger",
+        "hydra": {"job_logging": {"version": 1, "x": "ex${x}"}},
+    },
+    "a function behind a module of ours": {
+        "hydra": {"callbacks": {"mine": {"_target_": "telltale.configuration.trust.re.compile"}}}
+    },
+    "a file that is run": {
+        "hydra": {"job_logging": {"handlers": {"x": {"class": "logging.FileHandler", "filename": "stranger.py"}}}}
+    },
+    "a job of a sweep": {"hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"target.call": "stranger.py:run"}}}},
+    "a sweep that trusts itself": {
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"trust": True, "+controls.mine": str(EVIL)}}}
     },
     "a word that nobody typed": {"hydra": {"overrides": {"task": ["trust=true"]}}, "controls": {"mine": EVIL}},
     "a file that trusts itself": {"trust": True, "controls": {"mine": EVIL}},
@@ -108,6 +133,28 @@ def test_a_configuration_can_be_looked_at_before_it_is_trusted(stranger: Path, t
     """Catches a check that forbids the first thing that it advises."""
     ended = with_word(tmp_path, {"controls": {"mine": EVIL}}, "--cfg=job")
     assert ended.code == 0 and "stranger.Stranger" in ended.out and not stranger.exists()
+
+
+@pytest.mark.parametrize("flags", [("--help",), ("--help", "--cfg=job")])
+def test_a_page_of_help_is_not_trusted_either(flags: tuple[str, ...], stranger: Path, tmp_path: Path) -> None:
+    """Catches a check that is left out where Hydra still sets up logging."""
+    ended = with_word(tmp_path, PLACES["a formatter"], *flags)
+    assert not stranger.exists() and ended.code == 2 and "trust=true" in ended.err
+
+
+def test_words_of_hydras_own_parts_need_no_trust(tmp_path: Path) -> None:
+    """Catches a check that refuses Hydra's own launchers and logging, and folders named by options."""
+    ours = {"hydra": {"run": {"dir": "${paths.outputs}/${oc.select:attack.name,x}-${seed}"}, "job": {"chdir": False}}}
+    launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.setup=[module load cuda]", "hydra.launcher.name=mine")
+    logging = ("hydra/job_logging=default", "hydra/hydra_logging=default")
+    ended = with_word(tmp_path, ours, *launcher, *logging, "seed=-1")
+    assert ended.code == 2 and ended.err.startswith("error: seed=-1"), ended.err
+
+
+def test_what_a_program_composes_is_its_own() -> None:
+    """Catches Python's own callers being asked to type what they pass."""
+    with composed(["target=function", "target.call=mine.py:run", "attack=audit", "dataset=arrays"]) as (cfg, _):
+        assert cfg.target.call == "mine.py:run"
 
 
 def test_words_that_are_typed_may_be_references() -> None:

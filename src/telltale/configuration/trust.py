@@ -9,6 +9,8 @@ from typing import Any
 
 import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,25 +18,37 @@ from telltale.configuration.command_line import configuration_folder, imported
 from telltale.errors import InputError
 
 ADVICE = "a configuration is a program: add trust=true to the command if you trust who wrote it (SECURITY.md)"
-SHOWS_ONLY = ("-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help")  # nothing is built: look before you trust
 OURS = re.compile(r"telltale(\.[A-Za-z]\w*)+")
-HYDRAS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins)(\.\w+)+")  # its launchers and sweepers
+# What Hydra builds before our code runs, by name: a module of ours has others' functions in it, e.g. a `.os.system`.
+HYDRAS = re.compile(
+    r"(hydra\._internal\.core_plugins|hydra_plugins)(\.[a-z_]+)+\.[A-Z]\w*(Launcher|Sweeper)"
+    r"|telltale\.reporting\.(taking\.FolderTaking|sweep\.SweepSummary|masking\.HiddenSecrets)"
+)
 HANDLERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-RESOLVERS = (
-    "now",
-    "hydra",
-    "oc.env",
-    "help_page",
-    "python_version",
-)  # that return text, never a part with a `_target_`
+OUTSIDE = re.compile(r"\s*(ext|cfg)\s*://")  # what logging imports, or looks up
+RESOLVERS = ("now", "hydra", "oc.env", "oc.select", "by_scale", "if_given", "help_page", "python_version")
+REFERENCE = re.compile(r"\s*(?:([\w.@/-]+)\s*(?:[}\[]|(:))|\[)")  # what follows `${`: an option, or a resolver and `:`
+NUMBERS = re.compile(r"\s*oc\.create:\s*\[[\d\s.,]*\]\s*\}")
+# Hydra's own options that are texts and nothing else: what they refer to becomes a text, too.
+PLAIN = r"run\.dir|sweep\.(?:dir|subdir)|job\.(?:name|num|id)|runtime\.(?:output_dir|cwd|version)|help\.app_name"
+TEXTS = re.compile(rf"hydra\.(?:{PLAIN}|output_subdir|(?:help|hydra_help)\.\w+)")
+TEXT = re.compile(rf"\$\{{(?:hydra[.:](?:{PLAIN})|(?:now|help_page|python_version|oc\.env):[^${{}}]*)\}}")
+LOGGING = ("hydra.hydra_logging", "hydra.job_logging")
+LOGS = re.compile(r"(?:\$\{hydra\.(?:runtime\.output_dir|job\.name)\}|[\w ./-])*")  # no `:`, so no `ext://` in parts
 USERS_CODE = ("target.call", "target.model", "target.prepare", "target.train")  # files of the user's that are run
 TYPED = ("hydra.overrides.", "hydra.job.override_dirname")
-SHELL = ("hydra.job.env_set", "hydra.launcher.setup", "hydra.launcher.python", "hydra.launcher.additional_parameters")
+SHELL = ("job.env_set", *(f"launcher.{name}" for name in ("setup", "python", "additional_parameters", "srun_args")))
+SWEEPS = ("hydra.sweeper._target_", "hydra.sweeper.max_batch_size")  # all that a file may say of a sweep
 
 
 class CheckingLoader(ConfigLoaderImpl):
     """Hydra's own loader, which refuses what names foreign code before Hydra builds its callbacks and launchers."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        """Keep the words of the command: a launcher takes this loader to processes that have others."""
+        super().__init__(config_search_path)
+        self.typed = sys.argv[1:]
 
     def load_configuration(
         self,
@@ -44,14 +58,19 @@ class CheckingLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """Compose, and check what came of it; raises InputError."""
-        words = dict(word.lstrip("+").partition("=")[::2] for word in overrides)
+        """Compose, and check what came of it; raises InputError.
+
+        What was typed is the command line, or what a program composes from; `overrides` of a sweep's job may be a
+        file's.
+        """
+        typed = self.typed if from_shell else overrides
+        words = dict(word.lstrip("+").partition("=")[::2] for word in typed)
         trusted = words.get("trust", "").lower() == "true"
         if not trusted:
             self._check_search_path(config_name)
         cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        if not trusted and not any(word.partition("=")[0] in SHOWS_ONLY for word in sys.argv[1:]):
-            check_composed(cfg, overrides)
+        if not trusted and not (from_shell and _only_shows(typed)):
+            check_composed(cfg, overrides, typed)
         return cfg
 
     def _check_search_path(self, config_name: str | None) -> None:
@@ -69,23 +88,29 @@ def guard_composition() -> None:
     hydra_internals.ConfigLoaderImpl = CheckingLoader  # type: ignore[misc]
 
 
-def check_composed(cfg: DictConfig, words: Sequence[str]) -> None:
+def check_composed(cfg: DictConfig, words: Sequence[str], typed: Sequence[str]) -> None:
     """Refuse, by InputError, a composed, unresolved configuration that names code of others or trusts itself.
 
-    words: of the command line; what the user typed there is no stranger's.
+    words: that it was composed from.
+    typed: of the command line; what the user typed there is no stranger's.
     """
-    if OmegaConf.select(cfg, "trust", throw_on_missing=False) not in (None, False):
-        raise InputError("trust", cfg.trust, "no file can trust itself; only the command line can say trust=true")
-    for field, value in _values(OmegaConf.to_container(cfg, resolve=False)):
-        key, of_hydra = field.rpartition(".")[2], field.startswith("hydra.")
+    options: Any = OmegaConf.to_container(cfg, resolve=False)
+    if options.get("trust") not in (None, False):
+        raise InputError(
+            "trust", options["trust"], "no file can trust itself; only the command line can say trust=true"
+        )
+    for field, value in _values(options):
+        key, of_hydra = field.rpartition(".")[2], field == "hydra" or field.startswith("hydra.")
         if key == "_target_":
             _check_name(field, value, of_hydra)
-        elif _is_users_code(field, value) and not _is_typed(field, words):
-            raise InputError(field, value, f"a file, not the command, would have this code run; {ADVICE}")
         elif field.startswith(TYPED):  # a list that Hydra makes, and composes the jobs of a sweep from
             if isinstance(value, str) and value not in words and field != TYPED[-1]:
                 raise InputError(field, value, ADVICE)
-        elif of_hydra and _is_code(field, key, value) and not _is_typed(field, words):
+        elif _is_typed(field, typed):
+            continue
+        elif _is_users_code(field, value):
+            raise InputError(field, value, f"a file, not the command, would have this code run; {ADVICE}")
+        elif key == "()" or not _is_harmless(value) or (of_hydra and _is_code(field, key, value)):
             raise InputError(field, value, ADVICE)
 
 
@@ -113,11 +138,20 @@ def _values(node: Any, field: str = "") -> Iterator[tuple[str, Any]]:
         yield from _values(value, f"{field}.{key}".lstrip("."))
 
 
+def _only_shows(typed: Sequence[str]) -> bool:
+    """Tell whether the configuration is printed and nothing of it is used; a page of help has Hydra set up logging."""
+    flags, _ = get_args_parser().parse_known_args(list(typed))
+    return bool(flags.cfg or flags.info) and not (flags.help or flags.hydra_help)
+
+
 def _check_name(field: str, value: Any, of_hydra: bool = False) -> None:
     if not isinstance(value, str):
         raise InputError(field, value, "expected the dotted name of a class, e.g. telltale.models.mlp.MLP")
-    if not OURS.fullmatch(value) and not (of_hydra and HYDRAS.fullmatch(value)):
-        raise InputError(field, value, f"no class of telltale; {ADVICE}")
+    if not (HYDRAS if of_hydra else OURS).fullmatch(value):
+        of_ours = (
+            "one of telltale's callbacks, and no launcher or sweeper of Hydra's" if of_hydra else "class of telltale"
+        )
+        raise InputError(field, value, f"no {of_ours}; {ADVICE}")
     if value.startswith("telltale.targets.") and field != "target._target_":
         raise InputError(field, value, f"runs code of its options, and may stand in the group target alone; {ADVICE}")
 
@@ -128,18 +162,56 @@ def _is_users_code(field: str, value: Any) -> bool:
 
 
 def _is_typed(field: str, words: Iterable[str]) -> bool:
-    names = [word.lstrip("+").partition("=")[0] for word in words]
-    return any(name == field or name.startswith(f"{field}.") for name in names)
+    """Tell whether a word of the command is this option, or a mapping or list with it: a group's word is a file's."""
+    for word in words:
+        name, _, value = word.lstrip("+").partition("=")
+        if name == field or (field.startswith(f"{name}.") and value.startswith(("{", "["))):
+            return True
+    return False
+
+
+def _is_harmless(value: Any) -> bool:
+    """Tell whether a text names nothing for logging to import, and calls no resolvers but those that we know."""
+    if not isinstance(value, str):
+        return True
+    for after in value.split("${")[1:]:
+        found = REFERENCE.match(after)
+        if found is None or (found[2] and found[1] not in RESOLVERS and not NUMBERS.match(after)):
+            return False
+    return not OUTSIDE.match(value) or value in STREAMS
 
 
 def _is_code(field: str, key: str, value: Any) -> bool:
     """Tell whether a value below `hydra` makes Hydra or Python's logging run something, or may."""
-    if key == "()" or (key == "class" and value not in HANDLERS) or (field in SHELL and value):
-        return True
+    if isinstance(value, Mapping | list | tuple) or value is None:
+        return key == "class"
+    if field.startswith(tuple(f"hydra.{name}" for name in SHELL)):
+        return bool(value)
+    if field.startswith("hydra.sweeper.") and field not in SWEEPS:
+        return True  # words of jobs that nobody typed
+    if key == "class":
+        return value not in HANDLERS
     if not isinstance(value, str):
         return False
-    resolvers = re.findall(r"\$\{\s*([\w.]+)\s*:", value)
-    return (value.startswith("ext://") and value not in STREAMS) or not set(resolvers) <= set(RESOLVERS)
+    if key == "filename" and not value.endswith(".log"):
+        return True  # lines of a stranger's in a file that is run
+    if field == "hydra.job.name":
+        return not re.fullmatch(r"\w[\w.-]*", value)
+    if field.startswith("hydra.launcher.") and "\n" in value:
+        return True  # a line of its own in a cluster's script
+    return not TEXTS.fullmatch(field) and _is_whole_reference(field, value)
+
+
+def _is_whole_reference(field: str, value: str) -> bool:
+    """Tell whether a value may become more than a text, or in logging one that names something to import."""
+    if "${" not in value:
+        return False
+    if field.startswith(LOGGING):
+        return not LOGS.fullmatch(value)
+    left, rest = "", value
+    while left != rest:
+        left, rest = rest, re.sub(r"\$\{[^${}]*\}", "", rest)
+    return not rest.strip() and not TEXT.fullmatch(value)
 
 
 def _is_named_by_us(path: str) -> bool:
