@@ -46,8 +46,8 @@ def configured(folder: Path) -> dict[str, Attack]:
         if kind.hands_over is not MembershipScores or kind is Audit:  # which stands for others, and asks nothing
             continue
         one: Attack = instantiate(options)
-        if isinstance(one, OwnReconstruction):
-            continue  # asks of synthetic twins, which no known world has: see test_own_reconstruction
+        if isinstance(one, OwnReconstruction | Audit):
+            continue  # asks of synthetic twins, which no known world has; stands for several attacks
         fits = one.access <= CALLS and "table" in one.accepts  # what the known worlds hold
         if fits and not one.before_transfer and not any(_alike(one, other) for other in chosen.values()):
             chosen[f"attack={name}" if name in chosen else name] = one

@@ -34,7 +34,7 @@ FROZEN_LINES = {
     "attack=m4i_metric model.weights.residual=FILE": ("model.weights.residual=", "not [64, 64, 1, 1]", "resnet152"),
     "attack=m4i_feature attack.weights=README.md": ("attack.weights=README.md", "is not a safetensors file"),
     "attack=m4i_metric FROZEN attack.scenario=data_only": ("model.weights.vgg=null", "vgg16", "scenario=data_only"),
-    "attack=m4i_metric model.trunk=resnet18": ("model.trunk=resnet18", "one for each"),
+    "attack=m4i_metric model.trunk=resnet18": ("model.trunk=resnet18", "expected keys"),
     "attack=m4i_metric FROZEN model.encoder=vgg": ("model.weights.vgg=null", "vgg16 as safetensors"),
     "attack=m4i_metric FROZEN objective.augmentation=noise": ("objective.augmentation=noise", "model=captioner"),
     "attack=m4i_metric FROZEN defense=augmentation": ("defense=augmentation", "a frozen trunk sees each once"),

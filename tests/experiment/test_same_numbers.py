@@ -76,5 +76,6 @@ def test_every_attack_defence_and_paper_is_recorded() -> None:
     names = {(job.group, job.name) for job in all_jobs()}
     for group in ("attack", "defense"):
         words = {file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")} - set(same_numbers.LEFT_OUT)
+        words -= set(same_numbers.ON_WHAT_EXISTS)
         assert {name for room, name in names if room == f"{group}s"} == words
     assert {file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml")} <= {group for group, _ in names}
