@@ -51,6 +51,36 @@ def test_cifar100_has_fine_and_coarse_labels_of_the_same_pictures(tmp_path: Path
     assert fine.with_coarse_labels().fingerprints().tolist() == coarse.fingerprints().tolist()
 
 
+def test_files_that_are_not_there_are_told_and_no_link_is_followed_out(tmp_path: Path) -> None:
+    """Catches one batch of six taken for CIFAR-10 in silence, and a private text file read as names of classes."""
+    root = tmp_path / "root"
+    plant(root, CIFAR10, [[3], [9]])
+    assert load_cifar10(str(root)).told == ()
+    for name in CIFAR10.files[1:]:
+        (root / name).unlink()
+    gone = ", ".join(CIFAR10.files[1:])
+    assert load_cifar10(str(root)).told == (f"{gone} of CIFAR-10 not there: 1 of 6 files were read",)
+    (tmp_path / "secret.txt").write_text("\n".join(map(str, range(10))))
+    (root / "batches.meta.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(InputError, match=r"batches\.meta\.txt is a link to .*secret\.txt, outside of it"):
+        load_cifar10(str(root))
+
+
+@pytest.mark.parametrize(
+    ("above", "told"), [(("train", "Val"), 0), (("hospitalA", "hospitalB"), 1), (("a", "test"), 1)]
+)
+def test_folders_of_one_name_are_one_class_in_silence_only_below_splits(
+    tmp_path: Path, above: tuple[str, ...], told: int
+) -> None:
+    """Catches patient p1 of one hospital put together with p1 of another."""
+    for at, (split, name) in enumerate((split, name) for split in above for name in ("p1", "p2")):
+        (tmp_path / split / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (at * 20, 0, 0)).save(tmp_path / split / name / "0.png")
+    read = load(str(tmp_path), size=8)
+    assert len(read.told) == told
+    assert not told or f"the folders p1 of {above[0]}, {above[1]} were put together as one class" in read.told[0]
+
+
 def test_the_pickled_cifar_is_not_read_but_told_apart(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"\x80")

@@ -17,12 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from telltale.data import own_arrays
 from telltale.data.compressed import GIB, LARGEST, read_npz, require_size
 from telltale.data.images.idx import read_idx
 from telltale.data.molecules import moleculenet, smiles, zinc15
 from telltale.data.tables import adult
+from telltale.data.tables.csv_files import read_frame
 from telltale.data.tables.shokri2017 import load_location30
 from telltale.errors import InputError
+from telltale.game.answer_files import read_answers
 
 MIB = 2**20
 BOMB = 32 * MIB  # of one letter: some 30 kB as .gz
@@ -87,6 +90,7 @@ READERS: dict[str, tuple[str, Callable[[], bytes], Callable[[str], object]]] = {
     "tar": ("a.tgz", lambda: tar_of(b"1," * (BOMB // 2)), lambda file: load_location30(file, largest=SMALL)),
     "tar with a hole": ("a.tgz", lambda: tar_with_a_hole(BOMB), lambda file: load_location30(file, largest=SMALL)),
     "npz": ("a.npz", lambda: npz_of((BOMB // 8,)), lambda file: load_location30(file, largest=SMALL)),
+    "arrays": ("a.npz", lambda: npz_of((BOMB // 8,)), lambda file: own_arrays.load(file, largest=SMALL)),
     "idx": ("a.gz", lambda: gzip.compress(bytes(BOMB)), lambda file: read_idx(Path(file), SMALL)),
 }
 
@@ -135,6 +139,21 @@ def test_a_parquet_file_of_endless_repetition_is_refused(tmp_path: Path) -> None
     assert file.stat().st_size < MIB / 2
     with pytest.raises(InputError, match=r"^dataset\.largest=.*a\.parquet holds more than"):
         smiles.load(str(file), largest=MIB / GIB)
+
+
+def test_a_parquet_file_of_constant_columns_and_scores_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches 44 kB that are 72 MB in memory, eight bytes a cell, and scores that nobody limits."""
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({name: np.zeros(MIB // 8, np.int64) for name in "abcdefgh"}), file)
+    assert file.stat().st_size < MIB / 8
+    read_frame(file, 8 * MIB / GIB)
+    with pytest.raises(InputError, match=r"^dataset\.largest=.*a\.parquet holds more than"):
+        read_frame(file, (8 * MIB - 1) / GIB)
+    monkeypatch.setattr("telltale.game.answer_files.LARGEST", SMALL)
+    with pytest.raises(InputError, match=r"^scores=.*b\.npz: holds more than"):
+        read_answers(plant(tmp_path, "b.npz", npz_of((BOMB // 8,))))
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_any_other_file_is_one_line(tmp_path: Path, data: bytes) -> None:
         assert "\n" not in str(error) and str(file) in str(error)
 
 
+def test_a_part_that_is_not_there_is_told_and_no_link_is_followed_out(tmp_path: Path) -> None:
+    """Catches test pictures taken for all of the set, where the labels of the others are missing."""
+    root = tmp_path / "root"
+    plant(root, "train", shift=1)
+    plant(root, "t10k")
+    assert mnist.load(str(root)).told == ()
+    (root / "train-labels-idx1-ubyte").rename(tmp_path / "labels")
+    for read in (mnist.load(str(root)), fashion_mnist.load(root=str(root))):
+        assert read.told == ("train-images-idx3-ubyte or train-labels-idx1-ubyte is not there: only t10k was read",)
+    (root / "train-labels-idx1-ubyte").symlink_to(tmp_path / "labels")
+    with pytest.raises(InputError, match="train-labels-idx1-ubyte is a link to"):
+        mnist.load(str(root))
+
+
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("place", [".", "FashionMNIST/raw", "raw"])
 def test_idx_files_are_found_flat_or_below_gzipped_or_not(tmp_path: Path, place: str, ending: str) -> None:

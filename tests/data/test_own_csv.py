@@ -209,6 +209,17 @@ def test_a_column_that_counts_or_names_rows_is_no_feature(tmp_path: Path) -> Non
     assert any("column Unnamed: 0 names every row" in line for line in read.account())
 
 
+def test_words_written_in_two_ways_are_one_class_and_infinity_is_told(tmp_path: Path) -> None:
+    """Catches "c" and "c " as two classes, a name with an accent as two, and inf that is a gap in silence."""
+    labels = ["c", "c ", "Jos\u00e9", "Jose\u0301", "NA "]
+    rows = "".join(f"p{at} ,{'inf' if at == 3 else at},{at % 3},{labels[at % 5]}\n" for at in range(40))
+    read = load(str(written(tmp_path, "name,a,b,sick\n" + rows)), label="sick", id="name")
+    assert read.given is not None and read.given.classes == ("Jos\u00e9", "c") and len(read.invalid) == 8
+    assert read.given.ids[1] == "p1"
+    assert any("one way of writing in sick, name" in line for line in read.told)
+    assert "infinite values, which count as missing, in a" in read.told
+
+
 def test_cells_of_parquet_that_are_lists_are_levels(tmp_path: Path) -> None:
     """Catches a traceback at a column that has no order and no hash."""
     frame = pd.DataFrame({"x": range(0, 60, 2), "tags": [["a"], ["b"], None] * 10})

@@ -77,7 +77,9 @@ def test_a_detector_sees_the_means_of_tiles() -> None:
 def test_groups_are_listed_beside_their_pictures(photos: Path) -> None:
     """Catches a picture of nobody in particular that is put together with others."""
     (photos / "who.csv").write_text("path,person\ntrain/cat/0.png,ann\ntest/cat/0.png,ann\ntrain/dog/1.png,bob\n")
-    given = read(photos, "train", group=str(photos / "who.csv")).given
+    images = read(photos, "train", group=str(photos / "who.csv"))
+    assert images.told == ("5 of 8 records are not in who.csv and are by themselves (test/cat/1.png)",)
+    given = images.given
     same = {given.ids[row] for row in np.flatnonzero(given.groups == given.groups[0])}
     assert same == {"test/cat/0.png", "train/cat/0.png"}
     assert len(np.unique(given.groups)) == 7

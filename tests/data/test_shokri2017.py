@@ -159,6 +159,15 @@ def test_labels_that_are_no_whole_numbers_are_told_by_one(tmp_path: Path, labels
     assert told in str(error.value) and str(error.value).startswith(f"dataset.root={tmp_path}")
 
 
+def test_no_link_is_followed_out_of_the_folder(tmp_path: Path) -> None:
+    """Catches what lies beside a data set read by a link of a stranger's."""
+    (tmp_path / "real").write_text(TEXT)
+    (root := tmp_path / "root").mkdir()
+    (root / "bangkok").symlink_to(tmp_path / "real")
+    with pytest.raises(InputError, match="bangkok is a link to"):
+        load_location30(str(root))
+
+
 def test_an_npz_of_pickles_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "location30.npz", features=FEATURES, labels=np.array([{}] * 4, dtype=object))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="Object arrays cannot be loaded"):

@@ -156,6 +156,22 @@ def test_census_of_the_user(tmp_path: Path, names: tuple[str, str]) -> None:
     assert len(census.load(root=str(tmp_path), weight=True).records) == 3
 
 
+def test_a_file_that_is_not_there_is_told_and_no_link_is_followed_out(tmp_path: Path) -> None:
+    """Catches half of the people taken for all of them, and a file from elsewhere that is read by a link."""
+    assert adult_of(tmp_path).told == ()
+    (tmp_path / "adult.test").unlink()
+    assert adult.load(str(tmp_path)).told == ("adult.test of Adult not there: 1 of 2 files were read",)
+    (tmp_path / "census-income.test").write_text(POOR + RICH)
+    told = ("census-income.data of Census-Income not there: 1 of 2 files were read",)
+    assert census.load(root=str(tmp_path)).told == told
+    root = tmp_path / "root"
+    root.mkdir()
+    for name, load in (("adult.data", adult.load), ("census-income.test", lambda folder: census.load(root=folder))):
+        (root / name).symlink_to(tmp_path / name)
+        with pytest.raises(InputError, match=f"{name} is a link to .*, outside of it"):
+            load(str(root))
+
+
 def test_rows_of_one_class_or_none_are_told(tmp_path: Path) -> None:
     file = tmp_path / "census-income.data"
     file.write_text(POOR)

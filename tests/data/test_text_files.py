@@ -149,6 +149,18 @@ def test_captions_of_flickr_in_windows_1252_are_told(tmp_path: Path) -> None:
     assert read.records.references == (("a café",),) and "captions.txt, the first of them line 2" in read.told[0]
 
 
+def test_a_picture_under_two_patients_is_told_and_nobody_is_called_na(tmp_path: Path) -> None:
+    """Catches one picture on both sides of a split by patient, and all whose patient is not known made one person."""
+    rows = "1.png,a,P1\n2.png,b,NA\n3.png,c,nan\n4.png,d, P1 \n./1.png,e,P1\n1.png,f,P2\n1.png,g,\n"
+    reports(tmp_path, "image,report,patient\n" + rows)
+    read = image_reports.load(str(tmp_path), group="patient", size=2)
+    assert read.records.concepts[0] == read.records.concepts[3] and len(set(read.records.concepts.tolist())) == 3
+    assert read.told[:2] == (
+        "1 pictures are listed under several of patient: the first counts (1.png)",
+        "2 pictures have no patient and count as a group of their own each",
+    )
+
+
 def test_reports_that_are_missing_and_pictures_that_are_left_out_are_told(tmp_path: Path) -> None:
     """Catches "nan" as a report, patients who are nobody, and the further pictures of an examination."""
     for number in range(1, 4):

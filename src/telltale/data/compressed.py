@@ -61,10 +61,13 @@ def read_tar(tar: tarfile.TarFile, entry: tarfile.TarInfo, largest: float, group
 
 
 def require_parquet_size(file: Path, largest: float, group: str = "dataset") -> None:
-    """Refuse, by InputError, a parquet file whose columns take more than `largest` GiB, by its own account."""
+    """Refuse, by InputError, a parquet file whose columns take more than `largest` GiB, by its own account.
+
+    A page says what it holds packed: columns of one value are nearly nothing there, and eight bytes a cell in memory.
+    """
     limit, metadata = _bytes(largest, group), pq.read_metadata(file)
     pages = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
-    if max(pages, metadata.num_rows) > limit:
+    if max(pages, metadata.num_rows * metadata.num_columns * 8) > limit:
         raise _too_large(file, largest, group)
 
 
@@ -73,19 +76,30 @@ def read_npz(file: Path, names: Sequence[str], largest: float, group: str = "dat
 
     Raises InputError where their heads ask for more, KeyError where one is missing, ValueError where one is damaged.
     """
+    require_npz_size(file, largest, names, group)
+    with np.load(file, allow_pickle=False) as arrays:
+        return [arrays[name] for name in names]
+
+
+def require_npz_size(file: Path, largest: float, names: Sequence[str] | None = None, group: str = "dataset") -> None:
+    """Refuse, by InputError, an .npz file whose arrays of these names (None: all) ask for more than `largest` GiB.
+
+    Raises KeyError and ValueError as `read_npz` does, zipfile.BadZipFile where it is none.
+    """
     limit, total = _bytes(largest, group), 0
     with zipfile.ZipFile(file) as archive:
-        for name in names:
-            info = archive.getinfo(f"{name}.npy")
+        for name in archive.namelist() if names is None else [f"{name}.npy" for name in names]:
+            info = archive.getinfo(name)
+            if names is None and not name.endswith(".npy"):
+                continue  # read by nobody
             with zipfile.Path(archive, info.filename).open("rb") as stream:
                 asked = _asked(stream)
             total += asked
             if total > limit:
                 raise _too_large(file, largest, group)
             if asked > info.file_size:
-                raise ValueError(f"{name} is cut short or damaged: {info.file_size:,} bytes, its head says {asked:,}")
-    with np.load(file, allow_pickle=False) as arrays:
-        return [arrays[name] for name in names]
+                told = f"{info.file_size:,} bytes, its head says {asked:,}"
+                raise ValueError(f"{name.removesuffix('.npy')} is cut short or damaged: {told}")
 
 
 def no_memory(file: Path, group: str = "dataset") -> InputError:

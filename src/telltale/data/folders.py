@@ -54,6 +54,21 @@ def require_inside(path: Path, root: Path, follow_links: bool) -> None:
         raise InputError("dataset.root", root, f"{where}; {ALLOW}")
 
 
+def require_all_inside(files: Iterable[Path], root: Path) -> None:
+    """Raise InputError where one of a data set's own files is a link out of `root`: these readers follow none."""
+    for path in files:
+        if leads_outside(path, root):
+            where = f"{path.relative_to(root)} is a link to {path.resolve()}, outside of it"
+            raise InputError("dataset.root", root, f"{where}; put the file itself there, or give the folder it lies in")
+
+
+def missing(names: Sequence[str], found: Collection[str], source: str) -> tuple[str, ...]:
+    """Say which files of a data set are not there, where some are."""
+    gone = [name for name in names if name not in found]
+    there = len(names) - len(gone)
+    return (f"{', '.join(gone)} of {source} not there: {there} of {len(names)} files were read",) if gone else ()
+
+
 def why_unusable(path: Path, root: Path, follow_links: bool) -> str | None:
     """Say why the file `path`, listed as one below `root`, cannot be read, None where it can."""
     if (reason := why_no_file(path)) is not None:

@@ -101,10 +101,10 @@ def _more(of: Sequence[Any] | np.ndarray) -> str:
     return f" and {len(of) - 1:,} more" if len(of) > 1 else ""
 
 
-def with_groups(given: Given, group: str | None) -> Given:
+def with_groups(given: Given, group: str | None, told: list[str] | None = None) -> Given:
     """Return the same records with whose they are, by a .csv file with an id and a group a line.
 
-    A record that it leaves out is by itself. Raises InputError for ids that are not in the data.
+    A record that it leaves out is by itself, counted in `told`. Raises InputError for ids that are not in the data.
     """
     if group is None:
         return given
@@ -128,6 +128,11 @@ def with_groups(given: Given, group: str | None) -> Given:
         first = f"{lacking[0]}{_more(lacking)}" if lacking else "what it lists"
         expected = f"{first} is not in {given.source}; ids there are like {given.ids[0]}"
         raise InputError("dataset.group", group, expected)
+    alone = [name for name in given.ids.tolist() if name not in named]
+    if alone and told is not None:
+        told.append(
+            f"{len(alone):,} of {len(given):,} records are not in {path.name} and are by themselves ({alone[0]})"
+        )
     return replace(given, groups=groups_of([named.get(name) for name in given.ids.tolist()]))
 
 

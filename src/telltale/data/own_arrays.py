@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from telltale.checks import choice
+from telltale.data.compressed import LARGEST, require_npz_size
 from telltale.data.folders import require_root
 from telltale.data.given import KINDS, Given, as_membership, classes_of, groups_of_values, numbers_of
 from telltale.data.images.records import ImageRecords
@@ -25,17 +26,19 @@ from telltale.errors import InputError
 EXPECTED = "an .npz file with x (records first) and y, and perhaps member, id and group"
 
 
-def load(root: str | None = None, members: str | None = None, kind: str = "auto") -> Loaded[Any]:
+def load(
+    root: str | None = None, members: str | None = None, kind: str = "auto", largest: float = LARGEST
+) -> Loaded[Any]:
     """Return the arrays of an .npz file: x (n, …), y (n,) classes or real values, member, id and group (n,).
 
     x of two axes is a table, of three or four pictures: (n, height, width) or (n, channels, height, width), which may
     be (n, height, width, channels). A model of the owner's is handed x as it is. members: an array of another name
     than `member`, or a file of ids or row numbers; kind: of y, classes | values | auto, see `classes_of`.
-    Raises InputError for what does not fit together.
+    largest: GiB that the file may unpack to. Raises InputError for what does not fit together.
     """
     choice("dataset.kind", kind, KINDS)
     path = require_root(root, EXPECTED)
-    arrays = _arrays(path)
+    arrays = _arrays(path, largest)
     number = len(arrays["x"]) if arrays["x"].ndim else 0
     said = members if members in arrays else "member" if members is None else ""
     for name in ("y", "id", "group", said):
@@ -56,8 +59,9 @@ def load(root: str | None = None, members: str | None = None, kind: str = "auto"
     return loaded_of(with_said(given, members, or_else=f"an array of the file ({there}), or " if there else ""))
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path, largest: float) -> dict[str, np.ndarray]:
     try:
+        require_npz_size(path, largest)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from telltale.checks import choice
+from telltale.data.compressed import LARGEST, require_npz_size
 from telltale.data.given import as_membership
 from telltale.errors import InputError
 from telltale.game.answers import GIVES, OPTIONAL, Answers
@@ -56,8 +57,11 @@ def write_answers(answers: Answers, layout: str, folder: Path) -> tuple[str, ...
 def read_npz(path: Path) -> Answers:
     """Read arrays under the names of `Answers`, or `scores` and `membership` alone; (points,) is one model."""
     try:
+        require_npz_size(path, LARGEST)
         with np.load(path, allow_pickle=False) as file:
             arrays = {ALIASES.get(name, name): file[name] for name in file.files}
+    except InputError:
+        raise InputError("scores", path, f"holds more than {LARGEST:g} GiB; give fewer models or points") from None
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise InputError("scores", path, f"cannot be read as .npz without pickles ({error})") from None
     gives = str(arrays.pop("gives", ""))

@@ -83,9 +83,14 @@ def parse_rows(
             bad.append(place)
             continue
         reports.setdefault(name.strip(), []).append(text)
-        same = row.get(group) if group is not None else None
-        groups.setdefault(name.strip(), None if same in (None, "") else str(same))
+        groups.setdefault(name.strip(), _group(row, group))
     return [(name, tuple(texts), groups[name]) for name, texts in reports.items()], bad
+
+
+def _group(row: Mapping[str, Any], group: str | None) -> str | None:
+    """Return whose a picture is, without blanks around; None where a table would write that it is not known."""
+    same = str(row.get(group) if group is not None else "").strip()
+    return None if _is_missing(same) else same
 
 
 def _is_missing(text: str) -> bool:
@@ -93,15 +98,23 @@ def _is_missing(text: str) -> bool:
 
 
 def _account(
-    rows: Iterable[Mapping[str, Any]],
-    listed: Iterable[tuple[str, tuple[str, ...], str | None]],
+    rows: Sequence[Mapping[str, Any]],
+    listed: Sequence[tuple[str, tuple[str, ...], str | None]],
     image: str,
     group: str | None,
 ) -> list[str]:
     """Say which pictures of an examination are left out, and which stand for a group of their own."""
     more = sum(len(named) - 1 for row in rows if isinstance(named := row.get(image), list) and len(named) > 1)
     alone = sum(same is None for *_, same in listed) if group is not None else 0
+    first, torn = {name: same for name, _, same in listed}, set()
+    for row in rows:
+        named = row.get(image)
+        name = str(named[0] if isinstance(named, list) and named else named).strip()
+        if name in first and (same := _group(row, group)) is not None and same != first[name]:
+            torn.add(name)
     told = [f"{more:,} further pictures of examinations were left out: the first of each is read"] if more else []
+    if torn:
+        told.append(f"{len(torn):,} pictures are listed under several of {group}: the first counts ({min(torn)})")
     return told + ([f"{alone:,} pictures have no {group} and count as a group of their own each"] if alone else [])
 
 

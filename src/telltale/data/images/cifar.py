@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from telltale.data.folders import require_root
+from telltale.data.folders import missing, require_all_inside, require_root
 from telltale.data.images.records import ReadImages, distinct, require_labelling
 from telltale.errors import InputError
 
@@ -71,9 +71,11 @@ def _load(root: str | None, version: Version) -> ReadImages:
     table = np.concatenate([_read_rows(file, version) for file in files])
     pixels = table[:, len(version.names) :].reshape(-1, 3, 32, 32)
     names = [_class_names(files[0].parent, *named) for named in version.names]
+    told = missing(version.files, {file.name for file in files}, version.source)
     if len(names) == 1:
-        return distinct(pixels, table[:, 0], version.source, names[0])
-    return distinct(pixels, table[:, 1], version.source, names[1], coarse=table[:, 0], coarse_classes=names[0])
+        return distinct(pixels, table[:, 0], version.source, names[0], told=told)
+    fine, coarse = names[1], names[0]
+    return distinct(pixels, table[:, 1], version.source, fine, coarse=table[:, 0], coarse_classes=coarse, told=told)
 
 
 def _files(root: str | None, version: Version) -> list[Path]:
@@ -81,6 +83,7 @@ def _files(root: str | None, version: Version) -> list[Path]:
     folder = require_root(root, expected)
     for place in (folder / version.folder, folder):
         if files := [place / name for name in version.files if (place / name).is_file()]:
+            require_all_inside([*files, *(place / name for name, _ in version.names)], folder)
             return files
     pickled = (version.pickled, version.files[0].removesuffix(".bin"))
     if any((folder / name).exists() for name in pickled):

@@ -8,7 +8,7 @@ import numpy as np
 
 from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
-from telltale.data.images.idx import PARTS, idx_files, idx_files_below, read_parts
+from telltale.data.images.idx import PARTS, idx_files, idx_files_below, parts_missing, read_parts
 from telltale.data.images.records import ReadImages, distinct, require_labelling
 from telltale.errors import InputError
 
@@ -52,5 +52,7 @@ def load(
     else:
         embedded = idx_files([EMBEDDED / "fashion_mnist"], "t10k")
         parts, source = [embedded] if embedded else [], "Fashion-MNIST (10,000 of test)"
+    told = parts_missing(parts) if root is not None else ()
     pixels, fine = read_parts(parts, len(FINE), largest)
-    return distinct(pixels, fine, source, FINE, coarse=GROUP_OF[fine], coarse_classes=COARSE).labelled(labels)
+    read = distinct(pixels, fine, source, FINE, coarse=GROUP_OF[fine], coarse_classes=COARSE, told=told)
+    return read.labelled(labels)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from telltale.data.compressed import LARGEST, require_size
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.errors import InputError
 
 PARTS = ("train", "t10k")
@@ -50,7 +50,15 @@ def idx_files_below(root: str, name: str) -> list[IdxFiles]:
     present = [part for part in parts if part is not None]
     if not present:
         raise InputError("dataset.root", root, f"expected {expected}")
+    require_all_inside((file for part in present for file in (part.images, part.labels)), folder)
     return present
+
+
+def parts_missing(parts: Sequence[IdxFiles]) -> tuple[str, ...]:
+    """Say which part of a data set was left out, as one of its two files is not there or neither is."""
+    gone = [part for part in PARTS if not any(files.images.name.startswith(part) for files in parts)]
+    names = " and ".join(f"{part}-images-idx3-ubyte or {part}-labels-idx1-ubyte" for part in gone)
+    return (f"{names} is not there: only {parts[0].images.name.split('-')[0]} was read",) if gone else ()
 
 
 def read_parts(parts: Iterable[IdxFiles], classes: int, largest: float = LARGEST) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,7 +70,10 @@ def load(
     classes = tuple(escaped(name) for name in names)
     ids = np.array([escaped(file.relative_to(folder).as_posix()) for file in kept])
     given = Given(Pixels(read.pixels), source, ids, labels.astype(np.int64), classes)
-    given = with_pictures_said(with_groups(given, group), members, folder, layout.files, read.readable, follow_links)
+    unlisted: list[str] = []
+    given = with_groups(given, group, unlisted)
+    told += tuple(unlisted)
+    given = with_pictures_said(given, members, folder, layout.files, read.readable, follow_links)
     images = _without_empty_classes(
         distinct(read.pixels, labels, source, classes, read.invalid, files=kept, told=told, ids=ids),
     )
@@ -103,11 +106,26 @@ def lay_out(root: Path, below: Below) -> Layout:
     if {name.lower() for name in classes} <= SPLITS:
         named = " and ".join(sorted(set(classes)))
         raise InputError("dataset.root", root, f"its classes would be {named}, which are splits; expected {EXPECTED}")
+    told += _merged(places.values())
     level = max(depths) - 1
     bare = {folder.name for folder in below.empty if len(folder.relative_to(root).parts) == level}
     if nothing := sorted(bare - set(classes)):
         told.append(f"no class is made of {', '.join(nothing)}: no picture there that can be read")
     return Layout(list(places), classes, tuple(told))
+
+
+def _merged(places: Iterable[tuple[str, ...]]) -> list[str]:
+    """Say which classes are made of folders of one name, where what they lie in is no split by its name."""
+    above: dict[str, set[str]] = {}
+    for *folders, name in places:
+        above.setdefault(name, set()).update(folders)
+    merged = {name: of for name, of in above.items() if len(of) > 1 and not {each.lower() for each in of} <= SPLITS}
+    if not merged:
+        return []
+    first, of = next(iter(sorted(merged.items())))
+    more = f", and {len(merged) - 1:,} more classes alike" if len(merged) > 1 else ""
+    what = f"the folders {first} of {', '.join(sorted(of)[:3])}{', …' if len(of) > 3 else ''} were put together"
+    return [f"{what} as one class{more}: only {', '.join(sorted(SPLITS))} are splits"]
 
 
 def _without_empty_classes(read: ReadImages) -> ReadImages:

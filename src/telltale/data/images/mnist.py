@@ -10,7 +10,7 @@ import numpy as np
 from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
 from telltale.data.images.digits import CLASSES
-from telltale.data.images.idx import idx_files_below, read_parts
+from telltale.data.images.idx import idx_files_below, parts_missing, read_parts
 from telltale.data.images.records import ReadImages, distinct
 from telltale.errors import InputError
 
@@ -21,7 +21,9 @@ def load(root: str | None = None, downloads: str | None = None, largest: float =
     largest: GiB that a file in `root` may unpack to. Raises InputError where they are not to be had.
     """
     if root is not None:
-        return distinct(*read_parts(idx_files_below(root, "MNIST"), len(CLASSES), largest), "MNIST", CLASSES)
+        parts = idx_files_below(root, "MNIST")
+        pixels, labels = read_parts(parts, len(CLASSES), largest)
+        return distinct(pixels, labels, "MNIST", CLASSES, told=parts_missing(parts))
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched, or dataset.root=…")
     folder = fetch("mnist", Path(downloads), field="dataset.root", value="null")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from telltale.data.compressed import LARGEST
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.data.loaded import Loaded
 from telltale.data.molecules.classes import check_cut, with_classes, would_do
 from telltale.data.molecules.rows import PropertyError, header, numeric_columns
@@ -100,4 +100,5 @@ def _file(root: str | None, name: str, task: Task) -> Path:
     files = files or first_found(places[:2], ["*.csv", "*.csv.gz"])
     if len(files) != 1:
         raise InputError("dataset.root", root, f"expected {expected}")
+    require_all_inside(files, folder)
     return files[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 from telltale.checks import choice
 from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
 from telltale.errors import InputError
 
@@ -48,4 +48,5 @@ def _files(split: str, root: str | None, downloads: str | None) -> list[Path]:
     files = first_found([folder, folder / "data", folder / "moses"], [f"{split}.csv.gz", f"{split}.csv"])
     if not files:
         raise InputError("dataset.root", root, f"expected {expected}")
+    require_all_inside(files, folder)
     return files

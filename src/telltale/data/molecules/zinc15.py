@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telltale.data.compressed import LARGEST
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
 from telltale.errors import InputError
 
@@ -27,6 +27,7 @@ def load(
     else:
         places = [folder / "zinc_standard_agent", folder / "dataset" / "zinc_standard_agent", folder]
         files = first_found(places, ["raw/*.csv.gz", "raw/*.csv", "processed/smiles.csv", "*.csv.gz"])
+        require_all_inside(files, folder)
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
     plain = files[0].name == "smiles.csv"  # written by that code, without header

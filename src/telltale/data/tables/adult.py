@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from telltale.data.compressed import LARGEST
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, missing, require_all_inside, require_root
 from telltale.data.tables.cells import read_columns
 from telltale.data.tables.people import read_people
 from telltale.data.tables.records import ReadTable
@@ -14,6 +15,7 @@ from telltale.errors import InputError
 COLUMNS = Path(__file__).with_name("adult_columns.json")
 """The 15 columns of the files; `?` is a level, ranges are those of adult.names and of all rows."""
 WEIGHT = "fnlwgt"
+NAMES = ("adult.data", "adult.test")
 EXPECTED = "a folder with adult.data and adult.test"
 
 
@@ -25,7 +27,10 @@ def load(root: str | None = None, label: str = "income", weight: bool = False, l
     """
     folder = require_root(root, EXPECTED)
     places = [folder, folder / "adult"]
-    files = [file for name in ("adult.data", "adult.test") for file in first_found(places, [name, f"{name}.gz"])[:1]]
+    files = [file for name in NAMES for file in first_found(places, [name, f"{name}.gz"])[:1]]
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
-    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, "Adult", largest)
+    require_all_inside(files, folder)
+    told = missing(NAMES, {file.name.removesuffix(".gz") for file in files}, "Adult")
+    read = read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, "Adult", largest)
+    return replace(read, told=(*read.told, *told))

@@ -5,11 +5,12 @@ Lane & Kohavi, UCI Machine Learning Repository, 2000.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from telltale.data.compressed import LARGEST
 from telltale.data.fetch import fetch
-from telltale.data.folders import first_found, require_root
+from telltale.data.folders import first_found, missing, require_all_inside, require_root
 from telltale.data.tables.cells import read_columns
 from telltale.data.tables.people import read_people
 from telltale.data.tables.records import ReadTable
@@ -42,9 +43,11 @@ def load(
 
     Raises InputError where they are not to be had.
     """
-    source = "Census-Income"
+    source, told = "Census-Income", tuple[str, ...]()
     if root is not None:
-        files = _files(root)
+        found = _files(root)
+        files, first = list(found.values()), {part: NAMES[part][0] for part in PARTS}
+        told = missing(list(first.values()), [first[part] for part in found], source)
     elif full:
         if downloads is None:
             raise InputError("dataset.downloads", "null", "expected a folder for the files of dataset.full=true")
@@ -52,13 +55,16 @@ def load(
         files = [folder / NAMES[part][2] for part in PARTS]
     else:
         files, source = [EMBEDDED], "Census-Income (20,000 of train)"
-    return read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, source, largest)
+    read = read_people(files, read_columns(COLUMNS), label, None if weight else WEIGHT, source, largest)
+    return replace(read, told=(*read.told, *told))
 
 
-def _files(root: str) -> list[Path]:
+def _files(root: str) -> dict[str, Path]:
+    """Return the file of each part that is there."""
     folder = require_root(root, EXPECTED)
     places = [folder, folder / "census-income", folder / "data"]
-    files = [file for part in PARTS for file in first_found(places, NAMES[part])[:1]]
+    files = {part: file for part in PARTS for file in first_found(places, NAMES[part])[:1]}
     if not files:
         raise InputError("dataset.root", root, f"expected {EXPECTED}")
+    require_all_inside(files.values(), folder)
     return files

@@ -37,7 +37,7 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     columns: list[Column] = []
     parts: list[np.ndarray] = []
     kinds: dict[str, list[str]] = {"numeric": [], "binary": [], "categorical": []}
-    notes, gaps = [], []
+    notes, gaps, endless = [], [], []
     for name in map(str, frame.columns):
         series = frame[name]
         numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
@@ -45,6 +45,7 @@ def featurised(frame: pd.DataFrame) -> Featurised:
             notes.append(f"column {name} names every row and was left out of the features (dataset.id={name})")
             continue
         made = _numeric(name, series) if numeric else _levels(name, series)
+        endless += [name] * bool(numeric and np.isinf(series.to_numpy(np.float64, na_value=np.nan)).any())
         gaps += [name] * bool(series.isna().any())
         for column, values in made:
             columns.append(column)
@@ -55,6 +56,8 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     placed = lay_out(columns)
     if gaps:
         notes.append(f"missing values, kept as a level or beside a flag, in {shown(gaps, 5)}")
+    if endless:
+        notes.append(f"infinite values, which count as missing, in {shown(endless, 5)}")
     counted = ", ".join(f"{len(names)} {kind} ({shown(names, 5)})" for kind, names in kinds.items() if names)
     return Featurised(_filled(placed, parts), placed, (f"columns inferred: {counted}", *notes))
 

@@ -19,6 +19,7 @@ from telltale.data.members import with_said
 from telltale.data.tables.csv_files import EXPECTED, Frame, read_frame
 from telltale.data.tables.inferred import featurised, shown
 from telltale.data.tables.records import TableRecords, distinct
+from telltale.data.tables.tidy import composed, stripped, tidied
 from telltale.errors import InputError
 
 
@@ -46,6 +47,7 @@ def load(
     drop = [drop] if isinstance(drop, str) else list(drop or [])
     named = {"label": label, "id": id, "group": group, "members": members if members in read.table.columns else None}
     _require_columns(read.table, [*named.items(), *(("drop", column) for column in drop)], members)
+    read = tidied(read, {label: composed, group: composed, id: stripped})
     values, unlabelled = _labels(read, label, path)
     kept = np.setdiff1d(np.arange(len(read.table)), unlabelled)
     frame = read.table.iloc[kept].reset_index(drop=True) if len(unlabelled) else read.table

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from telltale.data.compressed import LARGEST, no_memory, read_npz, read_tar, require_size
-from telltale.data.folders import require_root
+from telltale.data.folders import require_all_inside, require_root
 from telltale.data.loaded import InvalidRecord
 from telltale.data.tables.records import Column, ReadTable, TableRecords, distinct
 from telltale.errors import InputError
@@ -141,9 +141,11 @@ def _read(path: Path, table: Table, largest: float) -> Written:
         "data.npz",
     ):
         if (path / name).is_file():
+            require_all_inside([path / name], path)
             return _read_file(path / name, table, largest)
     for names in table.texts:
         if all((path / name).is_file() for name in names):
+            require_all_inside([path / name for name in names], path)
             return _from_texts([(path / name).read_bytes() for name in names], path / names[0])
     raise InputError("dataset.root", path, f"expected {table.expected}")
 
