@@ -60,6 +60,9 @@ def test_files_that_are_not_there_are_told_and_no_link_is_followed_out(tmp_path:
         (root / name).unlink()
     gone = ", ".join(CIFAR10.files[1:])
     assert load_cifar10(str(root)).told == (f"{gone} of CIFAR-10 not there: 1 of 6 files were read",)
+    (root / "batches.meta.txt").write_text("airplane\nautomobile\n")
+    assert load_cifar10(str(root)).told[1:] == ("batches.meta.txt does not hold 10 names: the classes are numbers",)
+    (root / "batches.meta.txt").unlink()
     (tmp_path / "secret.txt").write_text("\n".join(map(str, range(10))))
     (root / "batches.meta.txt").symlink_to(tmp_path / "secret.txt")
     with pytest.raises(InputError, match=r"batches\.meta\.txt is a link to .*secret\.txt, outside of it"):

@@ -110,6 +110,9 @@ def test_a_link_that_leads_nowhere_and_a_file_in_the_way_heal(tmp_path: Path) ->
         assert store.find_or_make("answers", DOCUMENT, make) == (folder, False)
         assert (folder / "values.npy").is_file()
     assert len(list((tmp_path / ".damaged").iterdir())) == 4
+    (tmp_path / "release").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"^paths\.store=.*: release in it cannot be written"):
+        store.find_or_make("release", DOCUMENT, make)
 
 
 def answers(root: Path) -> list[np.ndarray]:

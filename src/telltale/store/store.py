@@ -174,11 +174,13 @@ class Store:
                 write(entry)
                 write_text(entry / ENTRY, json.dumps(document, indent=1, sort_keys=True, default=str))
                 seal(entry)
-                final.parent.mkdir(exist_ok=True)
                 try:
+                    final.parent.mkdir(exist_ok=True)
                     entry.replace(final)
-                except OSError:
+                except OSError as error:
                     if not final.exists():  # else another job was faster
+                        if not final.parent.is_dir():  # a file, or a link that leads nowhere
+                            raise self._cannot_be_written(error, f"{final.parent.name} in it ") from error
                         raise
                 to_disk(final.parent)
             finally:
@@ -242,12 +244,8 @@ class Store:
             there = dict(_flatten(document_there))
             different = sorted(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
             if different and (nearest is None or len(different) < nearest[0]):
-                first = different[0]
-                nearest = (
-                    len(different),
-                    file.parent.name,
-                    f"{first}: {there.get(first)} there, {wanted.get(first)} here",
-                )
+                first = f"{different[0]}: {there.get(different[0])} there, {wanted.get(different[0])} here"
+                nearest = (len(different), file.parent.name, first)
         if nearest is None:
             return f"store: no {kind} yet"
         return f"store: no such {kind}; the nearest, {nearest[1]}, differs in {nearest[0]} fields, first {nearest[2]}"

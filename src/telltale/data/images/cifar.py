@@ -72,6 +72,9 @@ def _load(root: str | None, version: Version) -> ReadImages:
     pixels = table[:, len(version.names) :].reshape(-1, 3, 32, 32)
     names = [_class_names(files[0].parent, *named) for named in version.names]
     told = missing(version.files, {file.name for file in files}, version.source)
+    for (name, count), read in zip(version.names, names, strict=True):
+        if (files[0].parent / name).is_file() and read == _numbers(count):
+            told += (f"{name} does not hold {count} names: the classes are numbers",)
     if len(names) == 1:
         return distinct(pixels, table[:, 0], version.source, names[0], told=told)
     fine, coarse = names[1], names[0]
@@ -113,4 +116,8 @@ def _class_names(folder: Path, file: str, count: int) -> tuple[str, ...]:
     """Return the names that lie beside the pictures; numbers, where that file is missing or of another length."""
     path = folder / file
     names = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
-    return tuple(names) if len(names) == count else tuple(f"class {number}" for number in range(count))
+    return tuple(names) if len(names) == count else _numbers(count)
+
+
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(f"class {number}" for number in range(count))
