@@ -14,7 +14,7 @@ from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
-from telltale.data.given import Given, classes_of, groups_of_values, names_of, numbers_of
+from telltale.data.given import Given, as_membership, classes_of, groups_of_values, names_of, numbers_of
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
@@ -171,7 +171,7 @@ def score(
 
     Raises telltale.errors.InputError for what does not fit together.
     """
-    truth = np.asarray(membership).astype(bool)
+    truth = as_membership("membership", np.asarray(membership), "scores from Python")
     values = np.asarray(scores)
     single = truth.ndim == 1
     answers = Answers(

@@ -65,6 +65,9 @@ def test_the_files_of_liras_authors_are_read_as_what_they_mean(kept: Path, tmp_p
         ("score,label\n1,2\n", "there is no column member; there are score, label"),
         ("score,member\n1,1\nx,0\n", "line 3: the score is 'x'"),
         ("score,member\n1,1\n2,maybe\n", "is maybe at 1; expected 1 and 0"),
+        ("score,member\n1,1\n2,0,9\n3,1,9\n", r"line 3 has 3 cells, the heading 2 \(2 such lines\)"),
+        ("score,Score,member\n1,1,1\n", "several columns have one name"),
+        ('id,score,member\n"5 a,1,1\nb,2,0\nc",3,1\n', "line 2: a quotation mark is not closed"),
         ("score,member\n1,1\n2,yes\n", "model 0 has no non-members"),
     ],
 )
@@ -73,6 +76,23 @@ def test_a_table_of_scores_that_will_not_do_is_told_in_one_line(tmp_path: Path, 
     (tmp_path / "scores.csv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_answers(tmp_path / "scores.csv", "csv")
+
+
+def test_the_last_epoch_is_the_greatest_number_and_no_model_is_passed_over(tmp_path: Path) -> None:
+    """Catches 9 taken for later than 100, and a model that is left out for lack of a file."""
+    for model in (0, 1):
+        (tmp_path / f"model{model}" / "logits").mkdir(parents=True)
+        for epoch in (9, 100):
+            np.save(tmp_path / f"model{model}" / "logits" / f"{epoch}.npy", np.full((2, 1, 2), [0, epoch / 100]))
+        np.save(tmp_path / f"model{model}" / "keep.npy", np.array([model == 0, model == 1]))
+    np.save(tmp_path / "y_train.npy", np.array([0, 1]))
+    assert read_answers(tmp_path, "lira").answers[0, 0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
+    (tmp_path / "model1" / "keep.npy").unlink()
+    with pytest.raises(InputError, match=r"model1 has logits but no keep\.npy"):
+        read_answers(tmp_path, "lira")
+    np.save(tmp_path / "model1" / "keep.npy", np.array(True))
+    with pytest.raises(InputError, match="expected an array"):
+        read_answers(tmp_path, "lira")
 
 
 def test_arrays_that_will_not_do_are_told_in_one_line(tmp_path: Path) -> None:
@@ -84,6 +104,13 @@ def test_arrays_that_will_not_do_are_told_in_one_line(tmp_path: Path) -> None:
         ({"scores": np.ones((1, 2))}, "missing: membership"),
         ({"scores": np.ones((1, 3)), "membership": member}, "expected \\(models, points\\)"),
         ({"scores": np.array([[1.0, np.nan]]), "membership": member}, "point 1 is not a finite number"),
+        ({"scores": np.array([["a", "b"]]), "membership": member}, "is <U1 .*expected numbers"),
+        ({"scores": np.ones((1, 2)), "membership": member, "victims": np.array([1, 2])}, "expected one whole number"),
+        ({"scores": np.ones((1, 2)), "membership": member, "victims": np.array(-1)}, "victims=-1: expected 1 to 1"),
+        ({"scores": np.ones((1, 2)), "membership": np.array([[0, 2]])}, "is 2 at "),
+        ({"scores": np.ones((1, 2)), "membership": member, "ids": np.array(["a"])}, r"expected \(2,\)"),
+        ({"scores": np.ones((1, 2)), "membership": member, "features": np.ones(2)}, r"expected \(2, width\)"),
+        ({"scores": np.float64(1), "membership": np.array(True)}, "expected"),
         ({"probabilities": np.full((1, 2, 2), 0.7), "membership": member}, "no probabilities that sum to 1"),
     ):
         np.savez(file, **arrays)

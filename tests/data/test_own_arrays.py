@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from telltale.data.given import names_of
-from telltale.data.own_arrays import load
+from telltale.data.own_arrays import load, scaled
 from telltale.errors import InputError
 
 X = np.array([[0.0, 5], [1, 6], [np.nan, 7], [3, 8]])
@@ -32,6 +32,16 @@ def test_a_gap_in_a_table_is_flagged_and_the_model_gets_it_as_it_is(tmp_path: Pa
     assert load(kept(tmp_path, x=X[:2], y=Y[:2], id=np.array(["a", "b"]))).records.ids.tolist() == ["a", "b"]
 
 
+def test_the_range_of_small_whole_numbers_is_not_theirs(tmp_path: Path) -> None:
+    """Catches features out of [0, 1] where a range of int8 wraps, true and false that have no range, and an inf."""
+    for x in (np.array([[-100, 0], [100, 1], [0, 2]], np.int8), np.array([[True, False], [False, True], [True, True]])):
+        features = load(kept(tmp_path, x=x, y=Y[:3])).records.features
+        assert features.min() == 0 and features.max() == 1
+    assert scaled(np.array([[-100], [100], [0]], np.int8))[:, 0].tolist() == [0, 1, 0.5]
+    read = load(kept(tmp_path, x=np.array([[0, 1], [np.inf, 2], [4, 3]]), y=Y[:3]))
+    assert any("missing values" in line and "x0" in line for line in read.told)
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "said"),
     [
@@ -42,6 +52,11 @@ def test_a_gap_in_a_table_is_flagged_and_the_model_gets_it_as_it_is(tmp_path: Pa
         ({"x": np.array([["a"], ["b"]])}, {}, "expected numbers, records first"),
         ({"x": X, "y": Y, "z": Y}, {"members": "w"}, r"no such file; expected an array of the file \(z\), or a file"),
         ({"x": X, "y": Y}, {"kind": "real"}, "dataset.kind=real: one of auto, classes, values"),
+        ({"x": X, "y": Y, "member": np.array([1, 0, np.nan, 1])}, {}, "is nan at 2; expected 1 and 0"),
+        ({"x": X, "y": Y + 1j}, {}, "y is complex128; expected numbers or text"),
+        ({"x": X, "y": np.float64(3)}, {}, r"y is \(\); expected \(4,\)"),
+        ({"x": np.zeros((4, 0)), "y": Y}, {}, r"x is float64 \(4, 0\); expected numbers"),
+        ({"x": np.float64(3), "y": Y}, {}, "y is|x is"),
         ({"x": np.full((2, 3, 3), np.inf), "y": Y[:2]}, {}, "picture 0 of x holds what is no finite number"),
     ],
 )

@@ -225,3 +225,23 @@ def test_cells_of_parquet_that_are_lists_are_levels(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": range(0, 60, 2), "tags": [["a"], ["b"], None] * 10})
     frame.to_parquet(tmp_path / "t.parquet")
     assert load(str(tmp_path / "t.parquet")).given.features.shape == (30, 4)
+
+
+@pytest.mark.parametrize("heading", ["row,note,y", "row;note;y"])
+def test_two_quotation_marks_are_no_pair_where_rows_lie_between(tmp_path: Path, heading: str) -> None:
+    """Catches rows that vanish between 5 inches and 6 inches, and a text of several lines that is cut."""
+    lines = [heading, *(f"{row},tape {row},{'ab'[row % 2]}" for row in range(40)), '40,"first\nthen, then\nlast",a']
+    lines[11], lines[31] = '10,"5 tape,a', '30,6 tape",b'
+    text = "\n".join(lines).replace(",", ";") if ";" in heading else "\n".join(lines)
+    frame = read_frame(written(tmp_path, text))
+    assert [bad.line for bad in frame.invalid] == [12]
+    assert frame.table["row"].tolist() == [*range(10), *range(11, 41)]
+    assert ("semicolons between cells, and points" in "".join(frame.told)) == (";" in heading)
+
+
+def test_names_are_read_as_they_are_written(tmp_path: Path) -> None:
+    """Catches 007 that becomes 7, and is then somebody else or nobody."""
+    table = written(tmp_path, "id,x,y\n007,1,a\n7,2,b\n08,3,a\n")
+    given = load(str(table), label="y", id="id", members=str(written(tmp_path, "007\n08\n", "in.txt"))).given
+    assert given is not None and given.ids.tolist() == ["007", "7", "08"]
+    assert given.member.tolist() == [True, False, True]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from telltale.data.molecules import smiles_files
+from telltale.data.molecules.rows import Columns, read_rows
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
 from telltale.errors import InputError
 
@@ -108,6 +109,28 @@ def test_open_quote_does_not_swallow_the_lines_up_to_the_next() -> None:
     found = read('smiles,id\n"CC,1\nCCO,2\nCCN,3\n"CO",4\nDD",5\nCCC,"a\nb"\nCCCC,6\n', "x.csv")
     assert list(found.records.smiles) == ["CCO", "CCN", "CO", "CCC", "CCCC"]
     assert [bad.line for bad in found.invalid] == [2, 6]
+
+
+def test_two_quotation_marks_are_no_pair_where_molecules_lie_between() -> None:
+    """Catches molecules that vanish between 5 inches and 6 inches."""
+    found = read('smiles,name,y\nCCO,"5 tape,1\nCCN,plain,0\nCCC,6 tape",1\nCO,"two\nlines",0\n', "x.csv")
+    assert list(found.records.smiles) == ["CCO", "CCN", "CCC", "CO"]
+
+
+def test_a_row_wider_than_the_heading_is_an_invalid_line() -> None:
+    """Catches a comma outside of quotation marks that moves the label."""
+    text = "smiles,name,y\nCCO,2,3-diol,1\nCCN,plain,0\nCCC,plain,1,\n"
+    found = read(text, "x.csv", property_columns=["y"])
+    assert list(found.records.smiles) == ["CCN", "CCC"] and found.records.properties["y"].tolist() == [0, 1]
+    assert [(bad.line, bad.reason) for bad in found.invalid] == [(2, "4 cells, the heading has 3")]
+
+
+def test_names_in_windows_1252_stay_apart(tmp_path: Path) -> None:
+    """Catches Müller and Möller made one group."""
+    file = tmp_path / "x.csv"
+    file.write_bytes("smiles,who\nCCO,Müller\nCCN,Möller\n".encode("cp1252"))
+    assert read_rows(file, Columns(words=("who",))).words["who"] == ["Müller", "Möller"]
+    assert any("Windows-1252" in line for line in read_molecules([file]).account())
 
 
 def test_empty_cell_and_short_row_are_invalid_lines() -> None:

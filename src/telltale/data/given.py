@@ -127,8 +127,13 @@ def names_of(first: Any, second: Any) -> np.ndarray:
 
 
 def groups_of_values(values: Sequence[Any]) -> np.ndarray:
-    """Number the distinct values: (n,) int64."""
-    return np.unique(np.asarray(values, dtype=str), return_inverse=True)[1].astype(np.int64)
+    """Number the distinct values, each missing one (NaN, "") by itself: (n,) int64."""
+    array = np.asarray(values)
+    words = array.astype(str)
+    absent = words == "" if array.dtype.kind != "f" else np.isnan(array)
+    if absent.any():
+        return groups_of([None if gone else word for gone, word in zip(absent, words.tolist(), strict=True)])
+    return np.unique(words, return_inverse=True)[1].astype(np.int64)
 
 
 def groups_of(values: Sequence[Any]) -> np.ndarray:
@@ -186,7 +191,7 @@ def _numbers_of_frame(frame: Any) -> np.ndarray:
     return np.stack(columns, 1) if columns else np.zeros((len(frame), 0), np.float32)
 
 
-def as_membership(field: str, values: np.ndarray, path: Path) -> np.ndarray:
+def as_membership(field: str, values: np.ndarray, path: Path | str) -> np.ndarray:
     """Return true and false of numbers 1 and 0 or of words, any shape. Raises InputError for anything else."""
     if values.dtype == bool:
         return values

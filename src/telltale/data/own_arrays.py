@@ -45,9 +45,14 @@ def load(
         if name in arrays and arrays[name].shape != (number,):
             fits = f"{name} is {arrays[name].shape}; expected ({number},), one a record"
             raise InputError("dataset.root", path, fits)
-    if not number or arrays["x"].dtype.kind not in "fiub":
+    if not number or not arrays["x"].size or arrays["x"].ndim < 2 or arrays["x"].dtype.kind not in "fiub":
         shown = f"x is {arrays['x'].dtype} {arrays['x'].shape}"
         raise InputError("dataset.root", path, f"{shown}; expected numbers, records first")
+    for name in ("y", "id", "group"):
+        if name in arrays and arrays[name].dtype.kind not in "fiubUS":
+            raise InputError("dataset.root", path, f"{name} is {arrays[name].dtype}; expected numbers or text")
+        if name in arrays and arrays[name].dtype.kind == "S":
+            arrays[name] = np.array([cell.decode("utf-8", "replace") for cell in arrays[name].tolist()], dtype=str)
     bad = ~np.isfinite(arrays["x"].reshape(number, -1)).all(1)
     if arrays["x"].ndim > 2 and bad.any():
         fault = f"picture {np.argmax(bad)} of x holds what is no finite number ({bad.sum():,} such)"
@@ -86,7 +91,7 @@ def loaded_of(given: Given) -> Loaded[Any]:
     """Return records of ours too, distinct ones, where there are classes: for a recipe, and for the page."""
     x = given.inputs
     gaps = isinstance(x, np.ndarray) and x.ndim == 2 and not np.isfinite(x).all()
-    made = featurised(pd.DataFrame(x).add_prefix("x")) if gaps else None
+    made = featurised(pd.DataFrame(np.where(np.isfinite(x), x, np.nan)).add_prefix("x")) if gaps else None
     read: Loaded[Any]
     records: Any
     told = () if made is None else made.told
@@ -113,8 +118,14 @@ def loaded_of(given: Given) -> Loaded[Any]:
 
 def scaled(x: np.ndarray) -> np.ndarray:
     """Scale each column to [0, 1] by its range: (n, width) float32."""
+    x = _wide(x)
     low, high = x.min(0), x.max(0)
     return ((x - low) / np.where(high > low, high - low, 1)).astype(np.float32)
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    """Return numbers whose range is one of their kind, too: that of int8 is not."""
+    return x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
 
 
 def as_pixels(x: np.ndarray) -> np.ndarray:
@@ -125,6 +136,7 @@ def as_pixels(x: np.ndarray) -> np.ndarray:
         x = np.moveaxis(x, 3, 1)
     if x.dtype == np.uint8:
         return np.ascontiguousarray(x)
+    x = _wide(x)
     low, high = float(x.min()), float(x.max())
     if low >= 0 and high <= 1:
         return np.ascontiguousarray(x, dtype=np.float32)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 NOT_CLOSED = "a quotation mark is not closed"
+LOOKED_AT = 200  # rows, for what the columns of a table hold
+MOST = 0.9  # share of them that tells
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,39 @@ def _cells(lines: Sequence[str], separator: str) -> list[str] | str:
     except csv.Error as error:
         return NOT_CLOSED if str(error) == "unexpected end of data" else f"is no row of a CSV file ({error})"
     return rows[0] if len(rows) == 1 else NOT_CLOSED
+
+
+def row_test(lines: Sequence[str], separator: str = ",", by_width: bool = False) -> Callable[[Sequence[str]], bool]:
+    """Return what tells a row of this table from a line of a longer text in one of its cells, for `csv_rows`.
+
+    A row has as many cells as the heading, a number where the others have one, and one of the few words where they do.
+    by_width: where no column is such, the number of cells alone tells; otherwise no line is a row.
+    """
+    plain = (line.split(separator) for line in lines if '"' not in line and line.strip())
+    heading = next((line for line in lines if line.strip()), "")
+    cells = _cells([heading], separator)
+    width = heading.count(separator) + 1 if isinstance(cells, str) else len(cells)
+    rows = [row for _, row in zip(range(LOOKED_AT), (row for row in plain if len(row) == width), strict=False)]
+    tests = [_cell_test([row[at].strip() for row in rows[1:] or rows]) for at in range(width)]
+    known = [(at, test) for at, test in enumerate(tests) if test is not None]
+    return lambda row: (
+        (bool(known) or by_width) and len(row) == width and all(test(row[at].strip()) for at, test in known)
+    )
+
+
+def _cell_test(cells: Sequence[str]) -> Callable[[str], bool] | None:
+    numbers = sum(map(_is_number, cells))
+    if cells and numbers >= MOST * len(cells) and any(cells):
+        return _is_number
+    words = {cell for cell in cells if cells.count(cell) > 1}
+    if cells and sum(cell in words for cell in cells) >= MOST * len(cells):
+        return words.__contains__
+    return None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", ".") or 0)
+    except ValueError:
+        return cell.lower() in ("na", "n/a", "nan", "null", "none", "?")
+    return True

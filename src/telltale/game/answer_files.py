@@ -12,7 +12,8 @@ import numpy as np
 
 from telltale.checks import choice
 from telltale.data.compressed import LARGEST, require_npz_size
-from telltale.data.given import as_membership
+from telltale.data.given import as_membership, groups_of_values
+from telltale.data.text_files import csv_rows, read_text, row_test
 from telltale.errors import InputError
 from telltale.game.answers import GIVES, OPTIONAL, Answers
 from telltale.game.layouts import (
@@ -62,7 +63,7 @@ def read_npz(path: Path) -> Answers:
             arrays = {ALIASES.get(name, name): file[name] for name in file.files}
     except InputError:
         raise InputError("scores", path, f"holds more than {LARGEST:g} GiB; give fewer models or points") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
         raise InputError("scores", path, f"cannot be read as .npz without pickles ({error})") from None
     gives = str(arrays.pop("gives", ""))
     for name in sorted(GIVES, key=lambda name: name == "labels"):  # which beside others are the true ones
@@ -72,6 +73,9 @@ def read_npz(path: Path) -> Answers:
         names = ", ".join(sorted(arrays)) or "nothing"
         expected = f"holds {names}; expected membership and one of {', '.join(GIVES)} (missing: {', '.join(missing)})"
         raise InputError("scores", path, expected)
+    for name, array in arrays.items():
+        if name not in ("membership", "source", "classes"):
+            arrays[name] = _fitting(name, array, path)
     answers, membership = arrays["answers"], arrays["membership"]
     if membership.ndim == 1:
         answers, membership = answers[None], membership[None]
@@ -81,10 +85,24 @@ def read_npz(path: Path) -> Answers:
         answers,
         as_membership("scores.membership", membership, path),
         source=str(arrays.get("source", path.name)),
-        classes=tuple(str(name) for name in arrays.get("classes", ())),
+        classes=tuple(str(name) for name in np.atleast_1d(arrays.get("classes", ()))),
         victims=int(arrays["victims"]) if "victims" in arrays else None,
         **known,
     )
+
+
+def _fitting(name: str, array: np.ndarray, path: Path) -> np.ndarray:
+    """Return an array as numbers where these are meant, groups numbered. Raises InputError for what is none."""
+    if name == "ids":
+        return array.astype(str)
+    if name == "groups" and array.dtype.kind not in "iu":
+        return groups_of_values(array.reshape(-1).tolist())
+    if array.dtype.kind not in "fiub" or (name == "victims" and (array.ndim or array.dtype.kind not in "iu")):
+        what = "one whole number" if name == "victims" else "numbers"
+        raise InputError(f"scores.{name}", path, f"is {array.dtype} {array.shape}; expected {what}")
+    if name.endswith("labels") and array.dtype.kind == "f" and (array == np.rint(array)).all():
+        return array.astype(np.int64)
+    return array.astype(np.int64) if array.dtype == bool else array
 
 
 def write_npz(answers: Answers, folder: Path) -> tuple[str, ...]:
@@ -96,24 +114,55 @@ def write_npz(answers: Answers, folder: Path) -> tuple[str, ...]:
 
 def read_csv(path: Path) -> Answers:
     """Read a table with the columns score and member, and perhaps id, group and label: one row a point, one model."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise InputError("scores", path, f"cannot be read as CSV ({error})") from None
-    columns = {str(name).strip().lower(): name for name in table.columns}
+    lines, rows = _rows(path)
+    there = rows[0] if rows else []
+    columns = {name.lower(): at for at, name in enumerate(there)}
     if missing := [name for name in ("score", "member") if name not in columns]:
-        there = ", ".join(map(str, table.columns))
-        raise InputError("scores", path, f"there is no column {' and no '.join(missing)}; there are {there}")
-    scores = pd.to_numeric(table[columns["score"]], errors="coerce").to_numpy(float)
-    if len(bad := np.flatnonzero(~np.isfinite(scores))):
-        value = table[columns["score"]].iloc[bad[0]]
-        raise InputError("scores", path, f"line {bad[0] + 2}: the score is {value!r}; expected a finite number")
-    ids = table[columns["id"]].to_numpy(str) if "id" in columns else None
-    groups = np.unique(table[columns["group"]], return_inverse=True)[1] if "group" in columns else None
-    membership = as_membership("scores.membership", table[columns["member"]].to_numpy(str), path)
+        shown = ", ".join(there)
+        raise InputError("scores", path, f"there is no column {' and no '.join(missing)}; there are {shown}")
+    if len(columns) < len(there):
+        raise InputError("scores", path, f"several columns have one name: {', '.join(there)}")
+    cells = {name: [row[at] for row in rows[1:]] for name, at in columns.items()}
+    scores = np.array([_number(cell, line, path) for line, cell in zip(lines[1:], cells["score"], strict=True)])
+    ids = np.array(cells["id"], dtype=str) if "id" in cells else None
+    groups = groups_of_values(cells["group"]) if "group" in cells else None
+    membership = as_membership("scores.membership", np.array(cells["member"], dtype=str), path)
     return Answers("scores", scores[None], membership[None], source=path.name, ids=ids, groups=groups)
+
+
+def _rows(path: Path) -> tuple[list[int], list[list[str]]]:
+    """Return the rows of a table and their lines. Raises InputError for one that has not the heading's cells."""
+    try:
+        text = read_text(path).lines
+    except OSError as error:
+        raise InputError("scores", path, f"cannot be read as CSV ({error})") from None
+    first = next((line for line in text if line.strip()), "")
+    separator = next((mark for mark in (",", "\t", ";") if mark in first), ",")
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    faults: list[str] = []
+    for row in csv_rows(text, row_test(text, separator, by_width=True), separator):
+        cells = [cell.strip() for cell in row.cells]
+        if row.fault:
+            faults.append(f"line {row.line}: {row.fault}")
+        elif rows and len(cells) != len(rows[0]):
+            faults.append(f"line {row.line} has {len(cells)} cells, the heading {len(rows[0])}")
+        lines.append(row.line)
+        rows.append(cells)
+    if faults:
+        more = f" ({len(faults):,} such lines)" if len(faults) > 1 else ""
+        raise InputError("scores", path, f"{faults[0]}{more}")
+    return lines, rows
+
+
+def _number(cell: str, line: int, path: Path) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number) or "_" in cell:
+        raise InputError("scores", path, f"line {line}: the score is {cell!r}; expected a finite number")
+    return number
 
 
 READERS: dict[str, Callable[[Path], Answers]] = {

@@ -67,6 +67,16 @@ class Answers:
             _require_answers(self, "population", self.population, self.population_labels)
         if self.membership.shape != self.answers.shape[:2]:
             raise _misfit("membership", self.membership.shape, f"(models, points) = {self.answers.shape[:2]}")
+        if self.victims is not None and not 1 <= self.victims <= self.models:
+            raise InputError("scores.victims", self.victims, f"expected 1 to {self.models}, the number of models")
+        held = 0 if self.population is None else self.population.shape[1]
+        for name, number in (
+            *(("ids", self.points), ("groups", self.points), ("features", self.points)),
+            ("population_features", held),
+        ):
+            array = getattr(self, name)
+            if array is not None and (np.shape(array)[:1] != (number,) or np.ndim(array) != 1 + ("features" in name)):
+                raise _misfit(name, np.shape(array), f"({number},{' width' if 'features' in name else ''})")
         for name, sides in (("members", self.membership.any(1)), ("non-members", (~self.membership).any(1))):
             if not sides.all():
                 expected = f"needs members and non-members of each model; model {np.argmin(sides)} has no {name}"
@@ -212,6 +222,11 @@ def _require_answers(of: Answers, field: str, answers: np.ndarray, labels: np.nd
         raise _misfit(field, answers.shape, f"{shape} for gives={of.gives}")
     if len(answers) != len(of.answers):
         raise _misfit(field, answers.shape, f"answers of {len(of.answers)} models")
+    if answers.dtype.kind not in "fiub" or (
+        of.gives != "scores" and labels is not None and labels.dtype.kind not in "fiub"
+    ):
+        kinds = f"{answers.dtype}{'' if labels is None else f', labels {labels.dtype}'}"
+        raise InputError(f"scores.{field}", kinds, "expected numbers")
     bad = ~np.isfinite(answers).reshape(*answers.shape[:2], -1).all(-1)
     if bad.any():
         model, point = np.argwhere(bad)[0]

@@ -31,17 +31,23 @@ def read_lira(folder: Path) -> Answers:
     keeps = sorted(folder.glob("*/keep.npy"))
     if not keeps:
         raise InputError("scores", folder, f"there is no */keep.npy; {LIRA}")
+    bare = sorted(at.parent.name for at in folder.glob("*/logits") if not (at.parent / "keep.npy").exists())
+    if bare:
+        more = f" and {len(bare) - 1:,} more" if len(bare) > 1 else ""
+        raise InputError("scores", folder, f"{bare[0]}{more} has logits but no keep.npy; {LIRA}")
     logits, members = [], []
     for keep in keeps:
         epochs = sorted((keep.parent / "logits").glob("*.npy"))
         if not epochs:
             raise InputError("scores", keep.parent, "there is no logits/<epoch>.npy")
-        logits.append(_load(epochs[-1]))
-        members.append(_load(keep))
+        logits.append(_load(max(epochs, key=_by_number)))
+        members.append(_load(keep, "fiubUS"))
     shapes = {array.shape for array in logits} | {(len(array), *logits[0].shape[1:]) for array in members}
     if len(shapes) > 1:
         shown = " and ".join(map(str, sorted(shapes)))
         raise InputError("scores", folder, f"arrays of models differ in shape: {shown}")
+    if logits[0].ndim < 2:
+        raise InputError("scores", folder, f"logits are {logits[0].shape}; expected (points, queries, classes)")
     stacked = np.stack(logits).astype(np.float64)
     probabilities = _softmax(stacked.reshape(*stacked.shape[:2], -1, stacked.shape[-1]))
     labels = next((_load(file) for file in sorted(folder.rglob("y_train.npy"))), None)
@@ -84,7 +90,7 @@ def read_privacy_meter(folder: Path) -> Answers:
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
         raise InputError("scores", folder, f"there is more than one: {names}; keep one of them in signals/")
-    membership, signals = _load(memberships), _load(found[0])
+    membership, signals = _load(memberships, "fiubUS"), _load(found[0])
     if signals.shape != membership.shape[::-1]:
         expected = (
             f"{found[0].name} is {signals.shape} and memberships.npy {membership.shape}; expected (points, models) and "
@@ -151,7 +157,7 @@ def read_leakpro(folder: Path) -> Answers:
     stacked = np.stack(logits).astype(np.float64)
     if stacked.ndim == 2:
         stacked = np.stack([np.zeros_like(stacked), stacked], -1)
-    membership = as_membership("scores.membership", _load(folder / "membership.npy"), folder)
+    membership = as_membership("scores.membership", _load(folder / "membership.npy", "fiubUS"), folder)
     labels = _load(folder / "labels.npy").reshape(-1).astype(np.int64)
     ids = order.astype(str)
     return Answers("probabilities", _softmax(stacked), membership, folder.name, labels=labels, ids=ids, victims=1)
@@ -218,8 +224,17 @@ def _reordered(indices: np.ndarray, order: np.ndarray, file: Path) -> np.ndarray
     return np.argsort(indices)[np.argsort(np.argsort(order))]
 
 
-def _load(file: Path) -> np.ndarray:
+def _by_number(file: Path) -> list[tuple[int, str]]:
+    """Return what puts 9 before 100."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file.stem)]
+
+
+def _load(file: Path, kinds: str = "fiub") -> np.ndarray:
+    """Return an array of numbers, or of other kinds of numpy's; never one number alone, nor none."""
     try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        array = np.asarray(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, TypeError, EOFError) as error:
         raise InputError("scores", file, f"cannot be read as .npy without pickles ({error})") from None
+    if not array.size or not array.ndim or array.dtype.kind not in kinds:
+        raise InputError("scores", file, f"is {array.dtype} {array.shape}; expected an array of numbers")
+    return array

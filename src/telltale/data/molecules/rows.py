@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, require_size
 from telltale.data.molecules.canonical import LONGEST
+from telltale.data.molecules.csv_records import heading, lines_of, records
 from telltale.errors import InputError
 
 SUFFIXES = (".smi", ".smi.gz", ".txt", ".csv", ".csv.gz", ".parquet")
@@ -52,6 +51,8 @@ class Rows:
     properties  name → one float a row
     unfit       row → its label as written, where that is neither a number nor a blank
     words       name → one text a row
+    faults      row → why its cells are not those of the heading
+    told        how the text was read where it is no UTF-8, in a sentence
     """
 
     lines: list[int]
@@ -59,6 +60,8 @@ class Rows:
     properties: dict[str, list[float]]
     unfit: dict[int, str]
     words: dict[str, list[str]]
+    faults: dict[int, str] = field(default_factory=dict)
+    told: str = ""
 
 
 class PropertyError(InputError):
@@ -87,7 +90,7 @@ def header(file: Path, largest: float = LARGEST, field: str = "dataset") -> list
     """Return the column names of a CSV file. Raises InputError where it cannot be read, or unpacks to too much."""
     try:
         require_size(file, largest, field)
-        return _header(_lines(file))[1]
+        return heading(lines_of(file)[0])[1]
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{field}.root", file, f"cannot be read ({error})") from None
 
@@ -101,9 +104,9 @@ def numeric_columns(file: Path, field: str = "dataset") -> list[str]:
         return [name for name, kind in kinds if pa.types.is_floating(kind) or pa.types.is_integer(kind)]
     if not name.endswith((".csv", ".csv.gz")):
         return []
-    lines = _lines(file)
-    start, names = _header(lines)
-    table = [record for _, record in _records(lines, start, len(names), 0)]
+    lines = lines_of(file)[0]
+    start, names = heading(lines)
+    table = [record for _, record in records(lines, start, len(names), 0)]
     columns = [[row[at] if at < len(row) else "" for row in table] for at in range(len(names))]
     return [name.strip() for name, cells in zip(names, columns, strict=True) if _are_numbers(cells, name, file, field)]
 
@@ -127,40 +130,38 @@ def _reader(file: Path, field: str) -> Callable[[Path, Columns, str], Rows]:
     raise InputError(f"{field}.root", file, f"expected a file that ends in {', '.join(SUFFIXES)}")
 
 
-def _lines(file: Path) -> list[str]:
-    """Return the lines of a text file, any line ends, without byte-order mark; bad bytes become U+FFFD."""
-    data = gzip.decompress(file.read_bytes()) if file.name.lower().endswith(".gz") else file.read_bytes()
-    text = data.decode("utf-8-sig", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 def _read_smi(file: Path, columns: Columns, field: str) -> Rows:
     """Read one SMILES a line; what follows it after a blank or tab is a name."""
     if columns.smiles is not None:
         raise InputError(f"{field}.column", columns.smiles, f"{file.name} has no columns; expected null")
     if asked := (*columns.properties, *columns.words):
         raise PropertyError(f"{field}.column", asked[0], f"{file.name} has no columns")
+    lines, told = lines_of(file)
     kept = [
         (number, words[0][: LONGEST + 1])
-        for number, line in enumerate(_lines(file), start=1)
+        for number, line in enumerate(lines, start=1)
         if (words := line.split(None, 1)) and not words[0].startswith("#")
     ]
-    return Rows([number for number, _ in kept], [text for _, text in kept], {}, {}, {})
+    return Rows([number for number, _ in kept], [text for _, text in kept], {}, {}, {}, {}, told)
 
 
 def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
-    text = _lines(file)
-    start, names = (0, ["smiles"]) if columns.no_header else _header(text)
+    text, told = lines_of(file)
+    start, names = (0, ["smiles"]) if columns.no_header else heading(text)
     place = _place(names, columns.smiles, file, field)
-    lines, texts = [], []
+    lines: list[int] = []
+    texts: list[str] = []
+    faults: dict[int, str] = {}
     cells: dict[str, list[str]] = {name: [] for name in (*columns.properties, *columns.words)}
     places = [(words, _property_place(names, name, file, field)) for name, words in cells.items()]
-    for number, record in _records(text, start, len(names), place):
+    for number, record in records(text, start, len(names), place):
+        if not columns.no_header and any(cell.strip() for cell in record[len(names) :]):
+            faults[len(lines)] = f"{len(record)} cells, the heading has {len(names)}"
         lines.append(number)
         texts.append(_first_word(record[place] if place < len(record) else ""))
         for words, at in places:
-            words.append(record[at] if at < len(record) else "")
-    return _rows(lines, texts, cells, columns, file, field)
+            words.append(record[at] if at < len(record) and len(lines) - 1 not in faults else "")
+    return replace(_rows(lines, texts, cells, columns, file, field), faults=faults, told=told)
 
 
 def _rows(
@@ -184,46 +185,6 @@ def _rows(
 
 def _unfit(words: Sequence[str]) -> dict[int, str]:
     return {row: word for row, word in enumerate(words) if (number := _parsed(word)) is None or math.isinf(number)}
-
-
-def _header(lines: list[str]) -> tuple[int, list[str]]:
-    """Return how many lines the header ends after, and its cells."""
-    start = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    return start + 1, _cells(lines[start : start + 1]) or [""]
-
-
-def _records(lines: list[str], at: int, width: int, place: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, cells) of each record from line index `at` on that is not blank.
-
-    A quote left open must not swallow the lines up to the next one: a record may span lines only if it then
-    has the header's width and its SMILES cell lies on one line; otherwise its quotes are taken literally.
-    """
-    while at < len(lines):
-        end = _closing(lines, at) if lines[at].count('"') % 2 else at
-        cells = _cells(lines[at : end + 1])
-        if cells is None or (end > at and (len(cells) != width or "\n" in cells[place])):
-            end, cells = at, lines[at].split(",")
-        if cells:
-            yield at + 1, cells
-        at = end + 1
-
-
-def _closing(lines: list[str], start: int) -> int:
-    """Return where the quote left open on line `start` closes; `start` if not within 100 lines."""
-    ends = range(start + 1, min(start + 100, len(lines)))
-    return next((end for end in ends if lines[end].count('"') % 2), start)
-
-
-def _cells(lines: list[str]) -> list[str] | None:
-    """Return the cells of one record, none for a blank line; None where the lines are not one record."""
-    if not any(line.strip() for line in lines):
-        return []
-    reader = csv.reader([f"{line}\n" for line in lines], strict=True)
-    try:
-        cells = next(reader, [])
-    except csv.Error:
-        return None
-    return cells if reader.line_num == len(lines) else None
 
 
 def _read_parquet(file: Path, columns: Columns, field: str) -> Rows:

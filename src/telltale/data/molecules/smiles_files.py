@@ -24,7 +24,7 @@ from telltale.data.molecules.records import MoleculeRecords, as_texts
 from telltale.data.molecules.rows import Columns, Rows, read_rows
 from telltale.errors import InputError
 
-VERSION = "3"  # change it with the meaning of what is kept on disk: files are then read anew
+VERSION = "4"  # change it with the meaning of what is kept on disk: files are then read anew
 NO_SMILES = "no valid SMILES"
 SHOWN = 1000  # characters of a line's text that are kept for the list of invalid lines
 ATOM_MAP = re.compile(r":\d+\]")  # as in [CH3:1]
@@ -130,7 +130,9 @@ def _parse(files: Sequence[Path], columns: Columns, workers: int | None, group: 
         table[f"property:{name}"] = pa.array(np.append(column, np.full(bare, np.nan)))
     mapped = sum(ATOM_MAP.search(texts[row]) is not None for row in np.flatnonzero(molecule >= 0))
     counts = {"lines": len(texts), "molecules": len(first), "invalid": len(invalid), "mapped": mapped}
-    return pa.table(table).replace_schema_metadata({"counts": json.dumps({**counts, "differing": differing})})
+    return pa.table(table).replace_schema_metadata(
+        {"counts": json.dumps({**counts, "differing": differing, "told": [part.told for part in rows if part.told]})}
+    )
 
 
 def _grouped(smiles: Sequence[str | None], reasons: Mapping[int, str]) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
@@ -154,6 +156,7 @@ def reasons_of(
     """Say of each line that will not do, counted over all files, why."""
     reasons, start = {row: NO_SMILES for row, text in enumerate(smiles) if text is None}, 0
     for part in rows:
+        reasons.update({start + row: fault for row, fault in part.faults.items()})
         for row, word in part.unfit.items():
             reasons.setdefault(start + row, f"{columns.label} is {word[:40]!r}, expected a number")
         start += len(part.lines)
@@ -191,7 +194,7 @@ def _unpack(table: pa.Table, files: Sequence[Path], source: str, cache: Path | N
         duplicates=len(dropped),
         invalid=invalid,
         dropped=dropped,
-        told=(mapped,) if counts["mapped"] else (),
+        told=(*counts["told"], *([mapped] if counts["mapped"] else [])),
         differing_values=counts["differing"],
         files=tuple(files),
         places=np.stack([molecules.column(name).to_numpy() for name in ("file", "line")], axis=1),

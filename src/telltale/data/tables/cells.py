@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from telltale.data.compressed import LARGEST, no_memory, require_size
 from telltale.data.loaded import InvalidRecord
 from telltale.data.tables.records import Column
+from telltale.data.text_files import utf8_of
 from telltale.errors import InputError
 
 COMMENT = "|"  # a line that starts with it holds no row, e.g. the first of adult.test
@@ -89,7 +90,7 @@ def _text(file: Path, largest: float) -> str:
         raise no_memory(file) from None
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError("dataset.root", file, f"cannot be read ({error})") from None
-    return data.decode("utf-8-sig", errors="replace")
+    return utf8_of(data, file.name)[0].decode("utf-8")
 
 
 def _values(cells: pa.Array, column: Column) -> np.ndarray:

@@ -9,6 +9,7 @@ import io
 import lzma
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, require_size
 from telltale.data.loaded import InvalidRecord
-from telltale.data.text_files import csv_rows, utf8_of
+from telltale.data.text_files import csv_rows, row_test, utf8_of
 from telltale.errors import InputError
 
 EXPECTED = "a .csv, .csv.gz, .tsv or .parquet file with a row a record and a heading"
@@ -48,13 +49,14 @@ class Frame:
     told: tuple[str, ...] = ()
 
 
-def read_frame(path: Path, largest: float = LARGEST) -> Frame:
+def read_frame(path: Path, largest: float = LARGEST, words: Sequence[str] = ()) -> Frame:
     """Read a table; one that unpacks to more than `largest` GiB is refused.
 
+    words: columns that are read as they are written, as names are: 007 is not 7.
     Raises InputError where it cannot be read, holds nothing, or has two columns of one name.
     """
     try:
-        frame = _parquet(path, largest) if path.suffix.lower() == ".parquet" else _text(path, largest)
+        frame = _parquet(path, largest) if path.suffix.lower() == ".parquet" else _text(path, largest, words)
     except InputError:
         raise
     except MemoryError:
@@ -75,19 +77,20 @@ def _parquet(path: Path, largest: float) -> Frame:
     return Frame(table, np.arange(1, len(table) + 1))
 
 
-def _text(path: Path, largest: float) -> Frame:
+def _text(path: Path, largest: float, words: Sequence[str]) -> Frame:
     require_size(path, largest)
     unpack = UNPACKED.get(path.suffix.lower())
     data = path.read_bytes()
     data, told = utf8_of(unpack(data) if unpack else data, path.name)
     separator, decimal = _marks(data)
     even = _even(data, path, separator)
-    table = None if even is None else _parsed(even[0], separator, decimal)
+    table = None if even is None else _parsed(even[0], separator, decimal, words)
     if even is None or table is None or len(table) != len(even[1]):  # quotation marks that do not pair
         even = _mended(data, path, separator)
-        table = _parsed(even[0], separator, decimal)
+        table = _parsed(even[0], separator, decimal, words)
     assert table is not None
-    return Frame(table, even[1], even[2], (told,) if told else ())
+    comma = f"{path.name} has semicolons between cells, and {'commas' if decimal == ',' else 'points'} for decimals"
+    return Frame(table, even[1], even[2], tuple(filter(None, (told, comma if separator == ";" else ""))))
 
 
 def _marks(data: bytes) -> tuple[str, str]:
@@ -98,7 +101,7 @@ def _marks(data: bytes) -> tuple[str, str]:
     return separator, "," if comma else "."
 
 
-def _parsed(data: bytes, separator: str, decimal: str) -> pd.DataFrame | None:
+def _parsed(data: bytes, separator: str, decimal: str, words: Sequence[str]) -> pd.DataFrame | None:
     """Return the table, or None where its rows are not even; columns of one name are a mistake."""
     heading = next(csv.reader([_first_line(data).decode("utf-8")], delimiter=separator), [])
     names = [name.strip() or f"Unnamed: {at}" for at, name in enumerate(heading)]  # as pandas says
@@ -112,6 +115,7 @@ def _parsed(data: bytes, separator: str, decimal: str) -> pd.DataFrame | None:
             header=None,
             names=names,
             skiprows=1,
+            dtype=dict.fromkeys(words, str),
             na_values=list(WORDS_OF_NOTHING),
             keep_default_na=False,
             skipinitialspace=True,
@@ -170,6 +174,9 @@ def _even(data: bytes, path: Path, separator: str) -> Even | None:
     bad = rows[cells[rows] != width]
     if len(bad) and b'"' in data:
         return None
+    long = [data[starts[row] : stops[row]] for row in rows[spans[rows] > 1].tolist()]
+    if long and _swallowed(long, data, separator):
+        return None
     _require_some(len(bad), len(rows) - 1, width, int(cells[bad[0]]) if len(bad) else 0, path)
     invalid = tuple(
         InvalidRecord(path, _ragged(int(cells[row]), width), int(lines[row]), _shown(data, starts[row], stops[row]))
@@ -189,13 +196,21 @@ def _spans(text: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarra
     return np.searchsorted(newlines, stops) - np.searchsorted(newlines, starts) + 1
 
 
+def _swallowed(long: Sequence[bytes], data: bytes, separator: str) -> bool:
+    """Tell whether two quotation marks that were never meant as a pair have made one row of several."""
+    start = data[: 1 << 20].decode("utf-8", "ignore").split("\n")
+    is_row = row_test(start, separator)
+    within = (line.decode("utf-8", "replace") for row in long for line in row.split(b"\n")[1:])
+    return any(is_row(line.split(separator)) for line in within)
+
+
 def _mended(data: bytes, path: Path, separator: str) -> Even:
     """Read row by row where a quotation mark is not closed: its own line is invalid, later ones are not."""
     lines = tuple(data.decode("utf-8").replace("\r\n", "\n").split("\n"))
     heading: list[str] = []
     kept, numbers, invalid = io.StringIO(), [], []
     writer = csv.writer(kept, lineterminator="\n", delimiter=separator)
-    for row in csv_rows(lines, lambda cells: len(cells) == len(heading), separator):
+    for row in csv_rows(lines, row_test(lines, separator, by_width=True), separator):
         width = len(row.cells)
         if not heading and not row.fault:
             heading.extend(row.cells)

@@ -43,7 +43,8 @@ def load(
     """
     path = require_root(root, EXPECTED)
     choice("dataset.kind", kind, KINDS)
-    read = read_frame(path, largest)
+    names = [column for column in (id, group) if column not in (None, label)]
+    read = read_frame(path, largest, [str(column) for column in names])
     drop = [drop] if isinstance(drop, str) else list(drop or [])
     named = {"label": label, "id": id, "group": group, "members": members if members in read.table.columns else None}
     _require_columns(read.table, [*named.items(), *(("drop", column) for column in drop)], members)
@@ -56,7 +57,7 @@ def load(
     made = featurised(inputs)
     labels, classes = (None, ()) if values is None else classes_of(values[kept], kind)
     rows = np.arange(len(read.table)).astype(str)
-    every_id = rows if id is None else np.asarray(read.table[id].astype(str), dtype=str)
+    every_id = rows if id is None else np.asarray(read.table[id].astype(str).str.strip(), dtype=str)
     ids = every_id[kept]
     groups = None if group is None else groups_of(frame[group].where(frame[group].notna(), None).tolist())
     given = Given(inputs, path.name, ids, labels, classes, None, groups, made.features)
