@@ -27,7 +27,7 @@ from telltale.configuration.command_line import (
 )
 from telltale.configuration.shape import check_shape, find_home
 from telltale.configuration.trust import check_targets, guard_composition
-from telltale.reporting.masking import masked_text
+from telltale.reporting.masking import hidden_dirname, masked_text
 from telltale.reporting.sweep import show_open_sweep
 from telltale.reporting.taking import leave_no_trace, made
 
@@ -35,7 +35,7 @@ CONFIGURATION = configuration_folder()
 VERBS = ("runs", "compare", "store", "export")  # words that are no experiment, see verbs/words.py
 
 register_resolvers()
-guard_composition()
+guard_composition(hidden_dirname)
 failures: list[BaseException] = []  # of the single job this process runs
 received: list[int] = []  # signals that asked this process to end; Windows has no SIGHUP
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from telltale.reporting.masking import HIDDEN, is_secret, masked, masked_text
+from telltale.reporting.masking import HIDDEN, hidden_dirname, is_secret, masked, masked_text
 from tests.experiment.commands import Ended, command
 
 TOKEN = "hf_" + "aB3" * 8
@@ -15,6 +17,9 @@ PASSWORD = "open-sesame"
 TEXTS = {
     f"https://me:{PASSWORD}@host/data.csv": f"https://me:{HIDDEN}@host/data.csv",
     f"s3://me:{PASSWORD}@host": f"s3://me:{HIDDEN}@host",
+    "postgres://me:p@ss/w0rd@host/x": f"postgres://me:{HIDDEN}@host/x",
+    "AccountName=me;AccountKey=abcdefghijkl==;Endpoint=a": f"AccountName=me;AccountKey={HIDDEN};Endpoint=a",
+    "Authorization: Basic dXNlcjpwYXNz": f"Authorization: Basic {HIDDEN}",
     f"me:{PASSWORD}@host:/data": f"me:{HIDDEN}@host:/data",
     f"https://{'x1' * 12}@host/x": f"https://{HIDDEN}@host/x",
     "https://host/x?a=1&sig=abc%3D&b=2": f"https://host/x?a=1&sig={HIDDEN}&b=2",
@@ -28,7 +33,14 @@ TEXTS = {
 }
 PLAIN = (
     *("https://host/data.csv", "ray://host:10001", "localhost:6379", "a/b@c", "at 12:30", "outputs/store/release/0123"),
-    *("0123456789abcdef" * 4, "CC(=O)[O-]", "telltale.models.gin.GIN", "sk-learn", "hf_small"),
+    *(
+        "0123456789abcdef" * 4,
+        "CC(=O)[O-]",
+        "telltale.models.gin.GIN",
+        "sk-learn",
+        "http://host:80/a@b",
+        "hf_small",
+    ),
 )
 
 
@@ -45,7 +57,19 @@ def test_what_is_no_secret_is_left(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["api_key", "logger.token", "hub.accessToken", "WANDB_API_KEY", "secrets.x", "my-password"]
+    "name",
+    [
+        "api_key",
+        "logger.token",
+        "hub.accessToken",
+        "WANDB_API_KEY",
+        "secrets.x",
+        "my-password",
+        "pass",
+        "x.passcode",
+        "x.auth",
+        "bearer",
+    ],
 )
 def test_names_of_options_tell_secrets(name: str) -> None:
     """Catches a secret of a kind nobody knows, under a name that everybody does."""
@@ -54,10 +78,43 @@ def test_names_of_options_tell_secrets(name: str) -> None:
     assert masked([f"+hub={{{name}: abc, seed: 1}}"]) == [f"+hub={{{name}: {HIDDEN}, seed: 1}}"]
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    {
+        "+hub={token:{value:abc,n:1},seed:1}": "+hub={token:{value:***,n:***},seed:1}",
+        "+hub={apikey:[abc, 'd,e'],url:http://x}": "+hub={apikey:[***, ***],url:http://x}",
+        "+hub=[{user:me,pass:abc},2]": "+hub=[{user:me,pass:***},2]",
+        "x.hf_token=abcdef,ghijkl": "x.hf_token=***",
+    }.items(),
+)
+def test_secrets_inside_a_word_are_hidden(word: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a secret that stands below, or in a list under, the name that tells it."""
+    assert masked([word]) == [shown]
+    monkeypatch.setattr("sys.argv", ["run", word.replace("abc", "swordfish")])
+    if word != "x.hf_token=abcdef,ghijkl":
+        assert masked_text("it was swordfish") == f"it was {HIDDEN}"
+    else:
+        assert masked_text("it was ghijkl") == f"it was {HIDDEN}"
+
+
+def test_an_error_that_names_a_short_secret_hides_it() -> None:
+    """Catches `field=value: what is wrong`, of a value too short to be looked for in every text."""
+    assert masked_text("error: model.password=abc12: no such key") == f"error: model.password={HIDDEN}: no such key"
+    assert masked_text("error: model.max_tokens=5: too few; seed=1") == "error: model.max_tokens=5: too few; seed=1"
+
+
+def test_a_folder_of_a_sweep_is_named_after_no_secret() -> None:
+    """Catches `override_dirname`, which stands in folders, the console and summary.csv."""
+    words = ["model.password=abc12", "seed=1", "hub={token:{value:xyz}}", "x.token='ab,c=d'"]
+    named = get_overrides_dirname(OverridesParser.create().parse_overrides(words), [], "__", ":")
+    assert hidden_dirname(named, words) == "hub:hidden__model.password:hidden__seed:1__x.token:hidden"
+
+
 def test_other_names_and_what_holds_nothing_are_left() -> None:
     """Catches a size or a switch that is hidden, and a word that only contains one of those words."""
     plain = {"max_tokens": 5, "monkey": "abc", "tokenizer": "abc", "keyboard": "abc", "password": None, "secret": False}
     assert masked(plain) == plain and masked(["attack=lira", "seed=1"]) == ["attack=lira", "seed=1"]
+    assert masked(["target.bearer=MY_VARIABLE"]) == ["target.bearer=MY_VARIABLE"]
     assert is_secret("password", 1234) and not is_secret("keys", 1234)
 
 
@@ -105,7 +162,18 @@ def test_a_sweep_that_fails_shows_no_secret(tmp_path: Path) -> None:
         "logger=none",
         "objective.epochs=0",
         f"hydra.sweep.dir={tmp_path}/s",
+        "hydra.sweep.subdir=${hydra.job.override_dirname}",
+        f"paths.cache=me:{PASSWORD}@host",
     )
     ended = command(*words, f"+hydra.job.env_set.MY_PASSWORD={PASSWORD}", f"paths.store=https://me:{PASSWORD}@host")
+    assert ended.code == 2 and (tmp_path / "s" / "multirun.yaml").exists()
+    assert not leaks(tmp_path, ended)
+    assert list(tmp_path.rglob("*paths.cache=hidden,*")) and not list(tmp_path.rglob(f"*{PASSWORD}*"))
+
+
+def test_a_sweep_that_is_refused_shows_no_secret(tmp_path: Path) -> None:
+    """Catches the sweep's own file where no job has begun."""
+    words = ("-m", "attack=threshold", "scale=smoke", f"hydra.sweep.dir={tmp_path}/s", "model=mlp,nosuch")
+    ended = command(*words, f"+hydra.job.env_set.MY_PASSWORD={PASSWORD}")
     assert ended.code == 2 and (tmp_path / "s" / "multirun.yaml").exists()
     assert not leaks(tmp_path, ended)

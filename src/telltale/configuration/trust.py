@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import hydra._internal.hydra as hydra_internals
@@ -12,7 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from telltale.configuration.command_line import configuration_folder, imported
 from telltale.errors import InputError
@@ -45,10 +45,12 @@ SWEEPS = ("hydra.sweeper._target_", "hydra.sweeper.max_batch_size")  # all that 
 class CheckingLoader(ConfigLoaderImpl):
     """Hydra's own loader, which refuses what names foreign code before Hydra builds its callbacks and launchers."""
 
+    hide: Callable[[str, Sequence[str]], str] | None = None
+
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         """Keep the words of the command: a launcher takes this loader to processes that have others."""
         super().__init__(config_search_path)
-        self.typed = sys.argv[1:]
+        self.typed, self.hide = sys.argv[1:], CheckingLoader.hide
 
     def load_configuration(
         self,
@@ -71,6 +73,9 @@ class CheckingLoader(ConfigLoaderImpl):
         cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         if not trusted and not (from_shell and _only_shows(typed)):
             check_composed(cfg, overrides, typed)
+        if self.hide is not None and (name := cfg.hydra.job.override_dirname):
+            with read_write(cfg.hydra), open_dict(cfg.hydra):
+                cfg.hydra.job.override_dirname = self.hide(name, overrides)
         return cfg
 
     def _check_search_path(self, config_name: str | None) -> None:
@@ -83,8 +88,12 @@ class CheckingLoader(ConfigLoaderImpl):
             raise InputError("hydra.searchpath", path, ADVICE)
 
 
-def guard_composition() -> None:
-    """Have Hydra compose by our loader: it has no hook between composing a configuration and building parts of it."""
+def guard_composition(hide: Callable[[str, Sequence[str]], str]) -> None:
+    """Have Hydra compose by our loader: it has no hook between composing a configuration and building parts of it.
+
+    hide: makes of `hydra.job.override_dirname` and the words it is made of a name for folders without secrets.
+    """
+    CheckingLoader.hide = staticmethod(hide)
     hydra_internals.ConfigLoaderImpl = CheckingLoader  # type: ignore[misc]
 
 

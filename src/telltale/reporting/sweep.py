@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from telltale.reporting.earlier import ASIDE
-from telltale.reporting.masking import masked, masked_text
+from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
 from telltale.writing import write_table
 
@@ -50,6 +50,7 @@ def show_open_sweep() -> None:
         from telltale.reporting.console import print_reasons, print_sweep_table
 
         folder = open_sweep.pop()
+        mask_file(folder / "multirun.yaml")  # a sweep that was refused has started no job that would have done it
         rows = write_summary(folder) if folder.is_dir() else []
         reasons = {str(line["job"]): str(line["error"]) for line in rows if line.get("error")}
         failed = f", {len(reasons)} failed" if reasons else ""
