@@ -87,6 +87,9 @@ def test_the_last_epoch_is_the_greatest_number_and_no_model_is_passed_over(tmp_p
         np.save(tmp_path / f"model{model}" / "keep.npy", np.array([model == 0, model == 1]))
     np.save(tmp_path / "y_train.npy", np.array([0, 1]))
     assert read_answers(tmp_path, "lira").answers[0, 0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
+    np.save(tmp_path / "model1" / "y_train.npy", np.array([1, 1]))
+    with pytest.raises(InputError, match="models must be asked of the same points"):
+        read_answers(tmp_path, "lira")
     (tmp_path / "model1" / "keep.npy").unlink()
     with pytest.raises(InputError, match=r"model1 has logits but no keep\.npy"):
         read_answers(tmp_path, "lira")

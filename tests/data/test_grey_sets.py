@@ -167,6 +167,13 @@ def test_a_folder_without_idx_files_is_told_what_is_missing(tmp_path: Path) -> N
         mnist.load(root=str(tmp_path))
 
 
+def test_a_head_of_more_axes_than_pictures_have_is_told_in_one_line(tmp_path: Path) -> None:
+    """Catches a traceback where a head of one byte more says 70 axes."""
+    (tmp_path / "labels").write_bytes(bytes((0, 0, 8, 70)) + b"\0\0\0\1" * 70 + b"\0")
+    with pytest.raises(InputError, match="expected an IDX file"):
+        read_idx(tmp_path / "labels")
+
+
 def test_the_embedded_files_are_those_of_the_package() -> None:
     """Catches a slice that was made anew and differs from what its notice says."""
     hashes = {member.name: member.sha256 for member in ARTEFACTS["fashion_mnist"].files}

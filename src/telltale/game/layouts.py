@@ -50,7 +50,12 @@ def read_lira(folder: Path) -> Answers:
         raise InputError("scores", folder, f"logits are {logits[0].shape}; expected (points, queries, classes)")
     stacked = np.stack(logits).astype(np.float64)
     probabilities = _softmax(stacked.reshape(*stacked.shape[:2], -1, stacked.shape[-1]))
-    labels = next((_load(file) for file in sorted(folder.rglob("y_train.npy"))), None)
+    every = {file: _load(file) for file in sorted(folder.rglob("y_train.npy"))}
+    labels = next(iter(every.values()), None)
+    if other := [file for file, said in every.items() if labels is not None and not np.array_equal(said, labels)]:
+        raise InputError(
+            "scores", other[0], f"differs from {next(iter(every))}; models must be asked of the same points"
+        )
     if labels is None:
         raise InputError("scores", folder, "there is no y_train.npy: the true class of each point")
     if probabilities.shape[2] == 1:

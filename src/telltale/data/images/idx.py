@@ -15,6 +15,7 @@ from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.errors import InputError
 
 PARTS = ("train", "t10k")
+MOST_AXES = 32  # of an array in any numpy
 UNSIGNED_BYTE = 0x08
 
 
@@ -95,7 +96,12 @@ def read_idx(file: Path, largest: float = LARGEST) -> np.ndarray:
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (OSError, EOFError, zlib.error) as error:
         raise InputError("dataset.root", file, f"cannot be read ({error})") from None
-    if len(data) < 4 or data[:3] != bytes((0, 0, UNSIGNED_BYTE)) or len(data) < (start := 4 + 4 * data[3]):
+    if (
+        len(data) < 4
+        or data[:3] != bytes((0, 0, UNSIGNED_BYTE))
+        or len(data) < (start := 4 + 4 * data[3])
+        or data[3] > MOST_AXES
+    ):
         raise InputError("dataset.root", file, "expected an IDX file of unsigned bytes")
     shape = tuple(np.frombuffer(data, ">u4", data[3], offset=4).tolist())
     if int(np.prod(shape, dtype=object)) != len(data) - start:
