@@ -14,6 +14,7 @@ from telltale.attacks.membership.audit import Audit
 from telltale.attacks.membership.bayes_optimal import BASE
 from telltale.attacks.membership.lira import LiRA
 from telltale.attacks.membership.own_reconstruction import OwnReconstruction
+from telltale.attacks.membership.quantile_regression import QuantileRegression
 from telltale.attacks.membership.threshold import Threshold
 from telltale.attacks.membership.vector_lira import VectorLiRA
 from telltale.configuration.command_line import register_resolvers
@@ -23,6 +24,11 @@ from tests.rules.house import CONF
 
 GROUPS = ("rivals", "attack")
 CALLS = frozenset({"probabilities", "labels"})  # what a classifier answers
+ELSEWHERE = (
+    Audit,  # stands for others, and asks nothing itself
+    OwnReconstruction,  # asks of synthetic twins, which no known world has: test_own_reconstruction
+    QuantileRegression,  # fits trees for every victim, of which worlds have many: test_quantile_regression
+)
 WITHOUT_A_WORD: Mapping[str, Attack] = {
     "lira_global": LiRA(variance="pooled"),
     "lira_median": LiRA(variance="pooled", centre="median"),
@@ -43,11 +49,9 @@ def configured(folder: Path) -> dict[str, Attack]:
     chosen: dict[str, Attack] = {}
     for name, options in _named(folder):
         kind = get_object(options["_target_"])
-        if kind.hands_over is not MembershipScores or kind is Audit:  # which stands for others, and asks nothing
+        if kind.hands_over is not MembershipScores or kind in ELSEWHERE:
             continue
         one: Attack = instantiate(options)
-        if isinstance(one, OwnReconstruction | Audit):
-            continue  # asks of synthetic twins, which no known world has; stands for several attacks
         fits = one.access <= CALLS and "table" in one.accepts  # what the known worlds hold
         if fits and not one.before_transfer and not any(_alike(one, other) for other in chosen.values()):
             chosen[f"attack={name}" if name in chosen else name] = one
