@@ -16,6 +16,7 @@ from telltale.configuration.arguments import readable
 from telltale.configuration.command_line import check_options, configuration_folder, register_resolvers
 from telltale.configuration.shape import check_shape, find_home
 from telltale.errors import InputError
+from tests.experiment.commands import command
 
 PLAIN = (
     *(
@@ -145,3 +146,9 @@ def test_a_configuration_as_it_comes_is_well_shaped(composed: DictConfig) -> Non
     """Catches a check that refuses everybody."""
     check_shape(composed)
     assert isinstance(composed, Mapping)
+
+
+def test_a_scale_that_is_left_out_is_told_in_one_line() -> None:
+    """Catches the traceback of a value by scale where there is none: `scale=[]` was the one of 1,000 command lines."""
+    ended = command("attack=lira", "scale=[]")
+    assert (ended.code, ended.err.count("\n")) == (2, 1) and ended.err.startswith("error: scale=left out"), ended.err

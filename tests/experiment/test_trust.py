@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -147,7 +148,8 @@ def test_words_of_hydras_own_parts_need_no_trust(tmp_path: Path) -> None:
     ours = {"hydra": {"run": {"dir": "${paths.outputs}/${oc.select:attack.name,x}-${seed}"}, "job": {"chdir": False}}}
     launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.setup=[module load cuda]", "hydra.launcher.name=mine")
     logging = ("hydra/job_logging=default", "hydra/hydra_logging=default")
-    ended = with_word(tmp_path, ours, *launcher, *logging, "seed=-1")
+    with mock.patch("logging.config.dictConfig"):  # which would take the place of the logging of this process
+        ended = with_word(tmp_path, ours, *launcher, *logging, "seed=-1")
     assert ended.code == 2 and ended.err.startswith("error: seed=-1"), ended.err
 
 

@@ -44,6 +44,8 @@ def register_resolvers() -> None:
 
 def by_scale(smoke: Any, small: Any, paper: Any, *, _root_: Any) -> Any:
     """Choose among a setting's three values."""
+    if "scale" not in _root_:
+        raise InputError("scale", "left out", f"a word of conf/scale/: one of {', '.join(SCALES)}")
     scale = _root_.scale.name
     if scale not in SCALES:
         raise InputError("scale.name", scale, f"one of {', '.join(SCALES)}")
