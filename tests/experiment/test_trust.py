@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 import yaml
 
 from telltale.configuration.parsed import composed
-from tests.experiment.commands import Ended, command
+from tests.experiment.commands import Ended, command, process
 
 EVIL = {"_target_": "stranger.Stranger"}
 QUICK = ("attack=threshold", "rivals=none", "controls=none", "scale=smoke", "logger=none", "evaluation.replicates=10")
@@ -72,13 +72,13 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return mark
 
 
-def with_word(folder: Path, document: dict[str, Any], *words: str) -> Ended:
-    """Run with a word of a stranger's folder: +theirs=word."""
+def with_word(folder: Path, document: dict[str, Any], *words: str, by: Callable[..., Ended] = command) -> Ended:
+    """Run with a word of a stranger's folder: +theirs=word; by: in this process, or in one of its own."""
     (folder / "conf" / "theirs").mkdir(parents=True)
     text = "# @package _global_\n# Theirs.\n" + yaml.safe_dump(document)
     (folder / "conf" / "theirs" / "word.yaml").write_text(text)
     places = (f"--config-dir={folder}/conf", *words, f"paths.outputs={folder}/outputs")
-    return command(*places, *QUICK, "+theirs=word")
+    return by(*places, *QUICK, "+theirs=word")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -148,8 +148,8 @@ def test_words_of_hydras_own_parts_need_no_trust(tmp_path: Path) -> None:
     ours = {"hydra": {"run": {"dir": "${paths.outputs}/${oc.select:attack.name,x}-${seed}"}, "job": {"chdir": False}}}
     launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.setup=[module load cuda]", "hydra.launcher.name=mine")
     logging = ("hydra/job_logging=default", "hydra/hydra_logging=default")
-    with mock.patch("logging.config.dictConfig"):  # which would take the place of the logging of this process
-        ended = with_word(tmp_path, ours, *launcher, *logging, "seed=-1")
+    # a process of its own: Hydra's logging would take the place of this one's, and close its streams
+    ended = with_word(tmp_path, ours, *launcher, *logging, "seed=-1", by=process)
     assert ended.code == 2 and ended.err.startswith("error: seed=-1"), ended.err
 
 
