@@ -162,6 +162,17 @@ def test_shadow_models_of_the_users_are_asked_about_the_same_records(folder: Pat
         assert np.allclose(asked.answers.answers[1:], [softmax(logits[at])[order] for at in (1, 0, 2)])
         assert np.array_equal(asked.answers.membership[1:], members[:, order])
         assert asked.answers.victims == 1 and "second of three tiers" in asked.notes[0]
+    same = {"shadow_members": str(folder / "members.npy")}
+    for name, pattern, said in (
+        ("weights.safetensors", "*.safetensors", "weights.safetensors: is the file of the model audited"),
+        ("shadow_a.safetensors", "shadow_*", "shadow_a.safetensors: is the file of the model audited"),
+    ):
+        with pytest.raises(InputError, match=said):
+            target(folder, **options | same | {"weights": str(folder / name), "shadows": str(folder / pattern)})
+    (folder / "copy.safetensors").write_bytes((folder / "shadow_c.safetensors").read_bytes())
+    there = target(folder, **options | {"weights": str(folder / "copy.safetensors")})
+    with pytest.raises(InputError, match=r"shadow_c\.safetensors: holds the weights of the model audited"):
+        with_shadows(there, ask(there, given, seed=0))
     np.save(folder / "members.npy", members[:2])
     (folder / "other.csv").write_text("name,shadow_b\n")
     for changed, said in (

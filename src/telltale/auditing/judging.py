@@ -16,6 +16,7 @@ import numpy as np
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.by_record import REAL, Plain
 from telltale.attacks.membership.shadow_attack import ShadowAttack
+from telltale.auditing.twins import require_no_twin
 from telltale.configuration.contest import hindrances
 from telltale.data.seeds import derive
 from telltale.errors import InputError
@@ -88,6 +89,7 @@ def judged(
     challenge: the records themselves where they are at hand, in the order of the answers; success: how well the model
     does its own task. Raises InputError where no attack can work with the answers.
     """
+    require_no_twin(answers)
     kept, left_out = usable(attacks, answers)
     if not kept:
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())

@@ -9,6 +9,7 @@ import numpy as np
 
 from telltale.auditing.labels import fitting
 from telltale.auditing.sides import apart
+from telltale.auditing.twins import require_no_twin
 from telltale.data.given import Given, numbers_of
 from telltale.data.seeds import generator
 from telltale.errors import InputError
@@ -84,7 +85,7 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         population_features=None if features is None or not len(held) else features[held],
     )
     table = Table(replace(challenge, member=None), rows[points], len(whole), replace(others, member=None), seed)
-    return Asked(answers, challenge, success_of(answers), table, notes)
+    return Asked(answers, challenge, success_of(answers), table, (*notes, *target.told))
 
 
 def with_shadows(target: Target, asked: Asked) -> Asked:
@@ -106,6 +107,7 @@ def with_shadows(target: Target, asked: Asked) -> Asked:
         population=None if answers.population is None else np.concatenate([answers.population, shadows.population]),
         victims=1,
     )
+    require_no_twin(together, shadows.named)
     said = (
         f"{TIERS[tier]}: {shadows.told}; the model audited was trained on {int(answers.membership[0].sum()):,} of them"
     )

@@ -91,9 +91,9 @@ class HttpTarget(Target):
         """Return the answer about a batch: of the store, or of the endpoint."""
         kept = self._kept(inputs)
         if kept is not None:
-            return _as_array(json.loads((kept / FILE).read_text(encoding="utf-8")), self._shown)
+            return self._as_array(json.loads((kept / FILE).read_text(encoding="utf-8")))
         said = self._asked(inputs)
-        values = _as_array(said, self._shown)
+        values = self._as_array(said)
         if len(values) == len(inputs) and self.store is not None:
 
             def make(entry: Path, _: Path) -> None:
@@ -101,6 +101,13 @@ class HttpTarget(Target):
 
             self.store.find_or_make(KIND, self._document(inputs), make)
         return values
+
+    def _as_array(self, outputs: Any) -> np.ndarray:
+        try:
+            return np.asarray(outputs, dtype=None if self.gives == "labels" else float)
+        except (ValueError, TypeError):
+            expected = "outputs are no rows of numbers, all of one length"
+            raise InputError(URL, self._shown, expected) from None
 
     def _document(self, inputs: Any) -> dict[str, Any]:
         return {"url": self._shown, "address": digest_of(self.url), "gives": self.gives, "inputs": digest_of(inputs)}
@@ -154,13 +161,6 @@ def _outputs(body: bytes, url: str) -> Any:
     except (ValueError, KeyError, TypeError):
         shown = body[:80].decode("utf-8", "replace")
         raise InputError(URL, url, f'answers {shown!r}; expected {{"outputs": […]}} (docs/http_target.md)') from None
-
-
-def _as_array(outputs: Any, url: str) -> np.ndarray:
-    try:
-        return np.asarray(outputs, dtype=float)
-    except (ValueError, TypeError):
-        raise InputError(URL, url, "outputs are no rows of numbers, all of one length") from None
 
 
 def _patience(error: HTTPError) -> float:

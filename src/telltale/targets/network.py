@@ -14,7 +14,7 @@ from telltale.checks import choice
 from telltale.errors import InputError
 from telltale.progress import track
 from telltale.targets.function import called, named
-from telltale.targets.shadow_files import members_of, shadow_files
+from telltale.targets.shadow_files import FILES, members_of, require_others, shadow_files
 from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
@@ -42,6 +42,8 @@ class TorchTarget(Target):
 
     The rest as in `Target`. Raises InputError for a class that cannot be built and weights that do not fit it.
     """
+
+    by_place = True  # of the largest output
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class TorchTarget(Target):
         self._network = self.network(weights)
         self._shadows = shadow_files(shadows, shadow_members)
         self._shadow_members = shadow_members
+        require_others(self._shadows, weights)
 
     @property
     def name(self) -> str:
@@ -107,11 +110,14 @@ class TorchTarget(Target):
         try:
             for file in track(self._shadows, "shadow models asked"):
                 self._network = self.network(str(file))
+                if same_weights(self._network, target):
+                    raise InputError(FILES, file, "holds the weights of the model audited; leave it out")
                 for part, said in ((table.challenge, answers), (table.held, held)):
                     said.append(self.ask(part.inputs, part.classes, part.ids) if len(part) else answers[-1][:0])
         finally:
             self._network = target
-        return Shadows(np.stack(answers), np.stack(held), membership, f"{len(answers)} shadow models of yours")
+        told, files = f"{len(answers)} shadow models of yours", tuple((FILES, str(file)) for file in self._shadows)
+        return Shadows(np.stack(answers), np.stack(held), membership, told, files)
 
     def answer_of(self, network: nn.Module, inputs: Any) -> np.ndarray:
         """Ask a network about a batch of records, and read its output as what the target gives."""
@@ -131,6 +137,12 @@ def _known(name: str, model: Any) -> Architecture:
     from telltale.models.released.architectures import architecture  # brings torch_geometric
 
     return architecture(name)
+
+
+def same_weights(network: nn.Module, other: nn.Module) -> bool:
+    """Tell whether two networks of one class have equal parameters and buffers."""
+    state = other.state_dict()
+    return all(torch.equal(part, state[name]) for name, part in network.state_dict().items())
 
 
 def probabilities_of(said: torch.Tensor, outputs: str) -> torch.Tensor:

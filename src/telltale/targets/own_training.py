@@ -68,7 +68,8 @@ class Training:
         answers, population = zip(*self._each(work, orders), strict=True)
         number, size = len(membership[0]), int(membership[0].sum())
         told = f"{self.models} shadow models trained by {self.name}, each on a random half of the {number:,} ({size:,})"
-        return Shadows(np.stack(answers), np.stack(population), membership, told)
+        named = tuple((TRAIN, f"{self.name}, model {model}") for model in range(self.models))
+        return Shadows(np.stack(answers), np.stack(population), membership, told, named)
 
     def _each(self, work: Work, orders: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, np.ndarray]]:
         title, processes = f"shadow models trained by {self.name}", min(self.processes, len(orders))
@@ -137,6 +138,7 @@ class Work:
         if not callable(predict):
             raise InputError(TRAIN, name, f"returned a {type(predict).__name__}; {EXPECTED}")
         asked = FunctionTarget(predict, self.gives, self.batch_size)
+        asked.by_place = True  # as the labels it was trained on are
         try:
             said = asked.ask(table.inputs, table.classes, table.ids)
             held = asked.ask(self.held.inputs, table.classes, self.held.ids) if len(self.held) else said[:0]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from telltale.errors import InputError
-from telltale.targets.target import POPULATION, Target, checked
+from telltale.targets.said_labels import number_in
+from telltale.targets.target import POPULATION, Target
 
-FIELD = "target.answers"
+FIELD, SHOWN = "target.answers", 10
 EXPECTED = "a .csv or .parquet file with id and a column for each class (or one of values), or .npz with id and answers"
 
 
@@ -19,9 +21,11 @@ class RecordedTarget(Target):
     """What a model answered, in a file.
 
     answers  .csv, .csv.gz or .parquet with a column `id` and one for each class, called as the class is, or one alone
-             of values or labels; or .npz with id (n,) and answers (n, classes) or (n,)
+             of values or labels; or .npz with id (n,), answers (n, classes) or (n,), and perhaps the classes' names
+             (classes,), whose order is that of the answers
 
-    The rest as in `Target`. Raises InputError for records that it has no answer for, counted.
+    The rest as in `Target`. Raises InputError for records that it has no answer for, counted, and for columns of which
+    it is not known which class each is of.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class RecordedTarget(Target):
             raise InputError(FIELD, "null" if answers is None else answers, f"no such file; expected {EXPECTED}")
         self._path = Path(str(answers)).expanduser()
         read = _of_arrays if self._path.suffix == ".npz" else _of_table
-        ids, self._columns, self._answers = read(self._path)
+        ids, self._columns = read(self._path)
         self._place = {name: row for row, name in enumerate(ids)}
         if len(self._place) < len(ids):
             raise InputError(FIELD, self._path, f"{len(ids) - len(self._place):,} ids stand there more than once")
@@ -57,17 +61,76 @@ class RecordedTarget(Target):
             there = next(iter(self._place), "nothing")
             expected = f"no answer for {missing[0]}{more} of {len(names):,} records; ids there are like {there}"
             raise InputError(FIELD, self._path, expected)
-        answers = self._answers[[self._place[name] for name in names]][:, self._order(classes)]
-        return checked(answers, self.gives, len(names), np.array(names), len(classes))
+        rows = [self._place[name] for name in names]
+        return self.checked(self._chosen(classes)[rows], len(names), np.array(names), classes)
 
-    def _order(self, classes: tuple[str, ...]) -> list[int]:
-        """Return which columns are meant, in the order of the classes."""
-        if self.gives != "probabilities" or set(self._columns) != set(classes):
-            return list(range(self._answers.shape[1]))
-        return [self._columns.index(name) for name in classes]
+    def _chosen(self, classes: tuple[str, ...]) -> np.ndarray:
+        """Return the columns that are meant, in the order of the classes: (rows, columns), or (rows,) of one alone."""
+        if isinstance(self._columns, np.ndarray):
+            return self._columns
+        there = list(self._columns)
+        if self.gives in ("values", "labels") and len(there) > 1:
+            raise InputError(
+                FIELD, self._path, f"has the columns {_listed(there)}; expected id and one of {self.gives}"
+            )
+        if self.gives != "probabilities" or not classes:
+            return self._numbers(there)
+        alone = there if len(there) == 1 and len(classes) == 2 else []
+        if alone and alone != [classes[0]]:
+            if alone != [classes[1]]:
+                self.tell(f"{alone[0]} of {self._path.name} is read as the probability of {classes[1]}")
+            return self._numbers(alone)
+        if alone:
+            return 1 - self._numbers(alone)
+        meant = columns_of(classes, there)
+        if meant is None:
+            expected = (
+                f"has the columns {_listed(there)}; expected one for each class, called as it is: {_listed(classes)}"
+            )
+            raise InputError(FIELD, self._path, expected)
+        if meant != list(classes):
+            pairs = _listed([f"{column} as {name}" for column, name in zip(meant, classes, strict=True)])
+            self.tell(f"columns of {self._path.name} are read as probabilities of classes: {pairs}")
+        if others := [name for name in there if name not in meant]:
+            self.tell(f"columns of {self._path.name} that are no class are left out: {_listed(others)}")
+        return self._numbers(meant)
+
+    def _numbers(self, names: list[str]) -> np.ndarray:
+        columns = [self._columns[name] for name in names]
+        for name, column in zip(names, columns, strict=True):
+            if column.dtype.kind not in "fiub" and self.gives != "labels":
+                raise InputError(FIELD, self._path, f"column {name} holds no numbers; expected {EXPECTED}")
+        return np.stack(columns, 1)[:, 0] if len(names) == 1 and self.gives != "embeddings" else np.stack(columns, 1)
 
 
-def _of_arrays(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+def columns_of(classes: Sequence[str], columns: Sequence[str]) -> list[str] | None:
+    """Return which column each class's probability lies in; None where that is not clear.
+
+    A column is called as the class, as the number that the class is called by (1.0 for 1), or as all classes with the
+    same before and after it, where there are no other columns.
+
+    >>> columns_of(["cat", "dog"], ["p_dog", "p_cat"]), columns_of(["1", "2"], ["0", "1"])
+    (['p_cat', 'p_dog'], None)
+    """
+    if set(classes) <= set(columns):
+        return list(classes)
+    numbers = {number_in(name): name for name in columns}
+    wanted = [number_in(name) for name in classes]
+    if len(numbers) == len(columns) == len(set(wanted)) and None not in wanted and set(wanted) == set(numbers):
+        return [numbers[number] for number in wanted]
+    for column in columns:
+        before, found, after = column.partition(classes[0])
+        named = [f"{before}{name}{after}" for name in classes]
+        if found and len(named) == len(columns) and set(named) == set(columns):
+            return named
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(str, names[:SHOWN])) + (", …" if len(names) > SHOWN else "")
+
+
+def _of_arrays(path: Path) -> tuple[list[str], np.ndarray | dict[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -77,21 +140,23 @@ def _of_arrays(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     if ids is None or answers is None or ids.shape != answers.shape[:1]:
         there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
         raise InputError(FIELD, path, f"holds {there}; expected id (n,) and answers (n, classes) or (n,)")
-    return ids.astype(str).tolist(), [], answers.reshape(len(ids), -1)
+    names = arrays.get("classes")
+    if names is None:
+        return ids.astype(str).tolist(), answers
+    if names.shape != answers.shape[1:2] or answers.ndim != 2:
+        raise InputError(FIELD, path, f"holds answers {answers.shape} and classes {names.shape}; expected one a column")
+    return ids.astype(str).tolist(), dict(zip(names.astype(str).tolist(), answers.T, strict=True))
 
 
-def _of_table(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+def _of_table(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     import pandas as pd
 
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={"id": str})
     except (OSError, ValueError, UnicodeDecodeError, EOFError) as error:
         raise InputError(FIELD, path, f"cannot be read ({error}); expected {EXPECTED}") from None
-    columns = [str(name) for name in table.columns if name != "id"]
-    if "id" not in table or not columns:
+    if "id" not in table or len(table.columns) < 2:
         there = ", ".join(map(str, table.columns)) or "nothing"
         raise InputError(FIELD, path, f"has the columns {there}; expected {EXPECTED}")
-    for name in columns:
-        if not pd.api.types.is_numeric_dtype(table[name]):
-            raise InputError(FIELD, path, f"column {name} holds no numbers; expected {EXPECTED}")
-    return table["id"].astype(str).tolist(), columns, table[columns].to_numpy()
+    columns = {str(name): table[name].to_numpy() for name in table.columns if name != "id"}
+    return table["id"].astype(str).tolist(), columns

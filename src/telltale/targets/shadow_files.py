@@ -29,6 +29,14 @@ def shadow_files(pattern: Any, members: Any) -> list[Path]:
     return files
 
 
+def require_others(files: list[Path], weights: Any) -> None:
+    """Refuse, by InputError, the file of the model audited among those of its shadow models."""
+    target = Path(str(weights)).expanduser()
+    for file in files:
+        if target.exists() and file.samefile(target):
+            raise InputError(FILES, file, "is the file of the model audited (target.weights); leave it out")
+
+
 def members_of(place: str, files: list[Path], table: Table) -> np.ndarray:
     """Read what each shadow model was trained on, (files, points) bool.
 

@@ -32,9 +32,11 @@ class Shadows:
     answers     (shadows, points, …), as the target's; population: (shadows, held, …)
     membership  (shadows, points) bool, what each was trained on
     told        how they came about
+    named       (shadows) the option that each is of, and its value, for messages
     """
 
     answers: np.ndarray
     population: np.ndarray
     membership: np.ndarray
     told: str
+    named: tuple[tuple[str, str], ...] = ()

@@ -12,6 +12,7 @@ from telltale.data.given import taken
 from telltale.errors import InputError
 from telltale.progress import track
 from telltale.store.store import Store
+from telltale.targets.said_labels import places_of
 from telltale.targets.shadows import Shadows, Table
 
 GIVES = ("probabilities", "labels", "values")
@@ -39,9 +40,13 @@ class Target:
     train        file.py:fit, code that trains a model like it, for shadow models; None = there is none
     shadow_models, processes  how many, and how many side by side
     store        where answers are kept that took long; None = nowhere
+    by_place     labels that are numbers are places of the classes, not their names
+    told         how answers were read, where there is a choice; filled by `ask`
     """
 
     store: Store | None = None
+    by_place: bool = False
+    told: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -75,23 +80,39 @@ class Target:
     def ask(self, inputs: Any, classes: tuple[str, ...] = (), ids: np.ndarray | None = None) -> np.ndarray:
         """Answer about all records, in batches: (records, classes) or (records,), checked.
 
-        classes: of the labels, whose number probabilities must have; ids: for the message. Raises InputError for
-        answers of a wrong shape or that are no probabilities, naming the first record.
+        classes: of the labels, whose number probabilities must have, and which labels are the names of; ids: for the
+        message. Raises InputError for answers of a wrong shape, that are no probabilities or name no class, with the
+        first such record.
         """
         number, parts = len(inputs), []
         starts = range(0, number, self.batch_size)
         for start in track(starts, "records asked about, in batches") if len(starts) > 1 else starts:
             rows = np.arange(start, min(start + self.batch_size, number))
             names = rows if ids is None else ids[rows]
-            parts.append(checked(self.answer(taken(inputs, rows)), self.gives, len(rows), names, len(classes)))
+            parts.append(self.checked(self.answer(taken(inputs, rows)), len(rows), names, classes))
         return np.concatenate(parts)
 
+    def checked(self, answers: Any, records: int, names: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+        """Return answers about so many records as `ask` does; how labels were read is told."""
+        values = as_array(answers, self.gives, records, names, len(classes))
+        if self.gives == "labels":
+            values, said = places_of(values, classes, names, self.by_place)
+            self.tell(said)
+        return values
 
-def checked(answers: Any, gives: str, records: int, names: np.ndarray, classes: int = 0) -> np.ndarray:
-    """Return answers as an array. Raises InputError, naming the first record for which they will not do."""
+    def tell(self, *said: str) -> None:
+        """Keep what there is to tell of how answers were read, once."""
+        self.told = tuple(dict.fromkeys((*self.told, *filter(None, said))))
+
+
+def as_array(answers: Any, gives: str, records: int, names: np.ndarray, classes: int = 0) -> np.ndarray:
+    """Return answers as an array, labels as they were said.
+
+    Raises InputError, naming the first record for which they will not do.
+    """
     try:
         values = np.asarray(answers.detach().cpu() if hasattr(answers, "detach") else answers)
-        values = values.astype(np.int64 if gives == "labels" else np.float64)
+        values = values if gives == "labels" else values.astype(np.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError("target", type(answers).__name__, f"answers are no array of numbers ({error})") from None
     if gives == "probabilities":
@@ -103,7 +124,8 @@ def checked(answers: Any, gives: str, records: int, names: np.ndarray, classes: 
         fits, shape = values.ndim == 1, f"({records},)"
     if not fits or len(values) != records:
         raise InputError("target", f"an array {values.shape}", f"expected {gives} {shape} about {records} records")
-    _require_numbers(values, gives, names)
+    if gives != "labels":
+        _require_numbers(values, gives, names)
     return values
 
 
