@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from telltale.auditing.arguments import column, of_both, one_each, side
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
@@ -18,15 +19,18 @@ from telltale.data.given import Given, as_membership, classes_of, groups_of_valu
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
-from telltale.game.answers import Answers
+from telltale.game.answers import RANDOM, UNKNOWN, Answers
+from telltale.game.given_arrays import with_models
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.report import VIEWS
 from telltale.reporting.summary import Heading, Summary
+from telltale.writing import counted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+FROM_PYTHON = "scores from Python"
 HEADLINES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "balanced_accuracy")
 
 
@@ -157,6 +161,9 @@ def score(
     population_labels: Any = None,
     ids: Sequence[Any] | None = None,
     groups: Sequence[Any] | None = None,
+    classes: Sequence[Any] = (),
+    features: Any = None,
+    random_split: bool = False,
     seed: int = 0,
     replicates: int = 1000,
 ) -> Result:
@@ -168,25 +175,33 @@ def score(
     labels      (points,) true classes or values, of which answers are read
     population  answers about held-out records of which the attacker knows that no model has them
     ids         what the records are called; groups: whose they are: drawn as one in intervals
+    classes     their names in the order of the answers, where labels are names
+    features    (points, width) the records as numbers, for a detector that never asks the model
+    random_split  chance alone decided who was a member: then no detector is needed
 
     Raises telltale.errors.InputError for what does not fit together.
     """
-    truth = as_membership("membership", np.asarray(membership), "scores from Python")
-    values = np.asarray(scores)
-    single = truth.ndim == 1
+    truth = as_membership("membership", np.asarray(membership), FROM_PYTHON)
+    held = None if population is None else np.asarray(population)
+    values, truth, held = with_models(gives, np.asarray(scores), truth, held)
+    for argument, given in (("labels", labels), ("ids", ids), ("groups", groups)):
+        one_each(argument, given, truth.shape[-1])
     answers = Answers(
         gives,
-        values[None] if single else values,
-        truth[None] if single else truth,
-        "scores from Python",
+        values,
+        truth,
+        FROM_PYTHON,
         labels=None if labels is None else np.asarray(labels),
-        population=None if population is None else np.asarray(population)[None] if single else np.asarray(population),
+        classes=tuple(map(str, classes)),
+        population=held,
         population_labels=None if population_labels is None else np.asarray(population_labels),
-        ids=None if ids is None else np.asarray(ids).astype(str),
-        groups=None if groups is None else groups_of_values(groups),
+        ids=None if ids is None else column(ids).astype(str),
+        groups=None if groups is None else groups_of_values(column(groups).tolist()),
+        features=None if features is None else np.asarray(features, np.float32),
+        split=RANDOM if random_split else UNKNOWN,
     )
-    outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates, random=True))
-    return _result(outcome, Subject.of(answers), f"{gives} of {answers.models} model{'s' * (answers.models > 1)}")
+    outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates))
+    return _result(outcome, Subject.of(answers), f"{gives} of {counted(answers.models, 'model')}")
 
 
 def audit(
@@ -223,12 +238,12 @@ def audit(
     """
     from telltale.targets.function import FunctionTarget
 
-    (x_in, y_in), (x_out, y_out) = members, others
-    number_in, number_out = len(x_in), len(x_out)
+    (x_in, y_in, number_in), (x_out, y_out, number_out) = side("members", members), side("others", others)
+    named, whose = (of_both(*of, (number_in, number_out)) for of in (("ids", ids), ("groups", groups)))
     kind = "values" if gives == "values" else "auto"
-    labels, classes = classes_of(np.concatenate([np.asarray(y_in), np.asarray(y_out)]), kind)
+    labels, classes = classes_of(np.concatenate([y_in, y_out]), kind)
     inputs = _joined(x_in, x_out)
-    names = names_of(x_in, x_out) if ids is None else np.asarray([*ids[0], *ids[1]])
+    names = names_of(x_in, x_out) if named is None else np.asarray(named)
     given = Given(
         inputs,
         "records from Python",
@@ -236,13 +251,13 @@ def audit(
         labels,
         classes,
         None,
-        groups_of_values([*groups[0], *groups[1]]) if groups else None,
+        None if whose is None else groups_of_values(whose),
         numbers_of(inputs),
     ).with_members(np.arange(number_in + number_out) < number_in)
     split = "random" if random_split else "unknown"
     target = FunctionTarget(predict, gives, population=population, split=split, train=train, shadow_models=shadows)
     asked = with_shadows(target, ask(target, given, seed))
-    manner = Manner(seed, replicates, standards or Standards(), random_split)
+    manner = Manner(seed, replicates, standards or Standards())
     outcome = judged(asked.answers, attacks_named("audit"), manner, success=asked.success, notes=asked.notes)
     return _result(outcome, Subject.of(asked.answers), f"audit of {target.name}, which gives {gives}")
 

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from telltale import __version__
-from telltale.configuration.arguments import readable
+from telltale.configuration.arguments import in_full, readable
 from telltale.configuration.command_line import (
     INTERRUPTED,
     check_words,
@@ -66,7 +66,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:  # Hydra would print its own
         print(f"Telltale {__version__}")
         return
-    sys.argv[1:] = [_in_full(word) for word in sys.argv[1:]]
+    sys.argv[1:] = [in_full(word) for word in sys.argv[1:]]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
     made.clear()
     _listen()
@@ -108,13 +108,6 @@ def _listen() -> None:
         for number in STOPPING:
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, interrupt)
-
-
-def _in_full(word: str) -> str:
-    """Spell out what may be said in short."""
-    if word in ("-v", "--verbose"):
-        return "verbose=true"
-    return f"scores.file={word.removeprefix('scores=')}" if word.startswith("scores=") else word
 
 
 if __name__ == "__main__":

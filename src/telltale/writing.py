@@ -27,6 +27,15 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number of things with the word that fits it; more: the word of several, where it is not one with an s.
+
+    >>> counted(1, "model"), counted(1200, "model"), counted(2, "class", "classes")
+    ('1 model', '1,200 models', '2 classes')
+    """
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+
+
 def escaped_throughout(value: Any) -> Any:
     """Return mappings and lists with every text in them escaped, whatever else they hold as it is."""
     if isinstance(value, Mapping):

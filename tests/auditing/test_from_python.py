@@ -94,3 +94,34 @@ def test_answers_that_will_not_do_are_told_in_one_line(answer: object, said: str
     x, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
     with pytest.raises(InputError, match=said):
         telltale.audit(answer, (x[:20], y[:20]), (x[20:], y[20:]))  # type: ignore[arg-type]
+
+
+def test_what_is_handed_over_has_to_fit_together() -> None:
+    """Catches labels of one side that reach into the other: the lengths of both together fit."""
+    x, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
+    members, others = (x[:20], y[:20]), (x[20:], y[20:])
+
+    def audit(**changed: object) -> telltale.Result:
+        given = {"members": members, "others": others, "replicates": 10} | changed
+        return telltale.audit(lambda x: np.full((len(x), 2), 0.5), **given)  # type: ignore[arg-type]
+
+    for changed, said in (
+        (
+            {"members": (x[:20], y[:19]), "others": (x[20:], y[19:])},
+            r"members=\(X, y\): X has 20 records, y is \(19,\)",
+        ),
+        ({"others": (x[20:], y[20:, None] * np.ones(2))}, r"others=.*y is \(20, 2\); expected one label a record"),
+        ({"members": x[:20]}, r"members=ndarray: expected a pair \(X, y\)"),
+        ({"ids": (range(25), range(15))}, r"ids=of the members an array \(25,\): expected one a record, \(20,\)"),
+        ({"groups": (range(20), range(21))}, r"groups=of the others an array \(21,\): expected one a record"),
+        ({"groups": range(40)}, "groups=range: expected a pair"),
+    ):
+        with pytest.raises(InputError, match=said):
+            audit(**changed)
+    for argument in ("ids", "groups", "labels"):
+        with pytest.raises(InputError, match=rf"{argument}=an array \(150,\): expected one a record, \(200,\)"):
+            telltale.score(SEPARATED, TRUTH, **{argument: np.arange(150)})
+    columns = telltale.score(SEPARATED[:, None], TRUTH[:, None], replicates=20)
+    assert columns.auc.value == telltale.score(SEPARATED, TRUTH, replicates=20).auc.value
+    flat, column = (audit(members=(x[:20], of[:20]), others=(x[20:], of[20:])) for of in (y, y[:, None]))
+    assert flat.auc.value == column.auc.value

@@ -41,10 +41,10 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
 
 
-def outcome_of(scores: np.ndarray, member: np.ndarray, seed: int = 0) -> Outcome:
+def outcome_of(scores: np.ndarray, member: np.ndarray, seed: int = 0, ids: np.ndarray | None = None) -> Outcome:
     """Judge scores of one model."""
-    given = Answers("scores", scores[None], member[None], "made by hand")
-    return judged(given, attacks_named("scores"), Manner(seed, 100, random=True))
+    given = Answers("scores", scores[None], member[None], "made by hand", ids=ids, split="random")
+    return judged(given, attacks_named("scores"), Manner(seed, 100))
 
 
 def leave(

@@ -76,7 +76,7 @@ def test_runs_of_other_points_are_not_paired_and_it_is_said_why(tmp_path: Path) 
     for name, why in (
         ("other_data", "dataset differs"),
         ("other_members", "other records were members"),
-        ("fewer", "200 points of 1 models and"),
+        ("fewer", "200 points of 1 model and"),
         ("other_draws", "the bootstrap drew otherwise"),
     ):
         ended = played(tmp_path, "compare", "one", name)
@@ -93,13 +93,23 @@ def test_an_unpaired_difference_is_wider_than_a_paired_one(tmp_path: Path) -> No
     assert low == pytest.approx(-1.96 * 2**0.5 * a.standard_error, abs=2e-3)
 
 
-def test_scores_whose_members_stand_in_one_block_are_not_taken_for_the_same_points(tmp_path: Path) -> None:
-    """Catches two unrelated tables, both sorted by membership, paired row by row."""
-    block = np.arange(POINTS) < 100
-    for name, member in (("a_block", block), ("b_block", block), ("c_mixed", MEMBER), ("d_mixed", MEMBER)):
-        leave(tmp_path / name, outcome_of(RNG.normal(size=POINTS), member), attack="scores")
-    assert "stand in one block" in played(tmp_path, "compare", "a_block", "b_block").out
-    assert "\npaired: " in played(tmp_path, "compare", "c_mixed", "d_mixed").out
+def test_scores_of_files_are_paired_by_ids_alone(tmp_path: Path) -> None:
+    """Catches two unrelated tables paired row by row: both sorted by membership, or members on every other line."""
+    names = np.arange(POINTS).astype(str)
+    other = np.where(names == "7", "x", names)
+    for name, ids in (("a_bare", None), ("b_bare", None), ("c", names), ("d", names), ("e", other), ("f", names[::-1])):
+        leave(
+            tmp_path / name, outcome_of(RNG.normal(size=POINTS), np.arange(POINTS) % 2 == 0, ids=ids), attack="scores"
+        )
+    bare = played(tmp_path, "compare", "a_bare", "b_bare").out
+    assert "not paired: that the points are the same is not known: no ids in " in bare and "nothing in common" in bare
+    assert "is not known: no ids in " in played(tmp_path, "compare", str(tmp_path / "c"), "b_bare").out
+    for second, said in (
+        ("d", "\npaired: "),
+        ("e", "not paired: the points have other ids"),
+        ("f", "in another order"),
+    ):
+        assert said in played(tmp_path, "compare", str(tmp_path / "c"), str(tmp_path / second)).out, second
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from telltale.evaluation.no_model import looks_like_a_member
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.evaluation.strata import NO_MODEL
 from telltale.evidence import MembershipScores
-from telltale.game.answers import Answers, world_of
+from telltale.game.answers import RANDOM, Answers, world_of
 from telltale.reporting.answering import spoken
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.sentences import interval
@@ -41,14 +41,11 @@ class Manner:
     seed        of all that is drawn
     replicates  bootstrap replicates behind every interval
     standards   what would matter
-    random      whether chance alone decided who was a member: then records of both kinds cannot differ, and no detector
-                stands beside the attacks
     """
 
     seed: int = 0
     replicates: int = 1000
     standards: Standards = field(default_factory=Standards)
-    random: bool = False
 
 
 def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, Attack], dict[str, str]]:
@@ -122,7 +119,7 @@ def judged(
         target=dict(success or {}),
         queries=costs["target"].queries,
         costs=costs,
-        notes=(*notes, *_left_out(left_out)),
+        notes=(*notes, *_not_compared(answers), *_left_out(left_out)),
         challenge=answers.challenge if challenge is None else challenge,
         membership=truth.membership,
         ids=answers.ids,
@@ -134,11 +131,25 @@ def judged(
 
 def _detector(answers: Answers, truth: Truth, manner: Manner) -> dict[str, MembershipScores]:
     """Return the evidence of a detector that never asks the model, where the records are known and may differ."""
-    if manner.random or answers.features is None or len(truth.membership) > 1:
+    if answers.split == RANDOM or answers.features is None or answers.attacked > 1:
         return {}
     seed = derive(manner.seed, NO_MODEL)
     inputs = answers.challenge.inputs()
     return {NO_MODEL: looks_like_a_member(inputs, truth.membership[0], answers.groups, seed)}
+
+
+def _not_compared(answers: Answers) -> tuple[str, ...]:
+    """Say that members and held-out records may differ in kind, where no detector stands beside the attacks."""
+    if answers.split == RANDOM or (answers.features is not None and answers.attacked == 1):
+        return ()
+    why = "nothing is known of the records themselves (features)"
+    if answers.features is not None:
+        why = f"{answers.attacked:,} models are attacked, and a detector judges one (victims=1)"
+    what = "where they differ in kind (time, source, people), what an attack finds may be that difference and no memory"
+    return (
+        f"members and held-out records were not compared without the model, as {why}: {what}; "
+        "scores.split=random says that chance alone decided who was a member",
+    )
 
 
 def _differ(outcome: Outcome) -> tuple[str, ...]:

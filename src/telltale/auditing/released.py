@@ -13,7 +13,7 @@ from telltale.auditing.twins import require_no_twin
 from telltale.data.given import Given, numbers_of
 from telltale.data.seeds import generator
 from telltale.errors import InputError
-from telltale.game.answers import Answers
+from telltale.game.answers import RANDOM, UNKNOWN, Answers
 from telltale.targets.own_training import Training
 from telltale.targets.shadows import Table
 from telltale.targets.target import Target
@@ -83,6 +83,7 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         groups=None if challenge.groups is None else np.unique(challenge.groups, return_inverse=True)[1],
         features=None if features is None else features[points],
         population_features=None if features is None or not len(held) else features[held],
+        split=RANDOM if target.random else UNKNOWN,
     )
     table = Table(replace(challenge, member=None), rows[points], len(whole), replace(others, member=None), seed)
     return Asked(answers, challenge, success_of(answers), table, (*notes, *target.told))

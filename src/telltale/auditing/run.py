@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
 from telltale.store.store import Store
+from telltale.writing import counted
 
 log = logging.getLogger("telltale")
 
@@ -58,12 +59,14 @@ def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
         with job.stage("data"):
             whole_number("seed", cfg.seed, 0)
             answers = read_answers(cfg.scores.file, cfg.scores.layout)
+            if cfg.scores.split is not None:
+                answers = replace(answers, split=cfg.scores.split)
             attacks = attacks_of(cfg)
-            manner = Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report), random=True)
+            manner = Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report))
         job.accept()
         with job.stage("attack"):
             outcome = judged(answers, attacks, manner)
-        what = f"{answers.gives} of {answers.models} model{'s' * (answers.models > 1)}, layout {cfg.scores.layout}"
+        what = f"{answers.gives} of {counted(answers.models, 'model')}, layout {cfg.scores.layout}"
         choices = {**hydra.runtime.choices, "attack": outcome.attack}
         return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, _typed(job)), show)
 
@@ -90,7 +93,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
         with job.stage("asking"):
             asked = with_shadows(target, ask(target, given, cfg.seed))
         with job.stage("attack"):
-            manner = Manner(cfg.seed, cfg.evaluation.replicates, standards, target.random)
+            manner = Manner(cfg.seed, cfg.evaluation.replicates, standards)
             records = asked.challenge if asked.challenge.records is None else asked.challenge.records
             outcome = judged(
                 asked.answers, attacks, manner, challenge=records, success=asked.success, notes=asked.notes

@@ -28,6 +28,17 @@ PLACES = re.compile(
 )  # options that need a text: an empty one is the folder /
 
 
+def in_full(word: str) -> str:
+    """Spell out what may be said in short.
+
+    >>> in_full("-v"), in_full("scores=answers.npz")
+    ('verbose=true', 'scores.file=answers.npz')
+    """
+    if word in ("-v", "--verbose"):
+        return "verbose=true"
+    return f"scores.file={word.removeprefix('scores=')}" if word.startswith("scores=") else word
+
+
 def readable(words: Sequence[str]) -> list[str]:
     """Return the words so that Hydra reads what was meant, flags first; raises InputError for the first that is none.
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.audit import Audit
+from telltale.configuration.arguments import in_full, readable
 from telltale.configuration.command_line import check_words, configuration_folder, explain, register_resolvers
 from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets
@@ -32,7 +33,7 @@ def composed(words: Sequence[str], folder: str | Path | None = None) -> Iterator
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(configuration_folder()), version_base="1.3", job_name="telltale"):
-            cfg = _compose(["logger=none", *words])
+            cfg = _compose(["logger=none", *readable([in_full(word) for word in words])])
         HydraConfig.instance().set_config(cfg)
         own = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
         check_shape(own)  # without Hydra's own part, which has values in a job alone

@@ -15,7 +15,8 @@ from telltale.data.compressed import LARGEST, require_npz_size
 from telltale.data.given import as_membership, groups_of_values
 from telltale.data.text_files import csv_rows, read_text, row_test
 from telltale.errors import InputError
-from telltale.game.answers import GIVES, OPTIONAL, Answers
+from telltale.game.answers import GIVES, OPTIONAL, UNKNOWN, Answers
+from telltale.game.given_arrays import with_models
 from telltale.game.layouts import (
     read_leakpro,
     read_lira,
@@ -65,7 +66,7 @@ def read_npz(path: Path) -> Answers:
         raise InputError("scores", path, f"holds more than {LARGEST:g} GiB; give fewer models or points") from None
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
         raise InputError("scores", path, f"cannot be read as .npz without pickles ({error})") from None
-    gives = str(arrays.pop("gives", ""))
+    gives, bare = str(arrays.pop("gives", "")), "answers" in arrays
     for name in sorted(GIVES, key=lambda name: name == "labels"):  # which beside others are the true ones
         if name in arrays and "answers" not in arrays:
             arrays["answers"], gives = arrays.pop(name), gives or name
@@ -73,35 +74,41 @@ def read_npz(path: Path) -> Answers:
         names = ", ".join(sorted(arrays)) or "nothing"
         expected = f"holds {names}; expected membership and one of {', '.join(GIVES)} (missing: {', '.join(missing)})"
         raise InputError("scores", path, expected)
-    for name, array in arrays.items():
-        if name not in ("membership", "source", "classes"):
-            arrays[name] = _fitting(name, array, path)
-    answers, membership = arrays["answers"], arrays["membership"]
-    if membership.ndim == 1:
-        answers, membership = answers[None], membership[None]
-    known = {name: arrays[name] for name in OPTIONAL if name in arrays}
+    if bare and not gives:
+        expected = f"holds answers, but not what they are: add gives ({', '.join(GIVES)}), or call the array so"
+        raise InputError("scores", path, expected)
+    known = {name: _fitting(name, arrays[name], path) for name in ("answers", "victims", *OPTIONAL) if name in arrays}
+    membership = as_membership("scores.membership", arrays["membership"], path)
+    answers, membership, population = with_models(
+        gives, known.pop("answers"), membership, known.pop("population", None)
+    )
     return Answers(
-        gives or "scores",
+        gives,
         answers,
-        as_membership("scores.membership", membership, path),
+        membership,
         source=str(arrays.get("source", path.name)),
         classes=tuple(str(name) for name in np.atleast_1d(arrays.get("classes", ()))),
-        victims=int(arrays["victims"]) if "victims" in arrays else None,
+        population=population,
+        split=str(arrays.get("split", UNKNOWN)),
         **known,
     )
 
 
-def _fitting(name: str, array: np.ndarray, path: Path) -> np.ndarray:
+def _fitting(name: str, array: np.ndarray, path: Path) -> Any:
     """Return an array as numbers where these are meant, groups numbered. Raises InputError for what is none."""
     if name == "ids":
         return array.astype(str)
+    if name.endswith("labels"):
+        return array  # which may be names of classes
     if name == "groups" and array.dtype.kind not in "iu":
         return groups_of_values(array.reshape(-1).tolist())
     if array.dtype.kind not in "fiub" or (name == "victims" and (array.ndim or array.dtype.kind not in "iu")):
         what = "one whole number" if name == "victims" else "numbers"
         raise InputError(f"scores.{name}", path, f"is {array.dtype} {array.shape}; expected {what}")
-    if name.endswith("labels") and array.dtype.kind == "f" and (array == np.rint(array)).all():
-        return array.astype(np.int64)
+    if name == "victims":
+        return int(array)
+    if name.endswith("features"):
+        return array.astype(np.float32)
     return array.astype(np.int64) if array.dtype == bool else array
 
 

@@ -8,15 +8,18 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from telltale.checks import choice
 from telltale.data.recorded import RecordedPoints
 from telltale.errors import AccessDeniedError, InputError
 from telltale.game.game import Game
+from telltale.game.given_arrays import narrowed, true_labels
 from telltale.game.world import Knowledge, World
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 
 GIVES = ("probabilities", "labels", "values", "scores")
+RANDOM, UNKNOWN = SPLITS = ("random", "unknown")
 OPTIONAL = ("labels", "population", "population_labels", "ids", "groups", "features", "population_features")
 OFF = 1e-3  # by which probabilities of one record may miss a sum of 1
 
@@ -38,8 +41,11 @@ class Answers:
     features           (points, width) float32, what the records themselves are, as numbers
     population_features  of the held-out records
     victims            how many models are attacked; None = all
+    split              random: chance alone decided who was a member, so that records of both kinds cannot differ |
+                       unknown: they may, and a detector that never asks the model stands beside the attacks
 
-    Raises InputError where they do not fit together; the field is named as in a file.
+    Labels may also be whole floats, or names of the classes. Raises InputError where they do not fit together; the
+    field is named as in a file.
     """
 
     gives: str
@@ -55,28 +61,27 @@ class Answers:
     features: np.ndarray | None = None
     population_features: np.ndarray | None = None
     victims: int | None = None
+    split: str = UNKNOWN
 
     def __post_init__(self) -> None:
         if self.gives not in GIVES:
             raise InputError("scores.gives", self.gives, f"one of {', '.join(GIVES)}")
+        choice("scores.split", self.split, SPLITS)
         object.__setattr__(self, "membership", np.asarray(self.membership, dtype=bool))
-        _require_answers(self, "answers", self.answers, self.labels)
-        if self.gives == "probabilities" and not self.classes:
+        if self.gives == "probabilities" and not self.classes and self.answers.ndim:
             object.__setattr__(self, "classes", tuple(map(str, range(self.answers.shape[-1]))))
+        for name in ("labels", "population_labels"):
+            if (given := getattr(self, name)) is not None:
+                labels = true_labels(f"scores.{name}", given, self.gives, self.classes, self.source)
+                object.__setattr__(self, name, labels)
+        _require_answers(self, "answers", self.answers, self.labels)
         if self.population is not None:
             _require_answers(self, "population", self.population, self.population_labels)
         if self.membership.shape != self.answers.shape[:2]:
             raise _misfit("membership", self.membership.shape, f"(models, points) = {self.answers.shape[:2]}")
         if self.victims is not None and not 1 <= self.victims <= self.models:
             raise InputError("scores.victims", self.victims, f"expected 1 to {self.models}, the number of models")
-        held = 0 if self.population is None else self.population.shape[1]
-        for name, number in (
-            *(("ids", self.points), ("groups", self.points), ("features", self.points)),
-            ("population_features", held),
-        ):
-            array = getattr(self, name)
-            if array is not None and (np.shape(array)[:1] != (number,) or np.ndim(array) != 1 + ("features" in name)):
-                raise _misfit(name, np.shape(array), f"({number},{' width' if 'features' in name else ''})")
+        _require_of_points(self)
         for name, sides in (("members", self.membership.any(1)), ("non-members", (~self.membership).any(1))):
             if not sides.all():
                 expected = f"needs members and non-members of each model; model {np.argmin(sides)} has no {name}"
@@ -115,8 +120,10 @@ class Answers:
         """Write the arrays to an .npz file, without pickles."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in ("answers", "membership", *OPTIONAL)}
         arrays = {name: array for name, array in arrays.items() if array is not None}
+        arrays |= {name: narrowed(arrays[name]) for name in arrays if name.endswith("features")}
         texts = {name: np.array(arrays.pop(name).tolist(), dtype=str) for name in ("ids",) if name in arrays}
-        facts = {"gives": np.array(self.gives), "source": np.array(self.source), "victims": np.array(self.attacked)}
+        facts = {name: np.array(getattr(self, name)) for name in ("gives", "source", "split")}
+        facts |= {"victims": np.array(self.attacked)}
         facts |= {"classes": np.array(self.classes, dtype=str)} if self.classes else {}
         np.savez_compressed(path, allow_pickle=False, **arrays, **texts, **facts)
 
@@ -203,6 +210,7 @@ def answers_of(game: Game) -> Answers:
         population_labels=population.labels if len(population) else None,
         ids=getattr(points, "ids", None),
         victims=game.victims,
+        split=RANDOM,
     )
 
 
@@ -222,19 +230,36 @@ def _require_answers(of: Answers, field: str, answers: np.ndarray, labels: np.nd
         raise _misfit(field, answers.shape, f"{shape} for gives={of.gives}")
     if len(answers) != len(of.answers):
         raise _misfit(field, answers.shape, f"answers of {len(of.answers)} models")
-    if answers.dtype.kind not in "fiub" or (
-        of.gives != "scores" and labels is not None and labels.dtype.kind not in "fiub"
-    ):
-        kinds = f"{answers.dtype}{'' if labels is None else f', labels {labels.dtype}'}"
-        raise InputError(f"scores.{field}", kinds, "expected numbers")
+    if answers.dtype.kind not in "fiub":
+        raise InputError(f"scores.{field}", answers.dtype, "expected numbers")
     bad = ~np.isfinite(answers).reshape(*answers.shape[:2], -1).all(-1)
     if bad.any():
         model, point = np.argwhere(bad)[0]
         raise InputError(f"scores.{field}", of.source, f"of model {model}, point {point} is not a finite number")
+    if of.gives == "labels" and (answers != np.rint(answers)).any():
+        model, point = np.argwhere(answers != np.rint(answers))[0]
+        shown = f"of model {model}, point {point} is {answers[model, point]:g}; expected classes, whole numbers"
+        raise InputError(f"scores.{field}", of.source, shown)
     if labels is not None and labels.shape != answers.shape[1:2]:
         raise _misfit("labels" if field == "answers" else f"{field}_labels", labels.shape, f"({answers.shape[1]},)")
     if of.gives == "probabilities":
         _require_probabilities(of, field, answers, labels)
+
+
+def _require_of_points(of: Answers) -> None:
+    """Require as many names, groups and features as points; features are finite where a detector reads them."""
+    held = 0 if of.population is None else of.population.shape[1]
+    for name, number, axes in (
+        *(("ids", of.points, 1), ("groups", of.points, 1)),
+        *(("features", of.points, 2), ("population_features", held, 2)),
+    ):
+        array = getattr(of, name)
+        if array is None:
+            continue
+        if np.shape(array)[:1] != (number,) or np.ndim(array) != axes:
+            raise _misfit(name, np.shape(array), f"({number},{' width' if axes == 2 else ''})")
+        if axes == 2 and of.split != RANDOM and not (finite := np.isfinite(array).all(1)).all():
+            raise InputError(f"scores.{name}", of.source, f"of point {np.argmin(finite)} are not all finite numbers")
 
 
 def _require_probabilities(of: Answers, field: str, answers: np.ndarray, labels: np.ndarray | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from telltale.data.given import as_membership
 from telltale.errors import InputError
-from telltale.game.answers import Answers
+from telltale.game.answers import RANDOM, Answers
 
 TRUE_OR_NOT = ("true class", "another class")  # of Privacy Meter, which keeps the probability of the true class alone
 SMALLEST = 1e-300  # probability that has a logarithm
@@ -61,7 +61,7 @@ def read_lira(folder: Path) -> Answers:
     if probabilities.shape[2] == 1:
         probabilities = probabilities[:, :, 0]
     membership = as_membership("scores.membership", np.stack(members), folder)
-    return Answers("probabilities", probabilities, membership, folder.name, labels.reshape(-1).astype(np.int64))
+    return Answers("probabilities", probabilities, membership, folder.name, labels.reshape(-1))
 
 
 def write_lira(answers: Answers, folder: Path) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def write_lira(answers: Answers, folder: Path) -> tuple[str, ...]:
         np.save(place / "logits" / "0000000000.npy", said[:, None], allow_pickle=False)
         np.save(place / "keep.npy", member, allow_pickle=False)
     np.save(folder / "y_train.npy", labels, allow_pickle=False)
-    return _without_place(answers, ("population", "ids", "groups", "features"))
+    return (*_of_the_attacked(answers), *_without_place(answers, ("population", "ids", "groups", "features")))
 
 
 def read_privacy_meter(folder: Path) -> Answers:
@@ -127,7 +127,8 @@ def write_privacy_meter(answers: Answers, folder: Path) -> tuple[str, ...]:
         held = _of_true_class(answers.population, answers.population_labels)
         np.save(folder / "signals" / "rmia_signals_pop.npy", held, allow_pickle=False)
     other = ("probabilities of the other classes",)
-    return (*other, *_without_queries(answers), *_without_place(answers, ("ids", "groups", "features")))
+    left = (*_of_the_attacked(answers), *_without_queries(answers))
+    return (*other, *left, *_without_place(answers, ("ids", "groups", "features")))
 
 
 def read_leakpro(folder: Path) -> Answers:
@@ -163,7 +164,7 @@ def read_leakpro(folder: Path) -> Answers:
     if stacked.ndim == 2:
         stacked = np.stack([np.zeros_like(stacked), stacked], -1)
     membership = as_membership("scores.membership", _load(folder / "membership.npy", "fiubUS"), folder)
-    labels = _load(folder / "labels.npy").reshape(-1).astype(np.int64)
+    labels = _load(folder / "labels.npy").reshape(-1)
     ids = order.astype(str)
     return Answers("probabilities", _softmax(stacked), membership, folder.name, labels=labels, ids=ids, victims=1)
 
@@ -214,8 +215,15 @@ def _without_queries(answers: Answers) -> tuple[str, ...]:
     return ("queries beyond the first",) if answers.answers.ndim == 4 else ()
 
 
+def _of_the_attacked(answers: Answers) -> tuple[str, ...]:
+    """Say that models which are shadows alone are attacked, too, by who reads a layout without victims."""
+    first = f"first {answers.attacked:,} of {answers.models:,} models are" if answers.attacked > 1 else "first model is"
+    return (f"that only the {first} attacked (victims)",) if answers.attacked < answers.models else ()
+
+
 def _without_place(answers: Answers, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if getattr(answers, name) is not None)
+    random = ("that chance alone decided who was a member (scores.split=random)",) if answers.split == RANDOM else ()
+    return (*(name for name in names if getattr(answers, name) is not None), *random)
 
 
 def _indices(logits: Path) -> np.ndarray:

@@ -45,6 +45,8 @@ def write(target: MembershipScores, outcome: Outcome, folder: Path) -> None:
     }
     if outcome.membership is not None:
         arrays["membership"] = outcome.membership
+    if outcome.ids is not None:
+        arrays["ids"] = np.array(outcome.ids.tolist(), dtype=str)
     np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **arrays)
     if len(target.scores) > 1:
         write_exposure(_scored(outcome).exposure, outcome.challenge, folder / "exposure.csv", outcome.ids)

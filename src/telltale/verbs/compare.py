@@ -16,6 +16,7 @@ from telltale.evaluation.statistics import Estimate
 from telltale.evaluation.variance import students_p, students_quantile
 from telltale.reporting.metrics_file import read_estimates
 from telltale.verbs.found import Run, run_named, table
+from telltale.writing import counted
 
 DREW = ("dataset", "pools", "seed", "downstream", "downstream_share", "victims", "shadow_models")  # decide the points
 OF_TARGET = "population"  # share of held-out records that an audit does not judge
@@ -55,14 +56,14 @@ def why_unpaired(a: Run, b: Run, ours: Estimate, theirs: Estimate) -> str:
     The same draws say nothing alone: they follow from a seed and a number of points. So the points must be the same,
     too: by what decided them, and by who was a member.
     """
-    members = [_members(run) for run in (a, b)]
+    members = [_kept(run, "membership") for run in (a, b)]
     if members[0] is None or members[1] is None:
         return "a run keeps no membership of points"
     if members[0].shape != members[1].shape:
         return " and ".join(f"{run.name} has {_size(table_)}" for run, table_ in ((a, members[0]), (b, members[1])))
     if not np.array_equal(members[0], members[1]):
         return "other records were members"
-    if other := _other_points(a, b, members[0]):
+    if other := _other_points(a, b):
         return other
     if ours.plan != theirs.plan or ours.replicates.shape != theirs.replicates.shape:
         return "the bootstrap drew otherwise (seed, evaluation.replicates, dataset.group)"
@@ -70,14 +71,18 @@ def why_unpaired(a: Run, b: Run, ours: Estimate, theirs: Estimate) -> str:
 
 
 def _size(members: np.ndarray) -> str:
-    return f"{members.shape[1]:,} points of {members.shape[0]:,} models"
+    return f"{counted(members.shape[1], 'point')} of {counted(members.shape[0], 'model')}"
 
 
-def _other_points(a: Run, b: Run, members: np.ndarray) -> str:
-    """Say which setting makes other points; of scores from files, which have none, who was a member decides."""
+def _other_points(a: Run, b: Run) -> str:
+    """Say which setting makes other points; of scores from files, which have none, the ids of the points decide."""
+    names = [_kept(run, "ids") for run in (a, b)]
+    if names[0] is not None and names[1] is not None and not np.array_equal(names[0], names[1]):
+        other = set(names[0].tolist()) != set(names[1].tolist())
+        return "the points have other ids" if other else "the points stand in another order, by their ids"
     if "scores" in (a.attack, b.attack):
-        changes = (members[:, 1:] != members[:, :-1]).sum(1)
-        return "" if changes.min() > 1 else "that the points are the same is not known: members stand in one block"
+        lacking = [run.name for run, ids in zip((a, b), names, strict=True) if ids is None]
+        return f"that the points are the same is not known: no ids in {' and '.join(lacking)}" if lacking else ""
     here, there = (_settings(run) for run in (a, b))
     name = next((name for name in here.keys() | there.keys() if here.get(name) != there.get(name)), "")
     return f"{name} differs" if name else ""
@@ -91,10 +96,11 @@ def _settings(run: Run) -> dict[str, Any]:
     return found
 
 
-def _members(run: Run) -> np.ndarray | None:
+def _kept(run: Run, name: str) -> np.ndarray | None:
+    """Return an array of a run's evidence: membership, or ids of the points; None where it keeps none."""
     try:
         with np.load(run.folder / "evidence.npz", allow_pickle=False) as file:
-            return np.asarray(file["membership"], dtype=bool)
+            return np.asarray(file[name])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

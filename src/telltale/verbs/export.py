@@ -6,7 +6,9 @@ from pathlib import Path
 
 from telltale.errors import InputError
 from telltale.game.answer_files import read_answers, write_answers
+from telltale.game.answers import RANDOM
 from telltale.verbs.found import run_named
+from telltale.writing import counted
 
 KEPT = "answers.npz"
 
@@ -19,9 +21,10 @@ def export(name: str, outputs: Path, layout: str, folder: Path) -> None:
         raise InputError("RUN", run.name, f"has kept no answers; run it again with them: {words}")
     answers = read_answers(run.folder / KEPT)
     left = write_answers(answers, layout, folder)
-    what = f"{answers.gives} of {answers.models} model{'s' * (answers.models > 1)} about {answers.points:,} points"
+    what = f"{answers.gives} of {counted(answers.models, 'model')} about {counted(answers.points, 'point')}"
     print(f"{folder}: {what}, layout {layout}")
     if left:
         print(f"no place there for: {', '.join(left)}")
     again = folder / KEPT if layout == "npz" else folder
-    print(f"read it again:\n  $ python -m src.run attack=scores scores={again} scores.layout={layout}")
+    split = f" scores.split={answers.split}" if answers.split == RANDOM and layout != "npz" else ""
+    print(f"read it again:\n  $ python -m src.run attack=scores scores={again} scores.layout={layout}{split}")

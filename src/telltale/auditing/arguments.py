@@ -1,0 +1,65 @@
+"""What was handed over from Python, held against itself: as many labels, names and groups as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from telltale.errors import InputError
+
+
+def side(argument: str, given: Any) -> tuple[Any, np.ndarray, int]:
+    """Return records, their labels and how many they are, of a pair (X, y); labels of shape (n, 1) are (n,).
+
+    Raises InputError, naming the argument, for what is no pair and where the labels are not one a record.
+    """
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise InputError(argument, type(given).__name__, "expected a pair (X, y): records and their labels")
+    records, labels = given[0], column(given[1])
+    number = count(argument, records)
+    if labels.shape != (number,):
+        fits = f"X has {number:,} records, y is {labels.shape}; expected one label a record, ({number},)"
+        raise InputError(argument, "(X, y)", fits)
+    return records, labels, number
+
+
+def of_both(argument: str, given: Sequence[Any] | None, numbers: tuple[int, int]) -> list[Any] | None:
+    """Return what is said of the members' records, then of the others', as one list; None where nothing is.
+
+    Raises InputError, naming the argument, for what is no pair and where it is not one a record.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise InputError(argument, type(given).__name__, "expected a pair: those of the members, those of the others")
+    for name, values, number in zip(("members", "others"), given, numbers, strict=True):
+        one_each(argument, values, number, f"of the {name}")
+    return [value for values in given for value in column(values).tolist()]
+
+
+def one_each(argument: str, values: Any, number: int, whose: str = "") -> None:
+    """Raise InputError, naming the argument, unless there is one value a record: (number,)."""
+    if values is None:
+        return
+    shape = column(values).shape
+    if shape != (number,):
+        of = f"{whose} " if whose else ""
+        raise InputError(argument, f"{of}an array {shape}", f"expected one a record, ({number},)")
+
+
+def column(values: Any) -> np.ndarray:
+    """Return values as an array, (n, 1) as (n,)."""
+    array = np.asarray(values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def count(argument: str, records: Any) -> int:
+    """Count records. Raises InputError for what has no length."""
+    try:
+        return int(records.shape[0]) if getattr(records, "shape", ()) else len(records)
+    except TypeError:
+        raise InputError(
+            argument, type(records).__name__, "expected records: an array, a data frame or a list"
+        ) from None
