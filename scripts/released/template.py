@@ -38,7 +38,7 @@ in one row of the table only. Brackets are 95 % intervals over molecules (rows o
 ## Every attack that needs no shadow model
 
 `attack=audit`: 30 % of the held-out rows become the population, from which thresholds and regressions are learned;
-they are not judged, nor are held-out rows whose molecule is a member's too. RMIA compares the density of the true
+they are not judged, nor are rows whose molecule is in another row too. RMIA compares the density of the true
 value given the prediction with its density among predictions for the population (Zarifzadeh et al. 2024, without
 reference models). Quantile regression predicts from the molecule and its value how small an error is usual (Bertran et
 al. 2023), on the scale of logarithms, which was chosen on made-up data. A dash: fewer held-out rows than the attack

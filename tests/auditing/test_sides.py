@@ -22,20 +22,49 @@ def given_of(inputs: object, member: list[int], **more: object) -> Given:
 @pytest.mark.parametrize(
     "inputs",
     [
-        np.array([[1.0, 2], [3, 4], [1, 2], [5, 6], [1, 2], [3, 4]]),
-        pd.DataFrame({"a": [1, 3, 1, 5, 1, 3], "b": ["x", None, "x", "z", "x", None]}),
-        ["CCO", "c1ccccc1", "OCC", "CN", "C(O)C", "C1=CC=CC=C1"],
+        np.array([[1.0, 2], [3, 4], [1, 2], [5, 6], [1, 2], [7, 8], [7, 8], [9, 0]]),
+        pd.DataFrame({"a": [1, 3, 1, 5, 1, 7, 7, 9], "b": ["x", None, "x", "z", "x", "y", "y", None]}),
+        ["CCO", "c1ccccc1", "OCC", "CN", "C(O)C", "CCN", "NCC", "CC"],
+        pd.Series(["CCO", "c1ccccc1", "OCC", "CN", "C(O)C", "CCN", "NCC", "CC"]),
+        np.array(["CCO", "c1ccccc1", "OCC", "CN", "C(O)C", "CCN", "NCC", "CC"]),
     ],
-    ids=["array", "frame", "molecules"],
+    ids=["array", "frame", "molecules", "series", "texts"],
 )
-def test_held_out_records_that_equal_a_member_are_left_out_and_counted(inputs: object) -> None:
-    """Catches a member judged as held-out, which makes any memory look smaller, and twins of another spelling."""
-    rows, said = apart(given_of(inputs, [1, 1, 0, 0, 1, 0]))
-    assert rows.tolist() == [0, 1, 3, 4]
+def test_records_that_occur_more_than_once_leave_both_sides_and_are_counted(inputs: object) -> None:
+    """Catches twins left out of one side alone, which thins it of all that is common, and twins of another spelling."""
+    rows, said = apart(given_of(inputs, [1, 1, 0, 0, 1, 1, 1, 0]))
+    assert rows.tolist() == [1, 3, 7]
     assert said == (
-        "2 held-out records equal a member and are not judged as held-out (r2, r5)",
-        "1 of 3 members equal an earlier one of them and are judged as often",
+        "2 members and 1 held-out records equal a record of the other side and are not judged (r0, r2, r4)",
+        "2 members and 0 held-out records equal a record of their own side and are not judged (r5, r6)",
     )
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_answers_that_follow_how_common_a_record_is_are_no_leak(share: float) -> None:
+    """Catches a side that keeps the common records: a model without memory then looks as if it had one.
+
+    Where members are the more, dropping what stands on both sides is not enough: k equal rows are all on the larger
+    side by chance more often the larger k is.
+    """
+    rng = np.random.default_rng(0)
+    x = (rng.random((3000, 14)) < 0.15).astype(float)
+    member = rng.permutation(len(x)) < share * len(x)
+    y = rng.integers(0, 2, len(x))
+    unseen = np.full(2**14, True)
+    unseen[keys := (x @ 2 ** np.arange(14)).astype(int)] = True
+    unseen[keys[member]] = False
+
+    def usual(of: np.ndarray, remembered: float = 0.0) -> np.ndarray:
+        known = ~unseen[(of @ 2 ** np.arange(14)).astype(int)]
+        sure = 0.95 - 0.05 * of.sum(1) + remembered * known
+        return np.stack([sure, 1 - sure], 1)
+
+    sides = (x[member], y[member]), (x[~member], y[~member])
+    result = telltale.audit(usual, *sides, random_split=True, replicates=50)
+    assert result.verdict != "leaks" and max(result.table["auc"]) < 0.6
+    planted = telltale.audit(lambda of: usual(of, 0.04), *sides, random_split=True, replicates=50)
+    assert planted.verdict == "leaks"
 
 
 def test_groups_and_classes_on_one_side_or_both_are_told() -> None:
@@ -51,8 +80,10 @@ def test_groups_and_classes_on_one_side_or_both_are_told() -> None:
 def test_nothing_is_said_where_all_is_well_and_nothing_left_is_an_error() -> None:
     """Catches a note of nothing, and an audit of no record."""
     assert apart(given_of(np.arange(4.0)[:, None], [1, 1, 0, 0]))[1] == ()
-    with pytest.raises(InputError, match="each of the 2 held-out records of yours equals a member"):
-        apart(given_of(np.array([[1.0], [2], [1], [2]]), [1, 1, 0, 0]))
+    with pytest.raises(InputError, match="each of the 2 held-out records of yours equals another record: none is left"):
+        apart(given_of(np.array([[1.0], [2], [1], [2], [3]]), [1, 1, 0, 0, 1]))
+    with pytest.raises(InputError, match=r"each of the 2 members .* none is left to judge; list each record once"):
+        apart(given_of(np.array([[1.0], [1], [2]]), [1, 1, 0]))
     assert len(keys_of([np.zeros(2), np.zeros(3)])) == 2
 
 
@@ -62,8 +93,8 @@ def test_an_audit_from_python_tells_of_twins() -> None:
     x, y = rng.normal(size=(60, 2)), np.arange(60) % 2
     x[30:33] = x[:3]
     result = telltale.audit(lambda of: np.full((len(of), 2), 0.5), (x[:30], y[:30]), (x[30:], y[30:]), replicates=20)
-    assert any("3 held-out records equal a member" in note for note in result.outcome.notes)
-    assert len(result.outcome.ids) == 57 - int(0.3 * 27)
+    assert any("3 members and 3 held-out records equal a record" in note for note in result.outcome.notes)
+    assert len(result.outcome.ids) == 54 - int(0.3 * 27)
 
 
 def test_labels_are_what_the_answers_are() -> None:

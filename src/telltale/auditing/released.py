@@ -48,7 +48,7 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
     """Ask a target about records of which some are its members.
 
     A share of the held-out records is set apart, of which the attacker knows that they are none; they are no challenge
-    points. Neither are those that equal a member. The order of the points is drawn, so that it says nothing of
+    points. Neither are records that occur more than once. The order of the points is drawn, so that it says nothing of
     membership.
     Raises InputError where membership is not said.
     """

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from telltale.data.digests import digests_of, earliest
-from telltale.data.given import Given
+from telltale.data.given import Given, texts_of
 from telltale.errors import InputError
 from telltale.writing import escaped
 
@@ -17,30 +16,33 @@ SHOWN = 3
 
 
 def apart(given: Given) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the rows without held-out ones that equal a member, and what there is to tell of both sides.
+    """Return the rows whose record occurs once, and what there is to tell of both sides.
 
-    Whoever holds such a record holds a member: it is no record that the model did not see. Labels do not count.
-    Raises InputError where no held-out record is left.
+    Of a record that stands on both sides nobody can say that the model did not see it. To leave its rows out of one
+    side alone would make the other side the more usual one, and a model that remembers nothing would look as if it
+    did. So would the rows of a record that happens to stand on one side only: it has k rows on the larger side the more
+    often than on the smaller, the larger k is. Only of records that occur once does a random split say nothing. Labels
+    do not count. Raises InputError where a side has no such record.
     """
     assert given.member is not None
     molecules = getattr(given.records, "kind", "") == "molecules" and isinstance(given.inputs, list)
     known = given.records.smiles.astype(str) if molecules else keys_of(given.inputs)  # canonical already
     keys, member = earliest(known), given.member
-    both = ~member & np.isin(keys, keys[member])
-    if both.sum() == (~member).sum():
-        expected = (
-            f"each of the {both.sum():,} held-out records of {given.source} equals a member: none is left to judge"
-        )
-        raise InputError("dataset.members", given.source, expected)
+    often = np.bincount(keys, minlength=len(keys))[keys] > 1
+    across = np.isin(keys, np.intersect1d(keys[member], keys[~member]))
+    for side, rows in (("members", member), ("held-out records", ~member)):
+        if often[rows].all():
+            all_of = f"each of the {rows.sum():,} {side} of {given.source} equals another record: none is left to judge"
+            hint = "; list each record once" if not across.any() else ""
+            raise InputError("dataset.members", given.source, all_of + hint)
     said = []
-    if both.any():
-        names = _shown(given.ids[both].tolist())
-        said.append(f"{both.sum():,} held-out records equal a member and are not judged as held-out ({names})")
-    for side, rows in (("members", member), ("held-out records", ~member & ~both)):
-        if again := int(rows.sum()) - len(np.unique(keys[rows])):
-            said.append(f"{again:,} of {rows.sum():,} {side} equal an earlier one of them and are judged as often")
-    rows = np.flatnonzero(~both)
-    return rows, (*said, *_one_sided(given.take(rows)))
+    for rows, what in ((across, "of the other side"), (often & ~across, "of their own side")):
+        if rows.any():
+            counted = f"{(rows & member).sum():,} members and {(rows & ~member).sum():,} held-out records"
+            names = _shown(given.ids[rows].tolist())
+            said.append(f"{counted} equal a record {what} and are not judged ({names})")
+    kept = np.flatnonzero(~often)
+    return kept, (*said, *_one_sided(given.take(kept)))
 
 
 def _one_sided(given: Given) -> list[str]:
@@ -68,28 +70,24 @@ def _shown(names: Sequence[Any]) -> str:
     return ", ".join(escaped(str(name)) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
 
-@singledispatch
 def keys_of(inputs: Any) -> np.ndarray:
-    """Return a key of each record, equal for equal inputs: (n,). Arrays by their bytes, data frames by their rows."""
+    """Return a key of each record, equal for equal inputs: (n,). Arrays by their bytes, data frames by their rows.
+
+    SMILES of one molecule, however written, are one; texts that are no SMILES as they are.
+    """
+    if (texts := texts_of(inputs)) is not None:
+        from telltale.data.molecules.canonical import canonicalise
+
+        spelled = [canonical or text for text, canonical in zip(texts, canonicalise(texts), strict=True)]
+        return np.unique(np.array(spelled, dtype=object).astype(str), return_inverse=True)[1]
     if hasattr(inputs, "iloc"):
         import pandas as pd
 
         return np.asarray(pd.util.hash_pandas_object(inputs, index=False))
     if hasattr(inputs, "bytes_of"):
         return digests_of(inputs.bytes_of())
-    values = np.asarray(inputs)
+    try:
+        values = np.asarray(inputs)
+    except ValueError:  # records of different shapes: only their owner can tell twins
+        return np.arange(len(inputs))
     return digests_of(values if values.dtype != object else values.astype(str))
-
-
-@keys_of.register
-def _(inputs: list) -> np.ndarray:
-    """Take SMILES of one molecule, however written, for one; texts that are no SMILES as they are."""
-    if not all(isinstance(text, str) for text in inputs):
-        try:
-            return digests_of(np.asarray(inputs))
-        except ValueError:  # records of different shapes: only their owner can tell twins
-            return np.arange(len(inputs))
-    from telltale.data.molecules.canonical import canonicalise
-
-    texts = [canonical or text for text, canonical in zip(inputs, canonicalise(inputs), strict=True)]
-    return np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)[1]

@@ -147,6 +147,15 @@ def groups_of(values: Sequence[Any]) -> np.ndarray:
     return np.array([place.setdefault(key, len(place)) for key in keys], np.int64)
 
 
+def texts_of(inputs: Any) -> list[str] | None:
+    """Return records that are one text each, of a list, an array or a series; None for what is none of these."""
+    several = np.ndim(inputs) != 1 if hasattr(inputs, "dtype") else not isinstance(inputs, list)
+    if several or not len(inputs):
+        return None
+    texts = inputs.tolist() if hasattr(inputs, "tolist") else inputs
+    return texts if all(isinstance(text, str) for text in texts) else None
+
+
 def numbers_of(inputs: Any) -> np.ndarray | None:
     """Return records as plain numbers, (n, width) float32: arrays flattened, SMILES as Morgan counts, frames by column.
 
