@@ -113,7 +113,7 @@ def before_norms(net: nn.Module, smiles: list[str]) -> list[Tensor]:
     given: list[Tensor] = []
     hooks = [norm.register_forward_hook(lambda _, inputs, __: given.append(inputs[0])) for norm in net.norms]
     with torch.no_grad():
-        net(hu2020.graphs_of(smiles))
+        net(hu2020.graphs_of(smiles).apart())  # every atom counts, also those that look alike
     for hook in hooks:
         hook.remove()
     return given

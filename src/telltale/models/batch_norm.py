@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from telltale.data.molecules.alike import Layer
+from telltale.models.alike_states import batch_normalised
 from telltale.models.processes import sum_over_processes, world_size
 
 
@@ -30,7 +32,7 @@ class GlobalBatchNorm(nn.BatchNorm1d):
         mean = sum_over_processes(values.sum(0)) / number
         centred = values - mean
         variance = sum_over_processes(centred.square().sum(0)) / number
-        self._track(mean.detach(), variance.detach() * number / (number - 1))
+        self.track(mean.detach(), variance.detach() * number / (number - 1))
         return (centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias).to(input.dtype)
 
     def _with_running(self, input: Tensor) -> Tensor:
@@ -38,8 +40,19 @@ class GlobalBatchNorm(nn.BatchNorm1d):
             input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
         )
 
+    def of_states(self, states: Tensor, layer: Layer, relu: bool) -> Tensor:
+        """Normalise (states, features) over all atoms, each state as often as it has copies; then ReLU, if asked for.
+
+        In one process.
+        """
+        if self.training and len(layer.place) > 1:
+            return batch_normalised(states, layer, self, relu)
+        normal = self(states) if not self.training else self._with_running(states)
+        return normal.relu() if relu else normal
+
     @torch.no_grad()
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
+    def track(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics towards those of a batch."""
         assert self.running_mean is not None and self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
+from telltale.data.molecules.alike import Layer
 from telltale.errors import InputError
+from telltale.models.alike_states import of_neighbours, over_neighbours
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
 
 
@@ -28,6 +31,23 @@ class GATConvolution(MessagePassing):
         shape = (-1, self.heads, self.head_width)
         states = self.linear(atoms).view(shape)
         return self.propagate(ends, x=states, bonds=self.bond(bonds).view(shape)).flatten(1) + self.bias
+
+    def of_states(self, states: Tensor, layer: Layer) -> Tensor:
+        """Do the same for atoms that look alike at once: (states below, width) -> (states, width).
+
+        An atom's own state below is that of its loop, the last of its neighbours.
+        """
+        target, begin = layer.sums.target(), layer.sums.begin
+        shape = (-1, self.heads, self.head_width)
+        sent_by = self.linear(states)
+        sent = (of_neighbours(sent_by, layer.sums) + embedding(layer.kind, self.bond.table())).view(shape)
+        last = torch.cat([begin[1:], begin.new_tensor([len(target)])]) - 1
+        own = sent_by.index_select(0, layer.sums.source[last]).view(shape)
+        logits = (own * self.attention[:, : self.head_width]).sum(-1).index_select(0, target)
+        logits = logits + (sent * self.attention[:, self.head_width :]).sum(-1)
+        weight = softmax(nn.functional.leaky_relu(logits, 0.2), target, num_nodes=layer.number)
+        weighed = (weight[..., None] * sent).flatten(1)
+        return over_neighbours(weighed, layer.sums, target) + self.bias
 
     def message(self, x_i: Tensor, x_j: Tensor, bonds: Tensor, index: Tensor, size_i: int) -> Tensor:
         """Weigh each neighbour by attention: (bonds, heads, head width)."""

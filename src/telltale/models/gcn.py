@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
+from telltale.data.molecules.alike import Layer
+from telltale.models.alike_states import neighbour_sums
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder, counts
 
 
@@ -22,6 +24,12 @@ class GCNConvolution(MessagePassing):
         weight = inverse_root[ends[0]] * inverse_root[ends[1]]
         return self.propagate(ends, x=self.linear(atoms), bonds=self.bond(bonds), weight=weight)
 
+    def of_states(self, states: Tensor, layer: Layer) -> Tensor:
+        """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
+        below, degrees = layer.below.to(states.dtype).rsqrt(), layer.degrees.to(states.dtype).rsqrt()
+        weights = below[layer.sums.source] * degrees[layer.sums.target()]
+        return neighbour_sums(self.linear(states), self.bond.table(), layer, weights)
+
     def message(self, x_j: Tensor, bonds: Tensor, weight: Tensor) -> Tensor:
         """Send the neighbour's state plus the bond's embedding, normalised by both degrees."""
         return weight[:, None] * (x_j + bonds)
@@ -29,6 +37,8 @@ class GCNConvolution(MessagePassing):
 
 class GCN(MoleculeEncoder):
     """Stack of GCN convolutions."""
+
+    with_degrees = True
 
     def convolution(self, width: int) -> nn.Module:
         """Build one GCN layer."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
+from telltale.data.molecules.alike import Layer
+from telltale.models.alike_states import neighbour_sums
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
 
 
@@ -19,6 +21,11 @@ class GraphSAGEConvolution(MessagePassing):
     def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
         """Pass messages once: (atoms, width) -> (atoms, width)."""
         return nn.functional.normalize(self.propagate(ends, x=self.linear(atoms), bonds=self.bond(bonds)))
+
+    def of_states(self, states: Tensor, layer: Layer) -> Tensor:
+        """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
+        sums = neighbour_sums(self.linear(states), self.bond.table(), layer)
+        return nn.functional.normalize(sums / layer.degrees[:, None].to(sums.dtype))
 
     def message(self, x_j: Tensor, bonds: Tensor) -> Tensor:
         """Send the neighbour's state plus the bond's embedding."""

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from telltale.checks import choice, share, whole_number
+from telltale.data.molecules.alike import Layer
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import BOND_DIRECTIONS, BOND_TYPES, CHIRALITIES, ELEMENTS, SELF_LOOP
+from telltale.models.alike_states import each_copy, summed
 from telltale.models.batch_norm import GlobalBatchNorm
+from telltale.models.processes import world_size
 
 NORMS: dict[str, type[nn.Module]] = {"batch": GlobalBatchNorm, "layer": nn.LayerNorm}
 
@@ -34,6 +37,7 @@ class MoleculeEncoder(nn.Module):
     """
 
     accepts = "molecules"
+    with_degrees = False  # whether a layer looks at how many neighbours an atom's neighbours have
 
     def __init__(
         self,
@@ -81,8 +85,42 @@ class MoleculeEncoder(nn.Module):
         """Build one layer: forward(atoms (atoms, width), ends (2, bonds), bonds (bonds, 2)) -> (atoms, width)."""
         raise NotImplementedError
 
+    def joins(self, batch: MoleculeBatch) -> bool:
+        """Say whether atoms of the batch that look alike are embedded once, which changes nothing but rounding.
+
+        On a CPU, in one process, where nothing is drawn for each atom and no gradient of each record is wanted.
+        """
+        return (
+            batch.joined
+            and batch.atoms.device.type == "cpu"
+            and not (self.training and self.dropout.p > 0)
+            and world_size() == 1
+            and all(hasattr(convolution, "of_states") for convolution in self.convolutions)
+        )
+
+    def states(self, batch: MoleculeBatch) -> tuple[Tensor, Layer]:
+        """Embed atoms that look alike once, where `joins`: (states, output_width), and which atoms have which."""
+        layers = batch.layers(len(self.convolutions), self.with_degrees)
+        kinds = batch.atoms[layers[0].sample]
+        states = [self.element(kinds[:, 0]) + self.chirality(kinds[:, 1])]
+        convolutions: Any = self.convolutions
+        for depth, (convolution, norm) in enumerate(zip(convolutions, self.norms, strict=True), 1):
+            hidden, relu = convolution.of_states(states[-1], layers[depth]), depth < len(layers) - 1
+            if isinstance(norm, GlobalBatchNorm):
+                hidden = norm.of_states(hidden, layers[depth], relu)
+            else:
+                hidden = norm(hidden).relu() if relu else norm(hidden)
+            states.append(hidden)
+        last = layers[-1]
+        if self.jumping_knowledge != "last":
+            states = [each_copy(of, layer.at(last)) for of, layer in zip(states, layers, strict=True)]
+        return self._read_out(states), last
+
     def atom_embeddings(self, batch: MoleculeBatch) -> Tensor:
         """Embed every atom in its molecule: (atoms, output_width)."""
+        return each_copy(*self.states(batch)) if self.joins(batch) else self._each_atom(batch)
+
+    def _each_atom(self, batch: MoleculeBatch) -> Tensor:
         hidden = self.element(batch.atoms[:, 0]) + self.chirality(batch.atoms[:, 1])
         ends, bonds = with_self_loops(batch)
         layers = [hidden]
@@ -100,9 +138,16 @@ class MoleculeEncoder(nn.Module):
             return total
         return total / counts(batch.molecule_of, len(batch), atoms).clamp_min(1)[:, None]
 
+    def pool_states(self, states: Tensor, layer: Layer, batch: MoleculeBatch) -> Tensor:
+        """Pool what `states` returns: (states, features) to (molecules, features)."""
+        total = summed(states, layer.by_molecule(batch.first_atom))
+        return total if self.pooling == "sum" else total / batch.sizes().clamp_min(1)[:, None]
+
     def forward(self, batch: MoleculeBatch) -> Tensor:
         """Embed molecules: (molecules, output_width)."""
-        return self.pool(self.atom_embeddings(batch), batch)
+        if self.joins(batch):
+            return self.pool_states(*self.states(batch), batch)
+        return self.pool(self._each_atom(batch), batch)
 
     def _read_out(self, layers: list[Tensor]) -> Tensor:
         if self.jumping_knowledge == "last":
@@ -126,8 +171,11 @@ class BondEmbedding(nn.Module):
     def forward(self, bonds: Tensor) -> Tensor:
         """Look both embeddings up and add them."""
         # type and direction have 18 combinations: one small table, one look-up on the long axis
-        table = (self.bond_type.weight[:, None] + self.direction.weight[None]).flatten(0, 1)
-        return nn.functional.embedding(bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1], table)
+        return nn.functional.embedding(bonds[:, 0] * BOND_DIRECTIONS + bonds[:, 1], self.table())
+
+    def table(self) -> Tensor:
+        """Return the embedding of each combination: (18, width)."""
+        return (self.bond_type.weight[:, None] + self.direction.weight[None]).flatten(0, 1)
 
 
 def counts(index: Tensor, number: int, like: Tensor) -> Tensor:

@@ -68,5 +68,11 @@ def drop_bonds(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     low, high = torch.minimum(*batch.ends) - first, torch.maximum(*batch.ends) - first
     kept = uniform(batch.keys[batch.molecule_of[batch.ends[0]]], role, low * 4096 + high) >= rate
     return MoleculeBatch(
-        batch.atoms, batch.bonds[kept], batch.ends[:, kept], batch.molecule_of, batch.first_atom, batch.keys
+        batch.atoms,
+        batch.bonds[kept],
+        batch.ends[:, kept],
+        batch.molecule_of,
+        batch.first_atom,
+        batch.keys,
+        batch.joined,
     )

@@ -32,7 +32,7 @@ def make_batch(arrays: Any, rows: np.ndarray, keys: np.ndarray | None = None) ->
 
 @make_batch.register
 def _(arrays: MoleculeGraphs, rows: np.ndarray, keys: np.ndarray | None = None) -> MoleculeBatch:
-    return to_batch(arrays.take(rows), keys)
+    return to_batch(arrays, keys, rows)
 
 
 @make_batch.register

@@ -58,8 +58,8 @@ class MoleculeGraphs:
     def take(self, rows: np.ndarray) -> Self:
         """Return the molecules at `rows` (indices or a boolean mask), in that order."""
         rows = np.arange(len(self))[rows]
-        atoms, atom_offsets = _runs(self.atom_offsets, rows)
-        bonds, bond_offsets = _runs(self.bond_offsets, rows)
+        atoms, atom_offsets = runs(self.atom_offsets, rows)
+        bonds, bond_offsets = runs(self.bond_offsets, rows)
         return type(self)(self.atoms[atoms], self.bonds[bonds], self.bond_ends[:, bonds], atom_offsets, bond_offsets)
 
     @classmethod
@@ -176,7 +176,7 @@ def _offsets(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
 
-def _runs(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def runs(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the flat indices of the runs at `rows` and the offsets of the runs laid end to end."""
     counts = np.diff(offsets)[rows]
     new = _offsets(counts)

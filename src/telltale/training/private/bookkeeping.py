@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -44,6 +45,8 @@ class Bookkeeping:
         self, problem: Problem, state: State, batch: LabelledBatch, clip: float, taken: Tensor | None = None
     ) -> Clipped:
         """Clip and add up the gradients of a batch's records. Raises CannotError for layers it does not know."""
+        if isinstance(batch.inputs, MoleculeBatch):  # every atom is a row of a layer
+            batch = replace(batch, inputs=batch.inputs.apart())
         rules = graph_rules(batch.inputs) if isinstance(batch.inputs, MoleculeBatch) else RULES
         layers = _layers(problem, rules)
         losses, inputs, gradients = self.differentiated(problem, state, batch, layers)
