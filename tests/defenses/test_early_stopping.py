@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from telltale.errors import InputError
 from telltale.owner.executor import Local
 from telltale.owner.preparation import initial_objective, training_records
 from telltale.training.batches import training_loader
+from telltale.training.best_epoch import BestEpoch
 from telltale.training.fit import fit
 from telltale.training.objective import Objective
-from telltale.training.validation import BestEpoch, validation_split
+from telltale.training.validation import validation_split
 from tests.defenses.recipes import MODELS, RECORDS, ROWS, SEEDS, alone, fleet, logits, recipe_of, same_weights
 from tests.training.small import CPU, DDP, model_of, molecules, objective_of, recipe_in, same
 
@@ -51,7 +53,7 @@ def test_the_kept_epoch_is_the_one_with_the_lowest_loss_on_the_records_held_back
     keep = BestEpoch.on_train_epoch_end
 
     def watch(callback: BestEpoch, trainer: Any, module: Any) -> None:
-        states.append({name: tensor.clone() for name, tensor in module.state_dict().items()})
+        states.append({name: tensor.clone() for name, tensor in module.trained.state_dict().items()})
         keep(callback, trainer, module)
 
     monkeypatch.setattr(BestEpoch, "on_train_epoch_end", watch)
@@ -193,7 +195,7 @@ def test_ties_keep_the_first_epoch_and_a_loss_that_is_no_number_never_wins() -> 
     """Catches `<=`, and a comparison with NaN that freezes a model at its first epoch."""
     callback, module = BestEpoch(), StandIn([[3.0, float("nan")], [1.0, 2.0], [1.0, float("nan")], [2.0, 1.0]])
     for module.epoch in range(4):
-        callback.on_train_epoch_end(EpochOf(module.epoch), module)  # type: ignore[arg-type]
+        callback.on_train_epoch_end(EpochOf(module.epoch), SimpleNamespace(trained=module))  # type: ignore[arg-type]
     assert callback.epochs.tolist() == [2, 4]
     assert callback.kept["weight"].tolist() == [[1.0], [3.0]] and callback.kept["steps"].tolist() == [1, 3]
 

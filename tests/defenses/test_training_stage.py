@@ -86,7 +86,7 @@ def test_models_of_a_fleet_take_branches_of_their_own(tmp_path: Path) -> None:
         torch.zeros(4, *RECORDS.shape), torch.full((4,), 3), RECORDS.fingerprints()[:4], np.zeros((2, 4), int), (0, 1)
     )
     together = Fleet(objectives, data)
-    together._skeleton[0].trainer = SimpleNamespace(current_epoch=1)
+    together.at_epoch(1)
     inputs = data.inputs.expand(2, *data.inputs.shape)
     high, low = together.losses(inputs, data.labels.expand(2, 4), torch.zeros(2, 4, dtype=torch.int64))
     plain = [cross_entropy(one.model(data.inputs), data.labels) for one in objectives]

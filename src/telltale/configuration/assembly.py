@@ -27,7 +27,7 @@ from telltale.game.game import MODELS, Game
 from telltale.owner.defense import Defense
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
-from telltale.training.fit import Curve
+from telltale.training.trainer import Curve
 from telltale.worlds.other_world import OtherWorld
 
 

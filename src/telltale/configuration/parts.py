@@ -23,7 +23,7 @@ from telltale.models.trunk_options import at_hand
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
-from telltale.training.fit import Curve
+from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+KEPT = ("_fingerprints_kept", "_input_digests_kept")  # attributes of records under which `once` keeps digests
+Taken = TypeVar("Taken")
+Digesting = Callable[[Any], np.ndarray]
 
 
 def digests_of(inputs: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -22,6 +27,39 @@ def digests_of(inputs: np.ndarray, labels: np.ndarray | None = None) -> np.ndarr
     return as_digests(
         blake2b(content, digest_size=16, key=key).digest() for content, key in zip(flat, keys, strict=True)
     )
+
+
+def once(name: str) -> Callable[[Digesting], Digesting]:
+    """Have a function of records compute their digests once an object, which keeps them under `name`, one of KEPT.
+
+    Records are immutable, and asked for their digests with every query of every model. What is returned cannot be
+    written to.
+    """
+
+    def of(function: Digesting) -> Digesting:
+        @wraps(function)
+        def kept(records: Any) -> np.ndarray:
+            known: dict[str, Any] = vars(records)
+            if name not in known:
+                digests = function(records)
+                digests.flags.writeable = False
+                known[name] = digests
+            digests = known[name]
+            return digests
+
+        return kept
+
+    return of
+
+
+def with_known_digests(taken: Taken, records: Any, rows: np.ndarray) -> Taken:
+    """Return `taken`, records[rows], with those of its digests that are known of `records`."""
+    for name in KEPT:
+        if name in vars(records):
+            digests = vars(records)[name][rows]
+            digests.flags.writeable = False
+            vars(taken)[name] = digests
+    return taken
 
 
 def as_digests(digests: Iterable[bytes]) -> np.ndarray:

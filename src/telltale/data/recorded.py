@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from telltale.data.digests import as_digests
+from telltale.data.digests import as_digests, once, with_known_digests
 from telltale.data.records import input_digests
 
 
@@ -47,8 +47,11 @@ class RecordedPoints:
         labels, ids, features = (
             None if column is None else column[rows] for column in (self.labels, self.ids, self.features)
         )
-        return replace(self, columns=self.columns[rows], labels=labels, ids=ids, features=features)
+        return with_known_digests(
+            replace(self, columns=self.columns[rows], labels=labels, ids=ids, features=features), self, rows
+        )
 
+    @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
         """Return a digest of each point's name, (n,) dtype S16: nothing else is known of it."""
         names = self.columns if self.ids is None else self.ids

@@ -27,13 +27,13 @@ from telltale.owner.releasing import parent_elsewhere
 from telltale.owner.single import TrainedState, write_release
 from telltale.store.store import Store, key_of
 from telltale.training.batches import LabelledBatch
-from telltale.training.fit import Curve, fit
 from telltale.training.fleet.fleet import Fleet, FleetData
 from telltale.training.fleet.sizing import chunk_size, trained_part
 from telltale.training.objective import Objective
 from telltale.training.private.privacy import Plan
 from telltale.training.private.self_test import Start
 from telltale.training.private.settle import test_once
+from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")
 
@@ -120,6 +120,8 @@ class Chunk:
         return key
 
     def _train(self, shared: FleetRecords, partial: Path) -> None:
+        from telltale.training.fit import fit  # brings Lightning, which a rerun from the store does without
+
         recipe, data = self.recipe, shared.tables(self.orders)
         whole = [_objective_for(recipe, order) for order in self.orders]
         if (validation := whole[0].validation_records) is not None:

@@ -22,7 +22,7 @@ from telltale.owner.success import success_of
 from telltale.owner.untrained import untrained_objective
 from telltale.progress import track
 from telltale.store.store import Store
-from telltale.training.fit import Curve
+from telltale.training.trainer import Curve
 
 
 class Run(NamedTuple):

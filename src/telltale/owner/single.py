@@ -22,11 +22,11 @@ from telltale.owner.releasing import parent_elsewhere
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, write_weights
 from telltale.training.batches import training_loader
-from telltale.training.fit import Curve, fit
 from telltale.training.objective import Objective
 from telltale.training.private.account import write_account
 from telltale.training.private.ledger import ledger_in
 from telltale.training.private.settle import settle
+from telltale.training.trainer import Curve
 
 Source = tuple[Records, np.ndarray]  # a pool, and the rows of it that a model is trained on
 
@@ -76,6 +76,8 @@ def train(
     checkpoints: int = 20,
 ) -> None:
     """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
+    from telltale.training.fit import fit  # brings Lightning, which a rerun from the store does without
+
     for code in objective.loss_code:
         code.begin(objective, records)
     if objective.validation_records is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib
 import importlib.util
-import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+HERE = Path(__file__).parents[1]
 ROOMS = tuple(
     f"telltale.{room}" for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks")
 )
@@ -40,11 +39,10 @@ def _collect(module: str, seen: dict[str, str]) -> None:
 
 @cache
 def _read(module: str) -> tuple[str, tuple[str, ...]]:
-    importlib.import_module(module)
-    loaded = sys.modules[module]
-    # inspect finds no source in an empty file, as most __init__.py are
-    tree = ast.parse(Path(loaded.__file__).read_text(encoding="utf-8") if loaded.__file__ else "")
-    imported = tuple(sorted({name for name in _imports(tree, loaded.__package__ or "") if _ours(name)}))
+    file = _file_of(module)  # nothing is imported: what trains brings libraries that take seconds to load
+    tree = ast.parse(file.read_text(encoding="utf-8") if file else "")
+    package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
+    imported = tuple(sorted({name for name in _imports(tree, package) if _ours(name)}))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
@@ -63,9 +61,16 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def _ours(name: str) -> bool:
-    if not any(name == room or name.startswith(f"{room}.") for room in ROOMS):
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # the last part is a class or a function
-        return False
+    """Tell whether a name is a module of our rooms; the last part of one may be a class or a function."""
+    return any(name == room or name.startswith(f"{room}.") for room in ROOMS) and _file_of(name) is not None
+
+
+@cache
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module's code, None where there is none: of ours by its place, without importing it."""
+    if module.startswith("telltale."):
+        place = HERE.joinpath(*module.split(".")[1:])
+        return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+    specification = importlib.util.find_spec(module)
+    origin = specification.origin if specification and specification.has_location else None
+    return Path(origin) if origin else None

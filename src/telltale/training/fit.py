@@ -8,26 +8,26 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
+from telltale.training.best_epoch import BestEpoch
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
+from telltale.training.fitted import Fitted
 from telltale.training.processes import total_over_processes, world_size
 from telltale.training.seeding import seeded
-from telltale.training.trainer import TrainerOptions
-from telltale.training.validation import BestEpoch
+from telltale.training.trainer import Curve, TrainerOptions
 
 log = logging.getLogger("telltale")
-Curve = Callable[[dict[str, float], int], None]
 
 
 def fit(
@@ -40,7 +40,7 @@ def fit(
     on_epoch: Curve | None = None,
     checkpoints: int = 20,
 ) -> None:
-    """Train `objective`, a LightningModule with `epochs`, in place; `partial` keeps checkpoints and the loss curve.
+    """Train `objective`, an objective or a fleet, in place; `partial` keeps checkpoints and the loss curve.
 
     The fit goes on from a checkpoint in `partial`, with the result of an uninterrupted run. Ctrl-C raises
     KeyboardInterrupt, which says what is kept. An objective that `validates` ends with the weights of its
@@ -80,7 +80,7 @@ def fit(
     try:
         with seeded(seed), _own_port():
             trainer.fit(
-                objective,
+                Fitted(objective),
                 loader,
                 ckpt_path=checkpoint,
                 weights_only=True,
@@ -122,13 +122,13 @@ class EpochLoss(Callback):
     def __init__(self, name: str) -> None:
         self.name, self.losses = name, []  # type: tuple[str, list[torch.Tensor]]
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep the batch's loss on its device: no synchronisation inside an epoch."""
         self.losses.append(outputs["loss"].detach())
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Average and record."""
-        models = getattr(pl_module, "models", 1)  # a fleet's loss is the sum over its models
+        models = getattr(pl_module.trained, "models", 1)  # a fleet's loss is the sum over its models
         mean = total_over_processes(torch.stack(self.losses).mean()) / world_size() / models
         self.losses = []
         if trainer.is_global_zero:
@@ -159,7 +159,7 @@ class LossCurve(EpochLoss):
         """Go on from the rows of a checkpoint."""
         self.curve = state_dict["curve"]
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def teardown(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Write the file, in one process."""
         if trainer.is_global_zero:
             with self.file.open("w", newline="", encoding="utf-8") as stream:
@@ -194,7 +194,7 @@ class FitProgress(EpochLoss):
             *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
         )
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start at the epoch that is gone on from."""
         self.task = self.bar.add_task(
             f"training {self.name}", total=trainer.max_epochs, completed=trainer.current_epoch, state=""
@@ -206,12 +206,12 @@ class FitProgress(EpochLoss):
         self.bar.update(self.task, completed=epoch, state=f"epoch {epoch}, loss {loss:.3f}")
         self.last = f"epoch {epoch}, loss {loss:.3f}"
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Say how it ended."""
         self.bar.stop()
         log.info(f"trained {self.name}: {getattr(self, 'last', 'nothing to do')}")
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Give the terminal back."""
         self.bar.stop()
 

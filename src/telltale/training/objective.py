@@ -1,4 +1,4 @@
-"""What the owner trains for: the base of every objective, a LightningModule around a plain model."""
+"""What the owner trains for: the base of every objective, a torch module around a plain model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 import torch
 import torch.distributed as dist
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -42,7 +41,7 @@ class LossCode(Protocol):
         ...
 
 
-class Objective(LightningModule):
+class Objective(nn.Module):
     """Base of all objectives: `model` is what gets released, everything else here stays with the owner.
 
     A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned), and declares
@@ -82,6 +81,22 @@ class Objective(LightningModule):
         self.validates = False  # whether the epoch is chosen by a validation loss; set by a training-stage defence
         self.validation_share = 0.0  # of the records, held back from training for it
         self.validation_records: Any = None  # other records for it instead
+        self.current_epoch = 0  # of the step that is taken
+
+    @property
+    def device(self) -> torch.device:
+        """Say where the parameters are."""
+        return next(self.parameters()).device
+
+    def at_epoch(self, epoch: int) -> None:
+        """Learn which epoch the next step belongs to, counted from 0."""
+        self.current_epoch = epoch
+
+    def begin_fit(self) -> None:
+        """Make ready for training steps."""
+
+    def end_fit(self) -> None:
+        """Let go of what only training needs."""
 
     @property
     def stackable(self) -> bool:

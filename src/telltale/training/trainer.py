@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from telltale.checks import MANY, choice, whole_number
 from telltale.errors import InputError
 
+Curve = Callable[[dict[str, float], int], None]  # values, epoch: receives a loss curve as it grows
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 
 

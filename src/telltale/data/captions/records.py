@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from telltale.checks import choice
-from telltale.data.digests import as_digests
+from telltale.data.digests import as_digests, once, with_known_digests
 from telltale.data.images.records import pixel_digests
 from telltale.data.records import input_digests
 
@@ -68,13 +68,17 @@ class CaptionedImages:
     def take(self, rows: np.ndarray) -> Self:
         """Return the pictures at `rows` (indices or a boolean mask), in that order, with all that belongs to them."""
         places = np.arange(len(self))[rows].tolist()
-        return replace(
+        return with_known_digests(
+            replace(
+                self,
+                images=self.images[rows],
+                references=tuple(self.references[place] for place in places),
+                concepts=self.concepts[rows],
+                sources=self.sources[rows],
+                names=tuple(self.names[place] for place in places),
+            ),
             self,
-            images=self.images[rows],
-            references=tuple(self.references[place] for place in places),
-            concepts=self.concepts[rows],
-            sources=self.sources[rows],
-            names=tuple(self.names[place] for place in places),
+            rows,
         )
 
     def without_captions(self) -> Self:
@@ -92,6 +96,7 @@ class CaptionedImages:
             names=tuple(f"picture {number}" for number in range(1, len(self) + 1)),
         )
 
+    @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each picture with its captions, (n,) dtype S16."""
         texts = (json.dumps(captions).encode() for captions in self.references)
@@ -104,6 +109,7 @@ class CaptionedImages:
 
 
 @input_digests.register
+@once("_input_digests_kept")
 def _(records: CaptionedImages) -> np.ndarray:
     """Digest the picture alone: it is all that a captioner is asked with."""
     return pixel_digests(records.images)

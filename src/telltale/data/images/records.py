@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from telltale.checks import choice
-from telltale.data.digests import digests_of, earliest
+from telltale.data.digests import digests_of, earliest, once, with_known_digests
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.records import check_labels, input_digests, require_labels
 from telltale.errors import InputError
@@ -56,7 +56,9 @@ class ImageRecords:
         """Return the pictures at `rows` (indices or a boolean mask), in that order."""
         coarse = None if self.coarse is None else self.coarse[rows]
         ids = None if self.ids is None else self.ids[rows]
-        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows], coarse=coarse, ids=ids)
+        return with_known_digests(
+            replace(self, pixels=self.pixels[rows], labels=self.labels[rows], coarse=coarse, ids=ids), self, rows
+        )
 
     def with_coarse_labels(self) -> Self:
         """Return the same pictures under their coarse labels alone. Raises InputError where they have none."""
@@ -87,6 +89,7 @@ class ImageRecords:
             source=f"{self.source}, {len(labels)} of {count} classes",
         )
 
+    @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each picture with its label, (n,) dtype S16; coarse labels do not count."""
         return digests_of(self.pixels, self.labels)
@@ -97,6 +100,7 @@ class ImageRecords:
 
 
 @input_digests.register
+@once("_input_digests_kept")
 def _(records: ImageRecords) -> np.ndarray:
     return pixel_digests(records.pixels)
 

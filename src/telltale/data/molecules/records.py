@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from telltale.data.digests import as_digests
+from telltale.data.digests import as_digests, once, with_known_digests
 from telltale.data.molecules.canonical import canonicalise
 from telltale.data.molecules.graphs import MoleculeGraphs, featurise_cached
 from telltale.data.records import check_labels, input_digests
@@ -70,8 +70,11 @@ class MoleculeRecords:
         elif origin is not None:
             origin = origin[0], origin[1][rows]
         smiles = self.smiles[rows]
-        return replace(self, smiles=smiles, properties=properties, labels=labels, ids=ids, _origin=origin)
+        return with_known_digests(
+            replace(self, smiles=smiles, properties=properties, labels=labels, ids=ids, _origin=origin), self, rows
+        )
 
+    @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each canonical SMILES, with its label where there is one, (n,) dtype S16."""
         texts = (
@@ -92,6 +95,7 @@ class MoleculeRecords:
 
 
 @input_digests.register
+@once("_input_digests_kept")
 def _(records: MoleculeRecords) -> np.ndarray:
     """Digest the canonical SMILES, stereochemistry included: the graph's chirality and bond directions follow it."""
     return replace(records, labels=None, classes=()).fingerprints()

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from telltale.data.digests import digests_of, earliest_input
+from telltale.data.digests import digests_of, earliest_input, once, with_known_digests
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.records import check_labels, input_digests, require_labels
 
@@ -76,8 +76,11 @@ class TableRecords:
     def take(self, rows: np.ndarray) -> Self:
         """Return the rows at `rows` (indices or a boolean mask), in that order."""
         ids = None if self.ids is None else self.ids[rows]
-        return replace(self, features=self.features[rows], labels=self.labels[rows], ids=ids)
+        return with_known_digests(
+            replace(self, features=self.features[rows], labels=self.labels[rows], ids=ids), self, rows
+        )
 
+    @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
         """Return the BLAKE2b digest of each row with its label, (n,) dtype S16."""
         return digests_of(self.features, self.labels)
@@ -88,6 +91,7 @@ class TableRecords:
 
 
 @input_digests.register
+@once("_input_digests_kept")
 def _(records: TableRecords) -> np.ndarray:
     """Digest the features; only sets with the same columns can share a row."""
     return digests_of(records.features)

@@ -1,4 +1,4 @@
-"""A fleet: many models of one recipe, each on its own records, trained in one step of one LightningModule.
+"""A fleet: many models of one recipe, each on its own records, trained in one step of one module.
 
 Parameters and buffers are stacked along a leading axis, (models, …); each model has its own table of record
 indices, its own order in each epoch and its own initial weights. A model's step sees its own records only, so
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -59,7 +58,7 @@ class FleetData:
         return FleetData(self.inputs, self.labels, self.fingerprints, self.tables[kept], seeds)
 
 
-class Fleet(LightningModule):
+class Fleet(nn.Module):
     """Trains all objectives together; afterwards `state_of(k)` is the state of model k alone.
 
     way: "stacked" runs all models in one vmapped step; "one_by_one" runs them in turn inside the step, which
@@ -92,9 +91,17 @@ class Fleet(LightningModule):
         self._skeleton[0].loss_code = first.loss_code
         self.data = data
 
-    def on_fit_start(self) -> None:
+    @property
+    def device(self) -> torch.device:
+        """Say where the parameters are."""
+        return self.stacked[0].device
+
+    def at_epoch(self, epoch: int) -> None:
+        """Tell the objective which epoch the next step belongs to."""
+        self._skeleton[0].at_epoch(epoch)
+
+    def begin_fit(self) -> None:
         """Bring the records to the device once."""
-        self._skeleton[0].trainer = self.trainer  # for what depends on the epoch
         self.open_records()
 
     def open_records(self) -> None:
@@ -102,10 +109,9 @@ class Fleet(LightningModule):
         self.inputs, self.labels = self.data.inputs.to(self.device), self.data.labels.to(self.device)
         self._skeleton[0].train()
 
-    def on_fit_end(self) -> None:
+    def end_fit(self) -> None:
         """Let the records go."""
         del self.inputs, self.labels
-        self._skeleton[0].trainer = None
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Add up the losses of all models: rows, keys (models, batch) -> scalar."""
