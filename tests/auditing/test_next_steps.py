@@ -50,6 +50,14 @@ def test_the_defended_recipe_reads_the_users_records_and_composes() -> None:
     assert composed.code == 0 and "dp_sgd" in composed.out, composed.err
 
 
+def test_the_defended_recipe_of_fingerprints_is_one_of_tables_and_of_records_that_are_there() -> None:
+    """Catches a molecules' network for fingerprints, and pools for rows that are one fingerprint."""
+    data = {"target": {"population": 0.3}, "dataset": {"view": "morgan"}}
+    steps = after_audit(ALONE, Typed(WORDS, (), {"dataset": "smiles"}, data, available=150))
+    words = shlex.split(steps[1].command)
+    assert "model=mlp" in words and "pools.members=25" in words
+
+
 def test_real_values_have_no_recipe_of_ours() -> None:
     """Catches a classifier that is to be trained on real values."""
     values = Answers("values", np.zeros((1, 4)), np.array([[True, False] * 2]), labels=np.arange(4.0))

@@ -14,19 +14,24 @@ POPULATION = "population"
 LEAST = 0.1  # share of the held-out records that attackers still know, where more are judged
 PARTS = 6  # pools into which a recipe's records are dealt: members, others, the attacker's, population, control, test
 ENOUGH = 6000  # records for which these have their usual sizes
-MODELS = {"smiles": "gin"}  # network of a recipe by data set; of others an MLP
+MODELS = {"smiles": "gin"}  # network of a recipe by data set; of others, and of fingerprints, an MLP
 DEFENCES = {"gin": "relaxloss", "mlp": "dp_sgd"}
 ON_DIGITS = ("attack=lira", "dataset=digits", "defense=dp_sgd")
 
 
 @dataclass(frozen=True)
 class Typed:
-    """A command and what it was composed to: words, the whole line, choice by group, the composed configuration."""
+    """A command and what it was composed to.
+
+    words, the whole line, choice by group, the composed configuration; available: different records that a recipe of
+    ours would find in the data set, None = as many as were asked about
+    """
 
     words: Sequence[str]
     line: Sequence[str] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
     cfg: Mapping[str, Any] = field(default_factory=dict)
+    available: int | None = None
 
 
 def after_audit(answers: Answers, typed: Typed) -> list[Step]:
@@ -55,12 +60,13 @@ def _more(answers: Answers, target: Mapping[str, Any]) -> tuple[tuple[str, ...],
 
 def _by_a_recipe(answers: Answers, typed: Typed) -> tuple[str, str] | None:
     """Return the command that trains and attacks a defended model of the same records, and its remark."""
-    dataset = str(typed.choices.get("dataset", ""))
-    model = MODELS.get(dataset, "mlp")
-    if not answers.classes and dataset not in MODELS:
+    dataset, options = str(typed.choices.get("dataset", "")), typed.cfg.get("dataset") or {}
+    model = "mlp" if options.get("view") == "morgan" else MODELS.get(dataset, "mlp")
+    if not answers.classes and model not in MODELS.values():
         return None
     kept = [word for word in typed.words if word.lstrip("+~").startswith(("dataset", "seed", "logger", "trust"))]
     rows = answers.points + (0 if answers.population is None else answers.population.shape[1])
+    rows = rows if typed.available is None else min(rows, typed.available)
     size = rows // PARTS
     small = (
         ()

@@ -87,7 +87,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             target.store = Store(Path(cfg.paths.store))
             job.entries = target.store.served
             training_of(target)  # code that is not there is told before anything is asked
-            given = given_of(cfg, job.folder)
+            given, available = given_of(cfg, job.folder)
             attacks = attacks_of(cfg)
         job.accept()
         with job.stage("asking"):
@@ -102,7 +102,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             asked.answers.save(job.folder / "answers.npz")
         what = f"audit of {target.name}, which gives {target.gives}"
         named = {**choices, "attack": outcome.attack}
-        steps = after_audit(asked.answers, _typed(job))
+        steps = after_audit(asked.answers, _typed(job, available))
         return report(job, outcome, Subject.of(asked.answers), named, what, steps, show)
 
 
@@ -112,12 +112,12 @@ def _folder(cfg: DictConfig) -> RunFolder:
     return RunFolder(place, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep)
 
 
-def given_of(cfg: DictConfig, folder: Path) -> Given:
-    """Read the user's records; what was left out or inferred is said."""
+def given_of(cfg: DictConfig, folder: Path) -> tuple[Given, int | None]:
+    """Read the user's records, and count those of a recipe of ours, if any; what was left out or inferred is said."""
     loaded: Loaded[Any] = instantiate(cfg.dataset, _convert_="all")
     if loaded.invalid or loaded.dropped:
         loaded.write_invalid(folder / "invalid_records.csv")
-    for line in loaded.account():
+    for line in loaded.account(as_given=True):
         log.warning(line)
     if loaded.given is None:
         if "members" in cfg.dataset:
@@ -125,10 +125,10 @@ def given_of(cfg: DictConfig, folder: Path) -> Given:
             raise InputError("dataset.members", "null", expected)
         expected = "a data set of your own whose members you know: arrays, csv, image_folder, smiles"
         raise InputError("dataset", HydraConfig.get().runtime.choices["dataset"], expected)
-    return loaded.given
+    return loaded.given, None if loaded.records is None else len(loaded.records)
 
 
-def _typed(job: RunFolder) -> Typed:
-    """Return what was typed, without secrets."""
+def _typed(job: RunFolder, available: int | None = None) -> Typed:
+    """Return what was typed, without secrets, and how many records a recipe of ours would find."""
     settings: Any = OmegaConf.to_container(job.cfg, resolve=True)
-    return Typed(masked(job.overrides), sys.argv, job.words, masked(settings))
+    return Typed(masked(job.overrides), sys.argv, job.words, masked(settings), available)

@@ -43,6 +43,7 @@ class Loaded(Generic[R]):
     invalid     places where there should have been a record and was none that can be used
     dropped     the duplicates, where a reader lists them, and what else is no record of its own
     told        what else was left out, merged or changed: one sentence each, without a full stop
+    merged      the same of records that are equal for models of ours, and each for itself to their owner
     given       every record as its owner has it, of data of one's own; None elsewhere
     """
 
@@ -55,26 +56,28 @@ class Loaded(Generic[R]):
     invalid: tuple[InvalidRecord, ...] = ()
     dropped: tuple[InvalidRecord, ...] = ()
     told: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
     given: Given | None = None
 
     def with_given(self, given: Given) -> Self:
         """Return the same with what the owner says of each record."""
         return replace(self, given=given)
 
-    def account(self, listed: bool = True) -> list[str]:
+    def account(self, listed: bool = True, as_given: bool = False) -> list[str]:
         """Say what did not become a record of its own, and what was changed: one line each, none where all is well.
 
-        listed: `write_invalid` is called, too.
+        listed: `write_invalid` is called, too; as_given: of `given`, where equal records stay as they are.
         """
         where = f"; {LISTED}" if listed else ""
         said = []
         if self.invalid:
             said.append(f"{len(self.invalid):,} of {self.lines:,} records could not be read{where}")
-        if self.duplicates:
+        if self.duplicates and not as_given:
             conflicts = f", {self.conflicts:,} of them {self.differing}: the first counts" if self.conflicts else ""
             fate = f"equal an earlier one and were left out{conflicts}{where if self.dropped else ''}"
             said.append(f"{self.duplicates:,} of {self.lines:,} records {fate}")
-        return [escaped(line) for line in (*said, *self.told)]
+        merged = () if as_given else self.merged
+        return [escaped(line) for line in (*said, *self.told, *merged)]
 
     def write_invalid(self, path: Path) -> None:
         """Write what is no record of its own to a CSV file for the user: file, line, reason, text."""

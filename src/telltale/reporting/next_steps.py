@@ -59,13 +59,24 @@ def command(words: Sequence[str], changes: Sequence[str], typed: Sequence[str] =
     >>> command(["attack=lira", "scale=smoke", "hydra.run.dir=x"], ["victims=64"])
     'python -m src.run attack=lira scale=smoke victims=64'
     """
-    start = "telltale" if typed and Path(typed[0]).stem == "telltale" else "python -m src.run"
     changed = {change.partition("=")[0] for change in changes}
     under = (*(f"{name}." for name in changed), "hydra.")  # options of what is gone
     names = [word.partition("=")[0].lstrip("+~") for word in words]
     kept = [word for word, name in zip(words, names, strict=True) if name not in changed and not name.startswith(under)]
     sweep = ["-m"] if any("," in change for change in changes) else []
-    return shlex.join([*shlex.split(start), *_folder(typed), *sweep, *kept, *changes])
+    return shlex.join([*program(typed).split(), *_folder(typed), *sweep, *kept, *changes])
+
+
+def program(typed: Sequence[str]) -> str:
+    """Return how this program was started, as one types it; typed: sys.argv.
+
+    >>> program(["/usr/bin/telltale"]), program(["/packages/telltale/__main__.py"]), program(["/checkout/src/run.py"])
+    ('telltale', 'python -m telltale', 'python -m src.run')
+    """
+    started = Path(typed[0]) if typed else Path()
+    if started.stem == "telltale":
+        return "telltale"
+    return "python -m telltale" if started.parts[-2:] == ("telltale", "__main__.py") else "python -m src.run"
 
 
 def _folder(typed: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ def seen_as(read: ReadMolecules, view: str) -> Loaded[Any]:
         bits = morgan_bits(given.records.smiles.tolist())
         given = replace(given, inputs=bits, features=bits)
     if given is not None and read.records.labels is None:
-        names = ("lines", "duplicates", "conflicts", "invalid", "dropped", "told")
+        names = ("lines", "duplicates", "conflicts", "invalid", "dropped", "told", "merged")
         facts = {name: getattr(read, name) for name in names}
         return Loaded(records=None, given=given, **facts)
     require_labels(read.records, "dataset")
@@ -45,10 +45,10 @@ def seen_as(read: ReadMolecules, view: str) -> Loaded[Any]:
     bits = morgan_bits(records.smiles.tolist())
     places = [] if read.places is None else [(read.files[file], line) for file, line in read.places.tolist()]
     table = distinct(TableRecords(bits, labels, source, records.classes, columns, records.ids), (), places)
-    told = list(read.told)
+    merged = list(read.merged)
     if table.duplicates:
         other = f", {table.conflicts:,} of them under another label" if table.conflicts else ""
-        told.append(f"{table.duplicates:,} molecules have the fingerprint of an earlier one and were left out{other}")
+        merged.append(f"{table.duplicates:,} molecules have the fingerprint of an earlier one and were left out{other}")
     return replace(
         table,
         lines=read.lines,
@@ -56,7 +56,8 @@ def seen_as(read: ReadMolecules, view: str) -> Loaded[Any]:
         conflicts=read.conflicts,
         invalid=read.invalid,
         dropped=(*read.dropped, *table.dropped),
-        told=tuple(told),
+        told=read.told,
+        merged=tuple(merged),
         given=given,
     )
 
