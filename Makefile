@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with the project in it.
 PYTHON ?= python3
 ARGS ?= attack=molextract model=gin
-# of models that others released: a folder for each, with its table
+# of models that others released: a clone of github.com/datagrok-ai/admetica, or a folder for each with its table
 RELEASED ?= ../shared/data/admetica
 # one of conf/paper; empty: all of them
 PAPER ?=
@@ -48,7 +48,7 @@ peers: $(READY)  ## compare with other tools on the same answers, write docs/pee
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[peers]" -c constraints.txt
 	$(BIN)/python -m scripts.peers --source $(PEERS)
 
-audit-released: $(READY)  ## audit molecular models that others released, write docs/released_models.md; RELEASED=FOLDER
+audit-released: $(READY)  ## audit molecular models that others released, write docs/released_models.md; RELEASED=CLONE
 	$(BIN)/python -m scripts.audit_released --folder $(RELEASED)
 
 reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small

@@ -2,8 +2,8 @@
 
 python -m scripts.audit_released [--folder FOLDER] [--models NAME …] [--encoders FOLDER] [--page FILE] [--fresh]
 
-FOLDER has a folder for each model: table.csv.gz (smiles, y, role, prediction) and model.json; that of encoders has a
-state dict of Hu et al. for each, named KIND_….safetensors.
+FOLDER is a clone of github.com/datagrok-ai/admetica, or has a folder for each model: table.csv.gz (smiles, y, role,
+prediction) and model.json; that of encoders has a state dict of Hu et al. for each, named KIND_….safetensors.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from scripts.jobs import ROOT
 from scripts.released import encoder_page, shadows
+from scripts.released.clone import is_clone, laid_out
 from scripts.released.encoders import FOLDER as ENCODERS
 from scripts.released.encoders import measure_encoders
 from scripts.released.measure import Found, measure
@@ -44,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.getLogger("telltale").setLevel(logging.ERROR)
     found: list[Found] = []
-    for table in read_all(options.folder):
+    folder = options.folder
+    if is_clone(folder):
+        folder = laid_out(folder, options.kept / "tables", options.fresh)
+    for table in read_all(folder):
         if options.models and table.name not in options.models:
             continue
         began = time.monotonic()
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = f"{table.name}: plain error AUC {found[-1].plain.auc.value:.3f}, {found[-1].kind}"
         print(f"{told}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     if not found:
-        raise InputError("--models", ", ".join(options.models), f"models of {options.folder}")
+        raise InputError("--models", ", ".join(options.models), f"models of {folder}")
     for rows in (plain_table(found), attack_table(found), verdict_table(found), control_table(found)):
         print(markdown(rows), end="\n\n")
     if options.page is not None or not options.models:

@@ -131,10 +131,7 @@ def of_one_scaffold(table: Table, seed: int, replicates: int) -> tuple[Estimate,
 
 def stored_mean(table: Table) -> tuple[float, float]:
     """Return by how much the stored mean misses that of a seed's members, in scales: (its own seed, nearest other)."""
-    off = [
-        abs(float(table.truth[table.roles_of(seed) == "train"].mean()) - table.mean) / table.scale
-        for seed in (0, *OTHER_SEEDS)
-    ]
+    off = [abs(table.mean_of(seed) - table.mean) / table.scale for seed in (0, *OTHER_SEEDS)]
     return off[0], min(off[1:])
 
 

@@ -77,13 +77,20 @@ target:
 {oracle}
 
 So the split is known, and would be to anyone: a stored scaler is an oracle of membership for whoever holds the table.
-`solubility` was split together with two rows that its table lacks (9,982 in all; where they stood is known to a few
-rows, what they were is not), so its mean is near, not equal.
+`solubility` was split together with two rows whose SMILES RDKit cannot read (9,982 in all). They count here and
+nowhere else.
 
 {shadows}{encoders}## Run it
 
-`make audit-released`, or `python -m scripts.audit_released --folder FOLDER`: a folder for each model with
-`table.csv.gz` (smiles, y, role, prediction) and `model.json`. {machine}
+`make audit-released RELEASED=FOLDER`, or `python -m scripts.audit_released --folder FOLDER`. FOLDER is a clone:
+
+```console needs-network
+$ git clone https://github.com/datagrok-ai/admetica
+$ make audit-released RELEASED=admetica
+```
+
+Its checkpoints are read as tensors alone: of what else they hold nothing is run. Or FOLDER has a folder for each model
+with `table.csv.gz` (smiles, y, role, prediction) and `model.json`. {machine}
 """
 
 ENCODERS = """## Encoders that others released

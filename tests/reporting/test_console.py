@@ -94,7 +94,7 @@ def test_the_summary_holds_every_row_and_every_line() -> None:
         "0.600 [0.55, 0.65]",
         "rival random",
         "control untrained",
-        "leakage  AUC +0.100 [0.02, 0.20] over untrained: above every control",
+        "leakage  AUC of tmi +0.100 [0.02, 0.20] over untrained: above every control",
         "no evidence: 0.600 [0.40, 0.70]",
         "note  AUC: for one model only",
         "1,200 (embeddings 1,200)",

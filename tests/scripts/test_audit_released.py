@@ -5,16 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tempfile
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from scripts import audit_released
-from scripts.released import encoder_page, encoders, measure, page, recipe, tables
+from scripts.released import clone, encoder_page, encoders, measure, page, recipe, tables
 from telltale.errors import InputError
 from telltale.evaluation.estimate import Estimate
+from telltale.models.released.chemprop import Chemprop, graphs_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "admetica"
 without_data = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no released models in {FOLDER}")
@@ -31,6 +35,7 @@ def test_roles_are_those_of_seed_0_and_of_no_other(released: list[tables.Table])
     """Catches a split that is not chemprop's, on which the null would stand."""
     for table in released:
         assert np.array_equal(table.roles_of(0), table.role), table.name
+        assert abs(table.mean_of(0) - table.mean) < 1e-6 * table.scale, table.name
         agreeing = (table.roles_of(1) == table.role).mean()
         assert 0.6 < agreeing < 0.72, table.name  # 0.8² + 2 · 0.1² by chance
 
@@ -120,6 +125,49 @@ def test_sections_name_encoders_and_what_is_not_met() -> None:
     assert "variances that the last layer of gcn contextpred kept" in text
     assert "0.50 are parts" in text and "untrained ones 0.12" in text
     assert "{" not in text
+
+
+class Payload:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:
+        return tempfile.mkdtemp, ("", "", str(self.place))
+
+
+def test_a_clone_is_read_and_nothing_of_its_checkpoints_is_run(tmp_path: Path) -> None:
+    """Catches code of a checkpoint that is run, the wrong one of two tables, a lost row's place, and a wrong answer."""
+    place, ran = tmp_path / "clone" / "ADMET" / "toxicity" / "knows", tmp_path / "ran"
+    place.mkdir(parents=True)
+    ran.mkdir()
+    smiles, network = ["C" * n for n in range(1, 11)], Chemprop(hidden=8).eval()
+    smiles[3], truth = "not a molecule", np.arange(10.0) ** 2
+    train = truth[tables.split(10, 0) == "train"]
+    state = network.state_dict()
+    state[clone.MEAN][:], state[clone.SCALE][:] = float(train.mean()), float(train.std())
+    network.load_state_dict(state)
+    torch.save({"epoch": 4, "state_dict": state, "hyper_parameters": Payload(ran)}, place / "knows.ckpt")
+    torch.save({"epoch": 4, "state_dict": {"weight": torch.ones(2)}}, place / "knows_nx.ckpt")
+    for name, values in (("knows.csv", truth[::-1] + 1), ("knows_curated.csv", truth)):
+        rows = "".join(f"{text},{y}\n" for text, y in zip(smiles, values, strict=True))
+        (place / name).write_text("Drug,Y\n" + rows)
+    assert clone.is_clone(tmp_path / "clone") and not clone.is_clone(tmp_path)
+    (table,) = tables.read_all(clone.laid_out(tmp_path / "clone", tmp_path / "made"))
+    assert not list(ran.iterdir()), "a pickle was run"
+    assert table.epochs == 5 and table.smiles == [text for text in smiles if text[0] == "C"]
+    assert table.role.tolist() == np.delete(tables.split(10, 0), 3).tolist()
+    with torch.inference_mode():
+        assert np.allclose(table.prediction, network(graphs_of(table.smiles)).flatten().numpy(), rtol=1e-5)
+
+
+def test_a_clone_whose_checkpoints_are_pointers_is_told(tmp_path: Path) -> None:
+    """Catches a traceback where large files were not fetched."""
+    (tmp_path / "ADMET" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "ADMET" / "a" / "b" / "b.ckpt").write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(InputError, match=r"b\.ckpt.*is the clone whole"):
+        audit_released.main(["--folder", str(tmp_path), "--kept", str(tmp_path / "kept")])
 
 
 def test_what_takes_minutes_is_kept(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.sentences import interval
 from telltale.truth import Truth
 
+WHAT_IT_IS = "a detector that learns from the records who was in and never asks the model: what it finds is no memory"
 UNASKED = "asks for"  # calls that there are no answers to
 
 
@@ -104,6 +105,7 @@ def judged(
         answers.membership[: answers.attacked], (), none, groups=answers.groups, features=answers.features
     )  # first and only opening
     controls = _detector(answers, truth, manner)
+    explained = [f"{name}: {WHAT_IT_IS}" for name in controls]
     replicates = checked_replicates(manner.replicates)
     scored = evaluate(evidence | controls, truth, tuple(controls), replicates, manner.seed)
     outcome = Outcome(
@@ -119,7 +121,7 @@ def judged(
         target=dict(success or {}),
         queries=costs["target"].queries,
         costs=costs,
-        notes=(*notes, *_not_compared(answers), *_left_out(left_out)),
+        notes=(*notes, *explained, *_not_compared(answers), *_left_out(left_out)),
         challenge=answers.challenge if challenge is None else challenge,
         membership=truth.membership,
         ids=answers.ids,

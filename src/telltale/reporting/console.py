@@ -132,7 +132,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     seconds = " · ".join(f"{stage} {time:.1f}" for stage, time in summary.seconds.items())
     told = f"{verdict(discordant)}: {interval(discordant)}" if discordant else ""
     return [
-        *(("leakage", f"{metric_title(n)} {leakage_sentence(of)}") for n, of in summary.leakages().items()),
+        *(("leakage", f"{title} {leakage_sentence(of)}") for title, of in summary.leakages().items()),
         *([("rivals", summary.versus)] if summary.versus else []),
         *([("only in G against only in G′", told)] if told else []),
         *([("model", summary.success)] if summary.success else []),

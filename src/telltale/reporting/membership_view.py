@@ -77,9 +77,10 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
     }
     if outcome.membership is not None:
         title, names = "Scores of members and non-members", ("non-members", "members")
+        over = " over all victims" if len(target.scores) > 1 else ""
         made["scores"] = (
             figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
-            "Scores of the attack over all victims; the outermost bins hold the 2.5 % beyond either end.",
+            f"Scores of {outcome.title}{over}; the outermost bins hold the 2.5 % beyond either end.",
         )
     pictures = {name: records.pixels for name, records in outcome.examples.items() if records.kind == "images"}
     if pictures:

@@ -69,12 +69,12 @@ def leakage_sentence(leakage: LeakageEstimate) -> str:
     return f"{signed} over {leakage.control}: {meaning}"
 
 
-def rivals_sentence(tests: Mapping[str, Tests]) -> str:
-    """Say which rivals the attack is better than, worse than or not told apart from; empty without rivals."""
+def rivals_sentence(tests: Mapping[str, Tests], attack: str = "the attack") -> str:
+    """Say which rivals an attack is better than, worse than or not told apart from; empty without rivals."""
     drawn = min((test.replicates for metrics in tests.values() for test in metrics.values()), default=0)
     needed = math.ceil(2 * len(tests) / LEVEL)  # so that the smallest p, 2 / (1 + replicates), stays below after Holm
     if 0 < drawn < needed:
-        return f"whether the attack is better cannot be told: {drawn} bootstrap replicates, {needed} needed"
+        return f"whether {attack} is better cannot be told: {drawn} bootstrap replicates, {needed} needed"
     parts = []
     for metric in COMPARED_BY:
         rivals = standing(tests, metric)
@@ -87,7 +87,7 @@ def rivals_sentence(tests: Mapping[str, Tests]) -> str:
         return ""
     holm = f", Holm-corrected over {len(tests)} rivals for each metric" if len(tests) > 1 else ""
     how = "paired bootstrap" if drawn else "paired t-test over models"
-    return f"the attack is, {' – and '.join(parts)} ({how}, p < {LEVEL}{holm})"
+    return f"{attack} is, {' – and '.join(parts)} ({how}, p < {LEVEL}{holm})"
 
 
 def success_sentence(target: Mapping[str, float]) -> str:

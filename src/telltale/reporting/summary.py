@@ -142,7 +142,7 @@ class Summary:
             leakage=outcome.scored.leakage,
             owner=outcome.target,
             success=success_sentence(outcome.target),
-            versus=rivals_sentence(tests_of(outcome)),
+            versus=rivals_sentence(tests_of(outcome), titles_of(outcome.roles, heading.attack)["target"]),
             notes=_notes(outcome, reading.resampled),
             columns=_cost_columns(outcome, reading.queries, reading.shared_by),
             guarantee=outcome.guarantee,
@@ -183,14 +183,14 @@ class Summary:
         return {name: self.evidence[name] for name in self.titles if self.roles[name] == role}
 
     def leakages(self) -> dict[str, LeakageEstimate]:
-        """Return the leakage in each of the headlines, in their order."""
-        return {name: self.leakage[name] for name in self.headlines if name in self.leakage}
+        """Return the leakage in each of the headlines, in their order, by its title, which names one of several."""
+        of = f" of {self.titles['target']}" if "rival" in self.roles.values() else ""
+        return {f"{metric_title(name)}{of}": self.leakage[name] for name in self.headlines if name in self.leakage}
 
     def sentences(self) -> list[str]:
         """Say what the numbers come to, the primary question first and the notes last."""
         sentences = [
-            f"Leakage in {metric_title(name)}: {leakage_sentence(estimate)}."
-            for name, estimate in self.leakages().items()
+            f"Leakage in {title}: {leakage_sentence(estimate)}." for title, estimate in self.leakages().items()
         ]
         if self.discordant is not None:
             sentences.insert(
