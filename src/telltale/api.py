@@ -225,7 +225,7 @@ def audit(
     predict       records in, answers out: an array, a data frame or a list of SMILES, as in members[0]
     members       (X, y) that the model was trained on; y: classes or real values
     others        (X, y) that it was not
-    gives         what predict answers: probabilities | labels | values
+    gives         what predict answers: probabilities | labels | values | embeddings
     ids, groups   names of the records, and whose they are: of the members, and of the others; names are by default the
                   index of data frames where it has them
     random_split  chance alone decided who was a member; else a detector that never asks the model stands beside

@@ -168,17 +168,18 @@ def test_a_state_dict_in_their_names_fits(kind: str) -> None:
 
 
 def test_a_fine_tuned_encoder_keeps_its_head() -> None:
-    """Catches a head that is left behind, and an encoder alone that is audited for what it cannot give."""
+    """Catches a head that is left behind, and several of which nobody knows which is meant."""
     net = hu2020.predictor("gin", layers=2, width=8)
     state = {name.replace("gnn.convolutions", "gnn.gnns"): values for name, values in net.state_dict().items()}
     ours = hu2020.renamed(state)
-    again = hu2020.predictor("gin", **hu2020.options_of(ours))
+    again = hu2020.network("gin", **hu2020.options_of(ours))
     again.load_state_dict(ours)
     with torch.no_grad():
         graph = hu2020.graphs_of(["CC(=O)O", "C"])
         assert torch.equal(net.eval()(graph), again.eval()(graph))
-    with pytest.raises(InputError, match="embeddings"):
-        hu2020.options_of(hu2020.renamed(net.gnn.state_dict()))
+    assert hu2020.options_of(hu2020.renamed(net.gnn.state_dict())) == {"layers": 2, "width": 8, "head": False}
+    with pytest.raises(InputError, match="2 heads"):
+        hu2020.options_of(ours | {hu2020.HEAD: torch.zeros(2, 8)})
 
 
 def test_an_architecture_that_is_not_there_is_told() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from telltale.attacks.base import Attack
+from telltale.attacks.embedding_membership.alone import LEAST_MODELS, EmbeddingShadows
 from telltale.attacks.membership.by_record import REAL, Plain
 from telltale.attacks.membership.shadow_attack import ShadowAttack
 from telltale.auditing.twins import require_no_twin
@@ -56,7 +57,7 @@ def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, A
     for name, attack in attacks.items():
         if isinstance(attack, Plain) and answers.models > 2 and attack.signal != REAL:
             continue  # the same signal with a threshold fixed on shadows stands in its place
-        if isinstance(attack, ShadowAttack) and answers.models == 1:
+        if isinstance(attack, ShadowAttack | EmbeddingShadows) and answers.models == 1:
             continue  # the notes of an audit say what shadow models would be
         if missing := attack.access - calls:
             left_out[name] = f"{UNASKED} {' and '.join(sorted(missing))}"
@@ -112,7 +113,7 @@ def judged(
         evidence=evidence | controls,
         attack=first,
         attacks=("target", *others),
-        hindrances=hindrances(list(kept.values()), answers.models) if answers.models > 1 else (),
+        hindrances=_hindrances(kept, answers),
         standards=manner.standards,
         scored=scored,
         controls=tuple(controls),
@@ -129,6 +130,13 @@ def judged(
     outcome = replace(outcome, hindrances=(*outcome.hindrances, *_differ(outcome)))
     strongest = spoken(outcome).attack
     return replace(outcome, shown=strongest if strongest in others else "target")
+
+
+def _hindrances(kept: Mapping[str, Attack], answers: Answers) -> tuple[str, ...]:
+    """Say why these attacks could miss a leak, whatever they find."""
+    if answers.gives == "embeddings" and answers.models < LEAST_MODELS:
+        return ("embeddings alone, without shadow encoders to compare with, show a leak only where it is plain",)
+    return hindrances(list(kept.values()), answers.models) if answers.models > 1 else ()
 
 
 def _detector(answers: Answers, truth: Truth, manner: Manner) -> dict[str, MembershipScores]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from telltale.auditing.input_views import InputViews
 from telltale.auditing.labels import fitting
 from telltale.auditing.sides import apart
 from telltale.auditing.twins import require_no_twin
 from telltale.data.given import Given, numbers_of
-from telltale.data.seeds import generator
+from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
 from telltale.targets.own_training import Training
@@ -23,6 +24,7 @@ TIERS = (
     "the second of three tiers, shadow models that are there",
     "the third of three tiers, shadow models made for this audit",
 )
+VIEWS = 4  # changed copies of each record that an encoder is asked about
 NEXT = "more is found beside models trained alike: target.train=train.py:fit, or target.shadows=… of target=torch"
 
 
@@ -69,10 +71,12 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
     everything = np.concatenate([points, held])
     asked = target.ask(given.take(everything).inputs, given.classes, given.ids[everything])
     challenge, others = given.take(points), given.take(held)
+    copies = InputViews(derive(seed, "views"), VIEWS) if target.gives == "embeddings" and target.asks_copies else None
+    said = target.with_copies(asked[: len(points)], challenge.inputs, challenge.ids, copies)
     features = numbers_of(given.inputs) if given.features is None else given.features
     answers = Answers(
         target.gives,
-        asked[None, : len(points)],
+        said[None],
         challenge.member[None],  # type: ignore[index]
         given.source,
         labels=challenge.labels,
@@ -85,7 +89,10 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         population_features=None if features is None or not len(held) else features[held],
         split=RANDOM if target.random else UNKNOWN,
     )
-    table = Table(replace(challenge, member=None), rows[points], len(whole), replace(others, member=None), seed)
+    unsaid, unsaid_others = (replace(part, member=None) for part in (challenge, others))
+    table = Table(unsaid, rows[points], len(whole), unsaid_others, seed, copies)
+    if said.ndim == 3:
+        notes = (*notes, f"asked about {said.shape[1] - 1} changed copies of each record judged, too")
     return Asked(answers, challenge, success_of(answers), table, (*notes, *target.told))
 
 
@@ -101,6 +108,11 @@ def with_shadows(target: Target, asked: Asked) -> Asked:
     if shadows is None:
         return replace(asked, notes=(f"{TIERS[0]}; {NEXT}", *asked.notes))
     answers = asked.answers
+    if shadows.answers.shape[2:] != answers.answers.shape[2:]:
+        ours, theirs = (" x ".join(map(str, of.shape[2:])) for of in (answers.answers, shadows.answers))
+        raise InputError(
+            *shadows.named[0], f"answers with {theirs} numbers a record, and the model audited with {ours}"
+        )
     together = replace(
         answers,
         answers=np.concatenate([answers.answers, shadows.answers]),

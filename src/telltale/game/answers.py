@@ -18,7 +18,7 @@ from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 
-GIVES = ("probabilities", "labels", "values", "scores")
+GIVES = ("probabilities", "labels", "values", "scores", "embeddings")
 RANDOM, UNKNOWN = SPLITS = ("random", "unknown")
 OPTIONAL = ("labels", "population", "population_labels", "ids", "groups", "features", "population_features")
 OFF = 1e-3  # by which probabilities of one record may miss a sum of 1
@@ -28,8 +28,9 @@ OFF = 1e-3  # by which probabilities of one record may miss a sum of 1
 class Answers:
     """Answers of models about points, the first `victims` models being the ones attacked.
 
-    gives              probabilities | labels | values (real-valued predictions) | scores (higher = member)
-    answers            (models, points); of probabilities (models, points, classes), or with queries before the classes
+    gives              probabilities | labels | values (real-valued predictions) | scores (higher = member) | embeddings
+    answers            (models, points); of probabilities (models, points, classes), of embeddings (models, points,
+                       width), both perhaps with queries before the last, the first of the point itself
     membership         (models, points) bool: the point was in the training data of the model
     source             the file or data set, as printed beside every figure
     labels             (points,) the class of each, int64, or its true value, float64; None = not known
@@ -224,8 +225,8 @@ def _no_network() -> Any:
 
 
 def _require_answers(of: Answers, field: str, answers: np.ndarray, labels: np.ndarray | None) -> None:
-    dimensions = (3, 4) if of.gives == "probabilities" else (2,)
-    shape = "(models, points, classes)" if of.gives == "probabilities" else "(models, points)"
+    last = {"probabilities": ", classes", "embeddings": ", width"}.get(of.gives, "")
+    dimensions, shape = ((3, 4) if last else (2,)), f"(models, points{last})"
     if answers.ndim not in dimensions or not answers.size:
         raise _misfit(field, answers.shape, f"{shape} for gives={of.gives}")
     if len(answers) != len(of.answers):

@@ -16,7 +16,7 @@ from telltale.progress import track
 from telltale.targets.function import called, named
 from telltale.targets.shadow_files import FILES, members_of, require_others, shadow_files
 from telltale.targets.shadows import Shadows, Table
-from telltale.targets.target import POPULATION, Target
+from telltale.targets.target import GIVES, POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
 
 if TYPE_CHECKING:
@@ -65,8 +65,10 @@ class TorchTarget(Target):
         shadow_members: str | None = None,
     ) -> None:
         self._known = None if architecture is None else _known(architecture, model)
+        self._asked = gives
         if self._known is not None:
-            model, prepare, gives = self._known.build, self._known.prepare, self._known.gives
+            model, prepare = self._known.build, self._known.prepare
+            gives = self._known.read(_state(weights), choice("target.gives", gives, GIVES))[1]
         super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
         self._architecture = architecture
         self._model, self.outputs = model, choice("target.outputs", outputs, OUTPUTS)
@@ -85,17 +87,14 @@ class TorchTarget(Target):
 
     def network(self, weights: str | None) -> nn.Module:
         """Build the network with these weights, ready to answer."""
-        if weights is None:
-            expected = "the trained weights, a .safetensors file or a state dict by torch.save"
-            raise InputError("target.weights", "null", expected)
-        state, options = read_weights(Path(weights)), self._options
+        state, options = _state(weights), self._options
         if self._known is not None:
-            state = self._known.renamed(state)
+            state, _ = self._known.read(state, self._asked)
             options = self._known.options(state) | options
         network = called(MODEL, self.name, lambda: self._build(**options))
         if not isinstance(network, nn.Module):
             raise InputError(MODEL, self.name, f"makes a {type(network).__name__}; expected a torch.nn.Module")
-        return fitted(network, state, Path(weights)).eval().to(self._device)
+        return fitted(network, state, Path(str(weights))).eval().to(self._device)
 
     def answer(self, inputs: Any) -> np.ndarray:
         """Ask the network."""
@@ -112,12 +111,14 @@ class TorchTarget(Target):
                 self._network = self.network(str(file))
                 if same_weights(self._network, target):
                     raise InputError(FILES, file, "holds the weights of the model audited; leave it out")
-                for part, said in ((table.challenge, answers), (table.held, held)):
-                    said.append(self.ask(part.inputs, part.classes, part.ids) if len(part) else answers[-1][:0])
+                points, others = table.challenge, table.held
+                said = self.ask(points.inputs, points.classes, points.ids)
+                answers.append(self.with_copies(said, points.inputs, points.ids, table.copies))
+                held.append(self.ask(others.inputs, others.classes, others.ids) if len(others) else said[:0])
         finally:
             self._network = target
-        told, files = f"{len(answers)} shadow models of yours", tuple((FILES, str(file)) for file in self._shadows)
-        return Shadows(np.stack(answers), np.stack(held), membership, told, files)
+        named = [(FILES, str(file)) for file in self._shadows]
+        return Shadows.of(answers, held, membership, f"{len(answers)} shadow models of yours", named)
 
     def answer_of(self, network: nn.Module, inputs: Any) -> np.ndarray:
         """Ask a network about a batch of records, and read its output as what the target gives."""
@@ -128,7 +129,16 @@ class TorchTarget(Target):
             said = tensor_in(called(MODEL, self.name, network, *placed)).double().cpu()
         if self.gives in ("probabilities", "labels"):
             said = probabilities_of(said, self.outputs)
+        if self.gives == "embeddings":
+            said = said.flatten(1)
         return (said.argmax(1) if self.gives == "labels" else said).numpy()
+
+
+def _state(weights: str | None) -> dict[str, torch.Tensor]:
+    if weights is None:
+        expected = "the trained weights, a .safetensors file or a state dict by torch.save"
+        raise InputError("target.weights", "null", expected)
+    return read_weights(Path(weights))
 
 
 def _known(name: str, model: Any) -> Architecture:

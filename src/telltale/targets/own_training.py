@@ -25,7 +25,7 @@ from telltale.errors import InputError
 from telltale.progress import track
 from telltale.store.store import Store
 from telltale.targets.function import FunctionTarget, called, named
-from telltale.targets.shadows import Shadows, Table
+from telltale.targets.shadows import Copies, Shadows, Table
 from telltale.targets.users_code import code_digest, digest_of
 
 TRAIN, KIND, FILE = "target.train", "shadow_answers", "answers.npz"
@@ -63,13 +63,14 @@ class Training:
         """Train all models and return what they answer; what the store has is not trained again."""
         membership = halves(table.challenge, self.models, table.seed)
         seeds = [derive(table.seed, "shadow", model) for model in range(self.models)]
-        work = Work(self.train, replace(table.challenge, member=None), table.held, gives, batch_size, store)
+        challenge = replace(table.challenge, member=None)
+        work = Work(self.train, challenge, table.held, gives, batch_size, store, table.copies)
         orders = list(zip(membership, seeds, strict=True))
         answers, population = zip(*self._each(work, orders), strict=True)
         number, size = len(membership[0]), int(membership[0].sum())
         told = f"{self.models} shadow models trained by {self.name}, each on a random half of the {number:,} ({size:,})"
-        named = tuple((TRAIN, f"{self.name}, model {model}") for model in range(self.models))
-        return Shadows(np.stack(answers), np.stack(population), membership, told, named)
+        named = [(TRAIN, f"{self.name}, model {model}") for model in range(self.models)]
+        return Shadows.of(answers, population, membership, told, named)
 
     def _each(self, work: Work, orders: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, np.ndarray]]:
         title, processes = f"shadow models trained by {self.name}", min(self.processes, len(orders))
@@ -91,6 +92,7 @@ class Work:
     gives: str
     batch_size: int
     store: Store | None
+    copies: Copies | None = None
 
     def detached(self) -> Work:
         """Return the same for another process: paths in full, records without their pictures of ours."""
@@ -110,6 +112,7 @@ class Work:
             "members": digest_of(members),
             "seed": seed,
             "gives": self.gives,
+            **({} if self.copies is None else {"copies": repr(self.copies)}),
         }
 
     def found(self, members: np.ndarray, seed: int) -> Path | None:
@@ -142,6 +145,7 @@ class Work:
         try:
             said = asked.ask(table.inputs, table.classes, table.ids)
             held = asked.ask(self.held.inputs, table.classes, self.held.ids) if len(self.held) else said[:0]
+            said = asked.with_copies(said, table.inputs, table.ids, self.copies)
         except InputError as error:
             raise InputError(TRAIN, name, f"of the model that it trained: {error}") from error
         return said, held

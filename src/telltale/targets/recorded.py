@@ -28,6 +28,8 @@ class RecordedTarget(Target):
     it is not known which class each is of.
     """
 
+    asks_copies = False  # what was written down is all there is
+
     def __init__(
         self,
         answers: str | None = None,

@@ -13,9 +13,9 @@ from telltale.errors import InputError
 from telltale.progress import track
 from telltale.store.store import Store
 from telltale.targets.said_labels import places_of
-from telltale.targets.shadows import Shadows, Table
+from telltale.targets.shadows import Copies, Shadows, Table
 
-GIVES = ("probabilities", "labels", "values")
+GIVES = ("probabilities", "labels", "values", "embeddings")
 SPLITS = ("unknown", "random")
 POPULATION = 0.3
 OFF = 1e-3  # by which the probabilities of one record may miss a sum of 1
@@ -33,18 +33,21 @@ class TrainingOptions:
 class Target:
     """Base of targets: a subclass answers about a batch of records (`answer`).
 
-    gives        probabilities (records, classes) | labels (records,) | values (records,), real predictions
+    gives        probabilities (records, classes) | labels (records,) | values (records,), real predictions |
+                 embeddings (records, width)
     batch_size   records asked about at a time
     population   share of the held-out records that is set apart for the attacker to know; they are not judged
     split        random: chance alone decided who was a member | unknown
     train        file.py:fit, code that trains a model like it, for shadow models; None = there is none
     shadow_models, processes  how many, and how many side by side
     store        where answers are kept that took long; None = nowhere
+    asks_copies  records of our making may be asked about, too
     by_place     labels that are numbers are places of the classes, not their names
     told         how answers were read, where there is a choice; filled by `ask`
     """
 
     store: Store | None = None
+    asks_copies: bool = True
     by_place: bool = False
     told: tuple[str, ...] = ()
 
@@ -90,7 +93,25 @@ class Target:
             rows = np.arange(start, min(start + self.batch_size, number))
             names = rows if ids is None else ids[rows]
             parts.append(self.checked(self.answer(taken(inputs, rows)), len(rows), names, classes))
+        if len(widths := {part.shape[1:] for part in parts}) > 1:
+            raise InputError("target", self.gives, f"of {_shapes(widths)} a record in one answer and in another")
         return np.concatenate(parts)
+
+    def with_copies(self, said: np.ndarray, inputs: Any, ids: np.ndarray, copies: Copies | None) -> np.ndarray:
+        """Put answers about changed copies of each record behind those about itself: (records, 1 + copies, width).
+
+        As they are where no copies are made.
+        """
+        parts = []
+        for start in range(0, len(inputs) if copies else 0, self.batch_size):
+            rows = np.arange(start, min(start + self.batch_size, len(inputs)))
+            made = copies(taken(inputs, rows)) if copies else []
+            if not made:
+                return said
+            parts.append(np.stack([self.ask(copy, ids=ids[rows]) for copy in made], 1))
+        if parts and parts[0].shape[2:] != said.shape[1:]:
+            raise InputError("target", self.gives, f"of {_shapes({parts[0].shape[2:], said.shape[1:]})} a record")
+        return np.concatenate([said[:, None], np.concatenate(parts)], 1) if parts else said
 
     def checked(self, answers: Any, records: int, names: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         """Return answers about so many records as `ask` does; how labels were read is told."""
@@ -119,6 +140,8 @@ def as_array(answers: Any, gives: str, records: int, names: np.ndarray, classes:
         if values.ndim == 1 and classes in (0, 2):  # of two classes, that of the second
             values = np.stack([1 - values, values], 1)
         fits, shape = values.ndim == 2 and (not classes or values.shape[1] == classes), f"({records}, {classes or '…'})"
+    elif gives == "embeddings":
+        fits, shape = values.ndim == 2 and values.shape[1] > 0, f"({records}, width)"
     else:
         values = values.reshape(len(values), -1)[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         fits, shape = values.ndim == 1, f"({records},)"
@@ -127,6 +150,10 @@ def as_array(answers: Any, gives: str, records: int, names: np.ndarray, classes:
     if gives != "labels":
         _require_numbers(values, gives, names)
     return values
+
+
+def _shapes(widths: set[tuple[int, ...]]) -> str:
+    return " and ".join(" x ".join(map(str, width)) or "one number" for width in sorted(widths))
 
 
 def _require_numbers(values: np.ndarray, gives: str, names: np.ndarray) -> None:

@@ -36,6 +36,7 @@ NAMES = (  # theirs, ours; in this order
     (".weight_linear.", ".linear."),
 )
 ATTENTION = (".att", ".attention")  # at the end of a name
+GNN, HEAD = "gnn.", "graph_pred_linear.weight"  # of a fine-tuned network
 
 
 class WideGATConvolution(MessagePassing):
@@ -97,21 +98,31 @@ def predictor(kind: str, layers: int = LAYERS, width: int = WIDTH) -> Predictor:
     return Predictor(encoder(kind, layers, width))
 
 
-def options_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return how deep and wide the network of a state dict, in our names, is.
+def network(kind: str, layers: int = LAYERS, width: int = WIDTH, head: bool = True) -> nn.Module:
+    """Build a fresh encoder, with a head or alone."""
+    return predictor(kind, layers, width) if head else encoder(kind, layers, width)
 
-    Raises InputError for an encoder alone, and for one with several heads.
+
+def options_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return how deep and wide the network of a state dict, in our names, is, and whether it has a head.
+
+    Raises InputError for one with several heads.
     """
-    head = state.get("graph_pred_linear.weight")
-    if head is None or len(head) != 1:
-        what = "an encoder without a head, which gives embeddings" if head is None else f"{len(head)} heads"
-        expected = (
-            "an audit reads probabilities: fine-tuned weights with one head (graph_pred_linear); what can be asked of "
-            "embeddings stands in docs/released_models.md"
-        )
-        raise InputError("target.weights", what, expected)
-    layers = {name.split(".")[2] for name in state if name.startswith("gnn.convolutions.")}
-    return {"layers": len(layers), "width": head.shape[1]}
+    head, element = state.get(HEAD), state.get("element.weight")
+    if head is not None and len(head) != 1:
+        expected = "one head (graph_pred_linear) gives probabilities; target.gives=embeddings asks the encoder alone"
+        raise InputError("target.weights", f"{len(head)} heads", expected)
+    first = "" if head is None else GNN
+    layers = {name.split(".")[1] for name in (key.removeprefix(first) for key in state) if name.startswith("convolu")}
+    width = head.shape[1] if head is not None else element.shape[1] if element is not None else WIDTH
+    return {"layers": len(layers) or LAYERS, "width": width, "head": head is not None}
+
+
+def encoder_of(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """Return the encoder of a state dict, in our names; None where it has no head: it is one."""
+    if HEAD not in state:
+        return None
+    return {name.removeprefix(GNN): part for name, part in state.items() if name.startswith(GNN)}
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
