@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from telltale.evaluation.calibration import RecordRates, record_rates
+from telltale.evaluation.ranks import average_ranks
 from telltale.evidence import MembershipScores
 
 
@@ -36,14 +37,14 @@ class Exposure:
         Normal limit of the Mann-Whitney statistic, variance (n_in + n_out + 1) / (12 n_in n_out), points taken as
         independent. A picked maximum is always high: this says how high.
         """
-        from scipy.stats import norm
+        from scipy.special import ndtri
 
         known = np.isfinite(self.value)
         if not known.any():
             return float("nan")
         n_in, n_out = self.n_in[known].astype(float), self.n_out[known].astype(float)
         spread = np.sqrt((n_in + n_out + 1) / (12 * n_in * n_out)).max()
-        return float(min(1.0, 0.5 + spread * norm.ppf(share ** (1 / known.sum()))))
+        return float(min(1.0, 0.5 + spread * ndtri(share ** (1 / known.sum()))))
 
 
 def exposure_by(evidence: MembershipScores, membership: np.ndarray) -> Exposure:
@@ -71,12 +72,10 @@ def exposure(scores: np.ndarray, membership: np.ndarray) -> Exposure:
     >>> exposure(np.array([[4.0], [2.0], [3.0], [1.0]]), membership).value
     array([0.75])
     """
-    from scipy.stats import rankdata
-
     inside = np.asarray(membership, dtype=bool)
     n_in = inside.sum(axis=0)
     n_out = len(inside) - n_in
-    ranks = rankdata(scores, axis=0)  # ties share their mean rank, which counts them half
+    ranks = average_ranks(scores, axis=0)  # ties share their mean rank, which counts them half
     wins = (ranks * inside).sum(axis=0) - n_in * (n_in + 1) / 2
     pairs = n_in * n_out
     value = np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.evaluation.ranking import Ranked, rankings
+from telltale.evaluation.ranks import average_ranks
 
 WINDOW = 0.5  # of a false-positive rate: so far to both sides reaches the slope of the ROC curve there
 LEAST = 5  # negatives on either side, at least
@@ -24,15 +25,13 @@ def auc_influence(scores: np.ndarray, positives: np.ndarray) -> tuple[float, np.
     >>> value, influence.tolist()
     (0.5, [0.25, -0.25, 0.0])
     """
-    from scipy.stats import rankdata
-
     truth = np.asarray(positives, dtype=bool)
     number = np.array([(~truth).sum(), truth.sum()])
     if not number.all():
         return float("nan"), np.full(len(truth), np.nan)
-    ranks, placement = rankdata(scores), np.empty(len(truth))
-    placement[truth] = (ranks[truth] - rankdata(scores[truth])) / number[0]
-    placement[~truth] = 1 - (ranks[~truth] - rankdata(scores[~truth])) / number[1]
+    ranks, placement = average_ranks(scores), np.empty(len(truth))
+    placement[truth] = (ranks[truth] - average_ranks(scores[truth])) / number[0]
+    placement[~truth] = 1 - (ranks[~truth] - average_ranks(scores[~truth])) / number[1]
     value = float(placement[truth].mean())
     return value, (placement - value) / number[truth.astype(int)]
 

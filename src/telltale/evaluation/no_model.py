@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.evaluation.ranks import average_ranks
 from telltale.evidence import MembershipScores
 from telltale.progress import track
 from telltale.truth import Truth
@@ -54,12 +55,11 @@ def less_expected(scores: np.ndarray, truth: Truth, seed: int) -> np.ndarray:
     """
     if truth.features is None:
         return scores
-    from scipy.stats import rankdata
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GroupKFold
     from sklearn.preprocessing import StandardScaler
 
-    ranks = (rankdata(scores, axis=1) / scores.shape[1] - 0.5).T
+    ranks = (average_ranks(scores, axis=1) / scores.shape[1] - 0.5).T
     features = _few(StandardScaler().fit_transform(truth.features))
     groups = np.random.default_rng(seed).permutation(len(features)) if truth.groups is None else truth.groups
     expected = np.zeros_like(ranks)

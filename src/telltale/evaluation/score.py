@@ -131,9 +131,13 @@ def evaluate(
     evidence: Mapping[str, Evidence | None], truth: Truth, controls: Sequence[str], replicates: int, seed: int
 ) -> Scored:
     """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
+    from threadpoolctl import threadpool_limits
+
     present = {name: guess for name, guess in evidence.items() if guess is not None}
     scoring = Scoring(present, truth, controls, checked_replicates(replicates), derive(seed, "bootstrap"))
-    return scored(present["target"], scoring)
+    # On more threads products of this size only wait for each other, and sums round by how many there are.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return scored(present["target"], scoring)
 
 
 def checked_replicates(replicates: object) -> int:

@@ -183,7 +183,8 @@ class Game:
         """
         models, budget = self._pretrained if before_transfer else self._releases, self.knowledge.query_budget
         releases = tuple(release.restricted(access, budget) for release in models[: self.victims])
-        shadows = tuple(self._shadows(victim, access, models) for victim in range(self.victims))
+        unlimited = [release.restricted(access) for release in models]  # one model is the shadow of many victims
+        shadows = tuple(self._shadows(victim, unlimited) for victim in range(self.victims))
         return World(releases, self.knowledge_of(access), shadows)
 
     def _telling(self, victim: int) -> list[int]:
@@ -194,13 +195,11 @@ class Game:
         telling = self._telling(victim)
         return [other for other in range(self.models) if other not in telling]
 
-    def _shadows(
-        self, victim: int, access: frozenset[str], models: Sequence[Release]
-    ) -> tuple[tuple[Release, ...], np.ndarray]:
+    def _shadows(self, victim: int, models: Sequence[Release]) -> tuple[tuple[Release, ...], np.ndarray]:
         others = self._shadows_of(victim)
         members = self._members[others][:, self._shown]  # a copy
         members.setflags(write=False)
-        return tuple(models[other].restricted(access) for other in others), members
+        return tuple(models[other] for other in others), members
 
     def unseal(self) -> Truth:
         """Open the truth, after all evidence is in."""

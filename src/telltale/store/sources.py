@@ -23,8 +23,13 @@ def source_digest(targets: Iterable[str]) -> str:
     Hashed is the AST without docstrings: comments, docstrings and formatting change nothing; any change of the
     code does.
     """
+    return _digest(tuple(sorted({*ALWAYS, *(target.rpartition(".")[0] for target in targets)})))
+
+
+@cache
+def _digest(modules: tuple[str, ...]) -> str:
     seen: dict[str, str] = {}
-    for module in (*ALWAYS, *(target.rpartition(".")[0] for target in targets)):
+    for module in modules:
         _collect(module, seen)
     return hashlib.blake2b("".join(f"{name}{seen[name]}" for name in sorted(seen)).encode(), digest_size=8).hexdigest()
 

@@ -17,6 +17,7 @@ from telltale.owner.release import Release
 from telltale.training.seeding import seeded
 from telltale.training.threads import one_thread
 
+BETAS, DECAY = (0.9, 0.999), 1e-4
 INPUTS = ("log_probabilities", "probabilities")
 
 
@@ -94,6 +95,7 @@ class ClassNetworks(nn.Module):
         hidden = torch.baddbmm(self.first_bias, points, self.first).relu()
         return torch.baddbmm(self.second_bias, hidden, self.second).squeeze(-1)
 
+    @torch.no_grad()
     def fit(
         self,
         signals: np.ndarray,
@@ -107,25 +109,54 @@ class ClassNetworks(nn.Module):
         flat = signals.reshape(-1, signals.shape[-1])
         self.centre = flat.mean(0) if standardised else np.zeros(flat.shape[1], flat.dtype)
         self.spread = flat.std(0) + 1e-6 if standardised else np.ones_like(self.centre)
-        places = [np.flatnonzero(np.tile(labels == label, len(members))) for label in range(len(self.first))]
-        longest = max(len(place) for place in places)
-        table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
-        real = torch.from_numpy(np.arange(longest) < np.array([[len(place)] for place in places])).float()
+        table, is_real = places_by_class(np.tile(labels, len(members)), len(self.first))
         points = self._standard(flat)[torch.from_numpy(table)]
-        truth = torch.from_numpy(np.ravel(members)[table]).float()
-        optimizer = torch.optim.Adam(self.parameters(), lr=rate, weight_decay=1e-4)
-        for _ in range(epochs):
-            optimizer.zero_grad()
-            losses = nn.functional.binary_cross_entropy_with_logits(self(points), truth, reduction="none")
-            ((losses * real).sum(1) / real.sum(1).clamp_min(1)).sum().backward()
-            optimizer.step()
+        truth, real = torch.from_numpy(np.ravel(members)[table]).float(), torch.from_numpy(is_real).float()
+        weight = real / real.sum(1, keepdim=True).clamp_min(1)
+        parameters = list(self.parameters())
+        moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in parameters]
+        for step in range(1, epochs + 1):
+            for one, gradient, of_one in zip(parameters, self._gradients(points, truth, weight), moments, strict=True):
+                adam(one, gradient, of_one, step, rate)
+
+    def _gradients(self, points: Tensor, truth: Tensor, weight: Tensor) -> list[Tensor]:
+        """Return the gradients of the weighted cross-entropy by hand, in the order of the parameters."""
+        hidden = torch.baddbmm(self.first_bias, points, self.first).relu_()
+        log_odds = torch.baddbmm(self.second_bias, hidden, self.second)
+        slope = (log_odds.sigmoid_() - truth[..., None]).mul_(weight[..., None])  # (classes, points, 1)
+        back = (slope * self.second.mT).mul_(hidden > 0)  # (classes, points, hidden)
+        into_first, into_second = points.mT @ back, hidden.mT @ slope
+        return [into_first, back.sum(1, keepdim=True), into_second, slope.sum(1, keepdim=True)]
 
     @torch.no_grad()
     def log_odds(self, signals: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Judge points (points, width) by the network of their class: (points,)."""
-        standard = self._standard(signals)
-        every = self(standard.expand(len(self.first), *standard.shape))
-        return every[torch.from_numpy(labels), torch.arange(len(labels))].double().numpy()
+        table, is_real = places_by_class(labels, len(self.first))
+        judged = self(self._standard(signals)[torch.from_numpy(table)]).double().numpy()
+        found = np.empty(len(labels))
+        found[table[is_real]] = judged[is_real]
+        return found
 
     def _standard(self, signals: np.ndarray) -> Tensor:
         return torch.from_numpy((signals - self.centre) / self.spread).float()
+
+
+def places_by_class(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the points of each class are, filled up with 0, and what is none of that: (classes, most) twice."""
+    places = [np.flatnonzero(labels == label) for label in range(classes)]
+    longest = max(len(place) for place in places)
+    table = np.stack([np.pad(place, (0, longest - len(place))) for place in places])
+    return table, np.arange(longest) < np.array([[len(place)] for place in places])
+
+
+def adam(parameter: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], step: int, rate: float) -> None:
+    """Take one step of Adam (Kingma & Ba 2015, algorithm 1) in place, with weight decay added to the gradient.
+
+    Loading torch's own takes more than a second, for its compiler comes with it.
+    """
+    first, second = moments
+    gradient = gradient.add(parameter, alpha=DECAY)
+    first.lerp_(gradient, 1 - BETAS[0])
+    second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+    spread = (second.sqrt() / (1 - BETAS[1] ** step) ** 0.5).add_(1e-8)
+    parameter.addcdiv_(first, spread, value=-rate / (1 - BETAS[0] ** step))

@@ -18,15 +18,12 @@ def best_threshold(scores: np.ndarray, members: np.ndarray) -> float:
     positives, negatives = int(members.sum()), int((~members).sum())
     if not positives or not negatives:
         return -np.inf
-    order = np.argsort(scores, kind="stable")
-    ranked, inside = scores[order], members[order]
-    # at threshold ranked[i], everything from i on is called a member; of tied scores the first counts
-    below_in = np.concatenate([[0], np.cumsum(inside)[:-1]])
-    below_out = np.arange(len(ranked)) - below_in
-    first_of_tie = np.concatenate([[True], ranked[1:] != ranked[:-1]])
-    # balanced accuracy = (1 + below_out / negatives - below_in / positives) / 2, times both counts
-    gain = below_out * positives - below_in * negatives
-    return float(ranked[first_of_tie][np.argmax(gain[first_of_tie])])
+    # Only a member's score can be the best: from a t that no member has to the next score, a non-member more is right.
+    inside, outside = np.sort(scores[members]), np.sort(scores[~members])
+    first = np.flatnonzero(np.concatenate([[True], inside[1:] != inside[:-1]]))  # of tied scores
+    # balanced accuracy = (1 + outside below / negatives - inside below / positives) / 2, times both counts
+    gain = np.searchsorted(outside, inside[first], side="left") * positives - first * negatives
+    return float(inside[first[np.argmax(gain)]])
 
 
 def areas(scores: np.ndarray, members: np.ndarray) -> np.ndarray:
@@ -37,12 +34,13 @@ def areas(scores: np.ndarray, members: np.ndarray) -> np.ndarray:
     >>> areas(np.array([[1.0, 2, 2, 3]]), np.array([[False, False, True, True]]))  # 3.5 of 4 pairs
     array([0.875])
     """
-    from scipy.stats import rankdata
-
-    positives, negatives = members.sum(1), (~members).sum(1)
-    wins = (rankdata(scores, axis=1) * members).sum(1) - positives * (positives + 1) / 2
-    pairs = positives * negatives
-    return np.divide(wins, pairs, out=np.full(len(scores), 0.5), where=pairs > 0)
+    found = np.full(len(scores), 0.5)
+    for model, (row, inside) in enumerate(zip(scores, members, strict=True)):
+        positives, negatives = np.sort(row[inside]), np.sort(row[~inside])
+        if len(positives) and len(negatives):
+            below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
+            found[model] = below.sum() / (2 * len(positives) * len(negatives))
+    return found
 
 
 def class_thresholds(scores: np.ndarray, members: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
