@@ -19,10 +19,10 @@ import torch
 from scripts.released.measure import auc, figures
 from telltale.attacks.embedding_membership.signals import FAMILIES, Probes, measure
 from telltale.attacks.molextract.attack import Molextract
-from telltale.data.given import morgan_counts
 from telltale.data.molecules import moses
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.molecules.substructure import SubstructureIndex
+from telltale.data.plain_numbers import morgan_counts
 from telltale.evaluation.estimate import Estimate
 from telltale.evaluation.extraction import score_extraction
 from telltale.evaluation.no_model import looks_like_a_member
@@ -142,6 +142,7 @@ def measure_encoders(folder: Path = FOLDER, replicates: int = 1000) -> FoundOfEn
         own = replace(listed, scores=listed.scores[row : row + 1])
         found.append(FoundOfEncoder(name, trained, layers, membership, _precision(own, hits, replicates)))
     detector = looks_like_a_member(morgan_counts(challenge.smiles.tolist()), truth, None, 0)
+    assert detector is not None  # halves of thousands
     blind = attack.blind(world.knowledge)
     return FoundOfEncoders(
         found, auc(detector.scores[0], truth), _precision(blind, hits, replicates), float(hits.mean()), len(hits)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from telltale.data.given import Given, groups_of_values, morgan_counts
+from telltale.data.given import Given, groups_of
+from telltale.data.plain_numbers import morgan_counts
 from telltale.errors import InputError
 
 FOLDER = Path("../shared/data/admetica")
@@ -63,7 +64,7 @@ class Table:
     @cached_property
     def groups(self) -> np.ndarray:
         """Rows of one molecule, which intervals draw as one: (n,) int64."""
-        return groups_of_values(self.smiles)
+        return groups_of(self.smiles)
 
     @cached_property
     def scaffolds(self) -> np.ndarray:

@@ -15,7 +15,7 @@ from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
-from telltale.data.given import Given, as_membership, classes_of, groups_of_values, names_of, numbers_of
+from telltale.data.given import Given, as_membership, classes_of, groups_of, names_of
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
@@ -196,7 +196,7 @@ def score(
         population=held,
         population_labels=None if population_labels is None else np.asarray(population_labels),
         ids=None if ids is None else column(ids).astype(str),
-        groups=None if groups is None else groups_of_values(column(groups).tolist()),
+        groups=None if groups is None else groups_of(column(groups)),
         features=None if features is None else np.asarray(features, np.float32),
         split=RANDOM if random_split else UNKNOWN,
     )
@@ -251,8 +251,7 @@ def audit(
         labels,
         classes,
         None,
-        None if whose is None else groups_of_values(whose),
-        numbers_of(inputs),
+        None if whose is None else groups_of(whose),
     ).with_members(np.arange(number_in + number_out) < number_in)
     split = "random" if random_split else "unknown"
     target = FunctionTarget(predict, gives, population=population, split=split, train=train, shadow_models=shadows)

@@ -36,7 +36,7 @@ def test_each_line_is_a_record_as_its_owner_has_it(tmp_path: Path) -> None:
     assert given.ids.tolist() == ["ethanol", "again", "cresol", "amine"]
     assert given.labels.tolist() == [1.5, 1.7, 0.25, 3.0] and given.real
     assert given.member.tolist() == [True, False, False, True]
-    assert given.groups.tolist() == [0, 0, 1, 2]
+    assert given.groups.tolist() == [0, 0, 1, -1]
     assert given.records.smiles.tolist() == ["CCO", "CCO", "Cc1ccccc1O", "CCN"]
     assert any("potency is a real value, from 0.25 to 3" in line for line in read.account())
 
@@ -66,7 +66,7 @@ def test_a_label_is_cut_only_where_that_is_asked(tmp_path: Path) -> None:
 def test_molecules_of_one_scaffold_are_a_group(tmp_path: Path) -> None:
     """Catches molecules without a ring taken for one family."""
     given = load(written(tmp_path), group="scaffold", max_invalid=0.5).given
-    assert given.groups.tolist() == [0, 1, 2, 2, 3]
+    assert given.groups.tolist() == [-1, -2, 0, 0, -3]
 
 
 @pytest.mark.parametrize(

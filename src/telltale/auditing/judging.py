@@ -17,12 +17,13 @@ from telltale.attacks.base import Attack
 from telltale.attacks.embedding_membership.alone import LEAST_MODELS, EmbeddingShadows
 from telltale.attacks.membership.by_record import REAL, Plain
 from telltale.attacks.membership.shadow_attack import ShadowAttack
+from telltale.auditing.sides import without_group
 from telltale.auditing.twins import require_no_twin
 from telltale.configuration.contest import hindrances
 from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
-from telltale.evaluation.no_model import looks_like_a_member
+from telltale.evaluation.no_model import groups_of_each_side, looks_like_a_member
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.evaluation.strata import NO_MODEL
 from telltale.evidence import MembershipScores
@@ -31,6 +32,7 @@ from telltale.reporting.answering import spoken
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.sentences import interval
 from telltale.truth import Truth
+from telltale.writing import counted
 
 WHAT_IT_IS = "a detector that learns from the records who was in and never asks the model: what it finds is no memory"
 UNASKED = "asks for"  # calls that there are no answers to
@@ -102,10 +104,11 @@ def judged(
         evidence[title] = attack.run(world)
         costs[title] = Cost(dict(world.queries), time.perf_counter() - began)
     none = answers.held_out.take(np.arange(0))  # no control was trained
+    units = None if answers.groups is None else np.unique(answers.groups, return_inverse=True)[1]
     truth = Truth(
-        answers.membership[: answers.attacked], (), none, groups=answers.groups, features=answers.features
+        answers.membership[: answers.attacked], (), none, groups=units, features=answers.features
     )  # first and only opening
-    controls = _detector(answers, truth, manner)
+    controls, unchecked = _detector(answers, truth, manner)
     explained = [f"{name}: {WHAT_IT_IS}" for name in controls]
     replicates = checked_replicates(manner.replicates)
     scored = evaluate(evidence | controls, truth, tuple(controls), replicates, manner.seed)
@@ -122,11 +125,14 @@ def judged(
         target=dict(success or {}),
         queries=costs["target"].queries,
         costs=costs,
-        notes=(*notes, *explained, *_not_compared(answers), *_left_out(left_out)),
+        notes=(*notes, *explained, *without_group(answers.groups), *_not_compared(answers), *_left_out(left_out)),
+        unchecked=unchecked,
         challenge=answers.challenge if challenge is None else challenge,
         membership=truth.membership,
         ids=answers.ids,
     )
+    if unchecked:
+        outcome = replace(outcome, hindrances=(*outcome.hindrances, unchecked), notes=(*outcome.notes, unchecked))
     outcome = replace(outcome, hindrances=(*outcome.hindrances, *_differ(outcome)))
     strongest = spoken(outcome).attack
     return replace(outcome, shown=strongest if strongest in others else "target")
@@ -139,13 +145,21 @@ def _hindrances(kept: Mapping[str, Attack], answers: Answers) -> tuple[str, ...]
     return hindrances(list(kept.values()), answers.models) if answers.models > 1 else ()
 
 
-def _detector(answers: Answers, truth: Truth, manner: Manner) -> dict[str, MembershipScores]:
-    """Return the evidence of a detector that never asks the model, where the records are known and may differ."""
+def _detector(answers: Answers, truth: Truth, manner: Manner) -> tuple[dict[str, MembershipScores], str]:
+    """Return the evidence of a detector that never asks the model, where the records are known and may differ.
+
+    And why there is none where there should be; empty: there is, or none is asked for.
+    """
     if answers.split == RANDOM or answers.features is None or answers.attacked > 1:
-        return {}
-    seed = derive(manner.seed, NO_MODEL)
-    inputs = answers.challenge.inputs()
-    return {NO_MODEL: looks_like_a_member(inputs, truth.membership[0], answers.groups, seed)}
+        return {}, ""
+    seed, member = derive(manner.seed, NO_MODEL), truth.membership[0]
+    looks = looks_like_a_member(answers.challenge.inputs(), member, truth.groups, seed)
+    if looks is not None:
+        return {NO_MODEL: looks}, ""
+    inside, outside = groups_of_each_side(member, truth.groups)
+    what = ("record", "records") if truth.groups is None else ("group (dataset.group)", "groups (dataset.group)")
+    few = f"members are {counted(inside, *what)}, held-out records {counted(outside, *what)}"
+    return {}, f"whether members differ from held-out records without the model could not be checked: {few}"
 
 
 def _not_compared(answers: Answers) -> tuple[str, ...]:

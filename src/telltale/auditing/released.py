@@ -9,9 +9,11 @@ import numpy as np
 
 from telltale.auditing.input_views import InputViews
 from telltale.auditing.labels import fitting
+from telltale.auditing.population import set_apart
 from telltale.auditing.sides import apart
 from telltale.auditing.twins import require_no_twin
-from telltale.data.given import Given, numbers_of
+from telltale.data.given import Given
+from telltale.data.plain_numbers import numbers_of
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
@@ -58,22 +60,22 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         raise InputError(
             "dataset.members", "null", "which records the model was trained on: a column, or a file of ids"
         )
-    whole = fitting(given, target.gives)
+    features, seen = (given.features, ()) if given.features is not None else numbers_of(given.inputs)
+    whole = replace(fitting(given, target.gives), features=features)
     rows, notes = apart(whole)
     given = whole.take(rows)
     assert given.member is not None
-    rng = generator(seed, "population")
-    outside = rng.permutation(np.flatnonzero(~given.member))
-    held = _with_groups(given, outside[: int(target.population * len(outside))])
-    rest = np.ones(len(given), bool)
-    rest[held] = False
+    known = set_apart(given, target.population, generator(seed, "population"))
+    held, rest = known.held, np.ones(len(given), bool)
+    rest[np.concatenate([held, known.aside])] = False
     points = generator(seed, "challenge").permutation(np.flatnonzero(rest))
     everything = np.concatenate([points, held])
-    asked = target.ask(given.take(everything).inputs, given.classes, given.ids[everything])
+    order = generator(seed, "asking").permutation(len(everything))  # no batch is all of one kind
+    mixed = given.take(everything[order])
+    asked = target.ask(mixed.inputs, given.classes, mixed.ids)[np.argsort(order)]
     challenge, others = given.take(points), given.take(held)
     copies = InputViews(derive(seed, "views"), VIEWS) if target.gives == "embeddings" and target.asks_copies else None
     said = target.with_copies(asked[: len(points)], challenge.inputs, challenge.ids, copies)
-    features = numbers_of(given.inputs) if given.features is None else given.features
     answers = Answers(
         target.gives,
         said[None],
@@ -85,15 +87,15 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
         population_labels=others.labels if len(held) else None,
         ids=challenge.ids,
         groups=None if challenge.groups is None else np.unique(challenge.groups, return_inverse=True)[1],
-        features=None if features is None else features[points],
-        population_features=None if features is None or not len(held) else features[held],
+        features=challenge.features,
+        population_features=others.features if len(held) else None,
         split=RANDOM if target.random else UNKNOWN,
     )
     unsaid, unsaid_others = (replace(part, member=None) for part in (challenge, others))
     table = Table(unsaid, rows[points], len(whole), unsaid_others, seed, copies)
     if said.ndim == 3:
         notes = (*notes, f"asked about {said.shape[1] - 1} changed copies of each record judged, too")
-    return Asked(answers, challenge, success_of(answers), table, (*notes, *target.told))
+    return Asked(answers, challenge, success_of(answers), table, (*notes, *known.notes, *seen, *target.told))
 
 
 def with_shadows(target: Target, asked: Asked) -> Asked:
@@ -131,14 +133,6 @@ def training_of(target: Target) -> Training | None:
     """Return the user's training code; None where none is named. Raises InputError for code that is not there."""
     options = target.training
     return None if options.train is None else Training(options.train, options.models, options.processes)
-
-
-def _with_groups(given: Given, held: np.ndarray) -> np.ndarray:
-    """Keep those whose group has no record left among the challenge points: groups stay on one side."""
-    if given.groups is None:
-        return held
-    outside = np.setdiff1d(np.arange(len(given)), held)
-    return held[~np.isin(given.groups[held], given.groups[outside])]
 
 
 def success_of(answers: Answers) -> dict[str, float]:

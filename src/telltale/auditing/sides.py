@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from telltale.data.digests import digests_of, earliest
-from telltale.data.given import Given, texts_of
+from telltale.data.given import Given
+from telltale.data.plain_numbers import texts_of
 from telltale.errors import InputError
 from telltale.writing import escaped
 
@@ -51,10 +52,11 @@ def _one_sided(given: Given) -> list[str]:
     assert member is not None
     if given.groups is not None:
         both = np.intersect1d(given.groups[member], given.groups[~member])
-        number = len(np.unique(given.groups))
+        number = len(np.unique(given.groups[given.groups >= 0]))
         if len(both):
             what = "have members and held-out records, which may look alike for that alone"
             said.append(f"{len(both):,} of {number:,} groups (dataset.group) {what}")
+        said += without_group(given.groups)
     if given.classes and given.labels is not None:
         for side, rows in (("held-out records", ~member), ("members", member)):
             held = np.bincount(given.labels[rows], minlength=len(given.classes))
@@ -64,6 +66,13 @@ def _one_sided(given: Given) -> list[str]:
                 classes = "1 class has" if len(lacking) == 1 else f"{len(lacking):,} classes have"
                 said.append(f"{classes} no {side} ({names}): whoever knows the class knows the side")
     return said
+
+
+def without_group(groups: np.ndarray | None) -> tuple[str, ...]:
+    """Say how many records have no group, (n,) below 0, where some have."""
+    if groups is None or not (groups < 0).any():
+        return ()
+    return (f"{(groups < 0).sum():,} of {len(groups):,} records have no group and are each by itself",)
 
 
 def _shown(names: Sequence[Any]) -> str:

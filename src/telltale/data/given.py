@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from pathlib import Path
@@ -13,9 +12,9 @@ import numpy as np
 from telltale.checks import choice
 from telltale.errors import InputError
 
-MORGAN_BITS = 512
 KINDS = ("auto", "classes", "values")  # of a label
 TRUE = ("1", "true", "yes", "member", "in", "train")
+NOBODY = ("", "none", "nan", "nat", "<na>", "null")  # a group that is missing, however it became a text
 FALSE = ("0", "false", "no", "non-member", "out", "test", "val", "valid", "validation")
 
 
@@ -30,7 +29,8 @@ class Given:
     labels    (n,) int64, the class of each; of real-valued targets (n,) float64; None = not given
     classes   names of the classes; empty: labels are real values, or none are given
     member    (n,) bool, the model was trained on it; None = not said
-    groups    (n,) int64, records of one person, scaffold or document; None = each for itself
+    groups    (n,) int64, records of one person, scaffold or document, below 0 where it is not said, each by itself;
+              None = nothing is said of any
     features  (n, width) float32, the records as plain numbers, for a detector that never asks the model
     records   the same as `Records`, for the page; None = not at hand
     """
@@ -73,8 +73,11 @@ class Given:
 
 @singledispatch
 def taken(inputs: Any, rows: np.ndarray) -> Any:
-    """Return the inputs at `rows`: of an array, a data frame or a list."""
-    return inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
+    """Return the inputs at `rows`: of an array, a data frame or a list.
+
+    A frame's index goes: it says where a record lay, and members often lie first.
+    """
+    return inputs.iloc[rows].reset_index(drop=True) if hasattr(inputs, "iloc") else inputs[rows]
 
 
 @taken.register(list)
@@ -126,78 +129,22 @@ def names_of(first: Any, second: Any) -> np.ndarray:
     return np.array([f"{side} {row}" for side, number in sides for row in range(number)])
 
 
-def groups_of_values(values: Sequence[Any]) -> np.ndarray:
-    """Number the distinct values, each missing one (NaN, "") by itself: (n,) int64."""
+def groups_of(values: Any) -> np.ndarray:
+    """Number the distinct values of a sequence from 0: (n,) int64.
+
+    One that is missing (None, NaN, "") is by itself, with a number below 0.
+
+    >>> groups_of(["b", None, "a", "b", ""]).tolist()
+    [1, -1, 0, 1, -2]
+    """
     array = np.asarray(values)
-    words = array.astype(str)
-    absent = words == "" if array.dtype.kind != "f" else np.isnan(array)
-    if absent.any():
-        return groups_of([None if gone else word for gone, word in zip(absent, words.tolist(), strict=True)])
-    return np.unique(words, return_inverse=True)[1].astype(np.int64)
-
-
-def groups_of(values: Sequence[Any]) -> np.ndarray:
-    """Number the distinct values, each missing one (None, "") by itself: (n,) int64.
-
-    >>> groups_of(["a", None, "a", None])
-    array([0, 1, 0, 2])
-    """
-    place: dict[str, int] = {}
-    keys = (f"row {row}" if value in (None, "") else f"= {value}" for row, value in enumerate(values))
-    return np.array([place.setdefault(key, len(place)) for key in keys], np.int64)
-
-
-def texts_of(inputs: Any) -> list[str] | None:
-    """Return records that are one text each, of a list, an array or a series; None for what is none of these."""
-    several = np.ndim(inputs) != 1 if hasattr(inputs, "dtype") else not isinstance(inputs, list)
-    if several or not len(inputs):
-        return None
-    texts = inputs.tolist() if hasattr(inputs, "tolist") else inputs
-    return texts if all(isinstance(text, str) for text in texts) else None
-
-
-def numbers_of(inputs: Any) -> np.ndarray | None:
-    """Return records as plain numbers, (n, width) float32: arrays flattened, SMILES as Morgan counts, frames by column.
-
-    None for what is none of these.
-    """
-    if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "fiub":
-        return inputs.reshape(len(inputs), -1).astype(np.float32)
-    if hasattr(inputs, "numbers"):
-        return np.asarray(inputs.numbers(), np.float32)
-    if isinstance(inputs, list) and inputs and isinstance(inputs[0], str):
-        return morgan_counts(inputs)
-    if hasattr(inputs, "iloc"):
-        return _numbers_of_frame(inputs)
-    return None
-
-
-def morgan_counts(smiles: Sequence[str], bits: int = MORGAN_BITS) -> np.ndarray:
-    """Return Morgan fingerprints of radius 2 as counts, (n, bits) float32. Raises InputError for a bad SMILES."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import rdFingerprintGenerator
-
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=bits)
-    counts = np.zeros((len(smiles), bits), np.float32)
-    with rdBase.BlockLogs():
-        for row, text in enumerate(smiles):
-            molecule = Chem.MolFromSmiles(text)
-            if molecule is None:
-                raise InputError("dataset.smiles", repr(text), f"row {row}: expected a SMILES that RDKit can read")
-            counts[row] = generator.GetCountFingerprintAsNumPy(molecule)
-    return counts
-
-
-def _numbers_of_frame(frame: Any) -> np.ndarray:
-    import pandas as pd
-
-    columns = []
-    for name in frame.columns:
-        column = frame[name]
-        numeric = pd.api.types.is_numeric_dtype(column)
-        values = column.astype(float) if numeric else pd.Series(pd.factorize(column)[0]).astype(float)
-        columns.append(values.to_numpy(np.float32))
-    return np.stack(columns, 1) if columns else np.zeros((len(frame), 0), np.float32)
+    if array.dtype.kind in "iub":
+        return np.unique(array, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    words = np.array([str(value).strip() for value in array.tolist()], dtype=object)
+    absent = np.array([word.lower() in NOBODY for word in words.tolist()], bool)
+    groups = -np.cumsum(absent)
+    groups[~absent] = np.unique(words[~absent], return_inverse=True)[1]
+    return groups.astype(np.int64)
 
 
 def as_membership(field: str, values: np.ndarray, path: Path | str) -> np.ndarray:

@@ -13,11 +13,12 @@ import pandas as pd
 from telltale.checks import choice
 from telltale.data.compressed import LARGEST, require_npz_size
 from telltale.data.folders import require_root
-from telltale.data.given import KINDS, Given, as_membership, classes_of, groups_of_values, numbers_of
+from telltale.data.given import KINDS, Given, as_membership, classes_of, groups_of
 from telltale.data.images.records import ImageRecords
 from telltale.data.images.records import distinct as distinct_pictures
 from telltale.data.loaded import Loaded
 from telltale.data.members import with_said
+from telltale.data.plain_numbers import numbers_of
 from telltale.data.tables.inferred import featurised
 from telltale.data.tables.records import Column, TableRecords
 from telltale.data.tables.records import distinct as distinct_rows
@@ -83,8 +84,8 @@ def given_of(
     """Return records from x, an array, a data frame or a list of SMILES, and y, classes or real values or None."""
     labels, classes = (None, ()) if y is None else classes_of(np.asarray(y), kind)
     names = np.arange(len(x)).astype(str) if ids is None else np.asarray(ids).astype(str)
-    groups = None if groups is None else groups_of_values(groups)
-    return Given(x, source, names, labels, classes, None, groups, numbers_of(x))
+    groups = None if groups is None else groups_of(groups)
+    return Given(x, source, names, labels, classes, None, groups, numbers_of(x)[0])
 
 
 def loaded_of(given: Given) -> Loaded[Any]:

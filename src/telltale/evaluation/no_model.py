@@ -25,24 +25,38 @@ MOST = 20_000  # records a detector is trained on; of more, a random part
 
 def looks_like_a_member(
     features: np.ndarray, membership: np.ndarray, groups: np.ndarray | None, seed: int
-) -> MembershipScores:
+) -> MembershipScores | None:
     """Score each record by a cross-fitted detector: features (points, width), membership (points,) bool.
 
-    groups: (points,) records of which none is scored by a detector that saw another; None = each for itself.
+    groups: (points,) records of which none is scored by a detector that saw another; None = each for itself. None where
+    a side has so few groups that a detector would have seen none of it, or all.
     """
     from sklearn.model_selection import StratifiedGroupKFold
     from threadpoolctl import threadpool_limits
 
+    if (number := min(FOLDS, *groups_of_each_side(membership, groups))) < 2:
+        return None
     groups = np.arange(len(membership)) if groups is None else groups
     scores = np.zeros(len(membership))
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
+    folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed % 2**32)
     with threadpool_limits(1):  # threads of trees that wait for each other take minutes on a busy machine
-        for learn, judge in track(folds.split(features, membership, groups), "detector without the model", FOLDS):
+        for learn, judge in track(folds.split(features, membership, groups), "detector without the model", number):
             if len(learn) > MOST:
                 learn = np.sort(np.random.default_rng(seed).choice(learn, MOST, replace=False))
-            if 0 < membership[learn].sum() < len(learn):
-                scores[judge] = _odds(features[learn], membership[learn], features[judge], seed)
+            if membership[learn].all() or not membership[learn].any():
+                return None
+            scores[judge] = _odds(features[learn], membership[learn], features[judge], seed)
     return MembershipScores(scores[None], alone=scores[None])
+
+
+def groups_of_each_side(membership: np.ndarray, groups: np.ndarray | None) -> tuple[int, int]:
+    """Count the groups that have members, and those that have others; without groups each record is one.
+
+    >>> groups_of_each_side(np.array([True, True, True, False]), None)
+    (3, 1)
+    """
+    groups = np.arange(len(membership)) if groups is None else groups
+    return len(np.unique(groups[membership])), len(np.unique(groups[~membership]))
 
 
 def less_expected(scores: np.ndarray, truth: Truth, seed: int) -> np.ndarray:
@@ -63,7 +77,7 @@ def less_expected(scores: np.ndarray, truth: Truth, seed: int) -> np.ndarray:
     features = _few(StandardScaler().fit_transform(truth.features))
     groups = np.random.default_rng(seed).permutation(len(features)) if truth.groups is None else truth.groups
     expected = np.zeros_like(ranks)
-    for learn, judge in GroupKFold(FOLDS).split(features, groups=groups):
+    for learn, judge in GroupKFold(min(FOLDS, len(np.unique(groups)))).split(features, groups=groups):
         ridge = Ridge(alpha=RIDGE * features.shape[1]).fit(features[learn], ranks[learn])
         expected[judge] = ridge.predict(features[judge]).reshape(len(judge), -1)
     return np.asarray((ranks - expected).T)

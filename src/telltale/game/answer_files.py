@@ -12,7 +12,7 @@ import numpy as np
 
 from telltale.checks import choice
 from telltale.data.compressed import LARGEST, require_npz_size
-from telltale.data.given import as_membership, groups_of_values
+from telltale.data.given import as_membership, groups_of
 from telltale.data.text_files import csv_rows, read_text, row_test
 from telltale.errors import InputError
 from telltale.game.answers import GIVES, OPTIONAL, UNKNOWN, Answers
@@ -100,8 +100,8 @@ def _fitting(name: str, array: np.ndarray, path: Path) -> Any:
         return array.astype(str)
     if name.endswith("labels"):
         return array  # which may be names of classes
-    if name == "groups" and array.dtype.kind not in "iu":
-        return groups_of_values(array.reshape(-1).tolist())
+    if name == "groups":
+        return groups_of(array.reshape(-1))
     if array.dtype.kind not in "fiub" or (name == "victims" and (array.ndim or array.dtype.kind not in "iu")):
         what = "one whole number" if name == "victims" else "numbers"
         raise InputError(f"scores.{name}", path, f"is {array.dtype} {array.shape}; expected {what}")
@@ -132,7 +132,7 @@ def read_csv(path: Path) -> Answers:
     cells = {name: [row[at] for row in rows[1:]] for name, at in columns.items()}
     scores = np.array([_number(cell, line, path) for line, cell in zip(lines[1:], cells["score"], strict=True)])
     ids = np.array(cells["id"], dtype=str) if "id" in cells else None
-    groups = groups_of_values(cells["group"]) if "group" in cells else None
+    groups = groups_of(cells["group"]) if "group" in cells else None
     membership = as_membership("scores.membership", np.array(cells["member"], dtype=str), path)
     return Answers("scores", scores[None], membership[None], source=path.name, ids=ids, groups=groups)
 

@@ -37,6 +37,8 @@ class Outcome:
     attacks     names of the evidence from which the strongest is picked: the attack's, and that of rivals with no more
                 access to the release
     hindrances  why this design could miss a leak, whatever is measured
+    unchecked   why it could not be checked whether members differ from others without the model, so that nothing shows
+                a leak; empty: it was, or chance alone decided
     standards   what would matter
     scored      the metrics of all evidence
     controls    names of the evidence from worlds in which there is nothing to find
@@ -74,6 +76,7 @@ class Outcome:
     attack: str = "target"
     attacks: tuple[str, ...] = ("target",)
     hindrances: tuple[str, ...] = ()
+    unchecked: str = ""
     standards: Standards = field(default_factory=Standards)
 
     @property

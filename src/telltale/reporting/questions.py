@@ -11,7 +11,7 @@ from typing import Any
 from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
 from telltale.evaluation.statistics import Estimate
-from telltale.evaluation.strata import AMONG_ALIKE
+from telltale.evaluation.strata import AMONG_ALIKE, NO_MODEL
 from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.sentences import metric_title
@@ -130,7 +130,11 @@ def _ask(
         why = f"{metric_title(metric)} has no interval" if above else f"no control has {metric_title(metric)}"
     title = outcome.title if name == "target" else name
     records = _records(outcome, estimate)
-    also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5)} if AMONG_ALIKE in metrics[name] else {}
+    also = {}
+    if AMONG_ALIKE in metrics[name]:
+        also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5)}
+    elif outcome.unchecked or NO_MODEL in controls:
+        also = {ALIKE: Difference(0.0, 1.0)}  # it was asked for and is not known
     return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also)
 
 

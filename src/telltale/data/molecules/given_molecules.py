@@ -149,5 +149,8 @@ def _told(given: Given, said: Said, label: str | None) -> tuple[str, ...]:
         values = f"from {given.labels.min():.6g} to {given.labels.max():.6g}"
         told.append(f"{label} is a real value, {values}, as a model of yours is judged by it")
     if given.groups is not None:
-        told.append(f"{len(given):,} molecules are in {len(np.unique(given.groups)):,} groups by {said.group}")
+        inside = given.groups[given.groups >= 0]
+        told.append(
+            f"{len(inside):,} of {len(given):,} molecules are in {len(np.unique(inside)):,} groups by {said.group}"
+        )
     return tuple(told)

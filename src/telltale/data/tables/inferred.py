@@ -14,7 +14,8 @@ from telltale.errors import InputError
 
 MOST_LEVELS = 100  # of a category; rarer ones are put together
 OTHER, MISSING = "(other)", "(missing)"
-NAMES_ROWS = 20  # distinct words from which on a column that has no word twice names rows
+NAMES_ROWS = 20  # distinct words from which on a column that has hardly a word twice names rows
+NEARLY = 0.9  # share of distinct ones among its words
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +32,8 @@ def featurised(frame: pd.DataFrame) -> Featurised:
 
     Numbers are scaled to [0, 1] by their range; one that is missing is the middle, and a feature beside says so. Words
     are one feature a level, a missing one a level of its own; beyond MOST_LEVELS the rarest are one. A column of
-    words all distinct names rows, as does one of numbers that count them, and is left out. Raises InputError where no
-    column is left.
+    words nearly all distinct names rows, as does one of numbers that count them, and is left out. Nothing follows from
+    the order of the rows, which may be members first. Raises InputError where no column is left.
     """
     columns: list[Column] = []
     parts: list[np.ndarray] = []
@@ -41,8 +42,9 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     for name in map(str, frame.columns):
         series = frame[name]
         numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-        if len(series) > NAMES_ROWS and (_is_counter(series) if numeric else _all_distinct(series)):
-            notes.append(f"column {name} names every row and was left out of the features (dataset.id={name})")
+        if len(series) > NAMES_ROWS and (_is_counter(series) if numeric else _names_rows(series)):
+            which = "every row" if series.is_unique else "nearly every row"
+            notes.append(f"column {name} names {which} and was left out of the features (dataset.id={name})")
             continue
         made = _numeric(name, series) if numeric else _levels(name, series)
         endless += [name] * bool(numeric and np.isinf(series.to_numpy(np.float64, na_value=np.nan)).any())
@@ -62,9 +64,10 @@ def featurised(frame: pd.DataFrame) -> Featurised:
     return Featurised(_filled(placed, parts), placed, (f"columns inferred: {counted}", *notes))
 
 
-def _all_distinct(series: Any) -> bool:
+def _names_rows(series: Any) -> bool:
     try:
-        return bool(series.head(1000).is_unique and series.is_unique)  # most have a word twice among the first
+        several = series.head(1000).nunique() <= NEARLY / 2 * min(1000, len(series))  # most are told by the first
+        return not several and bool(series.nunique() > NEARLY * series.count())
     except TypeError:
         return False
 
@@ -120,7 +123,8 @@ def _levels(name: str, series: Any) -> list[tuple[Column, np.ndarray]]:
     counts = np.bincount(codes + 1, minlength=len(words) + 1)
     absent, counts = counts[0], counts[1:]
     if len(words) + bool(absent) > MOST_LEVELS:
-        frequent = set(np.argsort(-counts, kind="stable")[: MOST_LEVELS - 1 - bool(absent)].tolist())
+        order = sorted(range(len(words)), key=lambda at: (-counts[at], words[at]))
+        frequent = set(order[: MOST_LEVELS - 1 - bool(absent)])
         words = [word if at in frequent else OTHER for at, word in enumerate(words)]
     levels = sorted({*words, *([MISSING] if absent else [])})
     place = {word: at for at, word in enumerate(levels)}

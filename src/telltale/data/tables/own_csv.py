@@ -59,7 +59,7 @@ def load(
     rows = np.arange(len(read.table)).astype(str)
     every_id = rows if id is None else np.asarray(read.table[id].astype(str).str.strip(), dtype=str)
     ids = every_id[kept]
-    groups = None if group is None else groups_of(frame[group].where(frame[group].notna(), None).tolist())
+    groups = None if group is None else groups_of(frame[group].where(frame[group].notna(), None))
     given = Given(inputs, path.name, ids, labels, classes, None, groups, made.features)
     if named["members"] is not None:
         words = np.asarray(frame[named["members"]].astype(str), dtype=str)
