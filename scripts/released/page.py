@@ -162,7 +162,7 @@ def by_epochs(found: Sequence[Found]) -> str:
 def strongest(found: Sequence[Found]) -> str:
     """Say which attack ranks best, model by model."""
     counts = Counter(max(one.by_attack, key=lambda name: one.by_attack[name].auc.value) for one in found)
-    return ", ".join(f"{NAMES.get(name, name)} of {number}" for name, number in counts.most_common())
+    return "; ".join(f"{NAMES.get(name, name)} {number}" for name, number in counts.most_common())
 
 
 def figure(found: Sequence[Found]) -> Figure:

@@ -46,8 +46,8 @@ asks for.
 
 {attacks}
 
-Largest AUC: {strongest} models. What has to be learned from a few hundred held-out rows costs more than it brings where
-a model knows its members' values nearly by heart.
+Models by the attack with the largest AUC: {strongest}. What has to be learned from a few hundred
+held-out rows costs more than it brings where a model knows its members' values nearly by heart.
 
 The verdict is of the strongest attack, corrected for there being several, and asks for more than the detector without
 the model, also among records that look alike to it. It does not use that the split was random.

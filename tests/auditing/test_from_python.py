@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 
 import telltale
 from telltale.errors import InputError
-from telltale.evaluation.answer import LEAKS
+from telltale.evaluation.answer import CANNOT_TELL, LEAKS
+from telltale.evaluation.statistics import Band
+from telltale.reporting.figures import roc_figure
 
 SEPARATED = np.repeat([0.0, 1.0], 100) + np.random.default_rng(0).normal(size=200)
 TRUTH = np.repeat([False, True], 100)
@@ -125,3 +128,34 @@ def test_what_is_handed_over_has_to_fit_together() -> None:
     assert columns.auc.value == telltale.score(SEPARATED, TRUTH, replicates=20).auc.value
     flat, column = (audit(members=(x[:20], of[:20]), others=(x[20:], of[20:])) for of in (y, y[:, None]))
     assert flat.auc.value == column.auc.value
+
+
+def test_what_is_found_is_told_in_short() -> None:
+    """Catches a number that prints all it was drawn from, and a comma before the verb where there is one attack."""
+    found = telltale.score(SEPARATED, TRUTH, random_split=True, replicates=50)
+    assert repr(found.auc) == f"Estimate({found.auc.value:.3f} [{found.auc.low:.3f}, {found.auc.high:.3f}], n=200)"
+    assert found.sentence.startswith("leaks: scores tells members from non-members, AUC ")
+
+
+def test_the_names_under_a_figure_fit_it() -> None:
+    """Catches a legend that is cut at both sides."""
+    names = [f"a rather long name of attack number {number}" for number in range(9)]
+    x = np.geomspace(1e-3, 1, 20)
+    figure = roc_figure({name: Band(x, x, x, x) for name in names})
+    figure.savefig(io.BytesIO())
+    box = figure.legends[0].get_window_extent()
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 10
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0
+
+
+def test_a_handful_of_records_speaks_for_itself_alone() -> None:
+    """Catches a leak claimed of chance: two in seventy orders of four members and four others are as good."""
+    lucky = telltale.score([8, 7, 6, 4, 5, 3, 2, 1], np.arange(8) < 4, random_split=True, replicates=50)
+    assert lucky.auc.value == pytest.approx(15 / 16)
+    assert lucky.verdict == CANNOT_TELL
+    assert "the numbers are of 4 members and 4 non-members alone, too few to speak of others" in lucky.sentence
+    many = np.arange(16) % 2 == 0
+    sure = telltale.score(np.where(many, 20.0, 0) + np.arange(16), many, random_split=True, replicates=50)
+    assert sure.verdict == LEAKS and sure.sentence.endswith(
+        "of 8 members and 8 non-members alone, too few to speak of others"
+    )

@@ -124,7 +124,7 @@ def test_labels_may_be_floats_or_names() -> None:
         (np.where(LABELS, "a", "c"), ("a", "b"), "'c' is no class: they are a, b"),
         (LABELS.astype(complex), (), "is complex128 .*expected whole numbers, or names of classes"),
         (np.full(6, np.nan), (), "of point 0 is nan"),
-        (LABELS + 1, (), "labels run from 1 to 2, but there are 2 classes"),
+        (LABELS + 1, (), "labels run from 1 to 2, but answers are of 2 classes"),
     ):
         with pytest.raises(InputError, match=said):
             labelled(labels, classes)

@@ -9,6 +9,7 @@ import pytest
 
 from telltale.attacks.membership.audit import Audit
 from telltale.auditing.judging import Manner, judged, usable
+from telltale.configuration.parsed import attacks_named
 from telltale.errors import InputError
 from telltale.evaluation.answer import CANNOT_TELL, LEAKS
 from telltale.evaluation.statistics import Resampling
@@ -119,6 +120,18 @@ def test_leave_one_out_never_hands_a_victim_its_own_row() -> None:
     assert [members.tolist() for _, members in map(world.shadows, range(2))] == [membership[2:].tolist()] * 2
     with pytest.raises(ValueError, match="read-only"):
         world.shadows(0)[1][0, 0] = False
+
+
+def test_two_pairs_of_models_have_no_threshold_where_none_can_be_fixed() -> None:
+    """Catches a traceback where two shadows, each all that the other was not, cannot stand in for a target."""
+    rng = np.random.default_rng(0)
+    half = rng.permuted(np.tile(np.arange(40) % 2 == 0, (2, 1)), axis=1)
+    pairs = np.stack([half, ~half], 1).reshape(4, 40)
+    answers = Answers("probabilities", rng.dirichlet([1, 1], (4, 40)), pairs, labels=rng.integers(0, 2, 40))
+    named = {name: attack for name, attack in attacks_named("scores").items() if name in ("lira_fixed", "loss")}
+    outcome = judged(answers, named, MANNER)
+    assert "balanced_accuracy" in outcome.scored.metrics["loss"]
+    assert "balanced_accuracy" not in outcome.scored.metrics["target"] and outcome.attack == "lira_fixed"
 
 
 def test_an_audit_needs_a_model_that_exists() -> None:

@@ -62,7 +62,7 @@ def test_labels_and_named_arrays_are_read_by_name(tmp_path: Path) -> None:
     [
         ("id,p\na,0.5\n", "no answer for c of 2 records; ids there are like a"),
         ("name,p\na,0.5\n", "has the columns name, p"),
-        ("id,p\na,0.5\na,0.5\nc,0.5\n", "1 ids stand there more than once"),
+        ("id,p\na,0.5\na,0.5\nc,0.5\n", "1 id stands there more than once"),
         ("id,p\na,high\nc,low\n", "column p holds no numbers"),
         ("id,no,yes\na,0.5,0.9\nc,0.5,0.5\n", "answer for record a; expected probabilities"),
         (

@@ -162,6 +162,10 @@ def test_shadow_models_of_the_users_are_asked_about_the_same_records(folder: Pat
         assert np.allclose(asked.answers.answers[1:], [softmax(logits[at])[order] for at in (1, 0, 2)])
         assert np.array_equal(asked.answers.membership[1:], members[:, order])
         assert asked.answers.victims == 1 and "second of three tiers" in asked.notes[0]
+        by_name = (
+            "rows of members.npy by name as text: shadow_a.safetensors, shadow_b.safetensors, shadow_c.safetensors"
+        )
+        assert (by_name in asked.notes[0]) == file.endswith(".npy")
     same = {"shadow_members": str(folder / "members.npy")}
     for name, pattern, said in (
         ("weights.safetensors", "*.safetensors", "weights.safetensors: is the file of the model audited"),
@@ -175,11 +179,13 @@ def test_shadow_models_of_the_users_are_asked_about_the_same_records(folder: Pat
         with_shadows(there, ask(there, given, seed=0))
     np.save(folder / "members.npy", members[:2])
     (folder / "other.csv").write_text("name,shadow_b\n")
+    (folder / "twice.csv").write_text(f"id,shadow_b,shadow_a,shadow_c\n{rows}\nv,1,1,1\n")
     for changed, said in (
         ({"shadow_members": None}, "target.shadow_members=null: goes with target.shadows"),
         ({"shadows": str(folder / "none_*")}, "matches 0 files"),
         ({"shadow_members": str(folder / "members.npy")}, r"an array \(2, 6\); expected \(3, 6\)"),
         ({"shadow_members": str(folder / "other.csv")}, "there is no column id"),
+        ({"shadow_members": str(folder / "twice.csv")}, "1 id stands there twice: v"),
     ):
         with pytest.raises(InputError, match=said):
             there = target(folder, **options | changed)

@@ -91,7 +91,7 @@ def test_fingerprints_are_a_table_of_distinct_rows(tmp_path: Path) -> None:
     text = "smiles,y,m\nCCCCCCCCCC,0,1\nCCCCCCCCCCC,1,1\nc1ccccc1,0,0\nCCO,1,0\n"
     read = load(written(tmp_path, text), label="y", members="m", view="morgan")
     assert isinstance(read.records, TableRecords) and read.records.features.shape == (3, BITS)
-    told = "1 molecules have the fingerprint of an earlier one and were left out"
+    told = "1 molecule has the fingerprint of an earlier one and is left out"
     assert any(told in line for line in read.account())
     assert not any("left out" in line for line in read.account(as_given=True)), "an audit asks about each of them"
     assert read.given.inputs.shape == (4, BITS) and read.given.records.kind == "molecules"

@@ -48,7 +48,7 @@ def test_kinds_of_columns_are_inferred_and_missing_values_kept(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rows", "lines", "listed"),
     [
-        (["1,2", "3,4,5", "", "6", "7,8"], [2, 6], [(3, "3 cells"), (5, "1 cells")]),
+        (["1,2", "3,4,5", "", "6", "7,8"], [2, 6], [(3, "3 cells"), (5, "1 cell, ")]),
         (['1,"a,b"', "2,c,d", '3,"e\nf"', "4,g"], [2, 4, 6], [(3, "3 cells")]),
         (['1,5" pipe', '2,"open', "3,c", "4,d"], [2, 4, 5], [(3, "not closed")]),
     ],
@@ -154,7 +154,7 @@ def test_a_list_that_says_it_of_each_record_is_no_list_of_row_numbers(tmp_path: 
         ("in.csv", "ann,1\ncid,0\n", "columns are ann, 1: none is called member"),
         ("in.csv", "name,member,split\nann,1,test\n", "member and split could each say it"),
         ("in.csv", "ward,age,member\nann,1,1\n", "expected one of ids, called id"),
-        ("in.csv", "id,member\nann,1\nbob\n", "line 3 has 1 cells, the first 2"),
+        ("in.csv", "id,member\nann,1\nbob\n", "line 3 has 1 cell, the first 2"),
         ("in.csv", "id,member\nann,1\nbob,0\nann,0\n", "lists ann more than once"),
         ("in.csv", 'id,member\n"ann,1\nbob,0\ncid",0\n', "line 2: a quotation mark is not closed"),
     ],

@@ -86,7 +86,7 @@ def test_groups_are_listed_beside_their_pictures(photos: Path) -> None:
     for text, fault in (
         ("train/cat/00.png,ann\ntest/cat/0.png,ann\n", "train/cat/00.png is not in"),
         ("path,person\ntrain/cat/0.png,ann\ntrain/cat/0.png,bob\n", "says of train/cat/0.png both ann and bob"),
-        ("path,person\ntrain/cat/0.png\n", "line 2 has 1 cells"),
+        ("path,person\ntrain/cat/0.png\n", "line 2 has 1 cell,"),
     ):
         (photos / "who.csv").write_text(text)
         with pytest.raises(InputError, match=fault):

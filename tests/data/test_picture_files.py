@@ -92,7 +92,7 @@ def test_a_picture_that_moves_is_its_first_and_this_is_told(tmp_path: Path) -> N
     first, second = (Image.new("L", (4, 4), level) for level in (10, 200))
     first.save(tmp_path / "x.tif", save_all=True, append_images=[second])
     read = read_pictures(tmp_path, [tmp_path / "x.tif"], 2, True, None)
-    assert read.pixels.max() == 10 and read.told == ("1 files hold several pictures each, of which the first was read",)
+    assert read.pixels.max() == 10 and read.told == ("1 file holds several pictures, of which the first was read",)
 
 
 def test_hidden_folders_and_files_are_no_data(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_layout_of_tiny_imagenet_is_read_from_its_root_and_from_train(tmp_pa
     """Catches a class named images, and the unlabelled val as one."""
     for at, name in enumerate(("train/n01/images/1.png", "train/n02/images/2.png", "val/images/3.png")):
         colour(tmp_path / name, 50 * at)
-    told = "1 pictures of val are in no folder of a class and were left out"
+    told = "1 picture of val is in no folder of a class and left out"
     for root, said in ((tmp_path, [told]), (tmp_path / "train", [])):
         read = load(str(root), size=2)
         assert read.records.classes == ("n01", "n02") and read.records.labels.tolist() == [0, 1]
@@ -197,6 +197,6 @@ def test_a_folder_of_molecules_is_walked_alike(tmp_path: Path) -> None:
     read = smiles.load(str(root), follow_links=True)
     assert read.records.smiles.tolist() == ["CCO", "CCC"]
     assert read.told == (
-        "1 hidden files or folders were left out (.old)",
-        "1 files of other endings were left out (.md)",
+        "1 hidden file or folder was left out (.old)",
+        "1 file of another ending was left out (.md)",
     )

@@ -110,7 +110,7 @@ def test_a_list_of_reports_says_what_it_changed(tmp_path: Path) -> None:
         "1 of 3 records could not be read; listed in invalid_records.csv",
         "1 lines of reports.csv, the first of them line 2, are no UTF-8 and were read as Windows-1252",
         "of the columns of reports.csv named report the first was read",
-        "1 captions say the same as another of their picture, and count once",
+        "1 caption says the same as another of the picture, which counts once",
     ]
     assert [(bad.line, bad.reason) for bad in read.invalid] == [(6, "has no image or no report")]
 
@@ -156,8 +156,8 @@ def test_a_picture_under_two_patients_is_told_and_nobody_is_called_na(tmp_path: 
     read = image_reports.load(str(tmp_path), group="patient", size=2)
     assert read.records.concepts[0] == read.records.concepts[3] and len(set(read.records.concepts.tolist())) == 3
     assert read.told[:2] == (
-        "1 pictures are listed under several of patient: the first counts (1.png)",
-        "2 pictures have no patient and count as a group of their own each",
+        "1 picture is listed under several of patient: the first counts (1.png)",
+        "2 pictures have no patient: a group of their own each",
     )
 
 
@@ -174,6 +174,6 @@ def test_reports_that_are_missing_and_pictures_that_are_left_out_are_told(tmp_pa
     read = image_reports.load(str(tmp_path), "reports.json", group="patient", size=2)
     assert read.records.names == ("1.png", "3.png") and [bad.line for bad in read.invalid] == [2]
     assert read.told == (
-        "1 further pictures of examinations were left out: the first of each is read",
-        "1 pictures have no patient and count as a group of their own each",
+        "left out: 1 further picture of examinations, of which the first is read",
+        "1 picture has no patient: a group of its own",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,18 @@ def test_probabilities_come_back_from_every_layout_that_keeps_them(layout: str, 
     assert np.allclose(theirs.answers, OURS.answers, rtol=1e-12)
     assert np.array_equal(theirs.membership, OURS.membership) and np.array_equal(theirs.labels, OURS.labels)
     assert theirs.attacked == (1 if layout == "leakpro" else OURS.models)
+
+
+@pytest.mark.parametrize("layout", ["lira", "privacy_meter"])
+def test_what_a_layout_does_not_keep_is_told(layout: str, tmp_path: Path) -> None:
+    """Catches shadow models that are attacked when read again, and members drawn by chance that are unknown then."""
+    one = replace(OURS, victims=1, split="random")
+    left = write_answers(one, layout, tmp_path / "there")
+    assert "that only the first model is attacked (victims)" in left
+    assert "that chance alone decided who was a member (scores.split=random)" in left
+    assert not any("attacked" in what or "chance" in what for what in write_answers(OURS, layout, tmp_path / "all"))
+    with pytest.raises(InputError, match=r"scores\.victims=5: expected 1 to 4, the number of models"):
+        replace(OURS, victims=5)
 
 
 def test_privacy_meter_keeps_the_true_classs_probability_and_the_population(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from telltale.errors import InputError
+from telltale.writing import counted
 
 
 def side(argument: str, given: Any) -> tuple[Any, np.ndarray, int]:
@@ -20,7 +21,7 @@ def side(argument: str, given: Any) -> tuple[Any, np.ndarray, int]:
     records, labels = given[0], column(given[1])
     number = count(argument, records)
     if labels.shape != (number,):
-        fits = f"X has {number:,} records, y is {labels.shape}; expected one label a record, ({number},)"
+        fits = f"X has {counted(number, 'record')}, y is {labels.shape}; expected one label a record, ({number},)"
         raise InputError(argument, "(X, y)", fits)
     return records, labels, number
 

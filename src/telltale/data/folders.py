@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telltale.errors import InputError
+from telltale.writing import counted
 
 PACKED = "__MACOSX"  # what macOS puts beside the files of an archive
 ALLOW = "dataset.follow_links=true reads it all the same"
@@ -109,9 +110,11 @@ class Below:
         """Say in a sentence each what was passed over."""
         said = []
         if self.hidden:
-            said.append(f"{self.hidden.total():,} hidden files or folders were left out ({_counts(self.hidden)})")
+            hidden = counted(self.hidden.total(), "hidden file or folder was", "hidden files or folders were")
+            said.append(f"{hidden} left out ({_counts(self.hidden)})")
         if self.others:
-            said.append(f"{self.others.total():,} files of other endings were left out ({_counts(self.others)})")
+            others = counted(self.others.total(), "file of another ending was", "files of other endings were")
+            said.append(f"{others} left out ({_counts(self.others)})")
         if self.broken:
             names = ", ".join(path.name for path in self.broken[:3]) + (", …" if len(self.broken) > 3 else "")
             said.append(f"{len(self.broken):,} links that lead nowhere, or in a circle, were left out ({names})")

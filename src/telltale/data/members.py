@@ -13,6 +13,7 @@ import numpy as np
 from telltale.data.given import FALSE, TRUE, Given, as_membership, groups_of
 from telltale.data.text_files import csv_rows, read_text
 from telltale.errors import InputError
+from telltale.writing import counted
 
 EXPECTED = "a file of ids or row numbers: .txt or .csv, one a line, .npy or .npz"
 MEMBER = (  # columns of a list that says it of each id
@@ -117,7 +118,9 @@ def with_groups(given: Given, group: str | None, told: list[str] | None = None) 
     except (OSError, ValueError) as error:
         raise InputError("dataset.group", group, f"cannot be read ({error})") from None
     if rows and len(rows[0]) != 2:
-        raise InputError("dataset.group", group, f"has {len(rows[0])} columns; expected an id and a group a line")
+        raise InputError(
+            "dataset.group", group, f"has {counted(len(rows[0]), 'column')}; expected an id and a group a line"
+        )
     rows = rows[1:] if rows and _is_heading(rows[0], known) else rows
     named: dict[str, str] = {}
     for name, whose in rows:
@@ -198,6 +201,6 @@ def _table(path: Path) -> list[list[str]]:
         if row.fault:
             raise ValueError(f"line {row.line}: {row.fault}")
         if rows and any(cells) and len(cells) != len(rows[0]):
-            raise ValueError(f"line {row.line} has {len(cells)} cells, the first {len(rows[0])}")
+            raise ValueError(f"line {row.line} has {counted(len(cells), 'cell')}, the first {len(rows[0])}")
         rows += [cells] if any(cells) else []
     return rows

@@ -119,6 +119,7 @@ class Question:
     unmeasured  why the number says nothing; empty: it was measured
     records     distinct ones behind it, of the rarer kind: they say how sure a number without any spread is
     also        what else has to be above 0 before this shows a leak, by name; it bounds nothing
+    luck        p-value of a permutation of few records, which a leak has to be as sure as; 0 = they are enough
     """
 
     attack: str
@@ -130,6 +131,7 @@ class Question:
     unmeasured: str = ""
     records: float = inf
     also: Mapping[str, Difference] = field(default_factory=dict)
+    luck: float = 0.0
 
     @cached_property
     def against(self) -> str:
@@ -148,9 +150,9 @@ class Question:
 
     @property
     def p(self) -> float:
-        """One-sided p-value of the excess and of `also`; of n records alike that of the sign test, 2^-n."""
+        """One-sided p-value of the excess, `luck` and `also`; of n records alike that of the sign test, 2^-n."""
         own = 0.5**self.records if self.alike and self.excess.value > 0 else self.excess.p
-        return max([own, *(difference.p for difference in self.also.values())])
+        return max([own, self.luck, *(difference.p for difference in self.also.values())])
 
     @property
     def most(self) -> float:

@@ -90,6 +90,15 @@ class Estimate:
             end = self.value + side * students_quantile(self.degrees) * self.standard_error
         return float(np.clip(end, *self.limits))
 
+    def __repr__(self) -> str:
+        """Return value and interval, without the replicates.
+
+        >>> Estimate(0.6, np.linspace(0.5, 0.7, 1001), n=100)
+        Estimate(0.600 [0.505, 0.695], n=100)
+        """
+        ends = "" if math.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"Estimate({self.value:.3f}{ends}, n={self.n:,}{f', note={self.note!r}' if self.note else ''})"
+
     def __sub__(self, other: Estimate) -> Estimate:
         """Return the paired difference by replicate; ValueError unless both share one `Resampling`.
 

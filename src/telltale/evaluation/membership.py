@@ -15,6 +15,7 @@ from telltale.evaluation.influence import auc_influence, best_threshold, tpr_inf
 from telltale.evaluation.ranking import Metric, Ranked, measure, roc_grid
 from telltale.evaluation.statistics import Band, Estimate, Resampling, ratio_or_nan
 from telltale.evidence import MembershipScores
+from telltale.writing import counted
 
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
 OPTIMISTIC = "optimistic: the threshold that is best on the test points themselves, which no attacker knows"
@@ -121,4 +122,4 @@ def _fitting(
 def _caution(fpr: float, distinct: int) -> str:
     if fpr * distinct >= 10 - 1e-9:
         return ""
-    return f"FPR {fpr} of {distinct} distinct non-members is fewer than 10 records"
+    return f"FPR {fpr} of {counted(distinct, 'distinct non-member')} is fewer than 10 records"

@@ -25,6 +25,7 @@ from telltale.game.layouts import (
     write_lira,
     write_privacy_meter,
 )
+from telltale.writing import counted
 
 ALIASES = {"member": "membership", "members": "membership", "keep": "membership", "y": "labels", "id": "ids"}
 
@@ -153,7 +154,7 @@ def _rows(path: Path) -> tuple[list[int], list[list[str]]]:
         if row.fault:
             faults.append(f"line {row.line}: {row.fault}")
         elif rows and len(cells) != len(rows[0]):
-            faults.append(f"line {row.line} has {len(cells)} cells, the heading {len(rows[0])}")
+            faults.append(f"line {row.line} has {counted(len(cells), 'cell')}, the heading {len(rows[0])}")
         lines.append(row.line)
         rows.append(cells)
     if faults:

@@ -17,6 +17,7 @@ from telltale.game.world import Knowledge, World
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
+from telltale.writing import counted
 
 GIVES = ("probabilities", "labels", "values", "scores", "embeddings")
 RANDOM, UNKNOWN = SPLITS = ("random", "unknown")
@@ -230,7 +231,7 @@ def _require_answers(of: Answers, field: str, answers: np.ndarray, labels: np.nd
     if answers.ndim not in dimensions or not answers.size:
         raise _misfit(field, answers.shape, f"{shape} for gives={of.gives}")
     if len(answers) != len(of.answers):
-        raise _misfit(field, answers.shape, f"answers of {len(of.answers)} models")
+        raise _misfit(field, answers.shape, f"answers of {counted(len(of.answers), 'model')}")
     if answers.dtype.kind not in "fiub":
         raise InputError(f"scores.{field}", answers.dtype, "expected numbers")
     bad = ~np.isfinite(answers).reshape(*answers.shape[:2], -1).all(-1)
@@ -273,8 +274,8 @@ def _require_probabilities(of: Answers, field: str, answers: np.ndarray, labels:
         raise InputError(f"scores.{field}", of.source, expected)
     classes = answers.shape[-1]
     if labels is not None and len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        expected = f"labels run from {labels.min()} to {labels.max()}, but there are {classes} classes"
-        raise InputError("scores.labels", of.source, expected)
+        expected = f"labels run from {labels.min()} to {labels.max()}, but answers are of "
+        raise InputError("scores.labels", of.source, expected + counted(classes, "class", "classes"))
 
 
 def _misfit(field: str, shape: tuple[int, ...], expected: str) -> InputError:

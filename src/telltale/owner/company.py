@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Sequence
 
 from telltale.store.store import Store
+from telltale.writing import counted
 
 KIND = "company"  # of the store; an entry's document is all there is to it
 log = logging.getLogger("telltale")
@@ -32,7 +33,7 @@ def companies_of(store: Store, lacking: Collection[str], orderable: Collection[s
         else:
             strangers = len(set(models) - set(orderable))
             log.warning(
-                f"store: {len(left & set(models))} models are trained again without {strangers} that they were first "
-                "trained with; their last digits may differ"
+                f"store: {counted(len(left & set(models)), 'model is', 'models are')} trained again without "
+                f"{strangers} first trained beside; last digits may differ"
             )
     return companies

@@ -34,6 +34,7 @@ from telltale.training.private.privacy import Plan
 from telltale.training.private.self_test import Start
 from telltale.training.private.settle import test_once
 from telltale.training.trainer import Curve
+from telltale.writing import counted
 
 log = logging.getLogger("telltale")
 
@@ -72,7 +73,7 @@ def train_fleets(
         parts = [[order for order in chunk if key_of(order.document) in lacking] for chunk in chunks]
         jobs += [Chunk(recipe, store, part, way, on_epoch) for part in parts if part]
     if len(jobs) > 1:
-        log.info(f"{len(missing)} models are trained in {len(jobs)} chunks of at most {size}")
+        log.info(f"{counted(len(missing), 'model is', 'models are')} trained in {len(jobs)} chunks of at most {size}")
     executor.run(jobs, shared)
     return keys
 

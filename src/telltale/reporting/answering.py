@@ -81,8 +81,9 @@ def _sentence(answer: Answer, asked_of: Asked) -> str:
         return f"{answer.kind}: {'; '.join([*reasons, *enough])}"
     assert strongest is not None  # both other kinds rest on a number
     if answer.kind == LEAKS:
-        picked = f", the strongest of {attacks} attacks" if attacks > 1 else ""
-        return f"{answer.kind}: {strongest.attack}{picked}, {asked_of.claim}, {_number(strongest, answer.tests)}"
+        picked = f", the strongest of {attacks} attacks," if attacks > 1 else ""
+        shown = f"{strongest.attack}{picked} {asked_of.claim}, {_number(strongest, answer.tests)}"
+        return f"{answer.kind}: {shown}{asked_of.few}"
     highest = largest_of_each(asked_of.questions)
     bounds = " and ".join(f"{question.metric} at most {question.bound}" for question in highest)
     return f"{answer.kind}: {bounds}, by {f'any of {attacks} attacks' if attacks > 1 else strongest.attack}"

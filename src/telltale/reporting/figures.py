@@ -247,8 +247,15 @@ def _whole_ticks(axes: Axes) -> None:
 
 
 def legend_below(axes: Axes) -> None:
-    """Put the legend under the figure, where there is something to name."""
+    """Put the legend under the figure, where there is something to name, in as many columns as are no wider than it."""
+    from matplotlib.figure import Figure
+
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        place: dict[str, Any] = {"loc": "outside lower center", "ncols": min(4, len(handles))}
-        axes.figure.legend(handles, labels, frameon=False, fontsize=9, **place)
+    figure = axes.get_figure(root=True)
+    assert isinstance(figure, Figure)
+    look: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 9}
+    for columns in range(min(4, len(handles)), 0, -1):
+        legend = figure.legend(handles, labels, ncols=columns, **look)
+        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+            return
+        legend.remove()

@@ -8,13 +8,17 @@ from functools import singledispatch
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
+from telltale.evaluation.few_records import FEW_RECORDS, permuted_p
 from telltale.evaluation.statistics import Estimate
 from telltale.evaluation.strata import AMONG_ALIKE, NO_MODEL
 from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.sentences import metric_title
+from telltale.writing import counted
 
 CEILINGS = ("ceiling", "word_for_word", "float")  # releases in which there is as much to find as can be
 FEW = "fewer than 10"  # of a note: false alarms that are counted on one hand
@@ -31,12 +35,14 @@ class Asked:
     claim       what an attack does that shows one
     hindrances  why the design could have missed one, whatever was measured
     proven      a leak that is certain by another way than the questions; empty: none is
+    few         what follows a number that rests on a handful of records; empty: there are more
     """
 
     questions: Sequence[Question]
     claim: str
     hindrances: Sequence[str] = ()
     proven: str = ""
+    few: str = ""
 
 
 @singledispatch
@@ -54,8 +60,10 @@ def of_membership(target: MembershipScores, outcome: Outcome) -> Asked:
     questions = [question for name in outcome.attacks for question in _of_scores(name, outcome)]
     aucs = [question.measured for question in questions if question.chance == 0.5 and not question.unmeasured]
     silent = bool(aucs) and all(auc.value == 0.5 and auc.standard_error == 0 for auc in aucs)
-    hindrances = [*outcome.hindrances, *[SILENT] * silent, *_low_ceilings(outcome, "auc")]
-    return Asked(questions, "tells members from non-members", hindrances)
+    few = _few(outcome)
+    handful = [f"the numbers are{few}"] if few else []
+    hindrances = [*outcome.hindrances, *[SILENT] * silent, *handful, *_low_ceilings(outcome, "auc")]
+    return Asked(questions, "tells members from non-members", hindrances, few=few)
 
 
 @asked.register
@@ -71,7 +79,9 @@ def of_canaries(target: CanaryScores, outcome: Outcome) -> Asked:
     promised = (outcome.guarantee or {}).get("epsilon")
     if proven and promised is not None and "worst_case" not in (outcome.guarantee or {}):
         proven += f", the accountant allows {promised:.2f}"
-    return Asked(_of_scores("target", outcome), "tells planted canaries from absent ones", (), proven)
+    few = _few(outcome)
+    handful = [f"the numbers are{few}"] if few else []
+    return Asked(_of_scores("target", outcome), "tells planted canaries from absent ones", handful, proven, few)
 
 
 @asked.register
@@ -135,15 +145,40 @@ def _ask(
         also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5)}
     elif outcome.unchecked or NO_MODEL in controls:
         also = {ALIKE: Difference(0.0, 1.0)}  # it was asked for and is not known
-    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also)
+    luck = _luck(name, outcome) if metric == "auc" and len(estimate.replicates) == 1 and records < FEW_RECORDS else 0.0
+    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also, luck)
 
 
 def _records(outcome: Outcome, estimate: Estimate) -> int:
     """Count the distinct records behind a number: of members and non-members, the fewer."""
-    if isinstance(outcome.evidence["target"], MembershipScores) and outcome.membership is not None:
-        sides = (outcome.membership.any(axis=0), (~outcome.membership).any(axis=0))
-        return int(min(side.sum() for side in sides))
-    return estimate.n
+    return min(_sides(outcome), default=estimate.n)
+
+
+def _sides(outcome: Outcome) -> tuple[int, ...]:
+    """Count the records that are members of any model, and those that any model was trained without; () of others."""
+    if not isinstance(outcome.evidence["target"], MembershipScores) or outcome.membership is None:
+        return ()
+    return tuple(int(side.any(axis=0).sum()) for side in (outcome.membership, ~outcome.membership))
+
+
+def _few(outcome: Outcome) -> str:
+    """Say of how few records the numbers are; empty where there are enough, or where it is not known."""
+    sides = _sides(outcome)
+    if not sides or min(sides) >= FEW_RECORDS:
+        return ""
+    inside, outside = sides
+    one = outcome.membership is not None and len(outcome.membership) == 1
+    shown = (
+        f"{counted(inside, 'member')} and {counted(outside, 'non-member')}" if one else counted(min(sides), "record")
+    )
+    return f" of {shown} alone, too few to speak of others"
+
+
+def _luck(name: str, outcome: Outcome) -> float:
+    """Return how often chance alone ranks a handful of records as well as a piece of evidence does."""
+    guess, membership = outcome.evidence[name], outcome.membership
+    assert membership is not None
+    return permuted_p(np.asarray(guess.for_victims(len(membership)).scores), membership)
 
 
 def _low_ceilings(outcome: Outcome, metric: str) -> list[str]:

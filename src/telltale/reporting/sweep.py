@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
-from telltale.writing import write_table
+from telltale.writing import counted, write_table
 
 SHOWN = (
     *("auc", "novel_auc", "discordant_auc", "exact_membership_auc", "balanced_accuracy", "tpr_at_fpr_0.01"),
@@ -56,7 +56,7 @@ def show_open_sweep() -> None:
         failed = f", {len(reasons)} failed" if reasons else ""
         if rows:
             shown = [{name: value for name, value in line.items() if name != "error"} for line in rows]
-            print_sweep_table(shown, title=f"sweep of {len(rows)} jobs in {folder}{failed}")
+            print_sweep_table(shown, title=f"sweep of {counted(len(rows), 'job')} in {folder}{failed}")
             print_reasons(reasons)
 
 

@@ -14,7 +14,7 @@ from telltale.checks import choice
 from telltale.errors import InputError
 from telltale.progress import track
 from telltale.targets.function import called, named
-from telltale.targets.shadow_files import FILES, members_of, require_others, shadow_files
+from telltale.targets.shadow_files import FILES, members_of, order_of, require_others, shadow_files
 from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import GIVES, POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
@@ -118,7 +118,8 @@ class TorchTarget(Target):
         finally:
             self._network = target
         named = [(FILES, str(file)) for file in self._shadows]
-        return Shadows.of(answers, held, membership, f"{len(answers)} shadow models of yours", named)
+        order = order_of(str(self._shadow_members), self._shadows)
+        return Shadows.of(answers, held, membership, f"{len(answers)} shadow models of yours{order}", named)
 
     def answer_of(self, network: nn.Module, inputs: Any) -> np.ndarray:
         """Ask a network about a batch of records, and read its output as what the target gives."""

@@ -12,6 +12,7 @@ import numpy as np
 from telltale.errors import InputError
 from telltale.targets.said_labels import number_in
 from telltale.targets.target import POPULATION, Target
+from telltale.writing import counted
 
 FIELD, SHOWN = "target.answers", 10
 EXPECTED = "a .csv or .parquet file with id and a column for each class (or one of values), or .npz with id and answers"
@@ -48,7 +49,8 @@ class RecordedTarget(Target):
         ids, self._columns = read(self._path)
         self._place = {name: row for row, name in enumerate(ids)}
         if len(self._place) < len(ids):
-            raise InputError(FIELD, self._path, f"{len(ids) - len(self._place):,} ids stand there more than once")
+            twice = counted(len(ids) - len(self._place), "id stands", "ids stand")
+            raise InputError(FIELD, self._path, f"{twice} there more than once")
 
     @property
     def name(self) -> str:

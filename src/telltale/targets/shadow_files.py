@@ -10,9 +10,11 @@ import numpy as np
 from telltale.data.given import as_membership
 from telltale.errors import InputError
 from telltale.targets.shadows import Table
+from telltale.writing import counted
 
 FILES, MEMBERS = "target.shadows", "target.shadow_members"
 LEAST = 2
+SHOWN = 4  # names of files in a message
 
 
 def shadow_files(pattern: Any, members: Any) -> list[Path]:
@@ -25,7 +27,7 @@ def shadow_files(pattern: Any, members: Any) -> list[Path]:
     path = Path(str(pattern)).expanduser()
     files = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
     if len(files) < LEAST:
-        raise InputError(FILES, pattern, f"matches {len(files)} files; expected {LEAST} at least")
+        raise InputError(FILES, pattern, f"matches {counted(len(files), 'file')}; expected {LEAST} at least")
     return files
 
 
@@ -57,6 +59,18 @@ def members_of(place: str, files: list[Path], table: Table) -> np.ndarray:
     return said
 
 
+def order_of(place: str, files: list[Path]) -> str:
+    """Say which file each row of an .npy is, as nothing in it tells; "" of a table, which names them.
+
+    >>> order_of("in.npy", [Path("s1.pt"), Path("s10.pt"), Path("s2.pt")])
+    ', rows of in.npy by name as text: s1.pt, s10.pt, s2.pt'
+    """
+    names = [file.name for file in files]
+    shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "…", names[-1]]
+    path = Path(place)
+    return f", rows of {path.name} by name as text: {', '.join(shown)}" if path.suffix == ".npy" else ""
+
+
 def _of_array(path: Path, files: list[Path], table: Table) -> np.ndarray:
     try:
         listed = np.load(path, allow_pickle=False)
@@ -81,6 +95,8 @@ def _of_table(path: Path, files: list[Path], table: Table) -> np.ndarray:
             there = ", ".join(map(str, listed.columns))
             raise InputError(MEMBERS, path, f"there is no column {file}; there are {there}")
     values = as_membership(MEMBERS, listed[columns].to_numpy(str), path)
+    if len(twice := listed["id"][listed["id"].duplicated()]):
+        raise InputError(MEMBERS, path, f"{counted(len(twice), 'id stands', 'ids stand')} there twice: {twice.iloc[0]}")
     place = {name: row for row, name in enumerate(listed["id"].tolist())}
     if not any(name in place for name in table.challenge.ids.tolist()):
         raise InputError(MEMBERS, path, f"no id is one of the data's, which are like {table.challenge.ids[0]}")

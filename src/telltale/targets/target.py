@@ -14,6 +14,7 @@ from telltale.progress import track
 from telltale.store.store import Store
 from telltale.targets.said_labels import places_of
 from telltale.targets.shadows import Copies, Shadows, Table
+from telltale.writing import counted
 
 GIVES = ("probabilities", "labels", "values", "embeddings")
 SPLITS = ("unknown", "random")
@@ -146,7 +147,9 @@ def as_array(answers: Any, gives: str, records: int, names: np.ndarray, classes:
         values = values.reshape(len(values), -1)[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         fits, shape = values.ndim == 1, f"({records},)"
     if not fits or len(values) != records:
-        raise InputError("target", f"an array {values.shape}", f"expected {gives} {shape} about {records} records")
+        raise InputError(
+            "target", f"an array {values.shape}", f"expected {gives} {shape} about {counted(records, 'record')}"
+        )
     if gives != "labels":
         _require_numbers(values, gives, names)
     return values

@@ -8,6 +8,7 @@ from typing import Any
 
 from telltale.reporting.sweep import SHOWN
 from telltale.verbs.found import Run, number, run_named, runs_below, shortened, table
+from telltale.writing import counted
 
 COLUMNS = ("auc", "tpr_at_fpr_0.01", "balanced_accuracy")
 
@@ -51,7 +52,8 @@ def show_run(name: str, outputs: Path) -> None:
     if success:
         print(f"owner    {', '.join(f'{name} {value:.3f}' for name, value in success.items())}")
     needs = run.needs
-    print(f"store    {'does not say what it needs' if needs is None else f'needs {len(needs):,} entries'}")
+    said = "does not say what it needs" if needs is None else f"needs {counted(len(needs), 'entry', 'entries')}"
+    print(f"store    {said}")
     if (run.folder / "report.html").exists():
         print(f"report   {run.name}/report.html")
 

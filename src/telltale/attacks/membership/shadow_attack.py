@@ -66,7 +66,8 @@ class ShadowAttack(Attack):
         for victim, score in enumerate(scores):
             self._require_numbers(score, victim, world)
         own = [signal for signal in alone if signal is not None]
-        return MembershipScores(scores, thresholds, alone=np.stack(own) if len(own) == len(judged) else None)
+        fixed = None if np.isnan(thresholds).any() else thresholds  # too few shadows to take the target's part
+        return MembershipScores(scores, fixed, alone=np.stack(own) if len(own) == len(judged) else None)
 
     def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield each victim's signals, its shadows' and their members; a shadow is asked once for all victims."""

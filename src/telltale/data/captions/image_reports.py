@@ -15,6 +15,7 @@ from telltale.data.images.pictures import ENDINGS
 from telltale.data.loaded import InvalidRecord
 from telltale.data.text_files import csv_rows, read_text
 from telltale.errors import InputError
+from telltale.writing import counted
 
 EXPECTED = "a folder with pictures and a .csv or .json file that lists image and report of each"
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})  # as tables write a cell without a report
@@ -112,10 +113,15 @@ def _account(
         name = str(named[0] if isinstance(named, list) and named else named).strip()
         if name in first and (same := _group(row, group)) is not None and same != first[name]:
             torn.add(name)
-    told = [f"{more:,} further pictures of examinations were left out: the first of each is read"] if more else []
+    further = counted(more, "further picture", "further pictures")
+    told = [f"left out: {further} of examinations, of which the first is read"] if more else []
     if torn:
-        told.append(f"{len(torn):,} pictures are listed under several of {group}: the first counts ({min(torn)})")
-    return told + ([f"{alone:,} pictures have no {group} and count as a group of their own each"] if alone else [])
+        pictures = counted(len(torn), "picture is", "pictures are")
+        told.append(f"{pictures} listed under several of {group}: the first counts ({min(torn)})")
+    if alone:
+        of = "a group of its own" if alone == 1 else "a group of their own each"
+        told.append(f"{counted(alone, 'picture has', 'pictures have')} no {group}: {of}")
+    return told
 
 
 def _read_csv(path: Path, image: str) -> Reports:
@@ -139,7 +145,8 @@ def _read_csv(path: Path, image: str) -> Reports:
         elif row.fault:
             invalid.append(InvalidRecord(path, row.fault, row.line, text.lines[row.line - 1]))
         elif any(cell.strip() for cell in row.cells[len(heading) :]):
-            fault = f"{len(row.cells)} cells, the heading has {len(heading)}: a comma outside of quotation marks?"
+            there = f"{counted(len(row.cells), 'cell')}, the heading has {len(heading)}"
+            fault = f"{there}: a comma outside of quotation marks?"
             invalid.append(InvalidRecord(path, fault, row.line, text.lines[row.line - 1]))
         else:
             cells = reversed(list(zip(heading, row.cells, strict=False)))

@@ -18,7 +18,7 @@ from telltale.data.images.pictures import read_pictures, require_size
 from telltale.data.images.records import pixel_digests, repeats
 from telltale.data.loaded import InvalidRecord
 from telltale.errors import InputError
-from telltale.writing import escaped
+from telltale.writing import counted, escaped
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def _repeated(captioned: Iterable[tuple[Listed, tuple[str, ...]]]) -> list[str]:
     """Say how many captions repeat another of their picture, which counts once."""
     written = ((len(_not_empty(picture.captions)), len(captions)) for picture, captions in captioned)
     merged = sum(all_of_them - distinct for all_of_them, distinct in written)
-    return [f"{merged:,} captions say the same as another of their picture, and count once"] if merged else []
+    captions = counted(merged, "caption says", "captions say")
+    return [f"{captions} the same as another of the picture, which counts once"] if merged else []
 
 
 def _fault(root: Path, picture: Listed, captions: tuple[str, ...], follow_links: bool) -> InvalidRecord | None:

@@ -17,7 +17,7 @@ from telltale.data.images.pixels import Pixels
 from telltale.data.images.records import ImageRecords, ReadImages, distinct
 from telltale.data.members import with_groups
 from telltale.errors import InputError
-from telltale.writing import escaped
+from telltale.writing import counted, escaped
 
 EXPECTED = (
     "a folder with <class>/*.jpg (or .png, .webp, …), <split>/<class>/*.jpg, or Tiny-ImageNet's train/<class>/images"
@@ -95,7 +95,8 @@ def lay_out(root: Path, below: Below) -> Layout:
             rest = [file for file, folders in places.items() if len(folders) == 1 and folders[0].lower() in SPLITS]
             if rest:
                 splits = " and ".join(sorted({places[file][0] for file in rest}))
-                told.append(f"{len(rest):,} pictures of {splits} are in no folder of a class and were left out")
+                pictures, fate = counted(len(rest), "picture"), "in no folder of a class and left out"
+                told.append(f"{pictures} of {splits} {'is' if len(rest) == 1 else 'are'} {fate}")
             places = {file: folders for file, folders in places.items() if file not in set(rest)}
     depths = {len(folders) + 1 for folders in places.values()}
     if depths not in ({2}, {3}):

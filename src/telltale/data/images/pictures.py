@@ -18,6 +18,7 @@ from telltale.data.loaded import InvalidRecord
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.errors import InputError
 from telltale.progress import track
+from telltale.writing import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -110,10 +111,12 @@ def _read_all(files: Sequence[Path], size: int, grey: bool) -> _Decoded:
             pixels[place] = _small(picture, size, grey, bits_of(deepest))
     told = []
     if deep:
-        scale = f"of more than 8 bits were scaled from {bits_of(deepest)} (deepest level {deepest:,}) to 8"
-        told.append(f"{len(deep):,} grey pictures {scale}")
+        scale = f"scaled from {bits_of(deepest)} (deepest level {deepest:,}) to 8"
+        what = "of more than 8 bits"
+        told.append(f"{counted(len(deep), f'grey picture {what} was', f'grey pictures {what} were')} {scale}")
     if several:
-        told.append(f"{several:,} files hold several pictures each, of which the first was read")
+        hold = counted(several, "file holds several pictures", "files hold several pictures each")
+        told.append(f"{hold}, of which the first was read")
     return _Decoded(pixels[:kept].copy(), np.array(reasons), np.array(told, dtype=str))
 
 

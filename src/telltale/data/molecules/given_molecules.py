@@ -20,6 +20,7 @@ from telltale.data.molecules.records import MoleculeRecords, as_texts
 from telltale.data.molecules.rows import Columns, PropertyError, Rows, read_rows
 from telltale.data.molecules.smiles_files import ReadMolecules, reasons_of
 from telltale.errors import InputError
+from telltale.writing import counted
 
 SCAFFOLD = "scaffold"
 
@@ -150,7 +151,6 @@ def _told(given: Given, said: Said, label: str | None) -> tuple[str, ...]:
         told.append(f"{label} is a real value, {values}, as a model of yours is judged by it")
     if given.groups is not None:
         inside = given.groups[given.groups >= 0]
-        told.append(
-            f"{len(inside):,} of {len(given):,} molecules are in {len(np.unique(inside)):,} groups by {said.group}"
-        )
+        groups, molecules = counted(len(np.unique(inside)), "group"), counted(len(given), "molecule")
+        told.append(f"{len(inside):,} of {molecules} {'is' if len(inside) == 1 else 'are'} in {groups} by {said.group}")
     return tuple(told)

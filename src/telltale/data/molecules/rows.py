@@ -15,6 +15,7 @@ from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, r
 from telltale.data.molecules.canonical import LONGEST
 from telltale.data.molecules.csv_records import heading, lines_of, records
 from telltale.errors import InputError
+from telltale.writing import counted
 
 SUFFIXES = (".smi", ".smi.gz", ".txt", ".csv", ".csv.gz", ".parquet")
 COLUMNS = ("smiles", "mol", "canonical_smiles")  # tried in this order, in any spelling of case
@@ -156,7 +157,7 @@ def _read_csv(file: Path, columns: Columns, field: str) -> Rows:
     places = [(words, _property_place(names, name, file, field)) for name, words in cells.items()]
     for number, record in records(text, start, len(names), place):
         if not columns.no_header and any(cell.strip() for cell in record[len(names) :]):
-            faults[len(lines)] = f"{len(record)} cells, the heading has {len(names)}"
+            faults[len(lines)] = f"{counted(len(record), 'cell')}, the heading has {len(names)}"
         lines.append(number)
         texts.append(_first_word(record[place] if place < len(record) else ""))
         for words, at in places:

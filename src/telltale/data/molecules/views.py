@@ -16,6 +16,7 @@ from telltale.data.molecules.parallel import in_chunks
 from telltale.data.molecules.smiles_files import ReadMolecules
 from telltale.data.records import require_labels
 from telltale.data.tables.records import Column, TableRecords, distinct
+from telltale.writing import counted
 
 VIEWS = ("graph", "morgan")
 BITS, RADIUS = 2048, 2
@@ -48,7 +49,9 @@ def seen_as(read: ReadMolecules, view: str) -> Loaded[Any]:
     merged = list(read.merged)
     if table.duplicates:
         other = f", {table.conflicts:,} of them under another label" if table.conflicts else ""
-        merged.append(f"{table.duplicates:,} molecules have the fingerprint of an earlier one and were left out{other}")
+        fate = "and is left out" if table.duplicates == 1 else "and are left out"
+        molecules = counted(table.duplicates, "molecule has", "molecules have")
+        merged.append(f"{molecules} the fingerprint of an earlier one {fate}{other}")
     return replace(
         table,
         lines=read.lines,

@@ -20,6 +20,7 @@ from telltale.data.loaded import InvalidRecord
 from telltale.data.tables.records import Column
 from telltale.data.text_files import utf8_of
 from telltale.errors import InputError
+from telltale.writing import counted
 
 COMMENT = "|"  # a line that starts with it holds no row, e.g. the first of adult.test
 
@@ -69,7 +70,7 @@ def _read_file(file: Path, columns: Sequence[Column], largest: float) -> Cells:
         values[:, at] = _values(flat.take(pa.array(np.arange(at, len(flat), len(columns)))), column)
     readable = ~np.isnan(values)
     good = readable.all(axis=1)
-    reasons = {number: f"expected {len(columns)} cells" for number in numbers[~fits].tolist()}
+    reasons = {number: f"expected {counted(len(columns), 'cell')}" for number in numbers[~fits].tolist()}
     first_bad = np.argmin(readable, axis=1)
     for row in np.flatnonzero(~good):
         cell = flat[int(row * len(columns) + first_bad[row])].as_py()

@@ -21,6 +21,7 @@ from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, r
 from telltale.data.loaded import InvalidRecord
 from telltale.data.text_files import csv_rows, row_test, utf8_of
 from telltale.errors import InputError
+from telltale.writing import counted
 
 EXPECTED = "a .csv, .csv.gz, .tsv or .parquet file with a row a record and a heading"
 WORDS_OF_NOTHING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
@@ -234,7 +235,9 @@ def _require_some(bad: int, rows: int, width: int, other: int, path: Path) -> No
 
 
 def _ragged(cells: int, width: int) -> str:
-    return f"{cells} cells, the heading has {width}" + (": a comma outside of quotation marks?" * (cells > width))
+    return f"{counted(cells, 'cell')}, the heading has {width}" + (
+        ": a comma outside of quotation marks?" * (cells > width)
+    )
 
 
 def _shown(data: bytes, start: int, stop: int) -> str:
