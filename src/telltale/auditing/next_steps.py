@@ -53,7 +53,7 @@ def _more(answers: Answers, target: Mapping[str, Any]) -> tuple[tuple[str, ...],
     judged = int((~answers.membership[0]).sum())
     if judged < NON_MEMBERS and float(target.get(POPULATION, 0)) > LEAST:
         return (f"target.{POPULATION}={LEAST}",), f"judges more of the held-out records than {judged:,}"
-    if target.get("train") is not None:
+    if target.get("train") is not None or target.get("stand_in"):
         return (f"target.shadow_models={4 * int(target.get('shadow_models', 16))}",), "more shadow models"
     return ("seed=0,1,2",), "other draws of what is judged"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
 from telltale.targets.own_training import Training
-from telltale.targets.shadows import Table
+from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import Target
 
 TIERS = (
@@ -28,6 +29,7 @@ TIERS = (
 )
 VIEWS = 4  # changed copies of each record that an encoder is asked about
 NEXT = "more is found beside models trained alike: target.train=train.py:fit, or target.shadows=… of target=torch"
+STAND_IN = "; without your code, target.stand_in=true"  # of what our recipes give
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,20 @@ def ask(target: Target, given: Given, seed: int) -> Asked:
     return Asked(answers, challenge, success_of(answers), table, (*notes, *known.notes, *seen, *target.told))
 
 
-def with_shadows(target: Target, asked: Asked) -> Asked:
+def with_shadows(target: Target, asked: Asked, stand_in: Callable[[Table, str], Shadows] | None = None) -> Asked:
     """Put shadow models beside a target: those that the user has, or those that the user's code trains.
 
     They reach the attacks with what each was trained on; of the target's own membership nothing reaches them. Without
-    either, how to have some is said.
+    either, how to have some is said. stand_in: trains models of another kind in their place.
     """
     shadows, training, tier = target.own_shadows(asked.table), training_of(target), 1
     if shadows is None and training is not None:
         shadows, tier = training.shadows(asked.table, target.gives, target.batch_size, target.store), 2
+    if shadows is None and stand_in is not None:
+        shadows, tier = stand_in(asked.table, target.gives), 2
     if shadows is None:
-        return replace(asked, notes=(f"{TIERS[0]}; {NEXT}", *asked.notes))
+        stood_in_for = STAND_IN if asked.answers.classes and target.gives in ("probabilities", "labels") else ""
+        return replace(asked, notes=(f"{TIERS[0]}; {NEXT}{stood_in_for}", *asked.notes))
     answers = asked.answers
     if shadows.answers.shape[2:] != answers.answers.shape[2:]:
         ours, theirs = (" x ".join(map(str, of.shape[2:])) for of in (answers.answers, shadows.answers))

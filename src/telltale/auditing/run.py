@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
 from telltale.store.store import Store
+from telltale.targets.shadows import Shadows, Table
+from telltale.targets.target import Target
 from telltale.writing import counted
 
 log = logging.getLogger("telltale")
@@ -88,10 +90,11 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             job.entries = target.store.served
             training_of(target)  # code that is not there is told before anything is asked
             given, available = given_of(cfg, job.folder)
+            stand_in = _stand_in(cfg, target, given)
             attacks = attacks_of(cfg)
         job.accept()
         with job.stage("asking"):
-            asked = with_shadows(target, ask(target, given, cfg.seed))
+            asked = with_shadows(target, ask(target, given, cfg.seed), stand_in)
         with job.stage("attack"):
             manner = Manner(cfg.seed, cfg.evaluation.replicates, standards)
             records = asked.challenge if asked.challenge.records is None else asked.challenge.records
@@ -104,6 +107,14 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
         named = {**choices, "attack": outcome.attack}
         steps = after_audit(asked.answers, _typed(job, available))
         return report(job, outcome, Subject.of(asked.answers), named, what, steps, show)
+
+
+def _stand_in(cfg: DictConfig, target: Target, given: Given) -> Callable[[Table, str], Shadows] | None:
+    if not target.training.stand_in:
+        return None
+    from telltale.auditing.stand_in import stand_in_of  # brings all that trains
+
+    return stand_in_of(cfg, HydraConfig.get().runtime.choices, target, given).shadows
 
 
 def _folder(cfg: DictConfig) -> RunFolder:

@@ -57,8 +57,9 @@ class HttpTarget(Target):
         train: Any = None,
         shadow_models: int = 16,
         processes: int = 1,
+        stand_in: bool = False,
     ) -> None:
-        super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
+        super().__init__(gives, batch_size, population, split, train, shadow_models, processes, stand_in)
         parts = urlsplit(str(url or ""))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(URL, "null" if url is None else url, "an address, e.g. http://127.0.0.1:8000/predict")

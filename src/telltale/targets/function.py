@@ -29,8 +29,9 @@ class FunctionTarget(Target):
         train: Any = None,
         shadow_models: int = 16,
         processes: int = 1,
+        stand_in: bool = False,
     ) -> None:
-        super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
+        super().__init__(gives, batch_size, population, split, train, shadow_models, processes, stand_in)
         self._call = call
         self._function: Callable[[Any], Any] = call if callable(call) else named("target.call", call)
 

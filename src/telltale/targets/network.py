@@ -61,6 +61,7 @@ class TorchTarget(Target):
         train: Any = None,
         shadow_models: int = 16,
         processes: int = 1,
+        stand_in: bool = False,
         shadows: str | None = None,
         shadow_members: str | None = None,
     ) -> None:
@@ -69,7 +70,7 @@ class TorchTarget(Target):
         if self._known is not None:
             model, prepare = self._known.build, self._known.prepare
             gives = self._known.read(_state(weights), choice("target.gives", gives, GIVES))[1]
-        super().__init__(gives, batch_size, population, split, train, shadow_models, processes)
+        super().__init__(gives, batch_size, population, split, train, shadow_models, processes, stand_in)
         self._architecture = architecture
         self._model, self.outputs = model, choice("target.outputs", outputs, OUTPUTS)
         self._prepare = None if prepare is None else prepare if callable(prepare) else named(PREPARE, prepare)

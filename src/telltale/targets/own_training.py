@@ -47,10 +47,8 @@ class Training:
     processes: int = 1
 
     def __post_init__(self) -> None:
-        whole_number("target.shadow_models", self.models, 4)
+        require_pairs(self.models)
         whole_number("target.processes", self.processes)
-        if self.models % 2:
-            raise InputError("target.shadow_models", self.models, "an even number: halves come in pairs")
         if not callable(self.train):
             function_of(self.train)
 
@@ -149,6 +147,13 @@ class Work:
         except InputError as error:
             raise InputError(TRAIN, name, f"of the model that it trained: {error}") from error
         return said, held
+
+
+def require_pairs(models: int) -> None:
+    """Refuse, by InputError, too few shadow models, and an odd number: halves come in pairs."""
+    whole_number("target.shadow_models", models, 4)
+    if models % 2:
+        raise InputError("target.shadow_models", models, "an even number: halves come in pairs")
 
 
 def function_of(place: Any) -> Any:

@@ -40,8 +40,9 @@ class RecordedTarget(Target):
         train: Any = None,
         shadow_models: int = 16,
         processes: int = 1,
+        stand_in: bool = False,
     ) -> None:
-        super().__init__(gives, 4096, population, split, train, shadow_models, processes)
+        super().__init__(gives, 4096, population, split, train, shadow_models, processes, stand_in)
         if answers is None or not Path(str(answers)).expanduser().is_file():
             raise InputError(FIELD, "null" if answers is None else answers, f"no such file; expected {EXPECTED}")
         self._path = Path(str(answers)).expanduser()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from telltale.checks import choice, share, whole_number
+from telltale.checks import choice, share, whole_number, yes_or_no
 from telltale.data.given import taken
 from telltale.errors import InputError
 from telltale.progress import track
@@ -29,6 +29,7 @@ class TrainingOptions:
     train: Any = None
     models: int = 16
     processes: int = 1
+    stand_in: bool = False
 
 
 class Target:
@@ -41,6 +42,7 @@ class Target:
     split        random: chance alone decided who was a member | unknown
     train        file.py:fit, code that trains a model like it, for shadow models; None = there is none
     shadow_models, processes  how many, and how many side by side
+    stand_in     a recipe of ours trains them, in place of such code
     store        where answers are kept that took long; None = nowhere
     asks_copies  records of our making may be asked about, too
     by_place     labels that are numbers are places of the classes, not their names
@@ -61,12 +63,13 @@ class Target:
         train: Any = None,
         shadow_models: int = 16,
         processes: int = 1,
+        stand_in: bool = False,
     ) -> None:
         self.gives = choice("target.gives", gives, GIVES)
         self.batch_size = whole_number("target.batch_size", batch_size)
         self.population = share("target.population", population, zero=True, whole=False)
         self.random = choice("target.split", split, SPLITS) == "random"
-        self.training = TrainingOptions(train, shadow_models, processes)
+        self.training = TrainingOptions(train, shadow_models, processes, yes_or_no("target.stand_in", stand_in))
 
     @property
     def name(self) -> str:
