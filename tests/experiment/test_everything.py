@@ -241,7 +241,7 @@ def test_what_is_not_played_is_known_and_why() -> None:
     """Catches a mark on a block that keeps a command from ever being tried."""
     assert Counter(given.why_not for given in COMMANDS if given.why_not) == {
         "needs-your-files": 33,
-        "needs-network": 8,
+        "needs-network": 10,
         "checks, measurements and papers, which have tests of their own": 9,
         "an example that this page makes, played by its own tests": 6,
         "a pattern: words are left out": 1,
