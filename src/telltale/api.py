@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from telltale.auditing.arguments import column, of_both, one_each, side
+from telltale.auditing.arguments import column, joined, of_both, one_each, side
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
 from telltale.data.given import Given, as_membership, classes_of, groups_of, names_of
-from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
@@ -242,7 +241,7 @@ def audit(
     named, whose = (of_both(*of, (number_in, number_out)) for of in (("ids", ids), ("groups", groups)))
     kind = "values" if gives == "values" else "auto"
     labels, classes = classes_of(np.concatenate([y_in, y_out]), kind)
-    inputs = _joined(x_in, x_out)
+    inputs = joined(x_in, x_out)
     names = names_of(x_in, x_out) if named is None else np.asarray(named)
     given = Given(
         inputs,
@@ -270,20 +269,6 @@ def run(*words: str, folder: str | Path | None = None) -> Result:
 
     with composed(words, folder) as (cfg, place):
         return Result(play(cfg, show=False), place)
-
-
-def _joined(first: Any, second: Any) -> Any:
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat([first, second], ignore_index=True)
-    if isinstance(first, list):
-        return [*first, *second]
-    if type(first) is not type(second):
-        raise InputError(
-            "others", type(second).__name__, f"records of the same type as members: {type(first).__name__}"
-        )
-    return np.concatenate([np.asarray(first), np.asarray(second)])
 
 
 def _result(outcome: Outcome, subject: Subject, what: str) -> Result:

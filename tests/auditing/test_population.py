@@ -51,7 +51,7 @@ def test_groups_on_both_sides_say_that_there_is_no_population() -> None:
     """Catches three hospitals, each with members, and not a word of why half of the attacks are missing."""
     known = set_apart(given_of(np.arange(300) % 2 == 0, np.arange(300) % 3), 0.3, np.random.default_rng(0))
     assert not len(known.held) and not len(known.aside)
-    assert "no population: of 150 held-out records" in known.notes[0]
+    assert "no population: of the groups of 150 held-out records none can be spared" in known.notes[0]
 
 
 def test_how_large_a_group_is_says_nothing_of_the_side_of_what_is_judged() -> None:

@@ -85,6 +85,7 @@ def test_nothing_is_said_where_all_is_well_and_nothing_left_is_an_error() -> Non
     with pytest.raises(InputError, match=r"each of the 2 members .* none is left to judge; list each record once"):
         apart(given_of(np.array([[1.0], [1], [2]]), [1, 1, 0]))
     assert len(keys_of([np.zeros(2), np.zeros(3)])) == 2
+    assert len(set(keys_of(pd.DataFrame({"a": [[1], [2], [1]]})).tolist())) == 2
 
 
 def test_an_audit_from_python_tells_of_twins() -> None:

@@ -9,6 +9,7 @@ import pytest
 import telltale
 from telltale.data.plain_numbers import numbers_of, texts_of
 from telltale.data.tables.inferred import MOST_LEVELS, featurised
+from telltale.errors import InputError
 
 
 def test_numbers_of_a_frame_say_nothing_of_the_order_of_its_rows() -> None:
@@ -36,7 +37,7 @@ def test_words_that_name_rows_are_left_out_and_told(of: str) -> None:
     features, told = numbers_of(pd.DataFrame({"name": names, "age": np.arange(100) % 7}))
     assert features is not None and features.shape == (100, 1)
     assert any(note.startswith("column name names") for note in told)
-    assert numbers_of(pd.DataFrame({"name": names}))[0] is None
+    assert numbers_of(pd.DataFrame({"name": names, "again": names}))[0] is None
 
 
 def test_missing_numbers_are_filled_beside_a_flag_and_told() -> None:
@@ -62,6 +63,8 @@ def test_series_texts_times_and_lists_are_records_too() -> None:
     assert np.isfinite(numbers_of(times)[0]).all()  # type: ignore[arg-type]
     assert numbers_of([[1, 2], [3, 4]])[0].tolist() == [[1, 2], [3, 4]]  # type: ignore[union-attr]
     assert numbers_of([np.zeros(2), np.zeros(3)]) == (None, ()) and numbers_of([{"a": 1}]) == (None, ())
+    reviews = pd.DataFrame({"text": [f"seen {row} times" for row in range(30)]})
+    assert numbers_of(reviews)[0].shape == (30, 512)  # type: ignore[union-attr]
     assert texts_of(np.array(["CCO", "CN"])) == ["CCO", "CN"] and texts_of(np.zeros(3)) is None
 
 
@@ -78,3 +81,18 @@ def test_a_series_and_a_frame_with_gaps_are_audited(missing: bool) -> None:
     result = telltale.audit(lambda of: np.full((len(of), 2), 0.5), *sides, replicates=20)
     assert result.verdict == "cannot tell" and "no_model" in result.table.index
     assert any(("missing values" if missing else "their words") in note for note in result.outcome.notes)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (pd.DataFrame({"a": [2.0, 3.0]}), "others=b: the same columns as members"),
+        (np.zeros((2, 2)), "others=ndarray: records of the same type as members: DataFrame"),
+        ([1, 2], "others=list: records of the same type as members: DataFrame"),
+    ],
+)
+def test_records_of_both_sides_are_of_one_kind(others: object, said: str) -> None:
+    """Catches a column of one side alone, empty on the other: whoever has it is told by it; and a traceback."""
+    members = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
+    with pytest.raises(InputError, match=said):
+        telltale.audit(lambda of: np.full(len(of), 0.5), (members, [0, 1]), (others, [0, 1]))

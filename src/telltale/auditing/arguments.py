@@ -64,3 +64,26 @@ def count(argument: str, records: Any) -> int:
         raise InputError(
             argument, type(records).__name__, "expected records: an array, a data frame or a list"
         ) from None
+
+
+def joined(first: Any, second: Any) -> Any:
+    """Return the records of members, then those of others.
+
+    Raises InputError for records of two kinds, and data frames of other columns.
+    """
+    if type(first) is not type(second):
+        raise InputError(
+            "others", type(second).__name__, f"records of the same type as members: {type(first).__name__}"
+        )
+    if hasattr(first, "columns"):
+        lacking = first.columns.symmetric_difference(second.columns, sort=False)
+        if len(lacking):
+            shown = ", ".join(map(str, lacking[:3]))
+            raise InputError("others", shown, "the same columns as members: these are on one side only")
+    if hasattr(first, "iloc"):
+        import pandas as pd
+
+        return pd.concat([first, second], ignore_index=True)
+    if isinstance(first, list):
+        return [*first, *second]
+    return np.concatenate([np.asarray(first), np.asarray(second)])

@@ -66,8 +66,8 @@ def _smallest_group(groups: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _told(given: Given, held: np.ndarray, aside: np.ndarray, outside: int, share: float) -> tuple[str, ...]:
     if share > 0 and not len(held):
-        why = "other groups than members' have too few of them: groups (dataset.group) stay on one side"
-        return (f"no population: of {outside:,} held-out records {why}",)
+        why = "none can be spared: groups (dataset.group) stay on one side, and these have members or are the only one"
+        return (f"no population: of the groups of {outside:,} held-out records {why}",)
     said = []
     if len(held) != int(share * outside):
         what = f"{len(held):,} of {outside:,} held-out records, as groups (dataset.group) stay on one side"

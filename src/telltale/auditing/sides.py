@@ -92,7 +92,10 @@ def keys_of(inputs: Any) -> np.ndarray:
     if hasattr(inputs, "iloc"):
         import pandas as pd
 
-        return np.asarray(pd.util.hash_pandas_object(inputs, index=False))
+        try:
+            return np.asarray(pd.util.hash_pandas_object(inputs, index=False))
+        except TypeError:  # cells are lists, say
+            return keys_of([repr(cells) for cells in inputs.to_numpy(object).tolist()])
     if hasattr(inputs, "bytes_of"):
         return digests_of(inputs.bytes_of())
     try:

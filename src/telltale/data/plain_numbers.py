@@ -105,6 +105,8 @@ def _of_frame(frame: Any) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Return the columns of a frame as those of a table; times are seconds, and names of columns may be anything."""
     from telltale.data.tables.inferred import featurised
 
+    if frame.shape[1] == 1 and (texts := texts_of(frame.iloc[:, 0])) is not None and len(set(texts)) > len(texts) / 2:
+        return numbers_of(texts)
     names = [str(name) for name in frame.columns]
     names = names if len(set(names)) == len(names) else [f"{name} ({at})" for at, name in enumerate(names)]
     frame = frame.set_axis(names, axis=1)
