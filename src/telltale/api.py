@@ -20,6 +20,7 @@ from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
 from telltale.game.given_arrays import with_models
+from telltale.progress import silently
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.report import VIEWS
 from telltale.reporting.summary import Heading, Summary
@@ -150,6 +151,7 @@ class Result:
         return view(self.summary, HEADLINES)
 
 
+@silently()
 def score(
     scores: Any,
     membership: Any,
@@ -203,6 +205,7 @@ def score(
     return _result(outcome, Subject.of(answers), f"{gives} of {counted(answers.models, 'model')}")
 
 
+@silently()
 def audit(
     predict: Callable[[Any], Any],
     members: tuple[Any, Any],
@@ -260,6 +263,7 @@ def audit(
     return _result(outcome, Subject.of(asked.answers), f"audit of {target.name}, which gives {gives}")
 
 
+@silently()
 def run(*words: str, folder: str | Path | None = None) -> Result:
     """Play a command line: telltale.run("attack=lira", "dataset=digits", "scale=smoke").
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
@@ -12,6 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 PATIENCE_S = 2.0
+SILENT: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """Draw no bar and tell no time inside: for who calls from Python. A decorator, too."""
+    before = SILENT.set(True)
+    try:
+        yield
+    finally:
+        SILENT.reset(before)
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None, each: int = 1) -> Iterator[T]:
@@ -21,6 +34,9 @@ def track(iterable: Iterable[T], description: str, total: int | None = None, eac
     where it is a chunk (the last may be smaller). Without a terminal (log files, CI) nothing is
     drawn and one line tells at the end how long it took.
     """
+    if SILENT.get():
+        yield from iterable
+        return
     console = Console(stderr=True)
     total = len(iterable) if total is None and isinstance(iterable, Sized) else total
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()

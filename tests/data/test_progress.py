@@ -29,3 +29,17 @@ def test_work_given_up_says_how_far_it_came(
         for item in track([2, 1, 0], "dividing"):
             1 / item
     assert capsys.readouterr().err == "dividing: 2 of 3 in 0 s\n"
+
+
+def test_calls_from_python_are_silent_and_only_they(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches lines on a notebook's stderr, and a bar that stays away for good."""
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
+
+    @progress.silently()
+    def called() -> list[int]:
+        return list(track([1, 2], "inside"))
+
+    assert called() == [1, 2] and list(track([3], "outside")) == [3]
+    assert capsys.readouterr().err == "outside: 1 in 0 s\n"
