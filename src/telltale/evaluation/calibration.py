@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from telltale.evaluation.membership import FALSE_POSITIVE_RATES, score_membership
+from telltale.evaluation.ranks import others_above
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import MembershipScores
 
 LEAST = 3  # models without the record, so that two are left for a fit without one of them
-CHUNK = 2**24  # comparisons made at once
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,8 @@ def _log_false_alarms(scores: np.ndarray, membership: np.ndarray) -> tuple[np.nd
 
 def _others(scores: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the models without the record, other than the score's own, that score higher, and the same."""
-    models, points = inside.shape
-    above, equal = np.empty((models, points), int), np.empty((models, points), int)
-    step = max(1, CHUNK // models**2)
-    for at in range(0, points, step):
-        part, out = scores[:, at : at + step], ~inside[:, at : at + step]
-        above[:, at : at + step] = ((part[None] > part[:, None]) & out[None]).sum(1)
-        equal[:, at : at + step] = ((part[None] == part[:, None]) & out[None]).sum(1) - out
-    return above, equal
+    above, equal = others_above(np.ascontiguousarray(scores.T), ~inside.T)
+    return above.T, equal.T
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
