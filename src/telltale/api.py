@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from telltale.auditing.arguments import column, joined, of_both, one_each, side
+from telltale.auditing.arguments import column, joined, numbers, of_both, one_each, side
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
@@ -198,7 +198,7 @@ def score(
         population_labels=None if population_labels is None else np.asarray(population_labels),
         ids=None if ids is None else column(ids).astype(str),
         groups=None if groups is None else groups_of(column(groups)),
-        features=None if features is None else np.asarray(features, np.float32),
+        features=None if features is None else numbers("features", features),
         split=RANDOM if random_split else UNKNOWN,
     )
     outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates))

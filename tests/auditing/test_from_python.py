@@ -124,6 +124,10 @@ def test_what_is_handed_over_has_to_fit_together() -> None:
     for argument in ("ids", "groups", "labels"):
         with pytest.raises(InputError, match=rf"{argument}=an array \(150,\): expected one a record, \(200,\)"):
             telltale.score(SEPARATED, TRUTH, **{argument: np.arange(150)})
+    with pytest.raises(InputError, match="features=list: expected numbers"):
+        telltale.score(SEPARATED, TRUTH, features=[["a"]] * 200)
+    named = telltale.score(SEPARATED, TRUTH, labels=np.where(TRUTH, "ill", "well"), replicates=20)
+    assert named.outcome.challenge.classes == ("ill", "well")
     columns = telltale.score(SEPARATED[:, None], TRUTH[:, None], replicates=20)
     assert columns.auc.value == telltale.score(SEPARATED, TRUTH, replicates=20).auc.value
     flat, column = (audit(members=(x[:20], of[:20]), others=(x[20:], of[20:])) for of in (y, y[:, None]))

@@ -87,3 +87,11 @@ def joined(first: Any, second: Any) -> Any:
     if isinstance(first, list):
         return [*first, *second]
     return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def numbers(argument: str, values: Any) -> np.ndarray:
+    """Return values as float32. Raises InputError, naming the argument, for what is no array of numbers."""
+    try:
+        return np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(argument, type(values).__name__, f"expected numbers, (points, width) ({error})") from None

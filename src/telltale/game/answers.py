@@ -12,7 +12,7 @@ from telltale.checks import choice
 from telltale.data.recorded import RecordedPoints
 from telltale.errors import AccessDeniedError, InputError
 from telltale.game.game import Game
-from telltale.game.given_arrays import narrowed, true_labels
+from telltale.game.given_arrays import names_in, narrowed, true_labels
 from telltale.game.world import Knowledge, World
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
@@ -72,6 +72,8 @@ class Answers:
         object.__setattr__(self, "membership", np.asarray(self.membership, dtype=bool))
         if self.gives == "probabilities" and not self.classes and self.answers.ndim:
             object.__setattr__(self, "classes", tuple(map(str, range(self.answers.shape[-1]))))
+        if self.gives == "scores" and not self.classes:  # no answer has places, so that names need no order
+            object.__setattr__(self, "classes", names_in(self.labels))
         for name in ("labels", "population_labels"):
             if (given := getattr(self, name)) is not None:
                 labels = true_labels(f"scores.{name}", given, self.gives, self.classes, self.source)

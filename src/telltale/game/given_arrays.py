@@ -54,6 +54,17 @@ def true_labels(field: str, labels: np.ndarray, gives: str, classes: tuple[str, 
     return labels.astype(np.float64 if real else np.int64)
 
 
+def names_in(labels: np.ndarray | None) -> tuple[str, ...]:
+    """Return the names of classes among labels, in order; none where these are numbers.
+
+    >>> names_in(np.array(["dog", "cat"])), names_in(np.array([1, 0]))
+    (('cat', 'dog'), ())
+    """
+    array = np.asarray(labels)
+    texts = array.dtype.kind in "US" or (array.size > 0 and all(isinstance(label, str) for label in array.ravel()))
+    return tuple(np.unique(array.astype(str)).tolist()) if texts else ()
+
+
 def _places(field: str, labels: np.ndarray, classes: tuple[str, ...], source: str) -> np.ndarray:
     place = {name: at for at, name in enumerate(classes)}
     if unknown := [name for name in labels.ravel().tolist() if name not in place]:
