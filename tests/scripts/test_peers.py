@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.peers import leakpro, privacy_guard, privacy_meter, tensorflow_privacy
+from scripts.peers import forest, leakpro, privacy_guard, privacy_meter, tensorflow_privacy
 from scripts.peers.__main__ import main
 from scripts.peers.answers import Case, play
 from scripts.peers.comparison import Comparison, compare
@@ -102,3 +102,10 @@ def test_what_differs_from_a_tool_has_its_named_cause(name: str) -> None:
     for comparison in SOURCES[name].load(Path(os.environ[variable])):
         row = compare(comparison, cases)
         assert row.same or row.cause.startswith(comparison.cause), (comparison.function, row.cause)
+
+
+def test_records_that_occur_once_are_those_that_no_other_equals() -> None:
+    """Catches a twin on one side that is judged, and bits that are cut where they are packed."""
+    bits = np.array([[0] * 8 + [1], [0] * 8 + [1], [0] * 8 + [0], [1] * 8 + [1]], np.uint8)
+    once = forest.Table(bits, np.arange(4), np.array([True, False, True, False])).once()
+    assert once.passes.tolist() == [2, 3] and once.member.tolist() == [True, False]
