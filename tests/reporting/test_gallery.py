@@ -71,6 +71,8 @@ def test_members_of_one_victim_are_shown_with_the_non_members_that_reach_them() 
     assert gallery is not None and "of the 3 non-members" in gallery.caption
     assert [card.facts["non-members above"] for card in gallery.cards] == ["1", "2"]  # a tie reaches it
     assert exposed_members(scores, np.zeros(5, bool), None) is None
+    named = exposed_members(scores, members, None, np.array(list("abcde")))
+    assert named is not None and named.cards[0].facts["record"] == "a" and "point" not in named.cards[0].facts
 
 
 def test_exposure_csv_names_every_point(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def _card(challenge: Any, point: int, place: int, facts: Mapping[str, str]) -> R
     return RecordCard(
         f"#{place}",
         label_of(challenge, point),
-        {**facts, "point": str(point)},
+        dict(facts) if "record" in facts else {**facts, "point": str(point)},
         smiles=str(challenge.smiles[point]) if kind == "molecules" else None,
         png=picture(_pixels(challenge)[point]) if kind in ("images", "captions") else None,
     )
