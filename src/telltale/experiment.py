@@ -62,6 +62,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
         job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         with job.stage("training"):
+            game.ahead(*(request for _, _, other in plan.other_worlds() for request in other.ahead(game)))
             target = game.world(attack.access)  # releases and knowledge, no truth
         log.info(f"the attack starts {job.since_start()}")
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 BREATH_S = 0.5
+
+
+def cores() -> int:
+    """Count the cores this process may use; 1 where it can have no children.
+
+    That is in a daemonic worker, and in a program read from standard input, which a child cannot import.
+    """
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    if multiprocessing.current_process().daemon or (main and not Path(main).exists()):
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def end_with_parent() -> None:

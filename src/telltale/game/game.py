@@ -17,7 +17,7 @@ from telltale.errors import InputError
 from telltale.game.usefulness import mean_of, success
 from telltale.game.world import Knowledge, World
 from telltale.models.stored_bits import stored_bits
-from telltale.owner.owner import Owner
+from telltale.owner.owner import Owner, Request
 from telltale.owner.preparation import examples_of
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
@@ -162,12 +162,20 @@ class Game:
         budget = self.knowledge.query_budget
         return self.world(access).with_releases(tuple(release.restricted(access, budget) for release in releases))
 
-    @cached_property
-    def _releases(self) -> list[Release]:
+    def ahead(self, *others: Request) -> None:
+        """Have the models of the game trained side by side with others that need nothing of them, where that pays."""
+        self.owner.ahead([self._request, *others])
+
+    @property
+    def _request(self) -> Request:
         names = ["target"] if self.models == 1 else [f"target {model}" for model in range(self.victims)]
         names += [f"shadow {model}" for model in range(self.victims, self.models)]
         points, seeds = self.pools.challenge, self._seeds(self.models)
-        return self.owner.train_many(self.recipe, points, self._members, seeds, names)
+        return Request(self.recipe, points, self._members, seeds, names)
+
+    @cached_property
+    def _releases(self) -> list[Release]:
+        return self.owner.train_many(*self._request)
 
     @cached_property
     def _pretrained(self) -> list[Release]:

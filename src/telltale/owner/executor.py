@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 from telltale.checks import choice, whole_number
 from telltale.errors import InputError
+from telltale.owner.side_by_side import fill
 from telltale.progress import track
 
 CHOICES = ("auto", "stacked", "one_by_one")  # ways of a fleet's step
@@ -32,7 +33,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Local:
-    """Runs fits in this process, one after the other; each already uses all cores.
+    """Runs fits in this process, one after the other, each on all cores; those that take one only, side by side.
 
     chunk    models of a fleet trained at once; None = as many as are fastest and fit into memory
     way      of a fleet's step: auto = by the rule of training/fleet/sizing.py | stacked | one_by_one
@@ -54,7 +55,12 @@ class Local:
 
     def run(self, jobs: Sequence[Job], shared: Any) -> list[str]:
         """Run all jobs and return their results in order."""
+        fill(jobs, shared)
         return [job(shared) for job in jobs]
+
+    def ahead(self, jobs: Sequence[Job], shared: Any) -> None:
+        """Train side by side what will be asked for one after the other, where that pays."""
+        fill(jobs, shared)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,9 @@ class Ray:
                 kept = "while training with Ray; what the store has is kept; the same command goes on from there"
                 raise KeyboardInterrupt(kept) from error
             raise
+
+    def ahead(self, jobs: Sequence[Job], shared: Any) -> None:
+        """Leave it until it is asked for."""
 
     def _joined(self) -> Any:
         ray = _imported()

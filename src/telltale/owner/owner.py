@@ -17,6 +17,7 @@ from telltale.owner.order import Order
 from telltale.owner.recipe import ALONE, Recipe
 from telltale.owner.release import Release
 from telltale.owner.releasing import release_of
+from telltale.owner.side_by_side import On
 from telltale.owner.single import Single, TrainedState, finished, write_release
 from telltale.owner.success import success_of
 from telltale.owner.untrained import untrained_objective
@@ -38,6 +39,16 @@ class Run(NamedTuple):
     def rows(self) -> np.ndarray:
         """Return where its records lie."""
         return np.flatnonzero(self.members)
+
+
+class Request(NamedTuple):
+    """What `train_many` is asked for."""
+
+    recipe: Recipe
+    pool: Records
+    members: np.ndarray
+    seeds: Sequence[int]
+    names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,21 @@ class Owner:
             first = [f"{name} (pre-training)" for name in names]
             return self._go_on(recipe, self.train_many(recipe.start, pool, members, seeds, first), seeds, names)
         return self._trained(recipe, pool, members, seeds, names, [None] * len(seeds))
+
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """Train side by side what `train_many` will be asked for one after the other, where that pays; it finds it.
+
+        What is pre-trained, where there is such a part; what data stages have to make records for is left out.
+        """
+        jobs = []
+        for place, (recipe, _, members, seeds, names) in enumerate(requests):
+            if recipe.start:
+                recipe, names = recipe.start, [f"{name} (pre-training)" for name in names]
+            if recipe.way(len(seeds), self.executor.way) == ALONE and not recipe.stage("data"):
+                for row, seed, name in zip(members, seeds, names, strict=True):
+                    single = Single(recipe, self.store, np.flatnonzero(row), seed, name, None, self.on_epoch)
+                    jobs.append(On(single, place))
+        self.executor.ahead(jobs, [request.pool for request in requests])
 
     def train(self, recipe: Recipe, pool: Records, rows: np.ndarray, seed: int, name: str = "model") -> Release:
         """Train one model on pool[rows]: `train_many` of one."""

@@ -160,6 +160,17 @@ class Recipe:
         return self.start is not None and self.initial().features_are_fixed
 
     @cached_property
+    def epochs_on_one_thread(self) -> int:
+        """Count the epochs of a fit that computes on one thread: on graphs, on a CPU; 0 where it may take all.
+
+        The matrices of graphs are small: two threads gain little, wait for each other where anyone else computes, and
+        round otherwise than one.
+        """
+        objective, trainer = self.initial(), self.trainer
+        quiet = trainer.device_type == "cpu" and trainer.devices == 1 and trainer.profiler is None
+        return objective.epochs if quiet and objective.model.accepts == "molecules" else 0
+
+    @cached_property
     def stackable(self) -> bool:
         """Say whether a fleet can train it, drawing nothing that depends on the chunk."""
         objective = self.initial()

@@ -6,20 +6,23 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from telltale.data.molecules.graphs import MoleculeGraphs
 from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError
 from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
 from telltale.store.store import Store, write_array
-from telltale.training.batches import make_batch
+from telltale.training.batches import query_batches
 from telltale.training.counter_random import record_keys
+from telltale.training.threads import one_thread
 
 ANSWER_CALLS = (
     "embeddings",
@@ -184,14 +187,23 @@ class Release:
             return values
         return np.load(folder / FILE, allow_pickle=False)
 
-    @torch.no_grad()
     def _forward(self, records: Records, output: str, query: Query) -> np.ndarray:
         model: Any = self._model().eval().to(self._device)
-        arrays, parts = self._as_input(records).arrays(), []
-        for start in range(0, len(records), self._batch_size):
-            rows = np.arange(start, min(start + self._batch_size, len(records)))
-            parts.append(query(model, make_batch(arrays, rows).to(self._device), rows))
-        values = np.concatenate(parts)
+        arrays = self._as_input(records).arrays()
+
+        @torch.no_grad()
+        def answer(part: tuple[Any, np.ndarray]) -> np.ndarray:
+            inputs, rows = part
+            return query(model, inputs.to(self._device), rows)
+
+        parts = query_batches(arrays, len(records), self._batch_size)
+        if isinstance(arrays, MoleculeGraphs) and self._device == "cpu":  # small matrices: a batch on each core
+            with one_thread() as threads, ThreadPoolExecutor(threads) as pool:
+                # a large set is not laid out at once
+                answers = list(pool.map(answer, parts) if isinstance(parts, list) else map(answer, parts))
+        else:
+            answers = [answer(part) for part in parts]
+        values = np.concatenate(answers)
         if values.dtype.kind == "U":  # text
             return values
         bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -26,8 +28,12 @@ from telltale.training.objective import Objective
 from telltale.training.private.account import write_account
 from telltale.training.private.ledger import ledger_in
 from telltale.training.private.settle import settle
+from telltale.training.threads import one_thread
 from telltale.training.trainer import Curve
 
+log = logging.getLogger("telltale")
+SHORT = 100_000  # records times epochs of a fit that is over in seconds
+FEW_CHECKPOINTS, MANY_CHECKPOINTS = 4, 20
 Source = tuple[Records, np.ndarray]  # a pool, and the rows of it that a model is trained on
 
 
@@ -48,11 +54,33 @@ class Single:
         parent = parent_elsewhere(self.recipe, self.store, self.parent)
         return replace(self, recipe=self.recipe.detached(), store=self.store.detached(), parent=parent, on_epoch=None)
 
+    @property
+    def passes(self) -> int:
+        """Say how many records it trains on in all epochs, where it computes on one thread; 0 where it does not."""
+        return len(self.rows) * self.recipe.epochs_on_one_thread
+
+    def document(self, pool: Records) -> dict[str, Any]:
+        """Describe the model, as its key does."""
+        fingerprints = training_records(pool.take(self.rows), (), self.seed).fingerprints()
+        return document_of(self.recipe, fingerprints, self.seed, self.parent)
+
+    def there(self, pool: Records) -> bool:
+        """Say whether the store has it."""
+        return self.store.find("release", self.document(pool)) is not None
+
+    def told(self, pool: Records) -> None:
+        """Tell who listens of the loss curve of a model that another process has trained."""
+        folder = self.store.folder("release", self.document(pool))
+        rows = [line.split(",") for line in (folder / "curve.csv").read_text(encoding="utf-8").splitlines()]
+        for epoch, loss in rows:
+            if self.on_epoch:
+                self.on_epoch({f"{self.name}/loss": float(loss)}, int(epoch))
+        if rows:
+            log.info(f"trained {self.name}: epoch {rows[-1][0]}, loss {float(rows[-1][1]):.3f}")
+
     def __call__(self, pool: Records) -> str:
         """Train it, or find it, and return its key."""
-        source = pool.take(self.rows)
-        fingerprints = training_records(source, (), self.seed).fingerprints()
-        document = document_of(self.recipe, fingerprints, self.seed, self.parent)
+        source, document = pool.take(self.rows), self.document(pool)
 
         def make(entry: Path, partial: Path) -> None:
             objective = self.recipe.objective_for(self.seed, self.parent.weights() if self.parent else None)
@@ -73,9 +101,12 @@ def train(
     partial: Path,
     name: str,
     on_epoch: Curve | None,
-    checkpoints: int = 20,
+    checkpoints: int | None = None,
 ) -> None:
-    """Train an objective on records in place; `partial` keeps about so many checkpoints and the loss curve."""
+    """Train an objective on records in place; `partial` keeps checkpoints and the loss curve.
+
+    checkpoints: about how many; None = as many as a fit of this length is worth.
+    """
     from telltale.training.fit import fit  # brings Lightning, which a rerun from the store does without
 
     for code in objective.loss_code:
@@ -85,7 +116,9 @@ def train(
     loader = training_loader(records, objective.batch_size, seed, objective.targets(records))
     if objective.private:
         settle(objective, loader.dataset, store, method_of(recipe), recipe.trainer.device_type)
-    fit(objective, loader, seed, recipe.trainer, partial, name, on_epoch, checkpoints)
+    times = checkpoints or (MANY_CHECKPOINTS if len(records) * objective.epochs > SHORT else FEW_CHECKPOINTS)
+    with one_thread() if recipe.epochs_on_one_thread else nullcontext():
+        fit(objective, loader, seed, recipe.trainer, partial, name, on_epoch, times)
 
 
 @dataclass(frozen=True)

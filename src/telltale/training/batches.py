@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from telltale.data.records import Records
 from telltale.data.tables.records import TableRecords
 from telltale.training.counter_random import record_keys
 from telltale.training.processes import world_size
+
+KEPT = 10_000  # molecules of a set whose batches are kept for the next model, some 3 kB each
 
 
 @singledispatch
@@ -53,6 +55,20 @@ def _pictures(pixels: np.ndarray) -> Tensor:
 @make_batch.register
 def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(arrays.features[rows], dtype=np.float32))
+
+
+def query_batches(arrays: Any, records: int, size: int) -> Iterable[tuple[Any, np.ndarray]]:
+    """Yield all records as batches with their rows, in order; molecules are laid out once for all models asked."""
+    if isinstance(arrays, MoleculeGraphs) and records <= KEPT:
+        return _laid_out(arrays, size)
+    parts = (np.arange(start, min(start + size, records)) for start in range(0, records, size))
+    return ((make_batch(arrays, rows), rows) for rows in parts)
+
+
+@lru_cache(maxsize=4)  # what the same models are asked in turn: points, a population, test records
+def _laid_out(graphs: MoleculeGraphs, size: int) -> list[tuple[MoleculeBatch, np.ndarray]]:
+    parts = np.array_split(np.arange(len(graphs)), -(-len(graphs) // size) if len(graphs) else 1)
+    return [(to_batch(graphs, rows=rows), rows) for rows in parts]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.game import Game, drawn
 from telltale.game.world import World
+from telltale.owner.owner import Request
 from telltale.owner.release import Release
 from telltale.worlds.other_world import OtherWorld
 
@@ -40,15 +41,18 @@ class Disjoint(OtherWorld):
                 f"pools.members={game.pools.member_count}, or leave the control out",
             )
 
-    def world(self, game: Game, attack: Attack) -> World:
-        """Replace every victim by a model of the disjoint pool."""
+    def ahead(self, game: Game) -> Sequence[Request]:
+        """Return its models: they need nothing of the game's."""
         members = np.ones((game.victims, len(game.pools.disjoint)), bool)
         seeds = [derive(game.seed, "control/disjoint", victim) for victim in range(game.victims)]
         names = [
             f"disjoint control {victim}" if game.victims > 1 else "disjoint control" for victim in range(game.victims)
         ]
-        releases = game.owner.train_many(game.recipe, game.pools.disjoint, members, seeds, names)
-        return _world_of(releases, game, attack)
+        return [Request(game.recipe, game.pools.disjoint, members, seeds, names)]
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model of the disjoint pool."""
+        return _world_of(game.owner.train_many(*self.ahead(game)[0]), game, attack)
 
 
 class Chance(OtherWorld):
@@ -70,14 +74,17 @@ class Chance(OtherWorld):
             expected = f"{points} challenge points leave {ways:,} draws, a fresh one may be a victim's; give more"
             raise InputError("pools.members", members, f"{expected}, or leave the control out")
 
-    def world(self, game: Game, attack: Attack) -> World:
-        """Replace every victim by a model that was trained on a draw of its own."""
+    def ahead(self, game: Game) -> Sequence[Request]:
+        """Return its models: they need nothing of the game's."""
         coins = [generator(game.seed, "control/chance/membership", victim) for victim in range(game.victims)]
         members = np.stack([drawn(game.pools, rng) for rng in coins])
         seeds = [derive(game.seed, "control/chance", victim) for victim in range(game.victims)]
         names = [f"chance control {victim}" if game.victims > 1 else "chance control" for victim in range(game.victims)]
-        releases = game.owner.train_many(game.recipe, game.pools.challenge, members, seeds, names)
-        return _world_of(releases, game, attack)
+        return [Request(game.recipe, game.pools.challenge, members, seeds, names)]
+
+    def world(self, game: Game, attack: Attack) -> World:
+        """Replace every victim by a model that was trained on a draw of its own."""
+        return _world_of(game.owner.train_many(*self.ahead(game)[0]), game, attack)
 
 
 class Shuffled(OtherWorld):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from telltale.attacks.base import Attack
 from telltale.game.game import Game
 from telltale.game.world import World
+from telltale.owner.owner import Request
 from telltale.owner.release import Release
 
 Releases = Mapping[str, Sequence[Release]]  # by name of evidence, one a victim
@@ -17,6 +18,10 @@ class OtherWorld:
 
     def check(self, game: Game) -> None:
         """Refuse, by InputError, a game in which it says nothing."""
+
+    def ahead(self, game: Game) -> Sequence[Request]:
+        """Return what `world` will have trained beside the game's models; () = nothing, or it depends on them."""
+        return ()
 
     def world(self, game: Game, attack: Attack) -> World:
         """Return a world like the target's, in which the target's training records play no part."""

@@ -7,6 +7,7 @@ with 2,760 atoms some 100, 870 and 1,910 colours are left at depths 1, 2 and 3.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -43,7 +44,7 @@ class Sums:
         """Sum `counts` (states,) rows for each state, of `below` rows there are."""
         order = np.argsort(source.astype(np.uint16) if below <= 2**16 else source, kind="stable")
         target = np.repeat(np.arange(len(counts)), counts)
-        parts = source, _begins(counts), order, target[order], _begins(np.bincount(source, minlength=below))
+        parts = source, _begins(counts), order, target.take(order), _begins(np.bincount(source, minlength=below))
         return cls(*(torch.from_numpy(part.astype(np.int64, copy=False)) for part in parts))
 
     def target(self) -> Tensor:
@@ -120,6 +121,7 @@ class Alike:
         return made
 
     def _begin(self, features: np.ndarray, bonds: np.ndarray, ends: np.ndarray, with_degrees: bool) -> None:
+        self.lock = threading.Lock()
         atoms = np.arange(len(features))
         kind = bonds[:, 0].astype(np.int64) * BOND_DIRECTIONS + bonds[:, 1]
         source, target = np.append(ends[0], atoms), np.append(ends[1], atoms)
@@ -134,11 +136,12 @@ class Alike:
 
     def layers(self, atoms: np.ndarray, depth: int) -> list[Layer]:
         """Return the layers of an encoder with `depth` convolutions on some of the atoms, which are whole molecules."""
-        while len(self.levels) <= depth:
-            below = self.levels[-1].colour
-            words = _mixed(below[self.source].astype(np.uint64) << np.uint64(8) | self.kind.astype(np.uint64))
-            around = np.add.reduceat(words, self.offsets[:-1]) if len(words) else words
-            self.levels.append(self._level(np.unique(_mixed(around), return_inverse=True)[1], below))
+        with self.lock:  # batches may be laid out by several threads
+            while len(self.levels) <= depth:
+                below = self.levels[-1].colour
+                words = _mixed(below[self.source].astype(np.uint64) << np.uint64(8) | self.kind.astype(np.uint64))
+                around = np.add.reduceat(words, self.offsets[:-1]) if len(words) else words
+                self.levels.append(self._level(np.unique(_mixed(around), return_inverse=True)[1], below))
         places: list[np.ndarray] = []
         layers: list[Layer] = []
         for level in self.levels[: depth + 1]:
@@ -171,15 +174,15 @@ def _layer(
     level: _Level, atoms: np.ndarray, below: Layer | None, place_below: np.ndarray | None
 ) -> tuple[Layer, np.ndarray]:
     """Return the layer of the colours that occur among `atoms`, and each colour's place in it."""
-    colours, every = level.colour[atoms], np.arange(len(atoms))
+    colours, every = level.colour.take(atoms), np.arange(len(atoms))
     place = np.empty(level.number, np.int64)
     place[colours] = every  # one atom of each colour stands for it
-    sample = np.flatnonzero(place[colours] == every)
-    distinct = colours[sample]
+    sample = np.flatnonzero(place.take(colours) == every)
+    distinct = colours.take(sample)
     place[distinct] = every[: len(distinct)]
-    of_atom = place[colours]
+    of_atom = place.take(colours)
     copies = np.bincount(of_atom, minlength=len(distinct))
-    degrees = level.degrees[distinct]
+    degrees = level.degrees.take(distinct)
     tensors = [
         torch.from_numpy(part) for part in (copies.astype(np.float32), of_atom, sample, degrees.astype(np.float32))
     ]
@@ -187,8 +190,8 @@ def _layer(
     if below is None or place_below is None:
         return layer, place
     bonds, _ = runs(level.offsets, distinct)
-    sums = Sums.of(place_below[level.source[bonds]], degrees, below.number)
-    kind, kinds = torch.from_numpy(level.kind[bonds]), torch.from_numpy(level.kinds[distinct])
+    sums = Sums.of(place_below.take(level.source.take(bonds)), degrees, below.number)
+    kind, kinds = torch.from_numpy(level.kind.take(bonds)), torch.from_numpy(level.kinds.take(distinct, axis=0))
     return replace(layer, sums=sums, kinds=kinds, kind=kind, below=below.degrees), place
 
 

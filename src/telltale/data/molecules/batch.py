@@ -101,10 +101,10 @@ def to_batch(graphs: MoleculeGraphs, keys: np.ndarray | None = None, rows: np.nd
     atoms, atom_offsets = runs(graphs.atom_offsets, rows)
     bonds, bond_offsets = runs(graphs.bond_offsets, rows)
     first_atom = atom_offsets[:-1]
-    ends = graphs.bond_ends[:, bonds] + np.repeat(first_atom, np.diff(bond_offsets))
+    ends = graphs.bond_ends.take(bonds, axis=1) + np.repeat(first_atom, np.diff(bond_offsets))
     return MoleculeBatch(
-        atoms=torch.from_numpy(graphs.atoms[atoms].astype(np.int64)),
-        bonds=torch.from_numpy(graphs.bonds[bonds].astype(np.int64)),
+        atoms=torch.from_numpy(graphs.atoms.take(atoms, axis=0).astype(np.int64)),
+        bonds=torch.from_numpy(graphs.bonds.take(bonds, axis=0).astype(np.int64)),
         ends=torch.from_numpy(ends.astype(np.int64, copy=False)),
         molecule_of=torch.from_numpy(np.repeat(np.arange(len(rows)), np.diff(atom_offsets))),
         first_atom=torch.from_numpy(first_atom),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import TypeVar
 
-from telltale.data.workers import end_children, end_with_parent
+from telltale.data.workers import cores, end_children, end_with_parent
 from telltale.progress import track
 
 T = TypeVar("T")
@@ -28,7 +25,7 @@ def in_chunks(
     workers: processes, None = as many as this process may use. `function` must be importable by name.
     """
     chunks = [list(smiles[start : start + CHUNK]) for start in range(0, len(smiles), CHUNK)]
-    count = min(_available() if workers is None else workers, len(chunks))
+    count = min(cores() if workers is None else workers, len(chunks))
     if len(smiles) < SMALL or count < 2:
         return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
     # "spawn": a forked child of a process that has started torch's threads can hang.
@@ -42,14 +39,3 @@ def in_chunks(
                 raise
     except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`
         return [function(chunk) for chunk in track(chunks, description, len(smiles), CHUNK)]
-
-
-def _available() -> int:
-    """Count the cores this process may use; 1 where it can have no children.
-
-    That is in a daemonic worker, and in a program read from standard input, which a child cannot import.
-    """
-    main = getattr(sys.modules["__main__"], "__file__", None)
-    if multiprocessing.current_process().daemon or (main and not Path(main).exists()):
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,103 @@
+"""Fits that compute on one thread each, side by side in processes of this machine: they fill the store."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import torch
+
+from telltale.data.workers import cores, end_children, end_with_parent
+from telltale.progress import track
+
+WORTH = 100_000  # records times epochs, with their models' sizes: some 10 s of training, beside 4 s until workers begin
+_shared: list[Any] = []  # what a worker's jobs read
+
+
+class Quiet(Protocol):
+    """A fit that computes on one thread; told: tells who listens of what another process has trained.
+
+    passes: records times epochs that it trains on; 0 = it wants the machine for itself
+    """
+
+    @property
+    def passes(self) -> int: ...  # noqa: D102
+    def there(self, shared: Any, /) -> bool: ...  # noqa: D102
+    def told(self, shared: Any, /) -> None: ...  # noqa: D102
+    def detached(self) -> Self: ...  # noqa: D102
+    def __call__(self, shared: Any, /) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class On:
+    """A job on the records at a place of what is shared, beside jobs on others."""
+
+    job: Any
+    place: int
+
+    @property
+    def passes(self) -> int:
+        """Say how much there is to do."""
+        return int(self.job.passes)
+
+    def there(self, shared: Sequence[Any]) -> bool:
+        """Say whether the store has what it makes."""
+        return bool(self.job.there(shared[self.place]))
+
+    def told(self, shared: Sequence[Any]) -> None:
+        """Tell who listens of what another process has trained."""
+        self.job.told(shared[self.place])
+
+    def detached(self) -> Self:
+        """Return the job without what cannot leave this process."""
+        return replace(self, job=self.job.detached())
+
+    def __call__(self, shared: Sequence[Any]) -> str:
+        """Fill the store."""
+        return str(self.job(shared[self.place]))
+
+
+def fill(jobs: Sequence[Any], shared: Any) -> None:
+    """Have workers train what the store lacks, a process a core, where there is enough to do; else do nothing.
+
+    A rule decides, never a clock: `WORTH`. The first error stops the others and is raised as it is.
+    """
+    quiet: list[Quiet] = [job for job in jobs if getattr(job, "passes", 0)]
+    if cores() < 2 or len(quiet) < 2 or sum(job.passes for job in quiet) < WORTH:
+        return
+    lacking = [job for job in quiet if not job.there(shared)]
+    if len(lacking) < 2 or sum(job.passes for job in lacking) < WORTH:
+        return
+    workers = min(cores(), len(lacking))
+    # "spawn": a forked child of a process that has started torch's threads can hang
+    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(shared,)) as pool:
+        running = {pool.submit(_train, job.detached()): job for job in lacking}
+        try:
+            for ended in track(as_completed(running), f"models trained, {workers} at once", len(running)):
+                ended.result()
+                running[ended].told(shared)
+        except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`: trained here instead
+            return
+        except BaseException as error:
+            for future in running:
+                future.cancel()
+            end_children(before)
+            if isinstance(error, KeyboardInterrupt) and not error.args:  # pressed here, not in a worker
+                kept = "while training side by side; what the store has is kept; the same command goes on from there"
+                raise KeyboardInterrupt(kept) from error
+            raise
+
+
+def _begin(shared: Any) -> None:
+    end_with_parent()
+    torch.set_num_threads(1)
+    _shared[:] = [shared]
+
+
+def _train(job: Any) -> str:
+    return str(job(_shared[0]))

@@ -1,0 +1,122 @@
+"""Fits side by side in processes: the weights of fits in turn, told as those are, and only where it pays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from telltale.errors import InputError
+from telltale.owner import side_by_side
+from telltale.owner.executor import Local
+from telltale.owner.owner import Request
+from telltale.store.store import Store
+from tests.owned import Owned
+from tests.training.small import CPU, model_of, molecules, objective_of, recipe_in
+
+POOL = molecules(16)
+ROWS = np.stack([np.arange(16) < 8, np.arange(16) >= 8])
+
+
+class Here:
+    """A pool of one worker, which is this process."""
+
+    def __init__(self, workers: int, mp_context: Any, initializer: Any, initargs: Any) -> None:
+        self.workers = workers
+        side_by_side._shared[:] = initargs
+
+    def __enter__(self) -> Here:
+        return self
+
+    def __exit__(self, *_: Any) -> None: ...
+
+    def submit(self, function: Any, job: Any) -> Any:
+        from concurrent.futures import Future
+
+        future: Future[str] = Future()
+        try:
+            future.set_result(function(job))
+        except InputError as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Workers that are this process, on a machine of two cores, from the first record on."""
+    started: list[int] = []
+
+    def pool(workers: int, **options: Any) -> Here:
+        started.append(workers)
+        return Here(workers, **options)
+
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(side_by_side, "cores", lambda: 2)
+    monkeypatch.setattr(side_by_side, "WORTH", 1)
+    return started
+
+
+def test_what_the_store_lacks_is_trained_by_workers_and_told(here: list[int], tmp_path: Path) -> None:
+    """Catches models trained twice, a loss curve that nobody hears of, and workers for what is there."""
+    heard: list[tuple[dict[str, float], int]] = []
+    owned = recipe_in(tmp_path, on_epoch=lambda values, epoch: heard.append((values, epoch)))
+    owned.train_many(POOL, ROWS, [1, 2], ["one", "two"])
+    assert here == [2] and [epoch for _, epoch in heard] == [1, 2, 1, 2]
+    assert sorted(next(iter(values)) for values, _ in heard) == ["one/loss"] * 2 + ["two/loss"] * 2
+    owned.train_many(POOL, ROWS, [1, 2], ["one", "two"])
+    assert here == [2] and len(heard) == 4
+
+
+def test_requests_are_trained_ahead_and_found(here: list[int], tmp_path: Path) -> None:
+    """Catches a request on another's records, and models that are asked for and not found."""
+    owned, other = recipe_in(tmp_path), molecules(8, 100)
+    rows = np.ones((1, 8), bool)
+    requests = Request(owned.recipe, POOL, ROWS[:1], [1], ["one"]), Request(owned.recipe, other, rows, [2], ["other"])
+    owned.owner.ahead(requests)
+    assert here == [2] and len(list((tmp_path / "release").iterdir())) == 2
+    for request in requests:
+        owned.owner.train_many(*request)
+    assert here == [2] and len(list((tmp_path / "release").iterdir())) == 2
+
+
+def test_few_records_a_table_or_one_core_start_no_worker(
+    here: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches seconds of start-up for a fit of one, and for fits that use all cores by themselves."""
+    monkeypatch.setattr(side_by_side, "WORTH", 2 * 8 * 2 + 1)
+    recipe_in(tmp_path / "few").train_many(POOL, ROWS, [1, 2])
+    monkeypatch.setattr(side_by_side, "WORTH", 1)
+    recipe_in(tmp_path / "one").train_many(POOL, ROWS[:1], [1])
+    monkeypatch.setattr(side_by_side, "cores", lambda: 1)
+    recipe_in(tmp_path / "core").train_many(POOL, ROWS, [1, 2])
+    assert here == []
+
+
+def test_an_error_in_a_worker_comes_back_as_itself(
+    here: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a crash where bad input is told in one line."""
+
+    def refuse(job: Any) -> str:
+        raise InputError("model", "x", "another")
+
+    monkeypatch.setattr(side_by_side, "_train", refuse)
+    with pytest.raises(InputError, match="model=x: another"):
+        recipe_in(tmp_path).train_many(POOL, ROWS, [1, 2])
+
+
+@pytest.mark.slow
+def test_processes_train_the_weights_of_fits_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches another number of threads in workers, a seed of the process, and jobs that cannot be sent."""
+    objective = objective_of("infograph", batch_size=16, epochs=2)
+    pool, rows = molecules(64), np.stack([np.arange(64) < 32, np.arange(64) >= 32])
+    weights = []
+    for name, worth in (("turn", 10**9), ("side", 1)):
+        monkeypatch.setattr(side_by_side, "WORTH", worth)
+        monkeypatch.setattr(side_by_side, "cores", lambda: 2)
+        owned = Owned.of(model_of(width=64), objective, CPU, Store(tmp_path / name), executor=Local())
+        weights.append([release.weights() for release in owned.train_many(pool, rows, [1, 2])])
+    for mine, theirs in zip(*weights, strict=True):
+        assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
