@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from telltale.owner import single
 from telltale.owner.release import Release
 from tests.training.small import fitted, model_of, molecules, objective_of, recipe_in, rows, same
 
@@ -80,8 +81,9 @@ def test_ctrl_c_says_what_is_kept_and_can_be_pressed_again(uninterrupted: Releas
     assert equal(trained(tmp_path), uninterrupted)
 
 
-def test_a_long_fit_writes_about_twenty_checkpoints(tmp_path: Path) -> None:
+def test_a_long_fit_writes_about_twenty_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a checkpoint every epoch of a hundred, and a resume from one that is not the last epoch's."""
+    monkeypatch.setattr(single, "SHORT", 1)  # so few records are long
     settings = objective_of(epochs=45)
     with pytest.raises(KeyboardInterrupt, match="epoch 8 of 45"):
         recipe_in(tmp_path, objective=settings, on_epoch=stop_at(10, KeyboardInterrupt)).train(

@@ -99,7 +99,8 @@ def test_a_few_batches_are_not_mistaken_for_a_training(tmp_path: Path) -> None:
 def digest_of(folder: Path, text: str) -> str:
     (folder / "src_of_a_test.py").write_text(text)
     sys.modules.pop("src_of_a_test", None)
-    sources._read.cache_clear()
+    for kept in (sources._read, sources._digest, sources._file_of):
+        kept.cache_clear()
     return source_digest(["src_of_a_test.Thing"])
 
 
