@@ -60,8 +60,6 @@ def test_a_stand_in_is_told_and_finds_more_than_the_model_alone(words: list[str]
     [
         (["target.train=train.py:fit"], "stands beside target.train"),
         (["target.gives=embeddings"], "learns classes, and the model audited gives embeddings"),
-        (["dataset.kind=values", "target.gives=values"], "gives values; use target.train"),
-        (["target.shadow_models=5"], "target.shadow_models=5: an even number"),
         (["objective=infograph"], "objective=infograph: takes molecules"),
     ],
 )
