@@ -98,6 +98,14 @@ def test_the_last_epoch_is_the_greatest_number_and_no_model_is_passed_over(tmp_p
         read_answers(tmp_path, "lira")
 
 
+def test_what_another_layout_reads_is_not_called_a_broken_archive(tmp_path: Path) -> None:
+    """Catches "File is not a zip file" where scores.layout was left out."""
+    (tmp_path / "scores.csv").write_text("score,member\n1,1\n")
+    for path, said in ((tmp_path / "scores.csv", "is a CSV; say csv"), (tmp_path, "is a folder; say lira")):
+        with pytest.raises(InputError, match=f"scores.layout=npz: .*{said}"):
+            read_answers(path)
+
+
 def test_arrays_that_will_not_do_are_told_in_one_line(tmp_path: Path) -> None:
     """Catches objects that are unpickled, and probabilities that are none."""
     file = tmp_path / "answers.npz"

@@ -38,6 +38,9 @@ def read_answers(file: Any, layout: str = "npz") -> Answers:
     path = Path(str(file)).expanduser()
     if not path.exists():
         raise InputError("scores", file, "no such file or folder")
+    if layout == "npz" and (path.is_dir() or path.suffix.lower() == ".csv"):
+        of = "lira, privacy_meter or leakpro" if path.is_dir() else "csv"
+        raise InputError("scores.layout", layout, f"{path.name} is a {'folder' if path.is_dir() else 'CSV'}; say {of}")
     return READERS[layout](path)
 
 

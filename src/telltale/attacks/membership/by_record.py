@@ -51,7 +51,7 @@ class ByRecord(Attack):
         if self.uses_true_labels and knowledge.challenge.labels is None:
             raise InputError("dataset.label", "null", f"{name} reads the answer at each point's true label; give it")
         if self.needs_population and (number := len(knowledge.population)) < LEAST_POPULATION:
-            expected = f"{name} compares with {LEAST_POPULATION} held-out records at least that are no challenge points"
+            expected = f"needs held-out records that are no challenge points, {LEAST_POPULATION} at least"
             raise InputError("target.population", number, expected)
 
     def run(self, world: World) -> MembershipScores:

@@ -54,7 +54,8 @@ class RMIA(ShadowAttack):
         """Refuse too few shadows, and a missing population."""
         super().check(knowledge)
         if len(knowledge.population) < 1:
-            raise InputError("pools.population", len(knowledge.population), "RMIA compares with at least 1 record")
+            expected = "needs held-out records that are no challenge points, 1 at least"
+            raise InputError("pools.population", len(knowledge.population), expected)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return p(·|θ) of all points, then of the population: (points + population,); of every class for argmax."""
