@@ -17,6 +17,7 @@ from telltale.errors import InputError
 from telltale.evaluation.answer import CANNOT_TELL, LEAKS
 from telltale.evaluation.statistics import Band
 from telltale.reporting.figures import roc_figure
+from telltale.targets.function import called
 
 SEPARATED = np.repeat([0.0, 1.0], 100) + np.random.default_rng(0).normal(size=200)
 TRUTH = np.repeat([False, True], 100)
@@ -163,3 +164,13 @@ def test_a_handful_of_records_speaks_for_itself_alone() -> None:
     assert sure.verdict == LEAKS and sure.sentence.endswith(
         "of 8 members and 8 non-members alone, too few to speak of others"
     )
+
+
+def test_a_function_that_fails_on_pictures_is_told_of_their_shape() -> None:
+    """Catches an error about channels in a network's words alone: options make grey or smaller pictures."""
+
+    def refuse(pictures: np.ndarray) -> np.ndarray:
+        raise RuntimeError("expected 1 channel")
+
+    with pytest.raises(InputError, match=r"given pictures of 3 x 8 x 8: see dataset.size and dataset.grey"):
+        called("target.call", "serve.py:predict", refuse, np.zeros((2, 3, 8, 8)))

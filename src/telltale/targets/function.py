@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,15 @@ def called(field: str, name: str, function: Callable[..., Any], *inputs: Any) ->
     except InputError:
         raise
     except Exception as error:
-        raise InputError(field, name, f"the function fails: {last_line(error)}") from error
+        raise InputError(field, name, f"the function fails: {last_line(error)}{_of_pictures(inputs)}") from error
+
+
+def _of_pictures(inputs: Sequence[Any]) -> str:
+    """Say what pictures a function was given, and which options make others of them."""
+    shape = next((tuple(one.shape[1:]) for one in inputs if len(getattr(one, "shape", ())) == 4), None)
+    if shape is None:
+        return ""
+    return f"; it was given pictures of {' x '.join(map(str, shape))}: see dataset.size and dataset.grey"
 
 
 def last_line(error: BaseException, file: Path | None = None) -> str:
