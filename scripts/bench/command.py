@@ -40,6 +40,11 @@ def job(scale: str = "small") -> dict[str, float]:
     }
 
 
+def timed(words: list[str]) -> float:
+    """Return the seconds of the command with these words."""
+    return _seconds([sys.executable, "-m", "src.run", *words])
+
+
 def _seconds(command: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""One fit by Lightning: progress, checkpoints at epoch ends, resume, clean interruption."""
+"""One fit, by Lightning or by its loop alone: progress, checkpoints at epoch ends, resume, clean interruption."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from telltale.data.seeds import derive
 from telltale.training.best_epoch import BestEpoch
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.fitted import Fitted
+from telltale.training.plain import PlainTrainer, is_plain
 from telltale.training.processes import total_over_processes, world_size
 from telltale.training.seeding import seeded
 from telltale.training.trainer import Curve, TrainerOptions
@@ -59,35 +60,22 @@ def fit(
     if objective.validates:
         loader = objective.hold_out(loader)
         callbacks.append(BestEpoch())
-    trainer = Trainer(
-        accelerator="gpu" if options.device_type == "cuda" else "cpu",
-        devices=options.devices,
-        strategy="ddp_spawn" if distributed else "auto",
-        precision=options.precision,  # type: ignore[arg-type]
-        max_epochs=objective.epochs,
-        limit_train_batches=options.fast_dev_run or 1.0,
-        profiler=options.profiler,
-        default_root_dir=partial,
-        callbacks=callbacks,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
     checkpoint = kept_checkpoint(partial, name)
     if checkpoint:
         log.info(f"{name}: going on from epoch {epoch_of(checkpoint)} of {objective.epochs}")
+    trainer: Any = None
     try:
-        with seeded(seed), _own_port():
-            trainer.fit(
-                Fitted(objective),
-                loader,
-                ckpt_path=checkpoint,
-                weights_only=True,
-            )
+        with seeded(seed):
+            if is_plain(options):
+                PlainTrainer(objective.epochs, options.fast_dev_run, callbacks).fit(objective, loader, checkpoint)
+            else:
+                trainer = _lightning(objective.epochs, options, partial, callbacks)
+                with _own_port():
+                    trainer.fit(Fitted(objective), loader, ckpt_path=checkpoint, weights_only=True)
     except (KeyboardInterrupt, SystemExit) as error:
         # Lightning turns Ctrl-C into SystemExit, leaves the signal ignored and its worker processes running
-        _end_workers(trainer)
+        if trainer is not None:
+            _end_workers(trainer)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
         kept = "nothing of it is kept yet; the same command begins it again"
@@ -97,6 +85,24 @@ def fit(
     objective.cpu()
     if distributed:
         log.info(f"trained {name} on {options.devices} processes")
+
+
+def _lightning(epochs: int, options: TrainerOptions, partial: Path, callbacks: list[Callback]) -> Trainer:
+    return Trainer(
+        accelerator="gpu" if options.device_type == "cuda" else "cpu",
+        devices=options.devices,
+        strategy="ddp_spawn" if options.strategy == "ddp" and options.devices > 1 else "auto",
+        precision=options.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        limit_train_batches=options.fast_dev_run or 1.0,
+        profiler=options.profiler,
+        default_root_dir=partial,
+        callbacks=callbacks,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
 
 
 class StepSeed(Callback):
