@@ -103,10 +103,11 @@ class _Norm(torch.autograd.Function):
         number = float(copies.sum())
         mean = copies @ states / number
         centred = states - mean
-        variance = copies @ centred.square() / number
+        squares = centred.square()
+        variance = copies @ squares / number
         norm.track(mean, variance * (number / (number - 1)))
         inverse = torch.rsqrt(variance + norm.eps)
-        normal = torch.addcmul(bias, centred, inverse * weight)
+        normal = torch.addcmul(bias, centred, inverse * weight, out=squares)  # what fits the cache is used again
         if relu:
             normal.relu_()
         ctx.save_for_backward(centred, copies, weight, inverse, *([normal] if relu else []))
@@ -118,10 +119,9 @@ class _Norm(torch.autograd.Function):
         centred, copies, weight, inverse, *normal = ctx.saved_tensors
         if normal:
             gradient = torch.ops.aten.threshold_backward(gradient, normal[0], 0)
-        total = gradient.sum(0)
-        along = (gradient * centred).sum(0)
+        total, states = gradient.sum(0), gradient * centred
+        along = states.sum(0)
         # of each copy: through the mean and through the variance
-        slope = along * inverse.square() / ctx.number
-        shared = torch.addcmul(total / ctx.number, centred, slope)
-        states = torch.addcmul(gradient, shared, copies[:, None], value=-1).mul_(inverse * weight)
+        torch.addcmul(total / ctx.number, centred, along * inverse.square() / ctx.number, out=states)
+        torch.addcmul(gradient, states, copies[:, None], value=-1, out=states).mul_(inverse * weight)
         return states, None, along * inverse, total, None, None

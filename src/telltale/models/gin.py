@@ -24,7 +24,10 @@ class GINConvolution(MessagePassing):
 
     def of_states(self, states: Tensor, layer: Layer) -> Tensor:
         """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
-        return self.mlp(neighbour_sums(states, self.bond.table(), layer))
+        first, _, second = self.mlp
+        return second(
+            first(neighbour_sums(states, self.bond.table(), layer)).relu_()
+        )  # in place: it stays in the cache
 
     def message(self, x_j: Tensor, bonds: Tensor) -> Tensor:
         """Send the neighbour's state plus the bond's embedding."""

@@ -108,7 +108,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        layers = [layer for _ in range(3) for layer in (nn.Linear(width, width), nn.ReLU())]
+        layers = [layer for _ in range(3) for layer in (nn.Linear(width, width), nn.ReLU(inplace=True))]
         self.network, self.shortcut = nn.Sequential(*layers), nn.Linear(width, width)
 
     def forward(self, embeddings: Tensor) -> Tensor:

@@ -80,7 +80,8 @@ class PlainTrainer:
         self.optimizer.load_state_dict(kept["optimizer_states"][0])
         self.schedule.load_state_dict(kept["lr_schedulers"][0])
         for callback in self.callbacks:
-            callback.load_state_dict(kept["callbacks"][callback.state_key])
+            if state := kept["callbacks"].get(callback.state_key):
+                callback.load_state_dict(state)
         self.current_epoch, self.global_step = kept["epoch"] + 1, kept["global_step"]
 
     def _epoch(self, trained: Trained, loader: DataLoader) -> None:
