@@ -20,7 +20,8 @@ from telltale.data.images import fashion_mnist
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
-from telltale.training.fleet.fleet import Fleet, FleetData
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.fleet import Fleet
 from telltale.training.trainer import TrainerOptions
 
 THREADS = 2

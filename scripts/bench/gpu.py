@@ -67,7 +67,8 @@ def _ways(
     shape: tuple[int, ...], backbone: Callable[[], Any], classes: int, models: int, device: str
 ) -> dict[str, Callable[[], None]]:
     from telltale.objectives.classification import Classification
-    from telltale.training.fleet.fleet import WAYS, Fleet, FleetData
+    from telltale.training.fleet.data import FleetData
+    from telltale.training.fleet.fleet import WAYS, Fleet
 
     def objective() -> Objective:
         return Classification(backbone(), 1, BATCH, 0.05, 0.0005, classes=classes)

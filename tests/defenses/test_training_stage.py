@@ -18,7 +18,8 @@ from telltale.owner.defense import Defense
 from telltale.owner.executor import Local
 from telltale.owner.preparation import initial_objective
 from telltale.training.batches import LabelledBatch
-from telltale.training.fleet.fleet import Fleet, FleetData
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.fleet import Fleet
 from tests.defenses.recipes import RECORDS, alone, fleet, logits, recipe_of
 from tests.training.small import molecules, objective_of, recipe_in, rows
 

@@ -17,6 +17,8 @@ from telltale.owner import many
 from telltale.owner.executor import Local
 from telltale.owner.release import Release
 from telltale.store.store import Store
+from telltale.training.fleet import sizing
+from telltale.training.fleet.linear import PRODUCTS
 from tests.owned import Owned
 from tests.training.small import CPU
 
@@ -25,6 +27,7 @@ MODELS = 8
 ROWS = np.stack([np.random.default_rng(k).permutation(600) < 120 for k in range(MODELS)])
 SEEDS = list(range(MODELS))
 ONE = Local()
+LINEAR = "telltale.models.linear.Linear"
 NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {"_target_": "telltale.models.mlp.MLP", "widths": [32], "activation": "tanh"},
     "cnn": {"_target_": "telltale.models.cnn.CNN", "channels": [4, 8], "width": 16, "norm": "batch"},
@@ -48,7 +51,7 @@ def logits(release: Release) -> np.ndarray:
     return np.log(release.probabilities(RECORDS))
 
 
-@pytest.mark.parametrize("way", ["stacked", "one_by_one"])
+@pytest.mark.parametrize("way", ["auto", "stacked", "one_by_one"])
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("options", [{}, {"optimizer": "adam", "learning_rate": 0.001, "augmentation": "shift_flip"}])
 def test_a_fleet_equals_its_single_runs(way: str, network: str, options: dict[str, Any], tmp_path: Path) -> None:
@@ -62,6 +65,31 @@ def test_a_fleet_equals_its_single_runs(way: str, network: str, options: dict[st
         alone = single.train(RECORDS, np.flatnonzero(row), seed)
         assert release.key != alone.key  # the last digits differ, so the one may not stand for the other
         np.testing.assert_allclose(logits(release), logits(alone), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("products", PRODUCTS)
+@pytest.mark.parametrize("backbone", ["mlp", "relu", "linear"])
+def test_a_gradient_written_out_is_the_one_of_stacked_models(
+    products: str, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a bias, a decay, a momentum or a mask that is left out, and products that read another layout."""
+    model = NETWORKS["mlp"] if backbone == "mlp" else {**NETWORKS["mlp"], "widths": [16, 24], "activation": "relu"}
+    model = {**model, "shape": RECORDS.shape} if backbone != "linear" else {"_target_": LINEAR, "shape": RECORDS.shape}
+    monkeypatch.setattr(sizing, "products_here", lambda: products)
+    options = {"weight_decay": 0.01, "batch_size": 25, "learning_rate": 0.05}
+    curves: list[float] = []
+    recipe = recipe_of(tmp_path, **options).replace(
+        model=model, on_epoch=lambda values, _: curves.extend(values.values())
+    )
+    written = recipe.train_many(RECORDS, ROWS[:4], SEEDS[:4])
+    stacked = recipe.replace(executor=Local(way="stacked")).train_many(RECORDS, ROWS[:4], SEEDS[:4])
+    assert recipe.ways(4)["way"] == f"linear_{products}"
+    for one, other in zip(written, stacked, strict=True):
+        mine, theirs = one.weights(), other.weights()
+        assert {name: value.shape for name, value in mine.items()} == {n: v.shape for n, v in theirs.items()}
+        for name, value in mine.items():
+            np.testing.assert_allclose(value, theirs[name], rtol=0, atol=1e-5)
+    assert len(curves) == 6 and curves[:3] == pytest.approx(curves[3:], rel=1e-4)
 
 
 def test_models_of_a_fleet_differ_as_their_seeds_and_records_do(tmp_path: Path) -> None:

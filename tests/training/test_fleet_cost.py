@@ -100,17 +100,17 @@ def wait(values, epoch):
     print(epoch, flush=True)
     sys.stdin.readline()
 
-shadows(recipe_of(Path(sys.argv[1]), epochs=8, chunk=4), 8, on_epoch=wait)
+shadows(recipe_of(Path(sys.argv[1]), epochs=80, chunk=4), 8, on_epoch=wait)
 """
 
 
 def test_a_fleet_that_is_killed_is_gone_on_with_bit_for_bit(tmp_path: Path) -> None:
     """Catches half a checkpoint, a lock that outlives its holder, and chunks that are cut another way."""
-    whole = shadows(recipe_of(tmp_path / "whole", epochs=8, chunk=4), 8)
+    whole = shadows(recipe_of(tmp_path / "whole", epochs=80, chunk=4), 8)
     command = [sys.executable, "-c", VICTIM, str(tmp_path / "killed")]
     job = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert job.stdin and job.stdout
-    for epoch in (*range(1, 9), *range(1, 6)):  # the first chunk to its end, the second into its sixth epoch
+    for epoch in (*range(1, 81), *range(1, 46)):  # the first chunk to its end, the second past a checkpoint
         assert job.stdout.readline() == f"{epoch}\n"
         job.stdin.write("\n")
         job.stdin.flush()
@@ -119,8 +119,8 @@ def test_a_fleet_that_is_killed_is_gone_on_with_bit_for_bit(tmp_path: Path) -> N
     job.communicate(timeout=60)
     assert len(list((tmp_path / "killed" / "release").iterdir())) == 4
     seen: list[int] = []
-    again = shadows(recipe_of(tmp_path / "killed", epochs=8, chunk=4), 8, on_epoch=lambda _, epoch: seen.append(epoch))
-    assert seen[-1] == 8 and len(seen) < 8
+    again = shadows(recipe_of(tmp_path / "killed", epochs=80, chunk=4), 8, on_epoch=lambda _, epoch: seen.append(epoch))
+    assert seen[-1] == 80 and len(seen) < 80
     for mine, theirs in zip(again, whole, strict=True):
         one, other = mine.weights(), theirs.weights()
         assert all(np.array_equal(one[name], other[name]) for name in one)

@@ -19,11 +19,13 @@ from telltale.errors import InputError
 from telltale.owner.executor import Local
 from telltale.owner.identity import document_of
 from telltale.store.digests import DIGESTS
+from telltale.training.fleet.linear import products_here
 from telltale.training.fleet.sizing import way_of
 from tests.training.private.networks import PICTURES, objective_of
 from tests.training.test_fleet import recipe_of
 
 ROOT = Path(__file__).parents[2]
+LINEAR = f"linear_{products_here()}"
 # what a run may ask a clock for: to tell people, or to wait; no file here hands the time on to training
 ROOMS = ("models", "training", "objectives", "owner", "defenses", "attacks", "data")
 CLOCKS = {
@@ -40,12 +42,28 @@ CLOCKS = {
 
 @pytest.mark.parametrize(
     ("model", "device", "way"),
-    [("mlp", "cpu", "stacked"), ("cnn", "cpu", "one_by_one"), ("cnn", "cuda", "stacked"), ("mlp", "cuda", "stacked")],
+    [("mlp", "cpu", LINEAR), ("cnn", "cpu", "in_turn"), ("cnn", "cuda", "stacked"), ("mlp", "cuda", "stacked")],
 )
 def test_layers_and_device_decide_the_way(model: str, device: str, way: str) -> None:
-    """Catches a rule that forgets that convolutions are slower stacked on a CPU."""
+    """Catches a rule that forgets that a CPU is faster at models in turn."""
     assert way_of(objective_of(model), device) == way
     assert way_of(objective_of(model), device, "stacked") == "stacked"
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({"optimizer": "adam"}, "stacked"),
+        ({"augmentation": "shift_flip"}, "stacked"),
+        ({"momentum": 0.0}, LINEAR),
+    ],
+)
+def test_what_is_not_written_out_by_hand_is_stacked(options: dict[str, str], way: str) -> None:
+    """Catches Adam that is trained by SGD's rule, pictures that are not augmented, and a defence that is left out."""
+    objective = objective_of("mlp", **options)
+    assert way_of(objective, "cpu") == way and way_of(objective, "cpu", turns=False) == "stacked"
+    objective.loss_code = (object(),)  # type: ignore[assignment]
+    assert way_of(objective, "cpu") == "stacked"
 
 
 def test_a_head_on_features_is_stacked_whatever_its_backbone_is_made_of() -> None:
@@ -60,7 +78,7 @@ def test_the_way_is_in_the_key_and_in_what_a_run_says(tmp_path: Path) -> None:
     recipe, fingerprints = recipe_of(tmp_path), PICTURES.fingerprints()
     alone, stacked = (document_of(recipe.recipe, fingerprints, 0, None, way) for way in ("alone", "stacked"))
     assert {name for name in alone if alone[name] != stacked[name]} == {"way"}
-    assert recipe.ways(4) == {"models": 4, "way": "stacked", "gradient_mode": None}
+    assert recipe.ways(4) == {"models": 4, "way": LINEAR, "gradient_mode": None}
     assert recipe.ways(1)["way"] == "alone"
     forced = recipe_of(tmp_path, executor=Local(way="one_by_one"))
     assert forced.ways(4)["way"] == "one_by_one"

@@ -33,6 +33,10 @@ class Backbone(nn.Module):
         """Return the parts that hold the parameters, from input to output; a transfer may train the last ones only."""
         raise NotImplementedError
 
+    def linear_layers(self) -> list[tuple[str, str]] | None:
+        """Name each linear layer and the activation after it, where the backbone is nothing else; None = it is more."""
+        return None
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""
         raise NotImplementedError

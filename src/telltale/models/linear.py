@@ -27,6 +27,10 @@ class Linear(Backbone):
         """Return nothing: there is no parameter."""
         return []
 
+    def linear_layers(self) -> list[tuple[str, str]]:
+        """Name nothing: there is no layer."""
+        return []
+
     def forward(self, records: Tensor) -> Tensor:
         """Flatten."""
         return records.flatten(1)

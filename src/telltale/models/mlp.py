@@ -43,11 +43,17 @@ class MLP(Backbone):
             layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
             layers += [nn.Dropout(dropout)] if dropout else []
         self.layers, self.output_width = nn.Sequential(*layers), sizes[-1]
+        self.activation, self.dropout = activation, dropout
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
         """Return the linear layers."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def linear_layers(self) -> list[tuple[str, str]] | None:
+        """Name the layers, where nothing is dropped out."""
+        names = [name for name, layer in self.layers.named_children() if isinstance(layer, nn.Linear)]
+        return None if self.dropout else [(f"layers.{name}", self.activation) for name in names]
 
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (records, output_width)."""

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from telltale.checks import choice, number, share, whole_number
-from telltale.models.backbone import Classifier
+from telltale.models.backbone import Backbone, Classifier
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch
-from telltale.training.objective import LossTerm, Objective, mean_of_batches
+from telltale.training.objective import LinearStack, LossTerm, Objective, mean_of_batches
 
 
 class Classification(Objective):
@@ -73,6 +73,16 @@ class Classification(Objective):
     def stackable(self) -> bool:
         """Say whether many models can be trained in one step: not those of graphs."""
         return self.model.accepts != "molecules"
+
+    def linear_stack(self) -> LinearStack | None:
+        """Name the layers of a plain classification by linear layers alone, all of them trained by SGD."""
+        backbone = getattr(self.model, "backbone", None)
+        layers = backbone.linear_layers() if isinstance(backbone, Backbone) else None
+        plain = self.optimizer == "sgd" and self.augmentation == "none" and not self.label_smoothing
+        if layers is None or not plain or not all(parameter.requires_grad for parameter in self.parameters()):
+            return None
+        named = [(f"model.backbone.{name}", activation) for name, activation in layers]
+        return LinearStack((*named, ("model.head", "")), self.momentum)
 
     def terms(self, batch: LabelledBatch) -> list[LossTerm]:
         """Sum the cross-entropy over the batch."""

@@ -136,6 +136,10 @@ class Features(Backbone):
         """Return nothing: there is no parameter."""
         return []
 
+    def linear_layers(self) -> list[tuple[str, str]]:
+        """Name nothing: there is no layer."""
+        return []
+
     def forward(self, records: Tensor) -> Tensor:
         """Hand on what is given."""
         return records

@@ -1,4 +1,4 @@
-"""Which models were trained together, kept in the store: a fleet rounds by how many models it has, in either way.
+"""Which models took their steps together, kept in the store: such a fleet rounds by how many models it has.
 
 A model that was lost comes back bit for bit where its fleet is trained again whole, and only there.
 """

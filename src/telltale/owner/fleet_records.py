@@ -12,7 +12,7 @@ from telltale.owner.order import Order
 from telltale.owner.preparation import training_records
 from telltale.progress import track
 from telltale.training.batches import make_batch
-from telltale.training.fleet.fleet import FleetData
+from telltale.training.fleet.data import FleetData
 from telltale.training.private.sampling import padded
 
 

@@ -17,6 +17,11 @@ from telltale.owner.release import Release
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, key_of
 
+FLEETS = tuple(  # code that makes the weights of fleets, beside a recipe's own
+    f"telltale.{name}"
+    for name in ("owner.fleet_records.Made", "training.fleet.fleet.Fleet", "training.fleet.turns.fit_in_turn")
+)
+
 
 def document_of(
     recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Release | None, way: str = ALONE
@@ -80,7 +85,7 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: st
         "sources": source_digest(
             (
                 *(part["_target_"] for part in named),
-                *(("telltale.owner.fleet_records.Made",) if recipe.stackable else ()),
+                *(FLEETS if recipe.stackable else ()),
                 *(("telltale.owner.frozen_features.with_features",) if trunk_of(recipe.model) else ()),
             )
         ),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
@@ -27,14 +27,18 @@ from telltale.owner.releasing import parent_elsewhere
 from telltale.owner.single import TrainedState, write_release
 from telltale.store.store import Store, key_of
 from telltale.training.batches import LabelledBatch
-from telltale.training.fleet.fleet import Fleet, FleetData
-from telltale.training.fleet.sizing import chunk_size, trained_part
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.fleet import Fleet
+from telltale.training.fleet.sizing import TURNS, chunk_size, trained_part
 from telltale.training.objective import Objective
 from telltale.training.private.privacy import Plan
 from telltale.training.private.self_test import Start
 from telltale.training.private.settle import test_once
 from telltale.training.trainer import Curve
 from telltale.writing import counted
+
+if TYPE_CHECKING:
+    from telltale.training.fleet.turns import Turns
 
 log = logging.getLogger("telltale")
 
@@ -117,12 +121,11 @@ class Chunk:
         with self.store.workshop(f"fleet-{key}", folders) as partial:
             if not all(folder.exists() for folder in folders):  # else another job was faster
                 self._train(shared, partial)
-        gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
+        if self.way not in TURNS:
+            gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
         return key
 
     def _train(self, shared: FleetRecords, partial: Path) -> None:
-        from telltale.training.fit import fit  # brings Lightning, which a rerun from the store does without
-
         recipe, data = self.recipe, shared.tables(self.orders)
         whole = [_objective_for(recipe, order) for order in self.orders]
         if (validation := whole[0].validation_records) is not None:
@@ -131,16 +134,28 @@ class Chunk:
                 objective.validation_records = seen
         trained = [trained_part(objective) for objective in whole]
         self._require_private(trained, data)
-        fleet = Fleet(trained, data, self.way)
-        name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
-        seed = derive(self.orders[0].seed, "fleet")
-        fit(fleet, fleet.loader(), seed, recipe.trainer, partial, name, self.on_epoch, checkpoints=4)
+        fleet = self._trained(trained, data, partial)
         curve = (partial / "curve.csv").read_text(encoding="utf-8")
-        note_company(self.store, [key_of(order.document) for order in self.orders])
         for k, order in enumerate(self.orders):
             state = whole[k].state_dict() | fleet.state_of(k)
             kept = TrainedState(state, curve, len(order.rows), order.parent)
             self.store.add("release", order.document, functools.partial(write_release, self.store, kept))
+
+    def _trained(self, objectives: Sequence[Objective], data: FleetData, partial: Path) -> Fleet | Turns:
+        # bring Lightning, which a rerun from the store does without
+        from telltale.training.fit import fit
+        from telltale.training.fleet.turns import fit_in_turn, turns_of
+
+        options = self.recipe.trainer
+        name = f"{len(self.orders)} models, {self.orders[0].name} to {self.orders[-1].name}"
+        if self.way in TURNS:
+            turns = turns_of(objectives, data, self.way)
+            fit_in_turn(turns, objectives, data, partial, name, self.on_epoch, options.fast_dev_run)
+            return turns
+        fleet, seed = Fleet(objectives, data, self.way), derive(self.orders[0].seed, "fleet")
+        fit(fleet, fleet.loader(), seed, options, partial, name, self.on_epoch, checkpoints=4)
+        note_company(self.store, [key_of(order.document) for order in self.orders])
+        return fleet
 
     def _require_private(self, objectives: Sequence[Objective], data: FleetData) -> None:
         """Hold private training to its tests before it begins: once a recipe, store and way."""

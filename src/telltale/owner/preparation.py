@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,29 @@ from telltale.owner.defense import Defense
 from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
 
+_MAKERS: dict[str, Callable[..., Any]] = {}  # by the options
+
 
 def initial_objective(
     model: Mapping[str, Any], objective: Mapping[str, Any], seed: int, start: Mapping[str, np.ndarray] | None = None
 ) -> Objective:
     """Build model and objective with weights drawn from `seed`; what is pre-trained comes from `start`."""
+    make_model, make_objective = _maker(model), _maker(objective)
     with seeded(derive(seed, "initial weights")):
-        prepared: Objective = instantiate(dict(objective), model=instantiate(dict(model)))
+        prepared: Objective = make_objective(model=make_model())
     if start is not None:
         prepared.adopt(start)
     return prepared
+
+
+def _maker(options: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what builds from options, which are read once: a fleet builds hundreds of models from the same."""
+    text = repr(options)
+    if text.count("_target_") > 1:  # parts of its own are built anew each time
+        return partial(instantiate, dict(options))
+    if text not in _MAKERS:
+        _MAKERS[text] = instantiate(dict(options), _partial_=True)
+    return _MAKERS[text]
 
 
 def training_records(records: Records, stages: Sequence[Defense], seed: int) -> Records:

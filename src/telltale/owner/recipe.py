@@ -185,7 +185,10 @@ class Recipe:
         """
         if models == 1 or self.trainer.devices > 1 or any(code.needs_records for code in self.stages):
             return ALONE
-        return way_of(self._part_of_fleets, self.trainer.device_type, asked) if self.stackable else ALONE
+        if not self.stackable:
+            return ALONE
+        turns = self.trainer.precision == "32-true" and self.trainer.profiler is None
+        return way_of(self._part_of_fleets, self.trainer.device_type, asked, turns)
 
     def gradient_mode(self, way: str) -> str | None:
         """Name the mode in which models trained in this way compute private gradients; None where they are not."""

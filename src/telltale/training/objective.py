@@ -25,6 +25,16 @@ class LossTerm(NamedTuple):
     number: Tensor
 
 
+class LinearStack(NamedTuple):
+    """A cross-entropy at the end of linear layers, which SGD descends: training/fleet/linear.py has its gradient.
+
+    layers: (name of the layer, activation after it), the last one's unused; momentum: of SGD.
+    """
+
+    layers: tuple[tuple[str, str], ...]
+    momentum: float
+
+
 class LossCode(Protocol):
     """Training code added to an objective: a training-stage defence, or an attacker's."""
 
@@ -102,6 +112,10 @@ class Objective(nn.Module):
     def stackable(self) -> bool:
         """Say whether torch.func.vmap can run `forward` for many models at once, on records that are plain tensors."""
         return False
+
+    def linear_stack(self) -> LinearStack | None:
+        """Say which layers it trains where these are linear and all there is to it, None for any other objective."""
+        return None
 
     @property
     def features_are_fixed(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,40 +22,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from telltale.errors import InputError
 from telltale.training.batches import LabelledBatch, trimmed
 from telltale.training.counter_random import keys_from, padded_words, salt_of
+from telltale.training.fleet.data import FleetData, batches_of, order_of
 from telltale.training.objective import Objective, optimizer_and_schedule
 from telltale.training.validation import Part, as_measured, portions, validation_split
 
 WAYS = ("stacked", "one_by_one")
-
-
-@dataclass(frozen=True)
-class FleetData:
-    """Records of all models of a fleet.
-
-    inputs        (records, *shape) float32, shared by the models
-    labels        (records,), or (records, length) words, shared by the models
-    fingerprints  (records,) S16
-    tables        (models, n) rows of each model's records, in the order a single run would give them; filled up
-                  with -1 where a private model has fewer than another
-    seeds         one a model
-    """
-
-    inputs: Tensor
-    labels: Tensor
-    fingerprints: np.ndarray
-    tables: np.ndarray
-    seeds: tuple[int, ...]
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """Count each model's records: (models,)."""
-        return (self.tables >= 0).sum(1)
-
-    def part(self, models: Sequence[int]) -> FleetData:
-        """Return the data of some of the models."""
-        kept = list(models)
-        seeds = tuple(self.seeds[model] for model in kept)
-        return FleetData(self.inputs, self.labels, self.fingerprints, self.tables[kept], seeds)
 
 
 class Fleet(nn.Module):
@@ -266,7 +237,7 @@ class _Batches(Sampler):
 
     def __init__(self, data: FleetData, batch_size: int) -> None:
         self.records, self.seeds, self.epoch = data.tables.shape[1], data.seeds, 0
-        self.batches = max(1, round(self.records / batch_size))
+        self.batches = batches_of(self.records, batch_size)
 
     def __len__(self) -> int:
         return self.batches
@@ -276,6 +247,6 @@ class _Batches(Sampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        orders = [np.random.default_rng([seed, self.epoch]).permutation(self.records) for seed in self.seeds]
+        orders = [order_of(seed, self.epoch, self.records) for seed in self.seeds]
         for places in np.array_split(np.stack(orders), self.batches, axis=1):
             yield self.epoch, places

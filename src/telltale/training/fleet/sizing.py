@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
 
-from telltale.training.fleet.fleet import Fleet, FleetData
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.fleet import Fleet
+from telltale.training.fleet.linear import products_here
 from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
 
 CPU_BUDGET = 2**30  # bytes; larger chunks gain nothing on CPUs, and the test of peak memory counts on it
+TURNS = ("linear_torch", "linear_numpy", "in_turn")  # ways of models that are trained in turn, for an epoch each
 GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not
 
 
@@ -25,16 +28,24 @@ def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
     return max(1, budget // max(1, need))
 
 
-def way_of(objective: Objective, device: str, way: str = "auto") -> str:
-    """Choose how a fleet of such models takes a step, one of `WAYS`, by the layers it trains and the device alone.
+def way_of(objective: Objective, device: str, way: str = "auto", turns: bool = True) -> str:
+    """Choose how a fleet of such models is trained, one of `WAYS` or `TURNS`, by its layers and the device alone.
 
     One vmapped step is faster wherever it is one batched product: everywhere on GPUs, and on CPUs but for
-    convolutions, which a CPU does faster in turn (docs/benchmarks.md). way: the option; "auto" stands for this rule.
+    convolutions and where all layers are linear, which a CPU does faster in turn (docs/benchmarks.md). way: the option;
+    "auto" stands for this rule; turns: whether the fit lets models be trained for an epoch each, without a Trainer.
     """
     if way != "auto":
         return way
     convolves = any(isinstance(module, _ConvNd) for module in objective.modules())
-    return "one_by_one" if device == "cpu" and convolves else "stacked"
+    if device != "cpu":
+        return "stacked"
+    if turns and not (objective.private or objective.loss_code or objective.validates):
+        if objective.linear_stack():
+            return f"linear_{products_here()}"
+        if convolves:
+            return "in_turn"
+    return "one_by_one" if convolves else "stacked"
 
 
 def trained_part(objective: Any) -> Any:
