@@ -60,13 +60,29 @@ def likelihood_ratio(
     >>> likelihood_ratio(np.array([[2.0]]), shadows, members, online=False).round(3)  # -log Pr[Z ≥ 2]
     array([3.783])
     """
-    inside = [members] if online else []
-    sides = [Side.of(shadows, side, centre) for side in (*inside, ~members)]
+    sides = [Side.of(shadows, side, centre) for side in ((members, ~members) if online else (~members,))]
     if variance == "released_fixed":
         spreads = [np.std(shadows[members if online else ~members]) + LEAST] * len(sides)
     else:
         spreads = deviations(sides, variance)
-    if not online:
+    return _compared(target, sides, spreads)
+
+
+def likelihood_ratios(
+    targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray, online: bool, variance: str
+) -> np.ndarray:
+    """Return `likelihood_ratio` of several targets (targets, points, queries), each by some of the shadows.
+
+    judges: (targets, shadows) bool, which; the centre is the mean. (targets, points).
+    """
+    sides = [Side.of_each(shadows, side, judges) for side in ((members, ~members) if online else (~members,))]
+    of_targets = zip(targets, zip(*sides, strict=True), strict=True)
+    return np.stack([_compared(target, of, deviations(of, variance)) for target, of in of_targets])
+
+
+def _compared(target: np.ndarray, sides: Sequence[Side], spreads: Sequence[np.ndarray]) -> np.ndarray:
+    """Set a target's φ against the side with the point and that without it, or against the latter alone."""
+    if len(sides) == 1:
         return _negative_log_tail((target - sides[0].centre) / spreads[0]).mean(-1)
     densities = [_log_density(target, side.centre, spread) for side, spread in zip(sides, spreads, strict=True)]
     return (densities[0] - densities[1]).mean(-1)
@@ -98,6 +114,29 @@ class Side:
         blocks = [slice(start, start + BLOCK) for start in range(0, shadows.shape[1], BLOCK)]
         parts = [_summary(shadows[:, block], side[:, block], centre) for block in blocks]
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @classmethod
+    def of_each(cls, shadows: np.ndarray, side: np.ndarray, judges: np.ndarray) -> list[Self]:
+        """Summarise several selections of the shadows, judges (selections, shadows) bool, about their means.
+
+        With deviations d from the mean of all shadows on the side, so that no digits are lost, each selection has
+
+            mean = mean of all + Σ d / n,    squared deviations = Σ d² − (Σ d)² / n
+        """
+        count, points, queries = shadows.shape
+        chosen, weight = judges.astype(float), side.astype(float)
+        everyone = weight.sum(0)[:, None]
+        total = np.einsum("sp,spq->pq", weight, shadows)
+        around = total / np.maximum(everyone, 1)
+        apart = (shadows - around) * weight[..., None]
+        first, second = (
+            (chosen @ part.reshape(count, -1)).reshape(-1, points, queries) for part in (apart, np.square(apart))
+        )
+        number = (chosen @ weight)[..., None]
+        known = number > 0
+        shift = np.divide(first, number, out=np.full(first.shape, np.nan), where=known)
+        squares = np.where(known, np.maximum(second - first * np.where(known, shift, 0), 0), np.nan)
+        return [cls(*of) for of in zip(number, around + shift, squares, strict=True)]
 
 
 def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:

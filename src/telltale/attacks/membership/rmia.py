@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -83,14 +84,18 @@ class RMIA(ShadowAttack):
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold; a is tuned once a victim."""
-        if self.online:
-            return super().judge(target, shadows, members, knowledge)
-        offset = self._tuned(shadows, members)
+        offset = 0.0 if self.online else self._tuned(shadows, members)
+        return self.judged(target, shadows, members, partial(self._scores, offset=offset))
 
-        def score(pseudo_target: np.ndarray, others: np.ndarray, members: np.ndarray) -> np.ndarray:
-            return self._compared(pseudo_target, others, members, offset)
-
-        return score(target, shadows, members), self.threshold(shadows, members, score)
+    def _scores(
+        self, targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray, offset: float
+    ) -> np.ndarray:
+        """Return the shares of several targets, each by its judges, (targets, shadows) bool: (targets, points)."""
+        if self.label == "argmax":  # the class asked about is each target's own
+            pairs = zip(targets, judges, strict=True)
+            return np.stack([self._compared(one, shadows[those], members[those], offset) for one, those in pairs])
+        means = ReferenceMeans.of_each(shadows, members, judges)
+        return np.stack([self._beaten(target, of, offset) for target, of in zip(targets, means, strict=True)])
 
     def _compared(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, offset: float) -> np.ndarray:
         target, shadows = self._one_class(target, shadows)
@@ -151,17 +156,23 @@ class ReferenceMeans:
     @classmethod
     def of(cls, shadows: np.ndarray, members: np.ndarray) -> Self:
         """Average shadows (shadows, points + population) by members (shadows, points) bool."""
-        points, weight = members.shape[1], members.astype(np.float64)
-        known, number = shadows[:, :points], weight.sum(0)
-        total = np.einsum("sp,sp->p", weight, known)
-        rest = np.einsum("sp,sp->p", 1 - weight, known)
-        within = np.divide(total, number, out=np.full(points, np.nan), where=number > 0)
-        outside = np.divide(rest, len(members) - number, out=np.full(points, np.nan), where=number < len(members))
+        return cls.of_each(shadows, members, np.ones((1, len(members)), bool))[0]
+
+    @classmethod
+    def of_each(cls, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> list[Self]:
+        """Average several selections of the models, judges (selections, shadows) bool."""
+        points, weight, chosen = members.shape[1], members.astype(np.float64), judges.astype(np.float64)
+        known, count = shadows[:, :points], chosen.sum(1)[:, None]
+        number = chosen @ weight
+        total, rest = chosen @ (weight * known), chosen @ ((1 - weight) * known)
+        within = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+        outside = np.divide(rest, count - number, out=np.full(number.shape, np.nan), where=number < count)
         within, outside = (
             np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
         )
-        population = shadows[:, points:].mean(0)
-        return cls(np.concatenate([within, population]), np.concatenate([outside, population]), points)
+        population = chosen @ shadows[:, points:] / count
+        sides = (np.concatenate([mean, population], 1) for mean in (within, outside))
+        return [cls(inside, without, points) for inside, without in zip(*sides, strict=True)]
 
     def online(self) -> np.ndarray:
         """p(x) = (mean with x + mean without) / 2."""

@@ -14,7 +14,7 @@ from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 from telltale.progress import track
 
-Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Scores = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # as `ShadowAttack.scores`
 PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fixed
 
 
@@ -38,6 +38,14 @@ class ShadowAttack(Attack):
         """Score points: signals of target (points, …) and shadows (shadows, points, …), members (shadows, points)."""
         raise NotImplementedError
 
+    def scores(self, targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> np.ndarray:
+        """Score several targets, (targets, points, …), each by its judges among the shadows: (targets, points).
+
+        judges: (targets, shadows) bool. A subclass may have what they share computed once.
+        """
+        pairs = zip(targets, judges, strict=True)
+        return np.stack([self.score(target, shadows[those], members[those]) for target, those in pairs])
+
     def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray | None:
         """Return one number a point of a victim's own signal, higher = member: (points,); None where it has no such."""
         return None
@@ -46,7 +54,7 @@ class ShadowAttack(Attack):
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
-        return self.score(target, shadows, members), self.threshold(shadows, members)
+        return self.judged(target, shadows, members, self.scores)
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
@@ -88,16 +96,20 @@ class ShadowAttack(Attack):
         why = f"point {unknown[0]} is in {number} of {len(members)} shadow models; give more"
         raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
 
-    def threshold(self, shadows: np.ndarray, members: np.ndarray, score: Score | None = None) -> float:
-        """Let some shadows take the target's part, each judged by the others without its complement."""
-        score = score or self.score
+    def judged(
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, scores: Scores
+    ) -> tuple[np.ndarray, float]:
+        """Score a target by all shadows; for the threshold some of them take its part, judged by the others.
+
+        A shadow's complement is no judge of it, unless too few are left.
+        """
         chosen = np.unique(np.linspace(0, len(members) - 1, min(PSEUDO_TARGETS, len(members))).astype(int))
-        judges = {shadow: unrelated(members, shadow) for shadow in chosen}
-        if any(others.sum() < self.least_shadows for others in judges.values()):
-            # too few to leave the complement out too
-            judges = {shadow: np.arange(len(members)) != shadow for shadow in chosen}
-        scores = [score(shadows[shadow], shadows[others], members[others]) for shadow, others in judges.items()]
-        return best_threshold(np.stack(scores), members[chosen])
+        judges = np.stack([unrelated(members, shadow) for shadow in chosen])
+        if (judges.sum(1) < self.least_shadows).any():
+            judges = np.arange(len(members)) != chosen[:, None]
+        targets = np.concatenate([target[None], shadows[chosen]])
+        found = scores(targets, shadows, members, np.concatenate([np.ones((1, len(members)), bool), judges]))
+        return found[0], best_threshold(found[1:], members[chosen])
 
 
 def unrelated(members: np.ndarray, shadow: int) -> np.ndarray:
