@@ -43,13 +43,16 @@ def score_extraction(
     index = template_index(evidence, resampling, clusters)
     everything, novel = np.ones(len(evidence.smiles), dtype=bool), np.asarray(evidence.novel, dtype=bool)
     scored = partial(_score, evidence.scores, index=index, resampling=resampling)
+    precisions, of_all = _precision("precision_at", evidence.k, everything), _ranking("")
+    novel_precisions, of_novel = _precision("novel_precision_at", evidence.k, novel), _ranking("novel_")
+    # a ranking takes the time: each is made once
+    found = scored(hits, everything, precisions | of_all) | scored(hits, novel, novel_precisions | of_novel)
     return {
-        **scored(hits, everything, _precision("precision_at", evidence.k, everything)),
+        **{name: found[name] for name in precisions},
         **scored(exact_hits, everything, _precision("exact_precision_at", evidence.k, everything)),
-        **scored(hits, novel, _precision("novel_precision_at", evidence.k, novel)),
+        **{name: found[name] for name in novel_precisions},
         **_within_rings(evidence, hits, index, resampling),
-        **scored(hits, everything, _ranking("")),
-        **scored(hits, novel, _ranking("novel_")),
+        **{name: found[name] for name in (*of_all, *of_novel)},
         **_mixing(evidence, index, resampling),
         **_production(evidence),
     }
@@ -81,10 +84,17 @@ def precision_curve(
     keep = np.asarray(evidence.novel, dtype=bool) if novel else np.ones(len(evidence.smiles), dtype=bool)
     largest = max(1, int(keep.sum()))
     sizes = np.unique(np.geomspace(min(SMALLEST_LIST, largest), largest, points).round().astype(int))
-    metrics: dict[str, Metric] = {str(k): partial(Ranked.precision_at, k=int(k)) for k in sizes}
-    index = template_index(evidence, resampling, clusters)
-    estimates = _score(evidence.scores, hits, keep, metrics, index=index, resampling=resampling)
-    return Band.of(sizes, list(estimates.values()))
+    index = template_index(evidence, resampling, clusters)[keep]
+    of_victims = np.array(
+        [
+            measure(s[keep], t[keep], resampling.of_victim(v, index), {"": partial(Ranked.precisions_at, sizes=sizes)})[
+                ""
+            ]
+            for v, (s, t) in enumerate(zip(evidence.scores, hits, strict=True))
+        ]
+    )  # (victims, rows, sizes)
+    averages = (resampling.average(column) for column in np.moveaxis(np.array(of_victims), -1, 0))
+    return Band.of(sizes, [resampling.estimate(average, int(keep.sum())) for average in averages])
 
 
 def discordant(

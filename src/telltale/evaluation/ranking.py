@@ -70,17 +70,21 @@ class Ranked:
         >>> precision_at(np.array([2, 1, 1]), np.array([True, True, False]), 2, np.ones((1, 3)))
         array([0.75])
         """
+        return self.precisions_at(np.array([k]))[:, 0]
+
+    def precisions_at(self, sizes: np.ndarray) -> np.ndarray:
+        """Return that share for several lengths of list at once: (sizes,) -> (replicates, sizes)."""
         listed = self.true + self.false
-        length = np.minimum(k, listed[:, -1:])
-        border = (listed < length).sum(axis=1)[:, None]
+        length = np.minimum(sizes, listed[:, -1:])
+        border = np.stack([np.searchsorted(row, most) for row, most in zip(listed, length, strict=True)])
 
         def upto(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            padded = np.pad(counts, ((0, 0), (1, 0)))
-            return np.take_along_axis(padded, border, 1), np.take_along_axis(padded, border + 1, 1)
+            before = np.take_along_axis(counts, np.maximum(border - 1, 0), 1)
+            return np.where(border > 0, before, 0), np.take_along_axis(counts, border, 1)
 
         (hits, hits_next), (taken, taken_next) = upto(self.true), upto(listed)
         share = ratio_or_nan(length - taken, taken_next - taken)
-        return ratio_or_nan(hits + share * (hits_next - hits), length)[:, 0]
+        return ratio_or_nan(hits + share * (hits_next - hits), length)
 
     def base_rate(self) -> np.ndarray:
         """Return the share of positives: the precision of a random ranking."""
