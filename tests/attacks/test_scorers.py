@@ -29,9 +29,10 @@ def parts(ring: Any, motif: Any, whole: Any, ring_size: Any, motif_size: Any) ->
 BY_HAND = parts([[1, 0]], [[0, 1]], [[3, 4]], [6], [2])
 
 
-def tensors(of: Parts) -> list[torch.Tensor]:
+def tensors(of: Parts) -> tuple[Any, ...]:
     sizes = np.stack([of.ring_size, of.motif_size], 1).astype(np.float32)
-    return [torch.from_numpy(one) for one in (of.ring, of.motif, of.whole, sizes)]
+    fragments = (scorers.Fragments.of(one) for one in (of.ring, of.motif))
+    return *fragments, torch.from_numpy(of.whole), torch.from_numpy(sizes)
 
 
 def random_parts(n: int, rng: np.random.Generator) -> Parts:
@@ -164,3 +165,20 @@ def test_a_rival_that_mixes_hands_its_weights_over() -> None:
 
 def vectors(records: MoleculeRecords) -> np.ndarray:
     return np.random.default_rng(len(records)).normal(size=(len(records), 8)).astype(np.float32)
+
+
+def test_the_cosine_of_a_mix_is_that_of_the_mix_formed() -> None:
+    """Catches a product of the wrong ring or motif, and a length without its cross term; gradients too."""
+    rng = np.random.default_rng(0)
+    rings, motifs, whole = (torch.from_numpy(rng.normal(size=(n, 6))).requires_grad_() for n in (3, 4, 50))
+    of_ring, of_motif = (torch.from_numpy(rng.integers(0, n, 50)) for n in (3, 4))
+    weights = [torch.from_numpy(rng.normal(size=50)).requires_grad_() for _ in range(2)]
+    ring, motif = scorers.Fragments(rings, of_ring), scorers.Fragments(motifs, of_motif)
+    found = scorers.cosine_of_mix(whole, ring, motif, *weights)
+    mix = weights[0][:, None] * rings[of_ring] + weights[1][:, None] * motifs[of_motif]
+    expected = torch.nn.functional.cosine_similarity(whole, mix)
+    torch.testing.assert_close(found, expected)
+    leaves = [rings, motifs, whole, *weights]
+    gradients = [torch.autograd.grad(of.sin().sum(), leaves) for of in (found, expected)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
+from telltale.models.alike_states import rows_at
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,29 @@ def signed_cosine(score: Tensor, alpha: Tensor, hits: Tensor) -> Tensor:
     return share * score[~hits].sum() - score[hits].sum() + 50 * alpha[outside].abs().sum()
 
 
+class Fragments(NamedTuple):
+    """Embeddings of the few rings, or motifs, of all candidates: rows (fragments, width), place (candidates,)."""
+
+    rows: Tensor
+    place: Tensor
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray) -> Fragments:
+        """Find the distinct rows of (candidates, width)."""
+        rows, place = np.unique(embeddings, axis=0, return_inverse=True)
+        return cls(torch.from_numpy(rows), torch.from_numpy(place.reshape(-1)))
+
+
 class _PaperScorer(nn.Module):
     def __init__(self, width: int, hidden: int = 300) -> None:
         super().__init__()
-        self.adapter = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
+        self.adapter = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden))
         self.mixing = nn.Linear(3 * width, 1)
 
-    def forward(self, ring: Tensor, motif: Tensor, whole: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        alpha = self.mixing(torch.cat([ring, motif, whole], 1)).sigmoid()
-        mix = alpha * self.adapter(ring) + (1 - alpha) * self.adapter(motif)
-        return nn.functional.cosine_similarity(self.adapter(whole), mix), alpha[:, 0]
+    def forward(self, ring: Fragments, motif: Fragments, whole: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        alpha = _mixed(self.mixing, ring, motif, whole).sigmoid()
+        of_ring, of_motif = (Fragments(self.adapter(part.rows), part.place) for part in (ring, motif))
+        return cosine_of_mix(self.adapter(whole), of_ring, of_motif, alpha[:, 0], 1 - alpha[:, 0]), alpha[:, 0]
 
 
 class _ReleasedCodeScorer(nn.Module):
@@ -94,11 +109,42 @@ class _ReleasedCodeScorer(nn.Module):
         self.ring, self.motif, self.whole = (nn.Linear(width, hidden) for _ in range(3))
         self.mixing = nn.Linear(3 * width, 1)
 
-    def forward(self, ring: Tensor, motif: Tensor, whole: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        alpha = self.mixing(torch.cat([ring, motif, whole], 1))
-        mix = alpha * sizes[:, :1] * self.ring(ring) + (1 - alpha) * sizes[:, 1:] * self.motif(motif)
-        mix = mix / sizes.sum(1, keepdim=True)
-        return nn.functional.cosine_similarity(self.whole(whole), mix), alpha[:, 0]
+    def forward(self, ring: Fragments, motif: Fragments, whole: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        alpha = _mixed(self.mixing, ring, motif, whole)
+        weights = torch.cat([alpha, 1 - alpha], 1) * sizes / sizes.sum(1, keepdim=True)
+        of_ring = Fragments(self.ring(ring.rows), ring.place)
+        of_motif = Fragments(self.motif(motif.rows), motif.place)
+        return cosine_of_mix(self.whole(whole), of_ring, of_motif, weights[:, 0], weights[:, 1]), alpha[:, 0]
+
+
+def cosine_of_mix(
+    whole: Tensor, ring: Fragments, motif: Fragments, ring_weight: Tensor, motif_weight: Tensor, least: float = 1e-8
+) -> Tensor:
+    """Return cos(whole, w_R ring + w_M motif) of each candidate by the products of its three vectors: (candidates,).
+
+    whole (candidates, width), weights (candidates,); no mix is formed. Lengths are at least `least`.
+    """
+    rows, rings = torch.cat([ring.rows, motif.rows]), len(ring.rows)
+    at_motif = motif.place + rings
+    products, among = whole @ rows.T, rows @ rows.T
+    along = ring_weight * _picked(products, ring.place) + motif_weight * _picked(products, at_motif)
+    squares = among.diagonal()
+    mixed = ring_weight.square() * squares.index_select(0, ring.place)
+    mixed = mixed + motif_weight.square() * squares.index_select(0, at_motif)
+    both = among.flatten().index_select(0, ring.place * len(rows) + at_motif)
+    mixed = (mixed + 2 * ring_weight * motif_weight * both).clamp_min(least**2).sqrt()
+    return along / (torch.linalg.vector_norm(whole, dim=1).clamp_min(least) * mixed)
+
+
+def _picked(table: Tensor, column: Tensor) -> Tensor:
+    return table.gather(1, column[:, None])[:, 0]
+
+
+def _mixed(mixing: nn.Linear, ring: Fragments, motif: Fragments, whole: Tensor) -> Tensor:
+    """Compute the linear map of [f(R); f(M); f(Ĝ)], the parts one by one: (candidates, 1)."""
+    of_ring, of_motif, of_whole = mixing.weight.split(whole.shape[1], 1)
+    ring_part, motif_part = ring.rows @ of_ring.T, motif.rows @ of_motif.T
+    return rows_at(ring_part, ring.place) + rows_at(motif_part, motif.place) + whole @ of_whole.T + mixing.bias
 
 
 @contextmanager
@@ -118,10 +164,10 @@ def _trained(
     learning_rate: float,
     weight_decay: float,
 ) -> Scored:
-    inputs = [torch.from_numpy(array) for array in (parts.ring, parts.motif, parts.whole)]
+    inputs = Fragments.of(parts.ring), Fragments.of(parts.motif), torch.from_numpy(parts.whole)
     sizes = torch.from_numpy(np.stack([parts.ring_size, parts.motif_size], 1).astype(np.float32))
     hits = torch.from_numpy(labels.astype(bool))
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     for _ in range(steps):
         optimizer.zero_grad()
         score, alpha = model(*inputs, sizes)
