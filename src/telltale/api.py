@@ -16,6 +16,7 @@ from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
 from telltale.configuration.parsed import attacks_named, composed
 from telltale.data.given import Given, as_membership, classes_of, groups_of, names_of
+from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.statistics import Estimate
 from telltale.game.answers import RANDOM, UNKNOWN, Answers
@@ -225,7 +226,7 @@ def audit(
     """Ask a model that exists whether it tells its training records from held-out ones.
 
     predict       records in, answers out: an array, a data frame or a list of SMILES, as in members[0]
-    members       (X, y) that the model was trained on; y: classes or real values
+    members       (X, y) that the model was trained on; y: classes or real values; None for embeddings
     others        (X, y) that it was not
     gives         what predict answers: probabilities | labels | values | embeddings
     ids, groups   names of the records, and whose they are: of the members, and of the others; names are by default the
@@ -240,10 +241,13 @@ def audit(
     """
     from telltale.targets.function import FunctionTarget
 
-    (x_in, y_in, number_in), (x_out, y_out, number_out) = side("members", members), side("others", others)
+    bare = gives == "embeddings"
+    (x_in, y_in, number_in), (x_out, y_out, number_out) = side("members", members, bare), side("others", others, bare)
+    if (y_in is None) != (y_out is None):
+        raise InputError("others", "(X, y)", "labels on both sides, or None on both")
     named, whose = (of_both(*of, (number_in, number_out)) for of in (("ids", ids), ("groups", groups)))
     kind = "values" if gives == "values" else "auto"
-    labels, classes = classes_of(np.concatenate([y_in, y_out]), kind)
+    labels, classes = (None, ()) if y_in is None else classes_of(np.concatenate([y_in, y_out]), kind)
     inputs = joined(x_in, x_out)
     names = names_of(x_in, x_out) if named is None else np.asarray(named)
     given = Given(

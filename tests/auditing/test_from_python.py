@@ -174,3 +174,27 @@ def test_a_function_that_fails_on_pictures_is_told_of_their_shape() -> None:
 
     with pytest.raises(InputError, match=r"given pictures of 3 x 8 x 8: see dataset.size and dataset.grey"):
         called("target.call", "serve.py:predict", refuse, np.zeros((2, 3, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("members", "others", "told"),
+    [
+        ((np.zeros((4, 2)), [0, 1, 0, 1]), (np.zeros((4, 3)), [0, 1, 0, 1]), r"others=\(3,\): .* \(2,\)"),
+        ((np.zeros((2, 2)), [None, "a"]), (np.zeros((2, 2)), ["b", "a"]), r"members=.*y\[0\] is None"),
+        ((np.zeros((2, 2)), None), (np.zeros((2, 2)), [0, 1]), "members=.*one label a record"),
+    ],
+)
+def test_sides_that_do_not_fit_are_refused_in_one_line(members: tuple, others: tuple, told: str) -> None:
+    """Catches NumPy's own errors on records of two widths and on a label that is none."""
+    with pytest.raises(InputError, match=told):
+        telltale.audit(lambda x: np.full((len(x), 2), 0.5), members, others)
+
+
+def test_an_encoder_is_audited_without_labels() -> None:
+    """Catches labels asked for where there are none to have."""
+    rng, mixed = np.random.default_rng(0), np.random.default_rng(1).normal(size=(3, 4))
+    sides = [(rng.normal(size=(60, 3)), None) for _ in range(2)]
+    found = telltale.audit(lambda x: x @ mixed, *sides, gives="embeddings", replicates=50)
+    assert found.verdict == CANNOT_TELL
+    with pytest.raises(InputError, match="labels on both sides"):
+        telltale.audit(lambda x: x @ mixed, sides[0], (sides[1][0], np.zeros(60)), gives="embeddings")

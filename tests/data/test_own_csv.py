@@ -245,3 +245,25 @@ def test_names_are_read_as_they_are_written(tmp_path: Path) -> None:
     given = load(str(table), label="y", id="id", members=str(written(tmp_path, "007\n08\n", "in.txt"))).given
     assert given is not None and given.ids.tolist() == ["007", "7", "08"]
     assert given.member.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "lost", "told"),
+    [
+        (["None", "mild", "severe", "None"], ("None", "mild", "severe"), 0, "y=None of 2 records is a class"),
+        (["EU", "NA", "US ", ""], ("EU", "US"), 2, "y=NA of 1 record says nothing"),
+        (["1", "0", "NA", "1"], ("0", "1"), 1, ""),
+        (["1,5", "0,25", "NA", "2,5"], (), 1, ""),
+        (["True", "False", "null", "True"], ("False", "True"), 1, ""),
+        (["a", "nan", "b", "a"], ("a", "b"), 1, ""),
+    ],
+)
+def test_a_class_called_none_is_no_missing_label(
+    tmp_path: Path, labels: list[str], classes: tuple[str, ...], lost: int, told: str
+) -> None:
+    """Catches a class that is dropped in silence, and missing numbers that become a class."""
+    rows = "".join(f"{row};{label}\n" for row, label in enumerate(labels))
+    read = load(str(written(tmp_path, f"x;y\n{rows}")), label="y")
+    assert read.given is not None and read.given.classes == classes
+    assert len(read.invalid) == lost and len(read.given.labels) == len(labels) - lost
+    assert told in read.told or not told

@@ -11,18 +11,23 @@ from telltale.errors import InputError
 from telltale.writing import counted
 
 
-def side(argument: str, given: Any) -> tuple[Any, np.ndarray, int]:
+def side(argument: str, given: Any, unlabelled: bool = False) -> tuple[Any, np.ndarray | None, int]:
     """Return records, their labels and how many they are, of a pair (X, y); labels of shape (n, 1) are (n,).
 
-    Raises InputError, naming the argument, for what is no pair and where the labels are not one a record.
+    unlabelled: y may be None. Raises InputError, naming the argument, for what is no pair, where the labels are not one
+    a record, and where one is missing.
     """
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise InputError(argument, type(given).__name__, "expected a pair (X, y): records and their labels")
-    records, labels = given[0], column(given[1])
-    number = count(argument, records)
+    records, number = given[0], count(argument, given[0])
+    if given[1] is None and unlabelled:
+        return records, None, number
+    labels = column(given[1])
     if labels.shape != (number,):
         fits = f"X has {counted(number, 'record')}, y is {labels.shape}; expected one label a record, ({number},)"
         raise InputError(argument, "(X, y)", fits)
+    if labels.dtype == object and (missing := [row for row, label in enumerate(labels.tolist()) if label is None]):
+        raise InputError(argument, "(X, y)", f"y[{missing[0]}] is None; leave the record out")
     return records, labels, number
 
 
@@ -86,7 +91,11 @@ def joined(first: Any, second: Any) -> Any:
         return pd.concat([first, second], ignore_index=True)
     if isinstance(first, list):
         return [*first, *second]
-    return np.concatenate([np.asarray(first), np.asarray(second)])
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape[1:] != second.shape[1:]:
+        expected = f"records of the same shape as members: {first.shape[1:]}"
+        raise InputError("others", second.shape[1:], expected)
+    return np.concatenate([first, second])
 
 
 def numbers(argument: str, values: Any) -> np.ndarray:

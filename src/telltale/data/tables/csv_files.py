@@ -50,14 +50,15 @@ class Frame:
     told: tuple[str, ...] = ()
 
 
-def read_frame(path: Path, largest: float = LARGEST, words: Sequence[str] = ()) -> Frame:
+def read_frame(path: Path, largest: float = LARGEST, words: Sequence[str] = (), label: str | None = None) -> Frame:
     """Read a table; one that unpacks to more than `largest` GiB is refused.
 
-    words: columns that are read as they are written, as names are: 007 is not 7.
+    words: columns that are read as they are written, as names are: 007 is not 7. label: the column in which only an
+    empty cell says nothing, since a class may be called None; see `tidy.with_named_classes`.
     Raises InputError where it cannot be read, holds nothing, or has two columns of one name.
     """
     try:
-        frame = _parquet(path, largest) if path.suffix.lower() == ".parquet" else _text(path, largest, words)
+        frame = _parquet(path, largest) if path.suffix.lower() == ".parquet" else _text(path, largest, words, label)
     except InputError:
         raise
     except MemoryError:
@@ -78,17 +79,17 @@ def _parquet(path: Path, largest: float) -> Frame:
     return Frame(table, np.arange(1, len(table) + 1))
 
 
-def _text(path: Path, largest: float, words: Sequence[str]) -> Frame:
+def _text(path: Path, largest: float, words: Sequence[str], label: str | None) -> Frame:
     require_size(path, largest)
     unpack = UNPACKED.get(path.suffix.lower())
     data = path.read_bytes()
     data, told = utf8_of(unpack(data) if unpack else data, path.name)
     separator, decimal = _marks(data)
     even = _even(data, path, separator)
-    table = None if even is None else _parsed(even[0], separator, decimal, words)
+    table = None if even is None else _parsed(even[0], separator, decimal, words, label)
     if even is None or table is None or len(table) != len(even[1]):  # quotation marks that do not pair
         even = _mended(data, path, separator)
-        table = _parsed(even[0], separator, decimal, words)
+        table = _parsed(even[0], separator, decimal, words, label)
     assert table is not None
     comma = f"{path.name} has semicolons between cells, and {'commas' if decimal == ',' else 'points'} for decimals"
     return Frame(table, even[1], even[2], tuple(filter(None, (told, comma if separator == ";" else ""))))
@@ -102,7 +103,7 @@ def _marks(data: bytes) -> tuple[str, str]:
     return separator, "," if comma else "."
 
 
-def _parsed(data: bytes, separator: str, decimal: str, words: Sequence[str]) -> pd.DataFrame | None:
+def _parsed(data: bytes, separator: str, decimal: str, words: Sequence[str], label: str | None) -> pd.DataFrame | None:
     """Return the table, or None where its rows are not even; columns of one name are a mistake."""
     heading = next(csv.reader([_first_line(data).decode("utf-8")], delimiter=separator), [])
     names = [name.strip() or f"Unnamed: {at}" for at, name in enumerate(heading)]  # as pandas says
@@ -117,7 +118,7 @@ def _parsed(data: bytes, separator: str, decimal: str, words: Sequence[str]) -> 
             names=names,
             skiprows=1,
             dtype=dict.fromkeys(words, str),
-            na_values=list(WORDS_OF_NOTHING),
+            na_values={name: [""] if name == label else list(WORDS_OF_NOTHING) for name in names},
             keep_default_na=False,
             skipinitialspace=True,
             index_col=False,

@@ -19,7 +19,7 @@ from telltale.data.members import with_said
 from telltale.data.tables.csv_files import EXPECTED, Frame, read_frame
 from telltale.data.tables.inferred import featurised, shown
 from telltale.data.tables.records import TableRecords, distinct
-from telltale.data.tables.tidy import composed, stripped, tidied
+from telltale.data.tables.tidy import composed, stripped, tidied, with_named_classes
 from telltale.errors import InputError
 
 
@@ -44,11 +44,11 @@ def load(
     path = require_root(root, EXPECTED)
     choice("dataset.kind", kind, KINDS)
     names = [column for column in (id, group) if column not in (None, label)]
-    read = read_frame(path, largest, [str(column) for column in names])
+    read = read_frame(path, largest, [str(column) for column in names], label)
     drop = [drop] if isinstance(drop, str) else list(drop or [])
     named = {"label": label, "id": id, "group": group, "members": members if members in read.table.columns else None}
     _require_columns(read.table, [*named.items(), *(("drop", column) for column in drop)], members)
-    read = tidied(read, {label: composed, group: composed, id: stripped})
+    read = with_named_classes(tidied(read, {label: composed, group: composed, id: stripped}, label), label)
     values, unlabelled = _labels(read, label, path)
     kept = np.setdiff1d(np.arange(len(read.table)), unlabelled)
     frame = read.table.iloc[kept].reset_index(drop=True) if len(unlabelled) else read.table
