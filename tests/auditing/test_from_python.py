@@ -47,6 +47,24 @@ def test_two_arrays_are_enough_and_nothing_is_printed(capfd: pytest.CaptureFixtu
     assert (GlobalHydra.instance().hydra, HydraConfig.instance().cfg) == before
 
 
+def test_scores_with_a_turned_sign_are_no_clean_bill() -> None:
+    """Catches "no leak found: AUC at most 0.249", of scores that tell members from others as well as theirs turned."""
+    truth = np.repeat([True, False], 2000)
+    turned = telltale.score(np.random.default_rng(1).normal(size=4000) - truth, truth, replicates=100)
+    assert turned.verdict == CANNOT_TELL
+    assert "members score lower than others by scores (AUC 0.2" in turned.sentence and "sign turned?" in turned.sentence
+
+
+def test_members_that_are_less_sure_are_no_clean_bill() -> None:
+    """Catches "no leak found" of an unlearned model, which gives away its members by having less confidence in them."""
+    rng, truth, labels = np.random.default_rng(0), np.arange(3000) < 1500, np.arange(3000) % 2
+    sure = np.clip(np.where(truth, 0.80, 0.95) + 0.02 * rng.normal(size=3000), 0.01, 0.99)
+    said = np.abs(np.stack([labels, 1 - labels], 1) - sure[:, None])
+    result = telltale.score(said, truth, labels=labels, gives="probabilities", random_split=True, replicates=100)
+    assert result.verdict == CANNOT_TELL
+    assert "members score lower than others" in result.sentence and "unlearned" in result.sentence
+
+
 def test_a_model_is_asked_from_python() -> None:
     """Catches an audit that misses a forest which knows its training rows by heart."""
     from sklearn.ensemble import RandomForestClassifier

@@ -136,6 +136,32 @@ def test_no_leak_is_found_only_where_nothing_hinders_it_and_all_is_measured() ->
     assert answered([question(0.2, 0.01), unmeasured], ["3 shadows a side"]).kind == LEAKS  # what is found is found
 
 
+def test_members_that_score_below_others_are_no_clean_bill() -> None:
+    """Catches "no leak found: AUC at most 0.249" where members are told from others the other way round."""
+    low, calm = replace(question(-0.26, 0.005), turned="is the sign turned?"), question(0.0, 0.005, attack="rmia")
+    found = answered([low, calm])
+    assert found.kind == CANNOT_TELL and found.models is None
+    said = "members score lower than others by lira (AUC 0.240 [0.229, 0.251]): is the sign turned?"
+    assert found.reasons == (said,)
+    assert answered([question(-0.26, 0.005), question(0.1, 0.01, attack="rmia")]).kind == LEAKS
+    blind = answered([question(-0.005, 0.005, metric=1), calm])  # below 1 % of members at 1 % is nothing yet
+    assert blind.kind == NONE_FOUND
+    assert answered([replace(question(-0.5, 0.0), records=74)]).kind == CANNOT_TELL
+
+
+@pytest.mark.parametrize(("degrees", "error"), [(inf, 0.01), (3, 0.002)])
+def test_nine_attacks_without_a_leak_rank_members_lower_in_few_runs(degrees: float, error: float) -> None:
+    """Catches the lowest of nine attacks judged as if it had been the only one: one null run in five was."""
+    rng = np.random.default_rng(0)
+    kinds = []
+    for _ in range(1000):
+        spread = np.sqrt(rng.chisquare(degrees, 9) / degrees) if np.isfinite(degrees) else np.ones(9)
+        numbers = zip(error * rng.normal(size=9), error * spread, map(str, range(9)), strict=True)
+        found = answered([question(off, own, degrees, attack=name) for off, own, name in numbers])
+        kinds.append(any("lower" in reason for reason in found.reasons))
+    assert 0.005 < np.mean(kinds) <= 0.035
+
+
 def test_the_number_of_models_needed_would_tell() -> None:
     """Catches advice that leaves the next run as undecided as this one."""
     wide = question(0.0, 0.05, degrees=3)

@@ -22,6 +22,7 @@ from telltale.evaluation.statistics import CONFIDENCE
 LEAKS, NONE_FOUND, CANNOT_TELL = "leaks", "no leak found", "cannot tell"
 TAIL = (1 - CONFIDENCE) / 2  # of one comparison: a leak is an interval whose lower end is above
 FALSE_ALARMS = 0.01  # the rate at which an attacker accuses wrongly, of which the answer speaks
+HALF = 0.5  # an area under a ROC curve that tells nothing
 POWER = 0.8  # with which a design is asked to tell the smallest value that matters
 MOST_MODELS = 4096  # beyond, a number to type is no advice
 
@@ -120,6 +121,7 @@ class Question:
     records     distinct ones behind it, of the rarer kind: they say how sure a number without any spread is
     also        what else has to be above 0 before this shows a leak, by name; it bounds nothing
     luck        p-value of a permutation of few records, which a leak has to be as sure as; 0 = they are enough
+    turned      what it may mean that the number is below chance: members are told from others the other way round
     """
 
     attack: str
@@ -132,6 +134,7 @@ class Question:
     records: float = inf
     also: Mapping[str, Difference] = field(default_factory=dict)
     luck: float = 0.0
+    turned: str = ""
 
     @cached_property
     def against(self) -> str:
@@ -153,6 +156,17 @@ class Question:
         """One-sided p-value of the excess, `luck` and `also`; of n records alike that of the sign test, 2^-n."""
         own = 0.5**self.records if self.alike and self.excess.value > 0 else self.excess.p
         return max([own, self.luck, *(difference.p for difference in self.also.values())])
+
+    @property
+    def p_turned(self) -> float:
+        """One-sided p-value of an area below one half; 1 of other numbers, which say nothing there, and of few records.
+
+        Few records have no interval to be trusted, and no answer but "cannot tell" either.
+        """
+        if self.chance != HALF or self.luck:
+            return 1.0
+        low = Difference(HALF - self.measured.value, self.measured.standard_error, self.measured.degrees)
+        return 0.5**self.records if low.standard_error == 0 and low.value > 0 else low.p
 
     @property
     def most(self) -> float:
@@ -194,8 +208,9 @@ def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), mode
     """Answer from all numbers of all attacks.
 
     It leaks where any number exceeds chance and every control at 2.5 % divided by the count of numbers. No leak is
-    found where nothing hinders that, every number was measured, and each interval ends below what would matter: all of
-    them have to, so that nothing is divided there.
+    found where nothing hinders that, every number was measured, each interval ends below what would matter (all of them
+    have to, so that nothing is divided there), and no attack ranks members below others at 2.5 % divided by the count
+    of attacks: what tells them apart the other way round is a leak that was not looked for.
 
     hindrances  why this design could have missed a leak, whatever was measured
     models      how many victims were attacked
@@ -206,14 +221,15 @@ def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), mode
         return Answer(LEAKS, _strongest(shown), len(measured))
     too_wide = [question for question in measured if not question.most < question.smallest]
     unmeasured = dict.fromkeys(question.unmeasured for question in questions if question.unmeasured)
-    reasons = [*hindrances, *(_open(question) for question in largest_of_each(too_wide)), *unmeasured]
+    lower = _lowest(measured)
+    reasons = [*hindrances, *lower, *(_open(question) for question in largest_of_each(too_wide)), *unmeasured]
     if not questions:
         reasons.append("nothing was measured that could tell")
     nearest = _strongest(measured)
     if not reasons:
         return Answer(NONE_FOUND, nearest, len(measured))
     needed = [models_needed(question, models, len(measured)) for question in too_wide]
-    enough = None if not needed or None in needed else max(count for count in needed if count is not None)
+    enough = None if lower or not needed or None in needed else max(count for count in needed if count is not None)
     return Answer(CANNOT_TELL, nearest, len(measured), tuple(reasons), enough)
 
 
@@ -264,6 +280,19 @@ def largest_of_each(questions: Sequence[Question]) -> list[Question]:
         if question.metric not in by_metric or question.most > by_metric[question.metric].most:
             by_metric[question.metric] = question
     return list(by_metric.values())
+
+
+def _lowest(measured: Sequence[Question]) -> list[str]:
+    """Tell of the attack that ranks members lowest, where that is surely below others; the rest would repeat it."""
+    areas = [question for question in measured if question.chance == HALF]
+    sure = [question for question in areas if question.p_turned * len(areas) <= TAIL]
+    if not sure:
+        return []
+    lowest = min(sure, key=lambda question: question.measured.value)
+    low, high = np.clip(lowest.measured.ends(len(areas)), 0, 1)
+    number = f"{lowest.metric} {lowest.measured.value:.3f} [{low:.3f}, {high:.3f}]"
+    meaning = f": {lowest.turned}" if lowest.turned else ""
+    return [f"members score lower than others by {lowest.attack} ({number}){meaning}"]
 
 
 def _open(question: Question) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
 from telltale.evaluation.few_records import FEW_RECORDS, permuted_p
-from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.statistics import Estimate, groups_of
 from telltale.evaluation.strata import AMONG_ALIKE, NO_MODEL
 from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.reporting.outcome import Outcome
@@ -24,6 +24,12 @@ CEILINGS = ("ceiling", "word_for_word", "float")  # releases in which there is a
 FEW = "fewer than 10"  # of a note: false alarms that are counted on one hand
 SILENT = "no attack gives any two records different scores"
 ALIKE = "records that look alike"
+SIGN = "is the score's sign turned?"
+LESS_SURE = (
+    "models may be less sure of what they have learned (unlearned, over-regularised), or members be harder; "
+    "no attack here looks for that"
+)
+ONE_FEWER = "a member may have one shadow fewer that saw it than others have, where each record is in as many models"
 AT_LOW_FPR = f"tpr_at_fpr_{FALSE_ALARMS}"
 
 
@@ -146,7 +152,22 @@ def _ask(
     elif outcome.unchecked or NO_MODEL in controls:
         also = {ALIKE: Difference(0.0, 1.0)}  # it was asked for and is not known
     luck = _luck(name, outcome) if metric == "auc" and len(estimate.replicates) == 1 and records < FEW_RECORDS else 0.0
-    return Question(title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also, luck)
+    turned = _turned(name, title, outcome)
+    return Question(
+        title, metric_title(metric), chance or 0.0, smallest, measured, above, why, records, also, luck, turned
+    )
+
+
+def _turned(name: str, title: str, outcome: Outcome) -> str:
+    """Say what it may mean that an attack ranks members below others."""
+    if title == "scores":  # that were handed over
+        return SIGN
+    guess, membership = outcome.evidence[name], outcome.membership
+    if not isinstance(guess, MembershipScores) or membership is None or len(membership) == 1:
+        return LESS_SURE
+    by_itself = guess.alone is not None and np.array_equal(guess.alone, guess.scores)
+    paired = len(np.unique(groups_of(membership))) * 2 <= len(membership)
+    return LESS_SURE if by_itself or paired else ONE_FEWER
 
 
 def _records(outcome: Outcome, estimate: Estimate) -> int:
