@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts.bench import (
     caption_metrics,
+    clever,
     command,
     featurisation,
     fleets,
@@ -281,6 +282,7 @@ SECTIONS = {
     "features": features,
     "tables": own_tables.section,
     "fleets": fleet,
+    "in_memory": clever.section,
     "ways": gpu.on_cpu,
     "molecules": molecules.section,
     "scores": scores,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,20 @@ from telltale.training.objective import Objective
 
 PRODUCTS = ("torch", "numpy")  # whose matrix products a step takes; both round in their own order
 TINY = torch.finfo(torch.float32).tiny
-ACTIVATIONS: Mapping[str, tuple[Callable[..., Any], Callable[[Tensor, Tensor], Any]]] = {  # in place, forward and back
-    "relu": (torch.relu_, lambda d, out: torch.ops.aten.threshold_backward.grad_input(d, out, 0, grad_input=d)),
-    "tanh": (torch.tanh_, lambda d, out: torch.ops.aten.tanh_backward.grad_input(d, out, grad_input=d)),
+
+
+def _relu_back(error: Tensor, out: Tensor, into: Tensor) -> None:
+    torch.ops.aten.threshold_backward.grad_input(error, out, 0, grad_input=into)
+
+
+def _tanh_back(error: Tensor, out: Tensor, into: Tensor) -> None:
+    torch.ops.aten.tanh_backward.grad_input(error, out, grad_input=into)
+
+
+# in place: forward, and back through what it gave
+ACTIVATIONS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "relu": (torch.relu_, _relu_back),
+    "tanh": (torch.tanh_, _tanh_back),
 }
 
 
@@ -79,41 +90,54 @@ class LinearFleet:
 
     def _step(self, model: int, epoch: int, room: _Room) -> Callable[[Tensor, Tensor, Tensor], None]:
         """Return a step of one model: rows, labels and where the probabilities of these go, (batch, …) each."""
-        weights, velocity = self.weights[model], self.velocities[model]
-        rate, decay, momentum = self.rate * self.rate_at(epoch), self.decay, self.momentum
-        grown = velocity if self.folds else room.gradient
-        see = room.see
-        matrices, last = [see(part) for part in _split(weights, self.shapes)], len(self.shapes) - 1
-        turned = [see(part[:-1].T) for part in _split(weights, self.shapes)]
-        targets = _split(grown, self.shapes) if self.folds else [see(part) for part in _split(grown, self.shapes)]
+        programs: dict[int, tuple[list[Callable[[], Any]], list[Callable[[], Any]]]] = {}
 
         def step(rows: Tensor, labels: Tensor, right: Tensor) -> None:
-            at = room.at(len(rows))
+            size = len(rows)
+            if size not in programs:
+                programs[size] = self._program(model, epoch, room, size)
+            at, (forward, backward) = room.at(size), programs[size]
             torch.index_select(self.inputs, 0, rows, out=at.seen[0])
-            for k, name in enumerate(self.activations):
-                room.multiply(at.inputs[k], matrices[k], at.outputs[k])
-                ACTIVATIONS[name][0](at.hidden[k])
-            room.multiply(at.inputs[last], matrices[last], at.outputs[last])
-            torch.softmax(at.hidden[last], 1, out=at.probabilities)
+            for run in forward:
+                run()
             torch.gather(at.probabilities, 1, labels, out=right)
             at.probabilities.scatter_add_(1, labels, at.minus)
-            if not self.folds:
-                at.probabilities.mul_(1 / len(rows))
-            for k in range(last, -1, -1):
-                if self.folds:
-                    targets[k].addmm_(at.across[k], at.errors[k], beta=momentum, alpha=1 / len(rows))
-                else:
-                    room.multiply(at.across[k], at.errors[k], targets[k])
-                if k:
-                    room.multiply(at.errors[k], turned[k], at.errors[k - 1])
-                    ACTIVATIONS[self.activations[k - 1]][1](at.error[k - 1], at.hidden[k - 1])
-            if not self.folds:
-                torch.add(grown, velocity, alpha=momentum, out=velocity)
-            if decay:
-                velocity.add_(weights, alpha=decay)
-            weights.sub_(velocity, alpha=rate)
+            for run in backward:
+                run()
 
         return step
+
+    def _program(
+        self, model: int, epoch: int, room: _Room, size: int
+    ) -> tuple[list[Callable[[], Any]], list[Callable[[], Any]]]:
+        """List what a step runs before and after the loss, operands bound: in between Python would take a tenth."""
+        weights, velocity, at, see = self.weights[model], self.velocities[model], room.at(size), room.see
+        grown = velocity if self.folds else room.gradient
+        matrices, targets = (_split(vector, self.shapes) for vector in (weights, grown))
+        last, share, momentum = len(self.shapes) - 1, 1 / size, self.momentum
+        forward, backward = [], []  # type: tuple[list[Callable[[], Any]], list[Callable[[], Any]]]
+        for k, matrix in enumerate(matrices):
+            forward.append(partial(room.multiply, at.inputs[k], see(matrix), out=at.outputs[k]))
+            if k < last:
+                forward.append(partial(ACTIVATIONS[self.activations[k]][0], at.hidden[k]))
+        forward.append(partial(torch.softmax, at.hidden[last], 1, out=at.probabilities))
+        if not self.folds:
+            backward.append(partial(at.probabilities.mul_, share))
+        for k in range(last, -1, -1):
+            if self.folds:
+                backward.append(partial(targets[k].addmm_, at.across[k], at.errors[k], beta=momentum, alpha=share))
+            else:
+                backward.append(partial(room.multiply, at.across[k], at.errors[k], out=see(targets[k])))
+            if k:
+                turned, error = see(matrices[k][:-1].T), at.error[k - 1]
+                backward.append(partial(room.multiply, at.errors[k], turned, out=at.errors[k - 1]))
+                backward.append(partial(ACTIVATIONS[self.activations[k - 1]][1], error, at.hidden[k - 1], error))
+        if not self.folds:
+            backward.append(partial(torch.add, grown, velocity, alpha=momentum, out=velocity))
+        if self.decay:
+            backward.append(partial(velocity.add_, weights, alpha=self.decay))
+        backward.append(partial(weights.sub_, velocity, alpha=self.rate * self.rate_at(epoch)))
+        return forward, backward
 
     def kept(self) -> dict[str, Any]:
         """Hand over what a fit goes on from."""
@@ -155,8 +179,8 @@ class _Room:
     """What one worker computes in: buffers for batches of up to `largest` records, and whose products it takes."""
 
     def __init__(self, largest: int, shapes: Sequence[tuple[int, int]], folds: bool) -> None:
-        self.see: Callable[[Tensor], Any] = (lambda tensor: tensor) if folds else (lambda tensor: tensor.numpy())
-        self.multiply: Callable[[Any, Any, Any], Any] = _by_torch if folds else np.matmul
+        self.see: Callable[[Tensor], Any] = (lambda tensor: tensor) if folds else Tensor.numpy
+        self.multiply: Callable[..., Any] = torch.mm if folds else np.matmul
         self.gradient = torch.empty(0 if folds else sum(rows * columns for rows, columns in shapes))
         self._inputs = [torch.ones(largest, before) for before, _ in shapes]
         self._errors = [torch.empty(largest, after) for _, after in shapes]
@@ -174,10 +198,6 @@ class _Room:
             minus = torch.full((batch, 1), -1.0)
             self._sizes[batch] = _At(seen, inputs, across, hidden, outputs, error, errors, last, minus)
         return self._sizes[batch]
-
-
-def _by_torch(left: Tensor, right: Tensor, out: Tensor) -> None:
-    torch.mm(left, right, out=out)
 
 
 def _split(vector: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
