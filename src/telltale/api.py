@@ -1,4 +1,7 @@
-"""Telltale from Python: three questions and their answer. Nothing is printed, and nothing global is kept."""
+"""Telltale from Python: three questions and their answer. Nothing is printed, and nothing global is kept.
+
+What a command line tells on the way goes to the logger "telltale", for who listens.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from telltale.auditing.arguments import column, joined, numbers, of_both, one_ea
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.released import ask, with_shadows
 from telltale.auditing.run import Subject
-from telltale.configuration.parsed import attacks_named, composed
+from telltale.auditing.sides import one_record_an_id
+from telltale.configuration.parsed import attacks_named, composed, told_as_input
 from telltale.data.given import Given, as_membership, classes_of, groups_of, names_of
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
@@ -202,7 +206,8 @@ def score(
         features=None if features is None else numbers("features", features),
         split=RANDOM if random_split else UNKNOWN,
     )
-    outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates))
+    answers, notes = one_record_an_id(answers)
+    outcome = judged(answers, attacks_named("scores"), Manner(seed, replicates), notes=notes)
     return _result(outcome, Subject.of(answers), f"{gives} of {counted(answers.models, 'model')}")
 
 
@@ -275,7 +280,7 @@ def run(*words: str, folder: str | Path | None = None) -> Result:
     """
     from telltale.experiment import play
 
-    with composed(words, folder) as (cfg, place):
+    with composed(words, folder) as (cfg, place), told_as_input(words):
         return Result(play(cfg, show=False), place)
 
 

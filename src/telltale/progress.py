@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -19,11 +20,16 @@ SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
 @contextmanager
 def silently() -> Iterator[None]:
-    """Draw no bar and tell no time inside: for who calls from Python. A decorator, too."""
-    before = SILENT.set(True)
+    """Draw no bar and tell no time inside: for who calls from Python. A decorator, too.
+
+    What is logged is for who listens to the logger "telltale"; Python would write warnings that nobody listens to.
+    """
+    before, log, nobody = SILENT.set(True), logging.getLogger("telltale"), logging.NullHandler()
+    log.addHandler(nobody)
     try:
         yield
     finally:
+        log.removeHandler(nobody)
         SILENT.reset(before)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,24 @@ def test_a_command_line_is_played_from_python(tmp_path: Path) -> None:
     assert list(result.table.index) == ["lira"]
     with pytest.raises(InputError, match="no such"):
         telltale.run("attack=nothing_of_the_kind")
+
+
+def test_a_run_is_quiet_and_its_mistakes_are_told_as_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches "columns inferred" on the screen of a notebook, and Hydra's error where an InputError is promised."""
+    rows = [f"r{row},{row / 7},{row % 3},{row % 2}" for row in range(80)]
+    (tmp_path / "own.csv").write_text("\n".join(["id,a,y,t", *rows]), encoding="utf-8")
+    (tmp_path / "serve.py").write_text("def predict(x):\n    return x['no such column']\n", encoding="utf-8")
+    words = ["attack=audit", f"target.call={tmp_path / 'serve.py'}:predict", "dataset=csv", "dataset.members=t"]
+    words += ["dataset.id=id", f"dataset.root={tmp_path / 'own.csv'}", "evaluation.replicates=10"]
+    words += [f"paths.outputs={tmp_path}", f"paths.store={tmp_path / 'store'}"]
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # as in a notebook: nobody listens
+    with pytest.raises(InputError, match="the function fails"):  # after the table was read
+        telltale.run(*words, "dataset.label=y", folder=tmp_path / "run")
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(InputError, match=r"dataset\.label=nope"):
+        telltale.run(*words, "dataset.label=nope", folder=tmp_path / "other")
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,20 @@ def test_what_answers_are_has_to_be_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", answers=LABELS, membership=MEMBER)
     with pytest.raises(InputError, match="holds answers, but not what they are: add gives"):
         read_answers(tmp_path / "a.npz")
+
+
+def test_only_one_array_can_be_judged(tmp_path: Path) -> None:
+    """Catches scores that are dropped without a word, as the file has probabilities, too; and so of two memberships."""
+    scores, said = np.arange(6.0), np.full((6, 2), 0.5)
+    file = tmp_path / "both.npz"
+    np.savez(file, scores=scores, probabilities=said, membership=MEMBER)
+    with pytest.raises(InputError, match=r"holds probabilities and scores: which is judged.* add gives"):
+        read_answers(file)
+    np.savez(file, scores=scores, probabilities=said, membership=MEMBER, gives="scores")
+    assert read_answers(file).gives == "scores" and read_answers(file).answers.tolist() == [scores.tolist()]
+    np.savez(file, answers=said, scores=scores, membership=MEMBER, gives="probabilities")
+    with pytest.raises(InputError, match="holds answers and scores: which is judged"):
+        read_answers(file)
+    np.savez(file, scores=scores, membership=MEMBER, keep=MEMBER)
+    with pytest.raises(InputError, match="holds membership and keep, which mean the same; leave one out"):
+        read_answers(file)

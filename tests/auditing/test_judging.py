@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from telltale.attacks.membership.audit import Audit
+from telltale.attacks.membership.by_record import Plain
 from telltale.auditing.judging import Manner, judged, usable
 from telltale.configuration.parsed import attacks_named
 from telltale.errors import InputError
@@ -110,6 +111,28 @@ def test_what_cannot_work_is_left_out_with_its_reason() -> None:
     assert any("left out: population" in note for note in outcome.notes)
     with pytest.raises(InputError, match="none of them can work with values"):
         judged(without, {"population": ERROR["population"]}, MANNER)
+
+
+def test_three_models_are_judged_by_what_asks_for_no_shadows() -> None:
+    """Catches answers of three models refused, where those of two and of four are judged."""
+    rng = np.random.default_rng(0)
+    member, labels = rng.integers(0, 2, (3, 200)).astype(bool), rng.integers(0, 2, 200)
+    sure = np.clip(0.6 + 0.3 * member + 0.05 * rng.normal(size=(3, 200)), 0.01, 0.99)
+    said = np.abs(np.stack([labels, 1 - labels], -1) - sure[..., None])
+    kept, _ = usable(attacks_named("scores"), Answers("probabilities", said, member, labels=labels))
+    plain = {name for name, attack in kept.items() if isinstance(attack, Plain)}
+    assert plain and judged(Answers("probabilities", said, member, labels=labels), kept, MANNER).scored.metrics
+    more = np.concatenate([said, rng.dirichlet([1, 1], (1, 200))])
+    of_four = Answers("probabilities", more, np.concatenate([member, ~member.all(0)[None]]), labels=labels)
+    assert not any(isinstance(attack, Plain) for attack in usable(attacks_named("scores"), of_four)[0].values())
+
+
+def test_where_no_attack_can_work_what_is_lacking_is_told_in_short() -> None:
+    """Catches 700 characters that name every attack, each with a reason of its own."""
+    of_class = Answers("labels", np.zeros((1, 40), int), (np.arange(40) < 20)[None])
+    with pytest.raises(InputError, match=r"none of them can work with labels: reads .* which is not given$") as told:
+        judged(of_class, attacks_named("scores"), MANNER)
+    assert len(str(told.value)) < 200
 
 
 def test_leave_one_out_never_hands_a_victim_its_own_row() -> None:

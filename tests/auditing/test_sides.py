@@ -8,9 +8,10 @@ import pytest
 
 import telltale
 from telltale.auditing.labels import fitting
-from telltale.auditing.sides import apart, keys_of
+from telltale.auditing.sides import apart, keys_of, one_record_an_id
 from telltale.data.given import Given
 from telltale.errors import InputError
+from telltale.game.answers import Answers
 
 
 def given_of(inputs: object, member: list[int], **more: object) -> Given:
@@ -118,3 +119,33 @@ def test_a_class_without_held_out_records_ends_no_audit() -> None:
     result = telltale.audit(said, (x[:45], y[:45]), (x[held], y[held]), replicates=20)
     assert any("1 class has no held-out records (2)" in note for note in result.outcome.notes)
     assert np.isfinite(result.table["auc"]).all()
+
+
+def test_an_id_on_both_sides_is_not_judged() -> None:
+    """Catches a record named a member and a non-member of one model, in one table of exposure."""
+    scores, member = np.arange(40.0), np.arange(40) % 2 == 0
+    ids = [*(f"p{row // 2}" for row in range(4)), "q", "r", "q", *(f"p{row}" for row in range(7, 40))]
+    result = telltale.score(scores, member, ids=ids, replicates=20)
+    notes = " ".join(result.outcome.notes)
+    assert (
+        "2 members and 2 non-members have an id that stands on the other side, too, and are not judged (p0, p1)"
+        in notes
+    )
+    assert "2 members and 0 non-members have an id that occurs more than once and are not judged (q)" in notes
+    assert result.outcome.ids is not None and result.outcome.ids.tolist() == ["r", *(f"p{row}" for row in range(7, 40))]
+    assert result.outcome.membership.shape == (1, 34)
+    with pytest.raises(InputError, match="none is left to judge: 20 members and 20 non-members have an id"):
+        telltale.score(scores, member, ids=np.arange(40) // 2)
+
+
+def test_rows_of_an_id_on_one_side_are_one_draw() -> None:
+    """Catches an interval that shrinks where a record is listed twice; rows without an id are by themselves."""
+    member = np.repeat([[True, False] * 20, [True, True, False, False] * 10], 2, axis=1)
+    ids = np.repeat([*(f"p{row}" for row in range(39)), ""], 2).astype("<U9")
+    answers, notes = one_record_an_id(Answers("scores", np.zeros((2, 80)), member, ids=ids))
+    assert answers.groups is not None and len(np.unique(answers.groups)) == 41 and answers.points == 80
+    assert notes == ("39 ids (p0, p1, p2, …) stand for several rows each, which are one draw",)
+    ids[2:] = [f"row {row}" for row in range(2, 80)]
+    member[1, 1] = False  # of the second model alone
+    kept, (told,) = one_record_an_id(Answers("scores", np.zeros((2, 80)), member, ids=ids))
+    assert kept.points == 78 and kept.groups is None and told.startswith("2 members and 0 non-members of model 0 have")

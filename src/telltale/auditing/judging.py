@@ -57,8 +57,6 @@ def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, A
     calls = {answers.gives} | ({"labels"} if answers.gives == "probabilities" else set())
     kept, left_out = {}, {}
     for name, attack in attacks.items():
-        if isinstance(attack, Plain) and answers.models > 2 and attack.signal != REAL:
-            continue  # the same signal with a threshold fixed on shadows stands in its place
         if isinstance(attack, ShadowAttack | EmbeddingShadows) and answers.models == 1:
             continue  # the notes of an audit say what shadow models would be
         if missing := attack.access - calls:
@@ -73,7 +71,20 @@ def usable(attacks: Mapping[str, Attack], answers: Answers) -> tuple[dict[str, A
             left_out[name] = error.expected
         else:
             kept[name] = attack
+    if any(isinstance(attack, ShadowAttack) for attack in kept.values()):
+        # the same signal with a threshold fixed on shadows stands in its place
+        plain = [name for name, attack in kept.items() if isinstance(attack, Plain) and attack.signal != REAL]
+        kept = {name: attack for name, attack in kept.items() if name not in plain}
     return kept, left_out
+
+
+def _none_can_work(attacks: Mapping[str, Attack], left_out: Mapping[str, str], answers: Answers) -> InputError:
+    """Say what the attacks lack that ask for least: those without shadow models, of answers that are there."""
+    asked = {name: why for name, why in left_out.items() if not why.startswith(UNASKED)} or left_out
+    least = {name: why for name, why in asked.items() if not isinstance(attacks[name], ShadowAttack)} or asked
+    reasons = list(dict.fromkeys(f"it {why}" if why.startswith(UNASKED) else why for why in least.values()))
+    number = counted(len(attacks), "attack")
+    return InputError("rivals", number, f"none of them can work with {answers.gives}: {'; '.join(reasons[:2])}")
 
 
 def judged(
@@ -93,8 +104,7 @@ def judged(
     require_no_twin(answers)
     kept, left_out = usable(attacks, answers)
     if not kept:
-        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise InputError("rivals", ", ".join(attacks), f"none of them can work with {answers.gives}: {why}")
+        raise _none_can_work(attacks, left_out, answers)
     first, *others = kept
     evidence: dict[str, Any] = {}
     costs: dict[str, Cost] = {}

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.next_steps import Typed, after_audit, after_scores
 from telltale.auditing.released import ask, training_of, with_shadows
+from telltale.auditing.sides import one_record_an_id
 from telltale.checks import whole_number
 from telltale.configuration.command_line import check_options
 from telltale.configuration.parsed import attacks_of
@@ -63,11 +64,12 @@ def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
             answers = read_answers(cfg.scores.file, cfg.scores.layout)
             if cfg.scores.split is not None:
                 answers = replace(answers, split=cfg.scores.split)
+            answers, notes = one_record_an_id(answers)
             attacks = attacks_of(cfg)
             manner = Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report))
         job.accept()
         with job.stage("attack"):
-            outcome = judged(answers, attacks, manner)
+            outcome = judged(answers, attacks, manner, notes=notes)
         what = f"{answers.gives} of {counted(answers.models, 'model')}, layout {cfg.scores.layout}"
         choices = {**hydra.runtime.choices, "attack": outcome.attack}
         return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, _typed(job)), show)

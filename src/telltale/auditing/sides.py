@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from telltale.data.digests import digests_of, earliest
-from telltale.data.given import Given
+from telltale.data.given import Given, groups_of
 from telltale.data.plain_numbers import texts_of
 from telltale.errors import InputError
-from telltale.writing import escaped
+from telltale.game.answers import OPTIONAL, Answers
+from telltale.writing import counted, escaped
 
 SHOWN = 3
 
@@ -68,6 +70,42 @@ def _one_sided(given: Given) -> list[str]:
     return said
 
 
+def one_record_an_id(answers: Answers) -> tuple[Answers, tuple[str, ...]]:
+    """Return answers in which no id stands for a member and for a non-member of one model, and what there is to tell.
+
+    Where an id does, its record cannot be judged, and all rows go whose id occurs more than once: see `apart`. Where
+    rows of an id are on one side throughout, they stay, and are one draw unless groups say otherwise. Rows without an
+    id are each by themselves. Raises InputError where none of a side is left.
+    """
+    if answers.ids is None:
+        return answers, ()
+    keys = groups_of(answers.ids)
+    _, first, place, number = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    often, membership = number[place] > 1, answers.membership
+    if not often.any():
+        return answers, ()
+    differ = (membership != membership[:, first[place]]).any(0)
+    across = np.isin(place, place[differ])
+    if not across.any():
+        what = f"{counted(int((number > 1).sum()), 'id')} ({_shown(answers.ids[often])}) stand for several rows each"
+        drawn = "which are one draw" if answers.groups is None else "which are drawn by their groups"
+        return replace(answers, groups=keys if answers.groups is None else answers.groups), (f"{what}, {drawn}",)
+    said = []
+    for rows, of in ((across, "that stands on the other side, too,"), (often & ~across, "that occurs more than once")):
+        if rows.any():
+            inside, outside = int((rows & membership[0]).sum()), int((rows & ~membership[0]).sum())
+            sides = f"{counted(inside, 'member')} and {counted(outside, 'non-member')}"
+            whose = "" if answers.models == 1 else " of model 0"
+            said.append(f"{sides}{whose} have an id {of} and are not judged ({_shown(answers.ids[rows])})")
+    kept = np.flatnonzero(~often)
+    if not all(side[:, kept].any(1).all() for side in (membership, ~membership)):
+        expected = f"none is left to judge: {said[0]}; an id names one record, numbered through both sides"
+        raise InputError("scores.ids", answers.source, expected)
+    of_points = {name: getattr(answers, name) for name in OPTIONAL if "population" not in name}
+    taken = {name: array[kept] for name, array in of_points.items() if array is not None}
+    return replace(answers, answers=answers.answers[:, kept], membership=membership[:, kept], **taken), tuple(said)
+
+
 def without_group(groups: np.ndarray | None) -> tuple[str, ...]:
     """Say how many records have no group, (n,) below 0, where some have."""
     if groups is None or not (groups < 0).any():
@@ -75,7 +113,8 @@ def without_group(groups: np.ndarray | None) -> tuple[str, ...]:
     return (f"{(groups < 0).sum():,} of {len(groups):,} records have no group and are each by itself",)
 
 
-def _shown(names: Sequence[Any]) -> str:
+def _shown(names: Sequence[Any] | np.ndarray) -> str:
+    names = list(dict.fromkeys(names))
     return ", ".join(escaped(str(name)) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
 

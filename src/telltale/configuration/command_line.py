@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -131,7 +131,7 @@ def imported(field: str, path: str) -> Any:
 
 def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     """Turn an exception into (exit code, what to print): one line for the user's mistakes, a traceback for ours."""
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED, f"interrupted: {cause}" if str(cause) else _INTERRUPTED_EARLY
@@ -169,7 +169,8 @@ _INTERRUPTED_EARLY = (
 )
 
 
-def _causes(error: BaseException | None) -> Any:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what it was raised from, outermost first."""
     met: set[int] = set()  # what is raised again may stand among its own causes
     while error is not None and id(error) not in met:
         met.add(id(error))

@@ -16,10 +16,17 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.audit import Audit
 from telltale.configuration.arguments import in_full, readable
-from telltale.configuration.command_line import check_words, configuration_folder, explain, register_resolvers
+from telltale.configuration.command_line import (
+    BAD_INPUT,
+    causes,
+    check_words,
+    configuration_folder,
+    explain,
+    register_resolvers,
+)
 from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets
-from telltale.errors import InputError
+from telltale.errors import InputError, NotPrivateError, NumericalError
 
 
 @contextmanager
@@ -51,15 +58,27 @@ def composed(words: Sequence[str], folder: str | Path | None = None) -> Iterator
         HydraConfig.instance().cfg = place
 
 
-def _compose(words: Sequence[str]) -> DictConfig:
+@contextmanager
+def told_as_input(words: Sequence[str]) -> Iterator[None]:
+    """Raise what a person can mend as it was raised, out of what Hydra wraps it in; other mistakes as InputError."""
     try:
-        return compose("config", overrides=list(words), return_hydra_config=True)
+        yield
     except InputError:
         raise
     except Exception as error:
-        said = explain(error, configuration_folder())[1].removeprefix("error: ")
-        field, _, rest = said.partition(": ")
+        for cause in causes(error):
+            if isinstance(cause, InputError | NumericalError | NotPrivateError | KeyboardInterrupt):
+                raise cause from None
+        code, said = explain(error, configuration_folder())
+        if code != BAD_INPUT:
+            raise
+        field, _, rest = said.removeprefix("error: ").partition(": ")
         raise InputError(field, " ".join(words), rest or said) from None
+
+
+def _compose(words: Sequence[str]) -> DictConfig:
+    with told_as_input(words):
+        return compose("config", overrides=list(words), return_hydra_config=True)
 
 
 def attacks_named(word: str) -> dict[str, Attack]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -65,18 +66,19 @@ def read_npz(path: Path) -> Answers:
     try:
         require_npz_size(path, LARGEST)
         with np.load(path, allow_pickle=False) as file:
-            arrays = {ALIASES.get(name, name): file[name] for name in file.files}
+            names = [ALIASES.get(name, name) for name in file.files]
+            arrays = {name: file[own] for name, own in zip(names, file.files, strict=True)}
     except InputError:
         raise InputError("scores", path, f"holds more than {LARGEST:g} GiB; give fewer models or points") from None
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
         raise InputError("scores", path, f"cannot be read as .npz without pickles ({error})") from None
-    gives, bare = str(arrays.pop("gives", "")), "answers" in arrays
-    for name in sorted(GIVES, key=lambda name: name == "labels"):  # which beside others are the true ones
-        if name in arrays and "answers" not in arrays:
-            arrays["answers"], gives = arrays.pop(name), gives or name
+    if twice := [name for name, of in Counter(names).items() if of > 1]:
+        called = [own for own, name in zip(file.files, names, strict=True) if name == twice[0]]
+        raise InputError("scores", path, f"holds {' and '.join(called)}, which mean the same; leave one out")
+    bare, gives = "answers" in arrays, _named_answers(arrays, path)
     if missing := {"answers", "membership"} - arrays.keys():
-        names = ", ".join(sorted(arrays)) or "nothing"
-        expected = f"holds {names}; expected membership and one of {', '.join(GIVES)} (missing: {', '.join(missing)})"
+        there = ", ".join(sorted(arrays)) or "nothing"
+        expected = f"holds {there}; expected membership and one of {', '.join(GIVES)} (missing: {', '.join(missing)})"
         raise InputError("scores", path, expected)
     if bare and not gives:
         expected = f"holds answers, but not what they are: add gives ({', '.join(GIVES)}), or call the array so"
@@ -96,6 +98,26 @@ def read_npz(path: Path) -> Answers:
         split=str(arrays.get("split", UNKNOWN)),
         **known,
     )
+
+
+def _named_answers(arrays: dict[str, Any], path: Path) -> str:
+    """Have the array that is judged called "answers"; returns what it holds, as `gives` or its name says.
+
+    Labels beside others are the true ones. Raises InputError where several arrays could be meant.
+    """
+    gives = str(arrays.pop("gives", ""))
+    named = [name for name in ("answers", *GIVES) if name in arrays and name != "labels"]
+    if "answers" in arrays or gives not in arrays:
+        if len(named) > 1:
+            expected = f"holds {' and '.join(named)}: which is judged? Leave one out"
+            more = "" if "answers" in arrays else f", or add gives ({' or '.join(named)})"
+            raise InputError("scores", path, expected + more)
+        named = named or [name for name in ("labels",) if name in arrays]
+    else:
+        named = [gives]
+    for name in named:
+        arrays["answers"], gives = arrays.pop(name), gives or ("" if name == "answers" else name)
+    return gives
 
 
 def _fitting(name: str, array: np.ndarray, path: Path) -> Any:
