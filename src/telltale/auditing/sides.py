@@ -99,7 +99,7 @@ def one_record_an_id(answers: Answers) -> tuple[Answers, tuple[str, ...]]:
             said.append(f"{sides}{whose} have an id {of} and are not judged ({_shown(answers.ids[rows])})")
     kept = np.flatnonzero(~often)
     if not all(side[:, kept].any(1).all() for side in (membership, ~membership)):
-        expected = f"none is left to judge: {said[0]}; an id names one record, numbered through both sides"
+        expected = f"none is left to judge: {'; '.join(said)}; give each record an id of its own"
         raise InputError("scores.ids", answers.source, expected)
     of_points = {name: getattr(answers, name) for name in OPTIONAL if "population" not in name}
     taken = {name: array[kept] for name, array in of_points.items() if array is not None}
