@@ -26,6 +26,8 @@ class Truth:
                   None = each point for itself
     features      (challenge points, width) float32, the records as plain numbers, where members and others may differ
                   in kind; None = they cannot, or nothing is known of them
+    predicted     (challenge points, columns) float32, what models of their labels, fitted without membership, say of
+                  each (`evaluation/reference_predictions.py`); None = labels are not known, or too few
     """
 
     membership: np.ndarray
@@ -37,3 +39,4 @@ class Truth:
     right: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
     features: np.ndarray | None = None
+    predicted: np.ndarray | None = None

@@ -24,6 +24,7 @@ from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.no_model import groups_of_each_side, looks_like_a_member
+from telltale.evaluation.reference_predictions import reference_predictions
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.evaluation.strata import NO_MODEL
 from telltale.evidence import MembershipScores
@@ -116,8 +117,13 @@ def judged(
     none = answers.held_out.take(np.arange(0))  # no control was trained
     units = None if answers.groups is None else np.unique(answers.groups, return_inverse=True)[1]
     truth = Truth(
-        answers.membership[: answers.attacked], (), none, groups=units, features=answers.features
-    )  # first and only opening
+        answers.membership[: answers.attacked],  # first and only opening
+        (),
+        none,
+        groups=units,
+        features=answers.features,
+        predicted=_predicted(answers, units, manner),
+    )
     controls, unchecked = _detector(answers, truth, manner)
     explained = [f"{name}: {WHAT_IT_IS}" for name in controls]
     replicates = checked_replicates(manner.replicates)
@@ -155,15 +161,30 @@ def _hindrances(kept: Mapping[str, Attack], answers: Answers) -> tuple[str, ...]
     return hindrances(list(kept.values()), answers.models) if answers.models > 1 else ()
 
 
+def _compared(answers: Answers) -> bool:
+    """Tell whether members are compared with held-out records without the model: they are known and may differ."""
+    return answers.split != RANDOM and answers.features is not None and answers.attacked == 1
+
+
+def _predicted(answers: Answers, units: np.ndarray | None, manner: Manner) -> np.ndarray | None:
+    """Return what reference models say of each record, where it is compared and labels are known."""
+    if not _compared(answers) or answers.labels is None or answers.features is None:
+        return None
+    held = (answers.population_features, answers.population_labels)
+    population = None if held[0] is None or held[1] is None else (held[0], held[1])
+    seed = derive(manner.seed, "reference")
+    return reference_predictions(answers.features, answers.labels, answers.membership[0], units, seed, population)
+
+
 def _detector(answers: Answers, truth: Truth, manner: Manner) -> tuple[dict[str, MembershipScores], str]:
     """Return the evidence of a detector that never asks the model, where the records are known and may differ.
 
     And why there is none where there should be; empty: there is, or none is asked for.
     """
-    if answers.split == RANDOM or answers.features is None or answers.attacked > 1:
+    if not _compared(answers):
         return {}, ""
     seed, member = derive(manner.seed, NO_MODEL), truth.membership[0]
-    looks = looks_like_a_member(answers.challenge.inputs(), member, truth.groups, seed)
+    looks = looks_like_a_member(answers.challenge.inputs(), member, truth.groups, seed, truth.predicted)
     if looks is not None:
         return {NO_MODEL: looks}, ""
     inside, outside = groups_of_each_side(member, truth.groups)

@@ -253,6 +253,10 @@ def _require_answers(of: Answers, field: str, answers: np.ndarray, labels: np.nd
 def _require_of_points(of: Answers) -> None:
     """Require as many names, groups and features as points; features are finite where a detector reads them."""
     held = 0 if of.population is None else of.population.shape[1]
+    if held and of.features is not None and of.population_features is not None:
+        wide, found = np.shape(of.features)[1:], np.shape(of.population_features)
+        if found[1:] != wide:
+            raise _misfit("population_features", found, "an array as wide as features")
     for name, number, axes in (
         *(("ids", of.points, 1), ("groups", of.points, 1)),
         *(("features", of.points, 2), ("population_features", held, 2)),

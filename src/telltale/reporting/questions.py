@@ -30,6 +30,7 @@ LESS_SURE = (
     "no attack here looks for that"
 )
 ONE_FEWER = "a member may have one shadow fewer that saw it than others have, where each record is in as many models"
+UNSEEN = 1 / 3  # of what an attack finds, where members differ: controls may have missed as much of the difference
 AT_LOW_FPR = f"tpr_at_fpr_{FALSE_ALARMS}"
 
 
@@ -148,7 +149,7 @@ def _ask(
     records = _records(outcome, estimate)
     also = {}
     if AMONG_ALIKE in metrics[name]:
-        also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5)}
+        also = {ALIKE: Difference.of(metrics[name][AMONG_ALIKE], 0.5 + _explained(metrics, name))}
     elif outcome.unchecked or NO_MODEL in controls:
         also = {ALIKE: Difference(0.0, 1.0)}  # it was asked for and is not known
     luck = _luck(name, outcome) if metric == "auc" and len(estimate.replicates) == 1 and records < FEW_RECORDS else 0.0
@@ -168,6 +169,18 @@ def _turned(name: str, title: str, outcome: Outcome) -> str:
     by_itself = guess.alone is not None and np.array_equal(guess.alone, guess.scores)
     paired = len(np.unique(groups_of(membership))) * 2 <= len(membership)
     return LESS_SURE if by_itself or paired else ONE_FEWER
+
+
+def _explained(metrics: Mapping[str, Mapping[str, Estimate]], name: str) -> float:
+    """Return by how much an attack has to be above one half among records that look alike.
+
+    Where members differ without the model, a part of an attack's excess that is UNSEEN of it may be what of the same
+    difference no control saw, as they know it only nearly.
+    """
+    differ = metrics.get(NO_MODEL, {}).get("auc")
+    if differ is None or not differ.low > 0.5 or "auc" not in metrics[name]:
+        return 0.0
+    return UNSEEN * max(0.0, metrics[name]["auc"].value - 0.5)
 
 
 def _records(outcome: Outcome, estimate: Estimate) -> int:
