@@ -124,7 +124,7 @@ class ClassNetworks(nn.Module):
         hidden = torch.baddbmm(self.first_bias, points, self.first).relu_()
         log_odds = torch.baddbmm(self.second_bias, hidden, self.second)
         slope = (log_odds.sigmoid_() - truth[..., None]).mul_(weight[..., None])  # (classes, points, 1)
-        back = (slope * self.second.mT).mul_(hidden > 0)  # (classes, points, hidden)
+        back = torch.ops.aten.threshold_backward(slope * self.second.mT, hidden, 0)  # (classes, points, hidden)
         into_first, into_second = points.mT @ back, hidden.mT @ slope
         return [into_first, back.sum(1, keepdim=True), into_second, slope.sum(1, keepdim=True)]
 
