@@ -60,8 +60,8 @@ the model, also among records that look alike to it. It does not use that the sp
   seeds. That is how plain error looks on rows that were dealt at random; p = share of seeds that reach its AUC, the
   model's own counted ({smallest} at the least).
 - **Detector without the model**: it learns membership itself from Morgan fingerprints, the value and how wrong
-  reference models of the value are, cross-fitted. Members were dealt at random, so it should find nothing. *Among alike*: plain error among records that look alike to
-  it, less what the records alone let expect.
+  reference models of the value are, cross-fitted. Members were dealt at random, so it should find nothing. *Among
+  alike*: plain error among records that look alike to it, less what the records alone let expect.
 - **Same scaffold**: plain error only between members and others of one Bemis-Murcko scaffold, as a series may be easy
   as a whole. A duplicate of a member is a hard case here: where a table has a molecule on both sides, the model knows
   both rows.
