@@ -35,7 +35,7 @@ class Trained(Protocol):
 class Fitted(LightningModule):
     """Has Lightning train `trained`, whose parameters it shares."""
 
-    def __init__(self, trained: Any) -> None:
+    def __init__(self, trained: Trained) -> None:
         super().__init__()
         self.trained = trained
 
