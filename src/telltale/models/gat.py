@@ -5,20 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
-from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import softmax
 
 from telltale.data.molecules.alike import Layer
 from telltale.errors import InputError
 from telltale.models.alike_states import of_neighbours, over_neighbours
+from telltale.models.messages import received, shares
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
 
 
-class GATConvolution(MessagePassing):
+class GATConvolution(nn.Module):
     """h_v = Σ_u softmax_u( LeakyReLU( a · [W h_v ; W h_u + e_uv] ) ) (W h_u + e_uv), heads side by side."""
 
     def __init__(self, width: int, heads: int) -> None:
-        super().__init__(aggr="sum", node_dim=0)
+        super().__init__()
         self.heads, self.head_width = heads, width // heads
         self.linear = nn.Linear(width, width)
         self.bond = BondEmbedding(width)
@@ -30,7 +29,10 @@ class GATConvolution(MessagePassing):
         """Pass messages once: (atoms, width) -> (atoms, width)."""
         shape = (-1, self.heads, self.head_width)
         states = self.linear(atoms).view(shape)
-        return self.propagate(ends, x=states, bonds=self.bond(bonds).view(shape)).flatten(1) + self.bias
+        sent = states.index_select(0, ends[0]) + self.bond(bonds).view(shape)
+        logits = (torch.cat([states.index_select(0, ends[1]), sent], -1) * self.attention).sum(-1)
+        weight = shares(nn.functional.leaky_relu(logits, 0.2), ends[1], len(atoms))
+        return received(weight[..., None] * sent, ends[1], len(atoms)).flatten(1) + self.bias
 
     def of_states(self, states: Tensor, layer: Layer) -> Tensor:
         """Do the same for atoms that look alike at once: (states below, width) -> (states, width).
@@ -45,16 +47,9 @@ class GATConvolution(MessagePassing):
         own = sent_by.index_select(0, layer.sums.source[last]).view(shape)
         logits = (own * self.attention[:, : self.head_width]).sum(-1).index_select(0, target)
         logits = logits + (sent * self.attention[:, self.head_width :]).sum(-1)
-        weight = softmax(nn.functional.leaky_relu(logits, 0.2), target, num_nodes=layer.number)
+        weight = shares(nn.functional.leaky_relu(logits, 0.2), target, layer.number)
         weighed = (weight[..., None] * sent).flatten(1)
         return over_neighbours(weighed, layer.sums, target) + self.bias
-
-    def message(self, x_i: Tensor, x_j: Tensor, bonds: Tensor, index: Tensor, size_i: int) -> Tensor:
-        """Weigh each neighbour by attention: (bonds, heads, head width)."""
-        sent = x_j + bonds
-        logits = (torch.cat([x_i, sent], -1) * self.attention).sum(-1)
-        weight = softmax(nn.functional.leaky_relu(logits, 0.2), index, num_nodes=size_i)
-        return weight[..., None] * sent
 
 
 class GAT(MoleculeEncoder):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 from telltale.data.molecules.alike import Layer
 from telltale.models.alike_states import neighbour_sums
+from telltale.models.messages import received
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder, counts
 
 
-class GCNConvolution(MessagePassing):
+class GCNConvolution(nn.Module):
     """h_v = Σ_{u ∈ N(v) ∪ v} (W h_u + e_uv) / sqrt(d_u d_v)."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(aggr="sum")
+        super().__init__()
         self.linear = nn.Linear(width, width)
         self.bond = BondEmbedding(width)
 
@@ -22,17 +22,14 @@ class GCNConvolution(MessagePassing):
         """Pass messages once: (atoms, width) -> (atoms, width)."""
         inverse_root = counts(ends[1], len(atoms), atoms).rsqrt()
         weight = inverse_root[ends[0]] * inverse_root[ends[1]]
-        return self.propagate(ends, x=self.linear(atoms), bonds=self.bond(bonds), weight=weight)
+        sent = weight[:, None] * (self.linear(atoms).index_select(0, ends[0]) + self.bond(bonds))
+        return received(sent, ends[1], len(atoms))
 
     def of_states(self, states: Tensor, layer: Layer) -> Tensor:
         """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
         below, degrees = layer.below.to(states.dtype).rsqrt(), layer.degrees.to(states.dtype).rsqrt()
         weights = below[layer.sums.source] * degrees[layer.sums.target()]
         return neighbour_sums(self.linear(states), self.bond.table(), layer, weights)
-
-    def message(self, x_j: Tensor, bonds: Tensor, weight: Tensor) -> Tensor:
-        """Send the neighbour's state plus the bond's embedding, normalised by both degrees."""
-        return weight[:, None] * (x_j + bonds)
 
 
 class GCN(MoleculeEncoder):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 from telltale.data.molecules.alike import Layer
 from telltale.models.alike_states import neighbour_sums
+from telltale.models.messages import received
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
 
 
-class GINConvolution(MessagePassing):
+class GINConvolution(nn.Module):
     """h_v = MLP( Σ_{u ∈ N(v) ∪ v} h_u + e_uv ), MLP: width -> 2 width -> width."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(aggr="sum")
+        super().__init__()
         self.bond = BondEmbedding(width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
 
     def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
         """Pass messages once: (atoms, width) -> (atoms, width)."""
-        return self.mlp(self.propagate(ends, x=atoms, bonds=self.bond(bonds)))
+        sent = atoms.index_select(0, ends[0]) + self.bond(bonds)
+        return self.mlp(received(sent, ends[1], len(atoms)))
 
     def of_states(self, states: Tensor, layer: Layer) -> Tensor:
         """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
@@ -28,10 +29,6 @@ class GINConvolution(MessagePassing):
         return second(
             first(neighbour_sums(states, self.bond.table(), layer)).relu_()
         )  # in place: it stays in the cache
-
-    def message(self, x_j: Tensor, bonds: Tensor) -> Tensor:
-        """Send the neighbour's state plus the bond's embedding."""
-        return x_j + bonds
 
 
 class GIN(MoleculeEncoder):

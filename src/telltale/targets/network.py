@@ -146,7 +146,7 @@ def _state(weights: str | None) -> dict[str, torch.Tensor]:
 def _known(name: str, model: Any) -> Architecture:
     if model is not None:
         raise InputError(MODEL, model, f"stands beside target.architecture={name}; give one of the two")
-    from telltale.models.released.architectures import architecture  # brings torch_geometric
+    from telltale.models.released.architectures import architecture
 
     return architecture(name)
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import softmax
 
 from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import CHIRALITIES, featurise
@@ -23,6 +21,7 @@ from telltale.errors import InputError
 from telltale.models.gcn import GCN
 from telltale.models.gin import GIN
 from telltale.models.graphsage import GraphSAGE
+from telltale.models.messages import received, shares
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
 
 LAYERS, WIDTH, HEADS = 5, 300, 2
@@ -39,11 +38,11 @@ ATTENTION = (".att", ".attention")  # at the end of a name
 GNN, HEAD = "gnn.", "graph_pred_linear.weight"  # of a fine-tuned network
 
 
-class WideGATConvolution(MessagePassing):
+class WideGATConvolution(nn.Module):
     """h_v = mean over heads of Σ_u softmax_u( LeakyReLU( a · [W h_v ; W h_u + e_uv] ) ) (W h_u + e_uv), then a bias."""
 
     def __init__(self, width: int, heads: int = HEADS) -> None:
-        super().__init__(aggr="sum", node_dim=0)
+        super().__init__()
         self.heads, self.width = heads, width
         self.linear = nn.Linear(width, heads * width)
         self.bond = BondEmbedding(heads * width)
@@ -55,14 +54,10 @@ class WideGATConvolution(MessagePassing):
         """Pass messages once: (atoms, width) -> (atoms, width)."""
         shape = (-1, self.heads, self.width)
         states = self.linear(atoms).view(shape)
-        return self.propagate(ends, x=states, bonds=self.bond(bonds).view(shape)).mean(1) + self.bias
-
-    def message(self, x_i: Tensor, x_j: Tensor, bonds: Tensor, index: Tensor, size_i: int) -> Tensor:
-        """Weigh each neighbour by attention: (bonds, heads, width)."""
-        sent = x_j + bonds
-        logits = (torch.cat([x_i, sent], -1) * self.attention).sum(-1)
-        weight = softmax(nn.functional.leaky_relu(logits, 0.2), index, num_nodes=size_i)
-        return weight[..., None] * sent
+        sent = states.index_select(0, ends[0]) + self.bond(bonds).view(shape)
+        logits = (torch.cat([states.index_select(0, ends[1]), sent], -1) * self.attention).sum(-1)
+        weight = shares(nn.functional.leaky_relu(logits, 0.2), ends[1], len(atoms))
+        return received(weight[..., None] * sent, ends[1], len(atoms)).mean(1) + self.bias
 
 
 class WideGAT(MoleculeEncoder):
