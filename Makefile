@@ -7,21 +7,38 @@ RELEASED ?= ../shared/data/admetica
 PAPER ?=
 SCALE ?= small
 WORKERS ?= 2
+# versions that everything is installed in; a space: the newest that fit
+CONSTRAINTS ?= constraints.txt
+PINS = $(addprefix -c ,$(strip $(CONSTRAINTS)))
+EXTRAS := dev docs fcd trackers bench ray quant
+# of the lock file: 1 = take the newest versions of all
+UPGRADE ?=
 # of the tests: a seed; whatever it is, they must pass
 ORDER ?= 3686476748
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint docs bench peers audit-released reproduce-paper clean
+.PHONY: help environment hooks lock run test test-slow lint docs bench peers audit-released reproduce-paper clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers]" $(PINS)
 	@touch $@
+
+environment: $(READY)  ## only set up the environment
+
+hooks: $(READY)  ## have lint and formatting checked before each commit
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pre-commit
+	$(BIN)/pre-commit install
+
+lock: $(READY)  ## write constraints.txt, the versions of everything on every system; UPGRADE=1 for the newest
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip compile pyproject.toml $(addprefix --extra ,$(EXTRAS)) \
+	  --universal --python-version 3.11.5 --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) -o constraints.txt
 
 run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for another
 	$(BIN)/python -m src.run $(ARGS)
@@ -41,11 +58,11 @@ docs: $(READY)  ## the documentation as a site, in site/
 	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" $(PINS)
 	$(BIN)/python -m scripts.bench
 
 peers: $(READY)  ## compare with other tools on the same answers, write docs/peers.md; PEERS="leakpro=FOLDER …" for source-only ones
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[peers]" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[peers]" $(PINS)
 	$(BIN)/python -m scripts.peers --source $(PEERS)
 
 audit-released: $(READY)  ## audit molecular models that others released, write docs/released_models.md; RELEASED=CLONE

@@ -48,6 +48,7 @@ def readable(words: Sequence[str]) -> list[str]:
     parser, sweeps = OverridesParser.create(), any(word in SWEEP for word in words)
     flags: list[str] = []
     options: list[str] = []
+    words = [part for word in words for part in _of_several(word)]
     for word, before in zip(words, ["", *words], strict=False):
         if before in WITH_VALUE:
             flags.append(word)
@@ -57,6 +58,15 @@ def readable(words: Sequence[str]) -> list[str]:
         else:
             options.append(_made_readable(word, parser, sweeps))
     return [*flags, *options]
+
+
+def _of_several(word: str) -> tuple[str, ...]:
+    """Spell out a list of run loggers: Hydra would merge their files into one.
+
+    >>> _of_several("logger=[csv,wandb]")
+    ('logger=several', 'logger.names=[csv,wandb]')
+    """
+    return ("logger=several", f"logger.names={word[7:]}") if re.match(r"logger=\[.*\]$", word) else (word,)
 
 
 def _made_readable(word: str, parser: OverridesParser, sweeps: bool) -> str:

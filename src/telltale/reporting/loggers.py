@@ -38,6 +38,10 @@ class RunLogger(Protocol):
         """Record a table."""
         ...
 
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Keep what the run leaves behind, as it is."""
+        ...
+
     def finish(self, failed: bool = False) -> None:
         """Close the run; calling it again does nothing."""
         ...
@@ -62,6 +66,9 @@ class NoLogger:
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Record nothing."""
 
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Keep nothing: the files lie in the run folder anyway."""
+
     def finish(self, failed: bool = False) -> None:
         """Do nothing."""
 
@@ -71,7 +78,7 @@ class CsvLogger(NoLogger):
 
     def __init__(self, folder: Path | str, name: str | None = None, settings: Mapping[str, Any] | None = None) -> None:
         self.folder = Path(folder)
-        self.active = _first_process()
+        self.active = is_first_process()
 
     def log_scalars(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Append one line for each number; the file can be read while the run goes on."""
@@ -113,7 +120,7 @@ class WandbLogger(NoLogger):
     ) -> None:
         choice("logger.mode", mode, MODES)
         self._run: Any = None
-        if mode == "disabled" or not _first_process():
+        if mode == "disabled" or not is_first_process():
             return
         if escaped(str(folder)) != str(folder):
             raise InputError("hydra.run.dir", escaped(str(folder)), "W&B needs a folder whose name is UTF-8")
@@ -153,6 +160,14 @@ class WandbLogger(NoLogger):
             data = [plain(list(row)) for row in rows]
             self._run.log({name: self._wandb.Table(columns=list(columns), data=data)})
 
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Log the files as one artefact of type `run`."""
+        if self._run is not None:
+            artifact = self._wandb.Artifact(f"run-{self._run.id}", type="run")
+            for file in files:
+                artifact.add_file(str(file))
+            self._run.log_artifact(artifact)
+
     def finish(self, failed: bool = False) -> None:
         """Close the run as finished or failed, waiting until all is written."""
         if self._run is not None:
@@ -170,7 +185,7 @@ def _hidden_words() -> Iterator[None]:
         sys.argv = words
 
 
-def _first_process() -> bool:
+def is_first_process() -> bool:
     """Say whether this is the process that speaks for all: under DDP every rank builds its own logger."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 

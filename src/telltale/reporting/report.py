@@ -57,6 +57,7 @@ class View(Protocol):
         ...
 
 
+ARTEFACTS = ("metrics.json", "replicates.npz", "report.html", "config.yaml")  # what a tracker keeps with a run
 VIEWS: dict[type, View] = {
     ExtractedMolecules: extraction_view,
     MembershipScores: membership_view,
@@ -143,6 +144,7 @@ def report(
         configuration=OmegaConf.to_yaml(masked_configuration(run.cfg)),
     )
     _log(summary, run.logger, drawn)
+    run.logger.log_files([file for name in ARTEFACTS if (file := run.folder / name).exists()])
     if show:
         print_summary(summary)
     return replace(summary, outcome=outcome)
