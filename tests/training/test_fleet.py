@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from telltale.data.images import digits
 from telltale.data.images.records import ImageRecords
@@ -17,8 +18,9 @@ from telltale.owner import many
 from telltale.owner.executor import Local
 from telltale.owner.release import Release
 from telltale.store.store import Store
-from telltale.training.fleet import sizing
-from telltale.training.fleet.linear import PRODUCTS
+from telltale.training.fleet import linear, sizing
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.linear import PRODUCTS, LinearFleet
 from tests.owned import Owned
 from tests.training.small import CPU
 
@@ -90,6 +92,25 @@ def test_a_gradient_written_out_is_the_one_of_stacked_models(
         for name, value in mine.items():
             np.testing.assert_allclose(value, theirs[name], rtol=0, atol=1e-5)
     assert len(curves) == 6 and curves[:3] == pytest.approx(curves[3:], rel=1e-4)
+
+
+def test_inputs_that_fit_into_bytes_train_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches bytes that round a fraction, wrap a negative or drop the column of ones."""
+    bits = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.float32))
+    model = {"_target_": "telltale.models.mlp.MLP", "widths": [5], "activation": "relu", "shape": (6,)}
+    objective = recipe_of(Path("nowhere"), batch_size=16).replace(model=model).objective_for(0)
+
+    def trained(inputs: torch.Tensor) -> tuple[torch.dtype, np.ndarray]:
+        data = FleetData(inputs, torch.arange(40) % 10, np.array([b"a"] * 40), np.arange(40)[None], (0,))
+        fleet = LinearFleet([objective], data, "torch")
+        fleet.epoch(0, 0, fleet.room())
+        return fleet.inputs.dtype, fleet.weights.numpy()
+
+    narrow, weights = trained(bits)
+    monkeypatch.setattr(linear, "_narrow", lambda inputs: inputs)
+    assert narrow == torch.uint8 and np.array_equal(weights, trained(bits)[1])
+    monkeypatch.undo()
+    assert {trained(other)[0] for other in (bits / 2, -bits, 256 * bits, bits / 0)} == {torch.float32}
 
 
 def test_models_of_a_fleet_differ_as_their_seeds_and_records_do(tmp_path: Path) -> None:

@@ -23,15 +23,17 @@ PRODUCTS = ("torch", "numpy")  # whose matrix products a step takes; both round 
 TINY = torch.finfo(torch.float32).tiny
 
 
-def _relu_back(error: Tensor, out: Tensor, into: Tensor) -> None:
-    torch.ops.aten.threshold_backward.grad_input(error, out, 0, grad_input=into)
+def _relu_back(error: Tensor, out: Tensor, slope: Tensor) -> None:
+    torch.sign(out, out=slope)
+    error.mul_(slope)
 
 
-def _tanh_back(error: Tensor, out: Tensor, into: Tensor) -> None:
-    torch.ops.aten.tanh_backward.grad_input(error, out, grad_input=into)
+def _tanh_back(error: Tensor, out: Tensor, square: Tensor) -> None:
+    torch.mul(out, out, out=square)
+    error.addcmul_(error, square, value=-1)
 
 
-# in place: forward, and back through what it gave
+# in place: forward, and back through what it gave, with room for as much
 ACTIVATIONS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "relu": (torch.relu_, _relu_back),
     "tanh": (torch.tanh_, _tanh_back),
@@ -66,7 +68,7 @@ class LinearFleet:
         self.shapes = [(layer.in_features + 1, layer.out_features) for layer in layers]
         self.weights = torch.stack([self._flat(objective) for objective in objectives])
         self.velocities = torch.zeros_like(self.weights)
-        self.inputs = torch.nn.functional.pad(data.inputs.flatten(1).float(), (0, 1), value=1.0)
+        self.inputs = _narrow(torch.nn.functional.pad(data.inputs.flatten(1).float(), (0, 1), value=1.0))
 
     def room(self) -> _Room:
         """Make what one worker computes in."""
@@ -97,7 +99,11 @@ class LinearFleet:
             if size not in programs:
                 programs[size] = self._program(model, epoch, room, size)
             at, (forward, backward) = room.at(size), programs[size]
-            torch.index_select(self.inputs, 0, rows, out=at.seen[0])
+            if at.bytes.dtype == self.inputs.dtype:
+                torch.index_select(self.inputs, 0, rows, out=at.bytes)
+                at.seen[0].copy_(at.bytes)
+            else:
+                torch.index_select(self.inputs, 0, rows, out=at.seen[0])
             for run in forward:
                 run()
             torch.gather(at.probabilities, 1, labels, out=right)
@@ -129,9 +135,9 @@ class LinearFleet:
             else:
                 backward.append(partial(room.multiply, at.across[k], at.errors[k], out=see(targets[k])))
             if k:
-                turned, error = see(matrices[k][:-1].T), at.error[k - 1]
+                turned, below = see(matrices[k][:-1].T), (at.error[k - 1], at.hidden[k - 1], at.slopes[k - 1])
                 backward.append(partial(room.multiply, at.errors[k], turned, out=at.errors[k - 1]))
-                backward.append(partial(ACTIVATIONS[self.activations[k - 1]][1], error, at.hidden[k - 1], error))
+                backward.append(partial(ACTIVATIONS[self.activations[k - 1]][1], *below))
         if not self.folds:
             backward.append(partial(torch.add, grown, velocity, alpha=momentum, out=velocity))
         if self.decay:
@@ -171,6 +177,8 @@ class _At(NamedTuple):
     outputs: list[Any]
     error: list[Tensor]  # the loss's gradient there
     errors: list[Any]
+    slopes: list[Tensor]  # the activation's there
+    bytes: Tensor  # a batch of inputs that fit into bytes
     probabilities: Tensor
     minus: Tensor
 
@@ -183,7 +191,8 @@ class _Room:
         self.multiply: Callable[..., Any] = torch.mm if folds else np.matmul
         self.gradient = torch.empty(0 if folds else sum(rows * columns for rows, columns in shapes))
         self._inputs = [torch.ones(largest, before) for before, _ in shapes]
-        self._errors = [torch.empty(largest, after) for _, after in shapes]
+        self._errors, self._slopes = ([torch.empty(largest, after) for _, after in shapes] for _ in range(2))
+        self._bytes = torch.empty(largest, shapes[0][0], dtype=torch.uint8)
         self._logits, self._sizes = torch.empty(largest, shapes[-1][1]), {}  # type: tuple[Tensor, dict[int, _At]]
 
     def at(self, batch: int) -> _At:
@@ -195,9 +204,18 @@ class _Room:
             see, last = self.see, error[-1]
             of_products = ([see(part) for part in parts] for parts in (seen, [part.T for part in seen], hidden, error))
             inputs, across, outputs, errors = of_products
-            minus = torch.full((batch, 1), -1.0)
-            self._sizes[batch] = _At(seen, inputs, across, hidden, outputs, error, errors, last, minus)
+            slopes, minus = [buffer[:batch] for buffer in self._slopes], torch.full((batch, 1), -1.0)
+            at = _At(seen, inputs, across, hidden, outputs, error, errors, slopes, self._bytes[:batch], last, minus)
+            self._sizes[batch] = at
         return self._sizes[batch]
+
+
+def _narrow(inputs: Tensor) -> Tensor:
+    """Return inputs as bytes where they all are whole numbers of these: a quarter of what a batch is gathered from."""
+    for part in (inputs[:64], inputs):
+        if not torch.equal(part.to(torch.uint8).float(), part):
+            return inputs
+    return inputs.to(torch.uint8)
 
 
 def _split(vector: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
