@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from telltale.checks import number
 from telltale.errors import InputError
@@ -65,6 +64,8 @@ def require_parquet_size(file: Path, largest: float, group: str = "dataset") -> 
 
     A page says what it holds packed: columns of one value are nearly nothing there, and eight bytes a cell in memory.
     """
+    import pyarrow.parquet as pq
+
     limit, metadata = _bytes(largest, group), pq.read_metadata(file)
     pages = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
     if max(pages, metadata.num_rows * metadata.num_columns * 8) > limit:

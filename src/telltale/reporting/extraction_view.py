@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from telltale.evaluation.score import ScoredExtraction
 from telltale.evidence import ExtractedMolecules
@@ -32,6 +31,8 @@ def reading(target: ExtractedMolecules) -> Reading:
 
 def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
     """Keep every candidate with all its scores and what it really was, as CSV and parquet."""
+    import pandas as pd  # slow, and other evidence does without it
+
     scored = _scored(outcome)
     table: dict[str, Any] = {"smiles": target.smiles, "template": target.templates, "novel": target.novel}
     for victim in range(len(target.scores)):

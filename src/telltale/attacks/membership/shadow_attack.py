@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from telltale.attacks.base import Attack
+from telltale.attacks.membership.kept import Signals, judged_once
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.errors import InputError, NumericalError
 from telltale.evidence import MembershipScores
@@ -64,28 +65,38 @@ class ShadowAttack(Attack):
             raise InputError("victims", knowledge.models, f"{why}, shadow_models counted")
 
     def run(self, world: World) -> MembershipScores:
-        """Score every victim against its own shadows."""
-        knowledge = world.knowledge
-        judged, alone = [], []
-        for signal, shadows, members in self.compared(world):
-            judged.append(self.judge(signal, shadows, members, knowledge))
-            alone.append(self.alone(signal, knowledge))
-        scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
+        """Score every victim against its own shadows; what was made of the same answers before is in the store."""
+        knowledge, signals = world.knowledge, self.signals(world)
+        scores, thresholds = judged_once(self, knowledge, signals, lambda: self._judge_all(signals, knowledge))
         for victim, score in enumerate(scores):
             self._require_numbers(score, victim, world)
+        alone = [self.alone(signal, knowledge) for signal in signals.victims]
         own = [signal for signal in alone if signal is not None]
         fixed = None if np.isnan(thresholds).any() else thresholds  # too few shadows to take the target's part
-        return MembershipScores(scores, fixed, alone=np.stack(own) if len(own) == len(judged) else None)
+        return MembershipScores(scores, fixed, alone=np.stack(own) if len(own) == len(scores) else None)
 
-    def compared(self, world: World) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield each victim's signals, its shadows' and their members; a shadow is asked once for all victims."""
-        knowledge, signals = world.knowledge, dict[str, np.ndarray]()
-        for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims judged")):
+    def signals(self, world: World) -> Signals:
+        """Ask every victim and its shadows; a shadow is asked once for all victims."""
+        knowledge, of_shadows, victims, shadows = world.knowledge, dict[str, np.ndarray](), [], []
+        for victim, release in enumerate(track(world.releases, f"{type(self).__name__}: victims asked")):
             releases, members = world.shadows(victim)
             for shadow in releases:
-                if shadow.key not in signals:
-                    signals[shadow.key] = self.signal(shadow, knowledge)
-            yield self.signal(release, knowledge), np.stack([signals[shadow.key] for shadow in releases]), members
+                if shadow.key not in of_shadows:
+                    of_shadows[shadow.key] = self.signal(shadow, knowledge)
+            own = self.signal(release, knowledge)
+            as_shadow = of_shadows.get(release.key)  # kept once where a victim is another one's shadow
+            victims.append(own if as_shadow is None or not np.array_equal(own, as_shadow) else as_shadow)
+            shadows.append((tuple(shadow.key for shadow in releases), members))
+        return Signals(victims, of_shadows, shadows)
+
+    def _judge_all(self, signals: Signals, knowledge: Knowledge) -> tuple[np.ndarray, np.ndarray]:
+        pairs = zip(signals.victims, signals.shadows, strict=True)
+        judged = [
+            self.judge(signal, np.stack([signals.of_shadows[key] for key in keys]), members, knowledge)
+            for signal, (keys, members) in track(pairs, f"{type(self).__name__}: victims judged", len(signals.victims))
+        ]
+        scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
+        return scores, thresholds
 
     def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
         unknown, members, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__

@@ -1,0 +1,98 @@
+"""What shadow attacks make of answers, kept in the store: equal answers, judged by equal code, are judged once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telltale.game.world import Knowledge
+from telltale.store.sources import source_digest
+from telltale.store.store import write_array
+
+KIND = "judgements"
+SCORES, THRESHOLDS = "scores.npy", "thresholds.npy"
+Judged = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What an attack has read off all releases.
+
+    victims     (points, …) of each victim
+    of_shadows  the same of each shadow, by key
+    shadows     of each victim the keys of its shadows, and who is in them: (shadows, points) bool
+    """
+
+    victims: list[np.ndarray]
+    of_shadows: Mapping[str, np.ndarray]
+    shadows: list[tuple[tuple[str, ...], np.ndarray]]
+
+    def digest(self) -> str:
+        """Name all that is judged: the signals, and what the attacker believes of its shadows."""
+        made = {id(signal): _digest(signal) for signal in (*self.of_shadows.values(), *self.victims)}
+        whole = blake2b(digest_size=16)
+        for victim, (keys, members) in zip(self.victims, self.shadows, strict=True):
+            for signal in (victim, *(self.of_shadows[key] for key in keys)):
+                whole.update(made[id(signal)])
+            whole.update(_digest(np.packbits(members)))
+        return whole.hexdigest()
+
+
+def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Callable[[], Judged]) -> Judged:
+    """Return scores (victims, points) and thresholds (victims,): of the store, or as `judge` makes them.
+
+    They follow from the signals, the attack with its options and code, the points and the attacker's seed. Made each
+    time where nobody trains, so that there is no store, and where an option is no plain value.
+    """
+    options = {name: _plain(value) for name, value in vars(attack).items() if not name.startswith("_")}
+    # an attack of recorded answers has no owner to play
+    if (owner := getattr(knowledge, "owner", None)) is None or _Unknown in map(type, options.values()):
+        return judge()
+    name = f"{type(attack).__module__}.{type(attack).__qualname__}"
+    document = {
+        "attack": name,
+        "options": options,
+        "signals": signals.digest(),
+        "points": blake2b(knowledge.challenge.fingerprints().tobytes(), digest_size=16).hexdigest(),
+        "seed": knowledge.seed,
+        "device": knowledge.recipe.trainer.device_type,
+        "sources": source_digest([name]),
+    }
+    if (folder := owner.store.find(KIND, document)) is not None:
+        scores, thresholds = (np.load(folder / file, allow_pickle=False) for file in (SCORES, THRESHOLDS))
+        return scores, thresholds
+    judged = judge()
+
+    def write(entry: Path) -> None:
+        for file, array in zip((SCORES, THRESHOLDS), judged, strict=True):
+            write_array(entry / file, array)
+
+    owner.store.add(KIND, document, write)
+    return judged
+
+
+class _Unknown:
+    """An option that is no plain value."""
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        value = [[name, _plain(item)] for name, item in value.items()]
+    if isinstance(value, frozenset | set):
+        value = sorted(value)
+    if isinstance(value, list | tuple):
+        parts = [_plain(item) for item in value]
+        return _Unknown() if any(isinstance(part, _Unknown) for part in parts) else parts
+    return value if value is None or isinstance(value, str | bool | int | float) else _Unknown()
+
+
+def _digest(array: np.ndarray) -> bytes:
+    head = f"{array.dtype.str} {array.shape}".encode()
+    return blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16, key=blake2b(head).digest()).digest()
