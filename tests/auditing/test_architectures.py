@@ -30,6 +30,7 @@ def test_a_network_of_others_is_asked_by_its_weights_and_smiles(tmp_path: Path) 
         second = classifier(hu2020.graphs_of(smiles)).sigmoid()
     assert np.allclose(probabilities.ask(smiles)[:, 1], second, atol=1e-6)
     assert (values.gives, values.name, probabilities.gives) == ("values", "chemprop", "probabilities")
+    assert values._known.prepare(smiles) is values._known.prepare(list(smiles))  # laid out once for shadow models
     with pytest.raises(InputError, match="takes molecules"):
         values.ask(np.zeros((2, 3)))
     with pytest.raises(InputError, match="do not fit Chemprop: message_passing"):

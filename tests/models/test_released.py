@@ -62,6 +62,29 @@ def test_messages_go_along_directed_bonds() -> None:
     assert len(set(together.tolist())) == len(SMILES)
 
 
+def test_bonds_that_look_alike_are_one_state_and_change_no_answer() -> None:
+    """Catches bonds or atoms taken for one another, and a gradient that forgets how many they stand for."""
+    torch.manual_seed(0)
+    net, graph = chemprop.Chemprop(hidden=8), chemprop.graphs_of([*zinc_like(20), *SMILES])
+    answers, gradients = [], []
+    for way in (net.states, net.atom_states):
+        if way == net.atom_states:
+            sizes = torch.bincount(graph.molecule_of)[:, None]
+            sums = torch.zeros(len(sizes), 8).index_add_(0, graph.molecule_of, way(graph))
+            answers.append(net.predictor(net.bn(sums / sizes)))
+        else:
+            answers.append(net(graph))
+            assert len(way(graph)) < len(graph.atoms) and len(graph.layout(3).bonds) < len(graph.bonds) / 5
+        (answers[-1] * torch.linspace(-1, 2, len(answers[-1]))).sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in net.parameters()])
+        net.zero_grad()
+    assert torch.allclose(*answers, atol=1e-6)
+    for mine, plain in zip(*gradients, strict=True):
+        assert (mine - plain).abs().max() <= 1e-5 * plain.abs().max()
+    assert torch.allclose(net.eval()(graph)[-1], net(chemprop.graphs_of(SMILES[-1:]))[0], atol=1e-6)
+    assert len(net(chemprop.graphs_of(["C"]))) == 1  # no bond at all
+
+
 def test_atoms_and_bonds_have_a_place_for_what_is_unknown() -> None:
     """Catches an unknown element or stereo mark that is read as a known one."""
     graph = chemprop.graphs_of(["[Xe]", "C/C=C/C"])

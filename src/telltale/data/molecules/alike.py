@@ -139,9 +139,9 @@ class Alike:
         with self.lock:  # batches may be laid out by several threads
             while len(self.levels) <= depth:
                 below = self.levels[-1].colour
-                words = _mixed(below[self.source].astype(np.uint64) << np.uint64(8) | self.kind.astype(np.uint64))
+                words = mixed(below[self.source].astype(np.uint64) << np.uint64(8) | self.kind.astype(np.uint64))
                 around = np.add.reduceat(words, self.offsets[:-1]) if len(words) else words
-                self.levels.append(self._level(np.unique(_mixed(around), return_inverse=True)[1], below))
+                self.levels.append(self._level(np.unique(mixed(around), return_inverse=True)[1], below))
         places: list[np.ndarray] = []
         layers: list[Layer] = []
         for level in self.levels[: depth + 1]:
@@ -199,8 +199,8 @@ def _begins(counts: np.ndarray) -> np.ndarray:
     return np.cumsum(counts) - counts
 
 
-def _mixed(words: np.ndarray) -> np.ndarray:
-    """Mix bits (splitmix64, Steele, Lea & Flood 2014), so that sums of words tell multisets apart."""
+def mixed(words: np.ndarray) -> np.ndarray:
+    """Mix bits of whole numbers (splitmix64, Steele, Lea & Flood 2014), so that sums of words tell multisets apart."""
     words = words + np.uint64(0x9E3779B97F4A7C15)
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,12 @@ class Architecture:
         texts = inputs.tolist() if isinstance(inputs, np.ndarray) else inputs
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise InputError("dataset", type(inputs).__name__, "target.architecture takes molecules: dataset=smiles")
-        return self.graphs(texts)
+        return _laid_out(self.graphs, tuple(texts))
+
+
+@lru_cache(maxsize=32)  # batches: what a model is asked, and then its shadow models
+def _laid_out(graphs: Callable[[list[str]], Any], smiles: tuple[str, ...]) -> Any:
+    return graphs(list(smiles))
 
 
 ARCHITECTURES = {

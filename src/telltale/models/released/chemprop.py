@@ -11,8 +11,8 @@ Parameters are named as chemprop's own, so that its state dict fits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from telltale.errors import InputError
+from telltale.models.alike_states import rows_at, summed
+from telltale.models.released.alike_bonds import BondLayout, layout_of
 
 ELEMENTS = (*range(1, 37), 53)
 DEGREES, HYDROGENS, CHIRALITIES = range(6), range(5), range(4)
@@ -44,65 +46,109 @@ class DirectedBonds:
     ends: Tensor
     molecule_of: Tensor
     molecules: int
+    _layouts: dict[int, BondLayout] = field(default_factory=dict, repr=False, compare=False)
 
     def to(self, device: Any) -> DirectedBonds:
         """Move every tensor to a device."""
         atoms, bonds, ends, owner = (of.to(device) for of in (self.atoms, self.bonds, self.ends, self.molecule_of))
         return DirectedBonds(atoms, bonds, ends, owner, self.molecules)
 
+    def layout(self, depth: int) -> BondLayout:
+        """Return what a network with `depth` - 1 rounds of messages computes, once for bonds that look alike."""
+        if depth not in self._layouts:
+            parts = self.atoms, self.bonds, self.ends, self.molecule_of
+            self._layouts[depth] = layout_of(*parts, self.molecules, depth)
+        return self._layouts[depth]
+
 
 def graphs_of(smiles: list[str]) -> DirectedBonds:
     """Return molecules as chemprop 2.0 sees them. Raises InputError for a SMILES that RDKit cannot read."""
     from rdkit import Chem, rdBase
 
-    atoms: list[list[float]] = []
-    bonds: list[list[float]] = []
-    ends: list[tuple[int, int]] = []
-    molecule_of: list[int] = []
+    atoms: list[int] = []
+    bonds: list[int] = []
+    ends: list[int] = []
+    sizes: list[int] = []
+    known_atoms, known_bonds = _Known(atom_values, _atom_row), _Known(bond_values, _bond_row)
     with rdBase.BlockLogs():
         for row, text in enumerate(smiles):
             molecule = Chem.MolFromSmiles(text)
             if molecule is None or not molecule.GetNumAtoms():
                 raise InputError("dataset.smiles", repr(text), f"row {row}: expected a SMILES that RDKit can read")
             first = len(atoms)
-            atoms += [atom_features(atom) for atom in molecule.GetAtoms()]
-            molecule_of += [row] * molecule.GetNumAtoms()
+            atoms += map(known_atoms.number_of, molecule.GetAtoms())
+            sizes.append(len(atoms) - first)
             for bond in molecule.GetBonds():
                 start, end = first + bond.GetBeginAtomIdx(), first + bond.GetEndAtomIdx()
-                ends += [(start, end), (end, start)]
-                bonds += [bond_features(bond)] * 2
+                ends += (start, end, end, start)
+                bonds.append(known_bonds.number_of(bond))
     return DirectedBonds(
-        torch.from_numpy(np.array(atoms, np.float32).reshape(-1, ATOM_WIDTH)),
-        torch.from_numpy(np.array(bonds, np.float32).reshape(-1, BOND_WIDTH)),
+        known_atoms.rows(ATOM_WIDTH)[atoms],
+        known_bonds.rows(BOND_WIDTH)[bonds].repeat_interleave(2, 0),
         torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).T,
-        torch.tensor(molecule_of, dtype=torch.int64),
+        torch.arange(len(smiles)).repeat_interleave(torch.tensor(sizes, dtype=torch.int64)),
         len(smiles),
     )
 
 
-def atom_features(atom: Any) -> list[float]:
-    """Return the 72 numbers of an atom: six choices of one, each with a place for another, aromatic, mass / 100."""
-    values = (
+class _Known:
+    """Numbers what is equal, and makes the features of each once: a molecule has few kinds of atoms and bonds."""
+
+    def __init__(self, values: Callable[[Any], tuple[Any, ...]], row: Callable[..., list[float]]) -> None:
+        self._values, self._row, self._numbers = values, row, dict[tuple[Any, ...], int]()
+
+    def number_of(self, part: Any) -> int:
+        return self._numbers.setdefault(self._values(part), len(self._numbers))
+
+    def rows(self, width: int) -> Tensor:
+        made = [self._row(*values) for values in self._numbers]
+        return torch.from_numpy(np.array(made, np.float32).reshape(-1, width))
+
+
+def atom_values(atom: Any) -> tuple[Any, ...]:
+    """Return what the features of an atom are made of."""
+    return (
         atom.GetAtomicNum(),
         atom.GetTotalDegree(),
         atom.GetFormalCharge(),
-        int(atom.GetChiralTag()),
-        int(atom.GetTotalNumHs()),
-        str(atom.GetHybridization()),
+        atom.GetChiralTag(),
+        atom.GetTotalNumHs(),
+        atom.GetHybridization(),
+        atom.GetIsAromatic(),
+        atom.GetMass(),
     )
-    features: list[float] = []
-    for value, places in zip(values, PLACES, strict=True):
-        features += _one_of(places.get(value, len(places)), len(places) + 1)
-    return [*features, float(atom.GetIsAromatic()), 0.01 * atom.GetMass()]
+
+
+def bond_values(bond: Any) -> tuple[Any, ...]:
+    """Return what the features of a bond are made of."""
+    return bond.GetBondType(), bond.GetIsConjugated(), bond.IsInRing(), bond.GetStereo()
+
+
+def atom_features(atom: Any) -> list[float]:
+    """Return the 72 numbers of an atom: six choices of one, each with a place for another, aromatic, mass / 100."""
+    return _atom_row(*atom_values(atom))
 
 
 def bond_features(bond: Any) -> list[float]:
     """Return the 14 numbers of a bond; a type that is none of the four is all zeros."""
-    kind = str(bond.GetBondType())
-    types = _one_of(BONDS.index(kind), len(BONDS)) if kind in BONDS else [0.0] * len(BONDS)
-    stereo = int(bond.GetStereo())
-    known = _one_of(stereo if stereo in STEREO else len(STEREO), len(STEREO) + 1)
-    return [0.0, *types, float(bond.GetIsConjugated()), float(bond.IsInRing()), *known]
+    return _bond_row(*bond_values(bond))
+
+
+def _atom_row(
+    element: int, degree: int, charge: int, tag: Any, hydrogens: int, hybridisation: Any, aromatic: bool, mass: float
+) -> list[float]:
+    features: list[float] = []
+    chosen = element, degree, charge, int(tag), hydrogens, str(hybridisation)
+    for value, places in zip(chosen, PLACES, strict=True):
+        features += _one_of(places.get(value, len(places)), len(places) + 1)
+    return [*features, float(aromatic), 0.01 * mass]
+
+
+def _bond_row(kind: Any, conjugated: bool, ring: bool, stereo: Any) -> list[float]:
+    types = _one_of(BONDS.index(str(kind)), len(BONDS)) if str(kind) in BONDS else [0.0] * len(BONDS)
+    mark = int(stereo)
+    known = _one_of(mark if mark in STEREO else len(STEREO), len(STEREO) + 1)
+    return [0.0, *types, float(conjugated), float(ring), *known]
 
 
 def _one_of(place: int, places: int) -> list[float]:
@@ -125,6 +171,15 @@ class Chemprop(nn.Module):
         self.bn = nn.BatchNorm1d(hidden)
         self.predictor = _Predictor(hidden)
 
+    def states(self, graph: DirectedBonds) -> Tensor:
+        """Embed atoms that look alike once, on a CPU: (atom states, hidden), as the graph is laid out."""
+        layers, layout = self.message_passing, graph.layout(self.depth)
+        first = layers["W_i"](torch.cat([graph.atoms[graph.ends[0, layout.bonds]], graph.bonds[layout.bonds]], 1))
+        states = first.relu()
+        for once in layout.rounds:
+            states = (rows_at(first, once.first) + layers["W_h"](summed(states, once.sums))).relu_()
+        return layers["W_o"](torch.cat([graph.atoms[layout.atoms], summed(states, layout.incoming)], 1)).relu_()
+
     def atom_states(self, graph: DirectedBonds) -> Tensor:
         """Embed every atom: (atoms, hidden)."""
         layers, (start, end) = self.message_passing, graph.ends
@@ -137,6 +192,9 @@ class Chemprop(nn.Module):
 
     def forward(self, graph: DirectedBonds) -> Tensor:
         """Predict the value of each molecule, (molecules,), in the unit of the training data."""
+        if graph.atoms.device.type == "cpu":
+            layout = graph.layout(self.depth)
+            return self.predictor(self.bn(summed(self.states(graph), layout.molecules) / layout.sizes[:, None]))
         atoms = self.atom_states(graph)
         sizes = torch.bincount(graph.molecule_of, minlength=graph.molecules).to(atoms)
         means = _sums(atoms, graph.molecule_of, graph.molecules) / sizes[:, None]
