@@ -18,6 +18,7 @@ from telltale.attacks.base import Attack
 from telltale.auditing.run import run_audit, run_scores
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.contest import contestants, hindrances
+from telltale.data.kept import Kept
 from telltale.errors import InputError
 from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
@@ -83,7 +84,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
             findings.add_ceiling(name, perfect)
         controls = findings.present("zero_query", *plan.controls)
         with job.stage("evaluation"):
-            scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed)
+            scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed, Kept(owner.store))
             success = game.utility()
         outcome = _outcome(plan, findings, truth, scored, controls, target.releases, success)
         if plan.standards.answers:

@@ -4,9 +4,71 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import rdkit
+
+from telltale.data.kept import NOWHERE, Kept, content_digest
+from telltale.evaluation.statistics import Estimate
+from telltale.evidence import ExtractedMolecules
+from telltale.truth import Truth
+
+KIND = "chemnet"  # of entries in the store
+
+
+class Gaussian(NamedTuple):
+    """The Gaussian of a set's activations: mean (width,) and a factor R with covariance R'R: (rank, width)."""
+
+    mean: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, activations: np.ndarray) -> Gaussian:
+        """Fit it to (molecules, width), two molecules or more."""
+        values = activations.astype(np.float64)
+        mean = values.mean(axis=0)
+        factor: np.ndarray = np.linalg.qr((values - mean) / np.sqrt(len(values) - 1), mode="r")  # type: ignore[assignment]
+        return cls(mean, factor)
+
+    def distance(self, other: Gaussian) -> float:
+        """|μ - μ'|² + tr(C + C' - 2 sqrt(C C')), whose last trace is the sum of the singular values of R R''.
+
+        >>> unit = Gaussian(np.zeros(2), np.eye(2))
+        >>> unit.distance(Gaussian(np.array([3.0, 4.0]), 2 * np.eye(2)))
+        27.0
+        """
+        apart = np.square(self.mean - other.mean).sum()
+        spread = np.square(self.factor).sum() + np.square(other.factor).sum()
+        common = np.linalg.svd(self.factor @ other.factor.T, compute_uv=False).sum()
+        return max(0.0, float(apart + spread - 2 * common))
+
+
+def distances_to(
+    evidence: Mapping[str, ExtractedMolecules], truth: Truth, kept: Kept = NOWHERE
+) -> dict[str, dict[str, Estimate]]:
+    """Measure each longest published list against the training molecules, by name; nothing where weights are missing.
+
+    The mean over victims, whose lists `evidence` all has.
+    """
+    longest = {name: max(guess.k) for name, guess in evidence.items()}
+    distances: list[list[float | None]] = []
+    for victim, records in enumerate(truth.learned):
+        lists = [
+            guess.smiles[np.argsort(-guess.scores[victim], kind="stable")[: longest[name]]].tolist()
+            for name, guess in evidence.items()
+        ]
+        molecules: np.ndarray = records.smiles  # type: ignore[attr-defined]
+        distances.append(frechet_chemnet_distances(lists, molecules.tolist(), kept))
+    metrics: dict[str, dict[str, Estimate]] = {}
+    for name, of_victims in zip(evidence, zip(*distances, strict=True), strict=True):
+        known = [distance for distance in of_victims if distance is not None]
+        figure = f"fcd_at_{longest[name]}"
+        metrics[name] = {figure: Estimate.exact(float(np.mean(known)), longest[name])} if known else {}
+    return metrics
 
 
 def frechet_chemnet_distance(smiles_a: Sequence[str], smiles_b: Sequence[str]) -> float | None:
@@ -15,17 +77,43 @@ def frechet_chemnet_distance(smiles_a: Sequence[str], smiles_b: Sequence[str]) -
     None without the optional package `fcd_torch` or if a set has fewer than two molecules. Sets of
     different size are not comparable: the distance is biased upwards for small ones.
     """
-    if min(len(smiles_a), len(smiles_b)) < 2 or importlib.util.find_spec("fcd_torch") is None:
-        return None
+    return frechet_chemnet_distances([smiles_a], smiles_b)[0]
+
+
+def frechet_chemnet_distances(
+    lists: Sequence[Sequence[str]], molecules: Sequence[str], kept: Kept = NOWHERE
+) -> list[float | None]:
+    """Return the distance of each list to the molecules; what was computed before is found in the store."""
+    known = [number for number, smiles in enumerate(lists) if len(smiles) > 1]
+    distances: list[float | None] = [None] * len(lists)
+    if not known or len(molecules) < 2 or importlib.util.find_spec("fcd_torch") is None:
+        return distances
+    packages = {"rdkit": rdkit.__version__, "torch": version("torch"), "fcd_torch": version("fcd_torch")}
+    of_molecules = {**packages, "molecules": content_digest(molecules)}
+
+    def reference() -> dict[str, np.ndarray]:
+        return Gaussian.of(_activations(molecules))._asdict()
+
+    def make() -> dict[str, np.ndarray]:
+        goal = Gaussian(**kept.arrays(KIND, of_molecules, reference, __name__))
+        rows = {smiles: row for row, smiles in enumerate(dict.fromkeys(text for k in known for text in lists[k]))}
+        activations = _activations(list(rows))
+        of_lists = [Gaussian.of(activations[[rows[text] for text in lists[k]]]) for k in known]
+        return {"distances": np.array([of_list.distance(goal) for of_list in of_lists])}
+
+    named = {**of_molecules, "lists": [content_digest(lists[k]) for k in known]}
+    found = kept.arrays(KIND, named, make, __name__)["distances"]
+    for number, distance in zip(known, found.tolist(), strict=True):
+        distances[number] = distance
+    return distances
+
+
+def _activations(smiles: Sequence[str]) -> np.ndarray:
+    """Return ChemNet's activations: (molecules, 512) float32."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fcd_torch calls retired names of numpy and scipy
-        a, b = _statistics(tuple(map(str, smiles_a))), _statistics(tuple(map(str, smiles_b)))
-        return max(0.0, float(_network()(pref=b, pgen=a)))
-
-
-@lru_cache(maxsize=16)
-def _statistics(smiles: tuple[str, ...]) -> Any:
-    return _network().precalc(list(smiles))
+        warnings.simplefilter("ignore")  # fcd_torch calls retired names of numpy
+        activations: np.ndarray = _network().get_predictions([str(text) for text in smiles])
+    return activations
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from telltale.checks import whole_number
-from telltale.data.molecules.substructure import SubstructureIndex, contained_exactly
+from telltale.data.kept import NOWHERE, Kept
 from telltale.data.seeds import derive
 from telltale.evaluation.calibration import calibrated_rates
 from telltale.evaluation.canary_audit import empirical_epsilon
@@ -21,7 +21,8 @@ from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
 from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
-from telltale.evaluation.frechet import frechet_chemnet_distance
+from telltale.evaluation.frechet import distances_to
+from telltale.evaluation.matching import matches, parts_of
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, memory
 from telltale.evaluation.no_model import less_expected
@@ -96,6 +97,7 @@ class Scoring:
     controls    names of the evidence from worlds in which there is nothing to find
     replicates  of the bootstrap
     seed        of the bootstrap: equal seeds, equal plans, so that everything in one run is paired
+    kept        where what takes seconds is found that was computed before
     """
 
     evidence: Mapping[str, Any]
@@ -103,6 +105,7 @@ class Scoring:
     controls: Sequence[str]
     replicates: int
     seed: int
+    kept: Kept = NOWHERE
 
     def plan(
         self,
@@ -128,13 +131,21 @@ class Scoring:
 
 
 def evaluate(
-    evidence: Mapping[str, Evidence | None], truth: Truth, controls: Sequence[str], replicates: int, seed: int
+    evidence: Mapping[str, Evidence | None],
+    truth: Truth,
+    controls: Sequence[str],
+    replicates: int,
+    seed: int,
+    kept: Kept = NOWHERE,
 ) -> Scored:
-    """Score all evidence of one run, the target's under the name "target"; None among it is passed over."""
+    """Score all evidence of one run, the target's under the name "target"; None among it is passed over.
+
+    kept: where what takes seconds is found that was computed before.
+    """
     from threadpoolctl import threadpool_limits
 
     present = {name: guess for name, guess in evidence.items() if guess is not None}
-    scoring = Scoring(present, truth, controls, checked_replicates(replicates), derive(seed, "bootstrap"))
+    scoring = Scoring(present, truth, controls, checked_replicates(replicates), derive(seed, "bootstrap"), kept)
     # On more threads products of this size only wait for each other, and sums round by how many there are.
     with threadpool_limits(limits=1, user_api="blas"):
         return scored(present["target"], scoring)
@@ -156,16 +167,17 @@ def scored(target: Any, scoring: Scoring) -> Scored:
 def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExtraction:
     """Score extracted molecules: precision of the published lists, and whether scores tell G from G'."""
     truth = scoring.truth
-    hits, exact_hits = matches(target, truth)
+    hits, exact_hits = matches(target.smiles, truth, scoring.kept)
     evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
     plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)), groups=groups_of(truth.membership))
     metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
+    distances = distances_to(evidence, truth, scoring.kept)
     for name, guess in evidence.items():
-        metrics[name] |= _exact_membership(guess, scoring) | _distance(guess, truth)
+        metrics[name] |= _exact_membership(guess, scoring) | distances[name]
     hits_disjoint = None
     if "disjoint" in evidence and len(truth.disjoint):
-        index = SubstructureIndex(truth.disjoint.smiles.tolist())  # type: ignore[attr-defined]
-        hits_disjoint = np.tile(index.contains(target.smiles.tolist()), (len(truth.learned), 1))
+        found = parts_of(target.smiles, truth.disjoint.smiles, scoring.kept)  # type: ignore[attr-defined]
+        hits_disjoint = np.tile(found, (len(truth.learned), 1))
         metrics["target"] |= memory(evidence, hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(
@@ -254,13 +266,6 @@ def _stored_alike(guess: ReconstructedRecords, benign: ReconstructedRecords | No
     return benign.weights if np.allclose(guess.stored_bits, benign.stored_bits, rtol=0.01) else None
 
 
-def matches(evidence: ExtractedMolecules, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """Match candidates with each victim's training molecules: part of one, is one; each (victims, candidates)."""
-    queries = evidence.smiles.tolist()
-    parts = np.stack([SubstructureIndex(smiles).contains(queries) for smiles in _smiles(truth)])
-    return parts, np.stack([contained_exactly(queries, smiles) for smiles in _smiles(truth)])
-
-
 def _for_every_victim(evidence: ExtractedMolecules, victims: int) -> ExtractedMolecules:
     """Repeat a guess that was made without looking at any victim."""
     if len(evidence.scores) == victims:
@@ -274,20 +279,3 @@ def _exact_membership(evidence: ExtractedMolecules, scoring: Scoring) -> Metrics
     membership, plan = scoring.truth.membership, scoring.over_members()
     values = score_membership(evidence.membership.for_victims(len(membership)), membership, plan)
     return {f"exact_membership_{name}": estimate for name, estimate in values.items()}
-
-
-def _distance(evidence: ExtractedMolecules, truth: Truth) -> Metrics:
-    """Fréchet ChemNet distance of the longest published list to the training molecules, where weights are there."""
-    longest = max(evidence.k)
-    distances = [
-        frechet_chemnet_distance(evidence.smiles[np.argsort(-scores, kind="stable")[:longest]].tolist(), smiles)
-        for scores, smiles in zip(evidence.scores, _smiles(truth), strict=True)
-    ]
-    known = [distance for distance in distances if distance is not None]
-    return {f"fcd_at_{longest}": Estimate.exact(float(np.mean(known)), longest)} if known else {}
-
-
-def _smiles(truth: Truth) -> list[list[str]]:
-    """Return the SMILES of each victim's training molecules."""
-    records_of_victims: tuple[Any, ...] = truth.learned
-    return [records.smiles.tolist() for records in records_of_victims]

@@ -13,9 +13,9 @@ import numpy as np
 
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
-from telltale.attacks.molextract.cuts import Cuts, cut_at_ring_bonds, part_whole_membership
-from telltale.attacks.molextract.ranking import ListSizes, embed, evidence_of
-from telltale.attacks.molextract.rivals import blind_ranking, rivals_named
+from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
+from telltale.attacks.molextract.ranking import Context, ListSizes, evidence_of, scored_by
+from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
 from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
@@ -92,14 +92,9 @@ class Molextract(Attack):
     def run(self, world: World) -> ExtractedMolecules:
         """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
         candidates = self.candidates(world.knowledge)
-        seed, scorer = world.knowledge.seed, SCORERS[self.scorer]
+        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
         rankings = [
-            scorer(
-                embed(release, candidates),
-                candidates.in_auxiliary,
-                derive(seed, "scorer", victim),
-                self.options,
-            )
+            scored_by(self.scorer, self.options, Context(candidates, release, derive(seed, "scorer", victim), kept))
             for victim, release in enumerate(world.releases)
         ]
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
@@ -108,7 +103,7 @@ class Molextract(Attack):
     def blind(self, knowledge: Knowledge) -> ExtractedMolecules:
         """Rank by what the auxiliary molecules alone say."""
         candidates = self.candidates(knowledge)
-        return evidence_of(candidates, blind_ranking(candidates)[None], self.lists)
+        return evidence_of(candidates, blind_ranking(candidates, kept_for(knowledge))[None], self.lists)
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the other rankings that the configuration names."""
@@ -127,7 +122,7 @@ class Molextract(Attack):
         seed = derive(knowledge.seed, "cuts")
         key = digest(knowledge.challenge), seed
         if key not in self._cuts:
-            self._cuts[key] = cut_at_ring_bonds(knowledge.challenge, self.cuts, seed)
+            self._cuts[key] = cuts_kept(knowledge.challenge, self.cuts, seed, kept_for(knowledge))
         return self._cuts[key]
 
 

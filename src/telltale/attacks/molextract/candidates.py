@@ -17,6 +17,7 @@ from rdkit import Chem, rdBase
 
 from telltale.attacks.molextract.vocabulary import Block, Vocabulary, learn, read
 from telltale.checks import whole_number
+from telltale.data.kept import content_digest
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.records import MoleculeRecords, as_texts
 from telltale.data.molecules.substructure import SubstructureIndex
@@ -73,6 +74,15 @@ class Candidates:
     def motif_molecules(self) -> MoleculeRecords:
         """Return the vocabulary's motifs as records."""
         return _records([block.smiles for block in self.vocabulary.motifs], "motifs", self.cache)
+
+    @cached_property
+    def digest(self) -> str:
+        """Name the candidates by all that a ranking may use of them."""
+        blocks = [
+            content_digest([block.smiles for block in kind], np.array([block.count for block in kind]))
+            for kind in (self.vocabulary.rings, self.vocabulary.motifs)
+        ]
+        return content_digest(self.smiles, self.ring, self.motif, self.in_auxiliary, blocks)
 
     @cached_property
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import rdkit
 from rdkit import Chem, rdBase
 
 from telltale.attacks.molextract.candidates import heavy_atoms
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
 from telltale.attacks.molextract.vocabulary import acyclic_single_bonds
-from telltale.data.molecules.records import MoleculeRecords, as_texts
+from telltale.data.kept import Kept, as_bytes, as_texts, content_digest
+from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.molecules.records import as_texts as as_objects
 from telltale.owner.release import Release
 from telltale.progress import track
 
@@ -44,8 +48,30 @@ def cut_at_ring_bonds(molecules: MoleculeRecords, most: int, seed: int) -> Cuts:
                 ring, rest = (places.setdefault(side, len(places)) for side in sides)
                 rows.append((place, ring, rest))
     columns = np.array(rows, int).reshape(-1, 3).T
-    sides_records = MoleculeRecords(as_texts(list(places)), "sides of cut molecules", cache=molecules.cache)
-    return Cuts(molecules, columns[0], sides_records, columns[1], columns[2])
+    return _cuts(molecules, columns[0], list(places), columns[1], columns[2])
+
+
+def cuts_kept(molecules: MoleculeRecords, most: int, seed: int, kept: Kept) -> Cuts:
+    """Return `cut_at_ring_bonds`, found again where the same molecules were cut before."""
+
+    def make() -> dict[str, np.ndarray]:
+        cuts = cut_at_ring_bonds(molecules, most, seed)
+        sides = as_bytes(cuts.sides.smiles.tolist())
+        return {"molecule": cuts.molecule, "sides": sides, "ring_of": cuts.ring_of, "rest_of": cuts.rest_of}
+
+    document = {
+        "molecules": content_digest(molecules.smiles),
+        **{"most": most, "seed": seed, "rdkit": rdkit.__version__},
+    }
+    found = kept.arrays("cuts", document, make, __name__)
+    return _cuts(molecules, found["molecule"], as_texts(found["sides"]), found["ring_of"], found["rest_of"])
+
+
+def _cuts(
+    whole: MoleculeRecords, molecule: np.ndarray, sides: Sequence[str], ring_of: np.ndarray, rest_of: np.ndarray
+) -> Cuts:
+    records = MoleculeRecords(as_objects(sides), "sides of cut molecules", cache=whole.cache)
+    return Cuts(whole, molecule, records, ring_of, rest_of)
 
 
 def part_whole_membership(release: Release, cuts: Cuts, alpha: float, size_weighted: bool) -> np.ndarray:

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
+import rdkit
 from rdkit import Chem
 from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool
-from telltale.attacks.molextract.ranking import ListSizes, embed, evidence_of
+from telltale.attacks.molextract.ranking import Context, ListSizes, evidence_of, scored_by, scores_kept
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
 from telltale.checks import choice
+from telltale.data.kept import NOWHERE, Kept, content_digest
 from telltale.data.seeds import derive, generator
 from telltale.evidence import ExtractedMolecules
-from telltale.game.world import World
-from telltale.owner.release import Release
+from telltale.game.world import Knowledge, World
 
 FINGERPRINT_BITS = 1024
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a ranking may use: the candidates, one release to query, and a seed."""
-
-    candidates: Candidates
-    release: Release
-    seed: int
 
 
 class CandidateRival(Attack):
@@ -44,9 +37,9 @@ class CandidateRival(Attack):
     def run(self, world: World) -> ExtractedMolecules:
         """Rank for every victim."""
         candidates = self.pool.of(world.knowledge.auxiliary)
-        seed = world.knowledge.seed
+        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
         ranked = [
-            self.rank(Context(candidates, release, derive(seed, self.name, victim)))
+            self.rank(Context(candidates, release, derive(seed, self.name, victim), kept))
             for victim, release in enumerate(world.releases)
         ]
         scores, mixing = np.stack([one.scores for one in ranked]), [one.mixing for one in ranked]
@@ -62,9 +55,7 @@ class ScorerRival(CandidateRival):
 
     def rank(self, context: Context) -> Scored:
         """Score with the named scorer and the attack's options; its mixing weights come along."""
-        candidates = context.candidates
-        parts = embed(context.release, candidates)
-        return SCORERS[self.name](parts, candidates.in_auxiliary, context.seed, self.options)
+        return scored_by(self.name, self.options, context)
 
 
 def rivals_named(names: Sequence[str], pool: Pool, options: ScorerOptions, lists: ListSizes) -> Mapping[str, Attack]:
@@ -81,23 +72,42 @@ def at_random(context: Context) -> np.ndarray:
 
 def drug_likeness(context: Context) -> np.ndarray:
     """Score by QED (Bickerton et al. 2012)."""
-    return np.array([QED.qed(molecule) for molecule in _molecules(context.candidates)])
+
+    def make() -> np.ndarray:
+        return np.array([QED.qed(molecule) for molecule in _molecules(context.candidates)])
+
+    return _kept(context.kept, "qed", context.candidates, make, {})
 
 
 def ease_of_synthesis(context: Context) -> np.ndarray:
     """Score by the negated synthetic accessibility score (Ertl & Schuffenhauer 2009)."""
-    return -synthetic_accessibility(_molecules(context.candidates))
+
+    def make() -> np.ndarray:
+        return -synthetic_accessibility(_molecules(context.candidates))
+
+    return _kept(context.kept, "sa", context.candidates, make, {})
 
 
 def classifier_on_embedding(context: Context) -> np.ndarray:
     """The paper's MLP baseline: a two-layer classifier, width 300, on f(Ĝ), trained on the auxiliary label."""
+    candidates = context.candidates
+    embeddings = context.release.embeddings(candidates.molecules)
+    of = {"embeddings": content_digest(embeddings), "seed": context.seed, "torch": version("torch")}
+
+    def make() -> np.ndarray:
+        return _classified(embeddings, candidates.in_auxiliary, context.seed)
+
+    return _kept(context.kept, "mlp", candidates, make, of)
+
+
+def _classified(values: np.ndarray, hits: np.ndarray, seed: int) -> np.ndarray:
+    """Train the classifier on all candidates and return what it says of them: (candidates,)."""
     import torch
     from torch import nn
 
-    embeddings = torch.from_numpy(context.release.embeddings(context.candidates.molecules))
-    labels = torch.from_numpy(context.candidates.in_auxiliary.astype(np.float32))
+    embeddings, labels = torch.from_numpy(values), torch.from_numpy(hits.astype(np.float32))
     with torch.random.fork_rng():
-        torch.manual_seed(context.seed)
+        torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(embeddings.shape[1], 300), nn.ReLU(), nn.Linear(300, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
     for _ in range(100):
@@ -117,22 +127,39 @@ RIVALS: dict[str, Ranking] = {
 }
 
 
-def blind_ranking(candidates: Candidates) -> np.ndarray:
+def blind_ranking(candidates: Candidates, kept: Kept = NOWHERE) -> np.ndarray:
     """Zero-query control: logistic regression on fingerprint and part frequencies, trained on the auxiliary label.
 
     It sees what the attack sees but the release: ECFP4 of the candidate, how often its ring and its motif occur in
     the auxiliary molecules, its size. One configuration, like the attack's.
     """
+    if candidates.in_auxiliary.all() or not candidates.in_auxiliary.any():
+        return _part_frequencies(candidates)[:, :2].sum(1)
+    of = {"scikit-learn": version("scikit-learn")}
+    return _kept(kept, "blind", candidates, lambda: _by_regression(candidates), of)
+
+
+def _by_regression(candidates: Candidates) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if candidates.in_auxiliary.all() or not candidates.in_auxiliary.any():
-        return _part_frequencies(candidates)[:, :2].sum(1)
     features = np.concatenate([_fingerprints(candidates), _part_frequencies(candidates)], 1)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     model.fit(features, candidates.in_auxiliary)
     return model.decision_function(features)
+
+
+def kept_for(knowledge: Knowledge) -> Kept:
+    """Return where an attacker keeps results: where its owner keeps models."""
+    return Kept(knowledge.owner.store)
+
+
+def _kept(
+    kept: Kept, ranking: str, candidates: Candidates, make: Callable[[], np.ndarray], of: Mapping[str, Any]
+) -> np.ndarray:
+    named = {**of, "rdkit": rdkit.__version__}
+    return scores_kept(kept, ranking, candidates, lambda: Scored(make()), named, __name__).scores
 
 
 def _part_frequencies(candidates: Candidates) -> np.ndarray:
