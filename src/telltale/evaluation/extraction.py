@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
-from telltale.evaluation.ranking import Metric, Ranked, measure, precision_at, weighted_mean, weighted_quantile
+from telltale.evaluation.cluster_ranking import AUC, Metric, measure_by_cluster
+from telltale.evaluation.ranking import precision_at, weighted_mean, weighted_quantile
 from telltale.evaluation.statistics import Band, Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -85,11 +87,10 @@ def precision_curve(
     largest = max(1, int(keep.sum()))
     sizes = np.unique(np.geomspace(min(SMALLEST_LIST, largest), largest, points).round().astype(int))
     index = template_index(evidence, resampling, clusters)[keep]
+    precisions: dict[str, Metric] = {"": methodcaller("precisions_at", sizes)}
     of_victims = np.array(
         [
-            measure(s[keep], t[keep], resampling.of_victim(v, index), {"": partial(Ranked.precisions_at, sizes=sizes)})[
-                ""
-            ]
+            measure_by_cluster(s[keep], t[keep], index, resampling.of_clusters(v), precisions)[""]
             for v, (s, t) in enumerate(zip(evidence.scores, hits, strict=True))
         ]
     )  # (victims, rows, sizes)
@@ -119,7 +120,7 @@ def discordant(
     difference = target.scores - disjoint.scores
     in_g, in_g_prime = np.asarray(hits_g, dtype=bool), np.asarray(hits_g_prime, dtype=bool)
     values = [
-        measure(d[keep], g[keep], resampling.of_victim(v, index[keep]), {"auc": Ranked.auc})["auc"]
+        measure_by_cluster(d[keep], g[keep], index[keep], resampling.of_clusters(v), {"auc": AUC})["auc"]
         for v, (d, g, keep) in enumerate(zip(difference, in_g, in_g ^ in_g_prime, strict=True))
     ]
     n = int((in_g ^ in_g_prime).sum())
@@ -177,7 +178,7 @@ def _score(
     resampling: Resampling,
 ) -> dict[str, Estimate]:
     per_victim = [
-        measure(s[keep], t[keep], resampling.of_victim(v, index[keep]), metrics)
+        measure_by_cluster(s[keep], t[keep], index[keep], resampling.of_clusters(v), metrics)
         for v, (s, t) in enumerate(zip(scores, truth, strict=True))
     ]
     n = int(keep.sum())
@@ -199,14 +200,14 @@ def _caution(name: str, negatives: int) -> str:
 
 
 def _precision(name: str, sizes: Sequence[int], keep: np.ndarray) -> dict[str, Metric]:
-    return {f"{name}_{k}": partial(Ranked.precision_at, k=k) for k in sizes if k <= keep.sum()}
+    return {f"{name}_{k}": methodcaller("precision_at", k) for k in sizes if k <= keep.sum()}
 
 
 def _ranking(prefix: str) -> dict[str, Metric]:
     return {
-        f"{prefix}auc": Ranked.auc,
-        f"{prefix}tpr_at_fpr_0.01": partial(Ranked.tpr_at_fpr, fpr=0.01),
-        f"{prefix}base_rate": Ranked.base_rate,
+        f"{prefix}auc": AUC,
+        f"{prefix}tpr_at_fpr_0.01": methodcaller("tpr_at_fpr", 0.01),
+        f"{prefix}base_rate": methodcaller("base_rate"),
     }
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telltale.evaluation.cluster_ranking import AUC, measure_by_cluster
 from telltale.evaluation.extraction import discordant, template_index
-from telltale.evaluation.ranking import auc
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -80,7 +80,7 @@ def memory_gain(
     fold, plain, mirrored = index[keep], [], []
     for victim in range(len(hits)):
         of_victim = Scores(*(getattr(scores, name)[victim, keep] for name in ("target", "disjoint", "blind")))
-        weights = resampling.of_victim(victim, fold)
+        weights = resampling.of_clusters(victim)
         of_g = _gain(of_victim, hits[victim, keep], fold, weights)
         of_g_prime = _gain(of_victim, hits_disjoint[victim, keep], fold, weights)
         plain.append(of_g)
@@ -93,14 +93,14 @@ def memory_gain(
 
 
 def _gain(scores: Scores, truth: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUC(blind + target) - AUC(blind + disjoint) under (1 + replicates, candidates) weights: (1 + replicates,)."""
+    """AUC(blind + target) - AUC(blind + disjoint) under (1 + replicates, templates) weights: (1 + replicates,)."""
     if len(np.unique(fold)) < 2:  # nothing to fit on
         return np.full(len(weights), np.nan)
     first, second = (
-        auc(cross_fitted(np.stack([scores.blind, score], 1), truth, fold), truth, weights)
-        for score in (scores.target, scores.disjoint)
+        cross_fitted(np.stack([scores.blind, score], 1), truth, fold) for score in (scores.target, scores.disjoint)
     )
-    return first - second
+    aucs = (measure_by_cluster(score, truth, fold, weights, {"": AUC})[""] for score in (first, second))
+    return next(aucs) - next(aucs)
 
 
 def cross_fitted(features: np.ndarray, truth: np.ndarray, fold: np.ndarray) -> np.ndarray:

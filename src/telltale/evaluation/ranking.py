@@ -110,20 +110,26 @@ def rankings(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> 
 
     The scores are sorted once, the weights never made whole. ValueError if a score is NaN.
     """
-    scores = np.asarray(scores, dtype=float)
-    if np.isnan(scores).any():
-        raise ValueError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN and cannot be ranked")
-    if len(scores) == 0:
+    order, ends = sorted_ends(scores)
+    if not len(order):
         yield Ranked(*(np.zeros((len(weights), 1)) for _ in range(2)))
         return
-    order = np.argsort(-scores, kind="stable")
-    ordered, positive = scores[order], np.asarray(positives, dtype=bool)[order]
-    ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+    positive = np.asarray(positives, dtype=bool)[order]
     for columns in blocks(weights, order):
         kind = _counting(columns)
         true = np.multiply(columns, positive, dtype=kind)
         sides = (np.cumsum(side, axis=1, dtype=kind) for side in (true, columns - true))
-        yield Ranked(*(side if len(ends) == len(scores) else side[:, ends] for side in sides))
+        yield Ranked(*(side if len(ends) == len(order) else side[:, ends] for side in sides))
+
+
+def sorted_ends(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of (items,) scores, best first, and the last place of each distinct one; ValueError if NaN."""
+    scores = np.asarray(scores, dtype=float)
+    if np.isnan(scores).any():
+        raise ValueError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN and cannot be ranked")
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], np.ones(min(1, len(order)), bool)))
 
 
 def _counting(columns: np.ndarray) -> type[np.int32] | type[np.float64]:

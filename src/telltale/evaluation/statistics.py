@@ -137,6 +137,10 @@ class Resampling:
         rows = [weights.astype(np.float32)[:, index] for weights in drawn]
         return np.concatenate([np.ones((1, len(index)), np.float32), *rows])
 
+    def of_clusters(self, victim: int) -> np.ndarray:
+        """Return the weight of each cluster of one victim, (rows, clusters): as `of_victim` of an item a cluster."""
+        return self.of_victim(victim, np.arange(self.clusters))
+
     def average(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over victims, (victims, rows of `of_victim`) to (1 + components B,), NaN skipped."""
         known = np.isfinite(values)
