@@ -19,7 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help environment hooks lock run test test-slow lint docs bench peers audit-released reproduce-paper clean
+.PHONY: help environment hooks lock run test test-slow lint docs bench peers audit-released reproduce-paper matrix clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ audit-released: $(READY)  ## audit molecular models that others released, write 
 
 reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small
 	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE)
+
+matrix: $(READY)  ## every attack against every defence it can meet, in outputs/matrix/; SCALE=smoke
+	$(BIN)/python -m scripts.matrix --scale $(SCALE)
 
 clean:  ## remove the environment and caches; outputs stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info src/*.egg-info

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,13 @@ class Run:
         if ended.returncode == 0 and self.made_by is not None:
             write_json(self.folder / "made_by.json", self.made_by)
         return ended.returncode == 0
+
+
+def code_digest() -> str:
+    """Digest all code and configuration that a run may use; papers' claims change no run."""
+    paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
+    claims = ROOT / "conf" / "paper"
+    return blake2b(b"".join(path.read_bytes() for path in sorted(paths) if path.parent != claims)).hexdigest()
 
 
 def command(words: Sequence[str], folder: Path, start: Sequence[str] = COMMAND) -> list[str]:

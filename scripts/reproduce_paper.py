@@ -12,12 +12,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import yaml
 
-from scripts.jobs import ROOT, Run, play_all
+from scripts.jobs import ROOT, Run, code_digest, play_all
 from telltale.configuration.command_line import SCALES
 from telltale.errors import InputError
 from telltale.papers.claims import Claim
@@ -138,9 +137,7 @@ def jobs_of(paper: dict, scale: str, folder: Path) -> list[Job]:
 
 def run_all(jobs: Sequence[Job], at_once: int, fresh: bool) -> list[Job]:
     """Run what is not finished yet, `at_once` at a time; return the jobs that failed."""
-    paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
-    claims = ROOT / "conf" / "paper"  # a claim changes no run, and an experiment is known by its overrides
-    code = blake2b(b"".join(path.read_bytes() for path in sorted(paths) if path.parent != claims)).hexdigest()
+    code = code_digest()  # an experiment is known by its overrides
     waiting = [job for job in jobs if fresh or not job.run(code).is_finished()]
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them finished earlier", file=sys.stderr)
     threads = max(1, (os.cpu_count() or 1) // at_once)
