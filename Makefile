@@ -75,5 +75,5 @@ matrix: $(READY)  ## every attack against every defence it can meet, in outputs/
 	$(BIN)/python -m scripts.matrix --scale $(SCALE)
 
 clean:  ## remove the environment and caches; outputs stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info src/*.egg-info
+	rm -rf .venv .venv-jax .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info src/*.egg-info
 	find src scripts tests -name __pycache__ -type d -exec rm -rf {} +

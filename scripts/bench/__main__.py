@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
-import platform
 import sys
-import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,39 +18,49 @@ from scripts.bench import (
     fleets,
     frozen_trunks,
     gpu,
+    growth,
     mechanisms,
     metaclassifiers,
     molecules,
     own_tables,
+    page,
     private,
     purchases,
     quantizers,
+    reruns,
     scoring,
     substructure,
 )
 from telltale.papers.grid_view import markdown
 
-NOT_MEASURED = "## GPU\n\nNot available: nothing has been measured on a GPU yet.\n"
 GPU = Path(__file__).with_name("gpu_measured.md")  # what `python -m scripts.bench.gpu` wrote on a machine with one
-LOAD_BEFORE = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-CALM = 1.5  # load average up to which figures are not called provisional
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+KERNELS = "OPENBLAS_CORETYPE"  # forces NumPy's products onto older kernels; read where NumPy is loaded
 
 
 def main() -> None:
-    """Run the benchmarks one after the other, print and write the page."""
+    """Run the benchmarks one after the other; each section goes to the page as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, default=PAGE)
-    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=[*SECTIONS], help="sections; prints, no page")
+    parser.add_argument("--page", type=Path, default=PAGE, help="whose other sections stay as they are")
+    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=[*SECTIONS], help="sections")
     options = parser.parse_args()
-    sections = [SECTIONS[name]() for name in options.only]
-    page = "\n".join([_head(), *sections, GPU.read_text(encoding="utf-8") if GPU.exists() else NOT_MEASURED])
-    if options.only != [*SECTIONS]:
-        print(page)
-        return
-    options.page.parent.mkdir(parents=True, exist_ok=True)
-    options.page.write_text(page, encoding="utf-8")
-    print(page)
+    if forced := os.environ.pop(KERNELS, None):
+        print(f"{KERNELS}={forced} is left out", file=sys.stderr, flush=True)
+        os.execv(sys.executable, sys.orig_argv)
+    failed, order = [], page.ordered(SECTIONS)
+    for name in options.only:
+        try:
+            section = page.measured(name, SECTIONS[name])
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        page.put(options.page, name, section, order)
+        print(section, flush=True)
+    if GPU.exists():
+        page.put(options.page, "gpu", GPU.read_text(encoding="utf-8"), order)
+    if failed:
+        sys.exit(f"not measured, their sections stay as they were: {', '.join(failed)}")
 
 
 def truth_matching() -> str:
@@ -80,18 +88,10 @@ def features() -> str:
 
 
 def commands() -> str:
-    """Time start-up, and the main job from an empty and from a full store."""
-    measured = _told("the main job, twice", command.job)
+    """Time start-up."""
     rows = [
         ["`python -m src.run --help`", f"{command.start_up(['--help']):.2f} s"],
         ["`python -m src.run --cfg job`", f"{command.start_up(['--cfg', 'job']):.2f} s"],
-        ["main job, `scale=small`, empty store and caches", f"{measured['empty_store_seconds']:.0f} s"],
-        [
-            "the same again, from the store",
-            f"{measured['full_store_seconds']:.0f} s ({measured['ratio']:.1f} times faster)",
-        ],
-        ["its attack starts, after the process", f"{measured['attack_starts_after_seconds']:.1f} s"],
-        ["peak resident memory of the first", f"{measured['peak_memory_gb']:.2f} GB"],
     ]
     return f"## The command\n\n{_table(['', ''], rows)}\n"
 
@@ -249,30 +249,6 @@ def _told(name: str, measure: Callable[[], dict]) -> dict:
     return measure()
 
 
-def _head() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "rdkit", "torch-geometric"))
-    machine = f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, {versions}"
-    return (
-        "# Benchmarks\n\nWritten by `make bench`; each ratio is from one run, side by side.\n\n"
-        f"Machine: {machine}. Date: {time.strftime('%Y-%m-%d')}.{_provisional()}\n"
-    )
-
-
-def _provisional() -> str:
-    if LOAD_BEFORE < CALM:
-        return ""
-    return f" **Provisional**: other work ran at the same time (load average {LOAD_BEFORE:.1f} at the start)."
-
-
-def _processor() -> str:
-    file = Path("/proc/cpuinfo")
-    if file.exists():
-        for line in file.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def _table(columns: list[str], rows: list[list[str]]) -> str:
     return markdown([columns, *rows])
 
@@ -282,7 +258,10 @@ SECTIONS = {
     "features": features,
     "tables": own_tables.section,
     "fleets": fleet,
-    "in_memory": clever.section,
+    "in_memory": clever.short_fits,
+    "in_memory_long": clever.long_fits,
+    "limit": clever.limit,
+    "small_cnns": clever.pictures,
     "ways": gpu.on_cpu,
     "molecules": molecules.section,
     "scores": scores,
@@ -293,6 +272,9 @@ SECTIONS = {
     "trunks": trunks,
     "mechanisms": noise_on_codes,
     "command": commands,
+    "reruns": reruns.section,
+    "growth": growth.section,
+    "memory": growth.memory,
 }
 
 if __name__ == "__main__":

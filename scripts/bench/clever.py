@@ -1,8 +1,7 @@
-"""The section of the page on fleets against what a clever user would write."""
+"""The sections of the page on fleets against what a clever user would write."""
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -17,26 +16,52 @@ MODELS, PEERS, EPOCHS, REPEATS = 64, 8, (4, 40), 3
 HEAD = ["", "ms a model-step", "of CPU", "times the bare step", "by CPU", "test accuracy", "compiling"]
 
 
-def section() -> str:
-    """Measure and write: short and long fits, the machine's limit, small convolutional networks."""
-    forced = os.environ.get("OPENBLAS_CORETYPE")
-    print("measuring fleets against loops in memory and JAX …", file=sys.stderr)
-    with fleets.threads():
-        parts = [_table(epochs) for epochs in EPOCHS]
-        pictures = [_pictures(epochs) for epochs in EPOCHS]
-    note = f" **OPENBLAS_CORETYPE={forced} was set.**" if forced else ""
+def short_fits() -> str:
+    """Measure and write: fits of few epochs, where fixed costs weigh."""
+    return _fits(EPOCHS[0])
+
+
+def long_fits() -> str:
+    """Measure and write: fits of many epochs."""
+    return _fits(EPOCHS[1])
+
+
+def limit() -> str:
+    """Measure and write: how near a step comes to this machine's products."""
+    print("measuring the machine's limit …", file=sys.stderr)
     return (
-        f"## Fleets against records in memory\n\nTables of Purchase-100's shape, batches of {BATCH}, {MODELS} models; "
-        f"loops, which gain nothing from company, on {PEERS}; {REPEATS} repeats in turn, medians, {fleets.THREADS} "
-        f"cores. Kernels: {limits.kernels()}.{note} Our products: {in_memory.products_here()}.\n\n"
-        + "\n\n".join([*parts, _limit(), *pictures])
-        + "\n"
+        f"## The machine's limit\n\nThe five products of a step (batches of {BATCH}) by each library as it comes, no "
+        f"path forced, on one core; medians, in turn. Kernels: {limits.kernels()}. Our products: "
+        f"{in_memory.products_here()}.\n\n{_limit()}\n"
+    )
+
+
+def pictures() -> str:
+    """Measure and write: fleets of small convolutional networks against plain loops."""
+    print("measuring small convolutional networks against loops …", file=sys.stderr)
+    with fleets.threads():
+        parts = [_pictures(epochs) for epochs in EPOCHS]
+    return (
+        f"## Small CNNs against records in memory\n\n`model=cnn`, `scale=small`; {REPEATS} repeats in turn, medians, "
+        f"{fleets.THREADS} cores.\n\n" + "\n\n".join(parts) + "\n"
+    )
+
+
+def _fits(epochs: int) -> str:
+    print(f"measuring {epochs} epochs of fleets against loops in memory and JAX …", file=sys.stderr)
+    with fleets.threads():
+        table = _table(epochs)
+    return (
+        f"## Fleets against records in memory, {epochs} epochs\n\nTables of Purchase-100's shape, batches of {BATCH}, "
+        f"{MODELS} models; loops, which gain nothing from company, on {PEERS}; {REPEATS} repeats in turn, medians, "
+        f"{fleets.THREADS} cores; JAX in a process of its own. Kernels: {limits.kernels()}. Our products: "
+        f"{in_memory.products_here()}.\n\n{table}\n"
     )
 
 
 def _table(epochs: int) -> str:
     rows = in_memory.measure(MODELS, PEERS, epochs, REPEATS, fleets.THREADS)
-    return f"{epochs} epochs:\n\n{markdown([HEAD, *(_line(name, row) for name, row in rows.items())])}"
+    return markdown([HEAD, *(_line(name, row) for name, row in rows.items())])
 
 
 def _line(name: str, row: dict[str, Any]) -> list[str]:

@@ -1,51 +1,55 @@
-"""The command as a person meets it: start-up, a whole job from an empty store, and the same job again."""
+"""The command as a person meets it: how long it takes, and on how much of the processors."""
 
 from __future__ import annotations
 
-import json
-import re
+import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Run(NamedTuple):
+    """What a process took: seconds by the clock and of processors; and what it said."""
+
+    seconds: float
+    processors: float
+    said: str
 
 
 def start_up(arguments: list[str], repeats: int = 3) -> float:
     """Return the seconds of the command with `arguments`, the fastest of `repeats`."""
-    return min(_seconds([sys.executable, "-m", "src.run", *arguments]) for _ in range(repeats))
-
-
-def job(scale: str = "small") -> dict[str, float]:
-    """Run the main job twice, from an empty store and from a full one: seconds, memory, when the attack starts."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "src.run", f"scale={scale}", "logger=none", f"paths.outputs={folder}"]
-        runs = []
-        for name in ("empty", "full"):
-            run = Path(folder) / name
-            began = time.perf_counter()
-            ended = subprocess.run([*command, f"hydra.run.dir={run}"], capture_output=True, text=True, check=True)
-            seconds = time.perf_counter() - began
-            starts = re.search(r"the attack starts ([\d.]+) s", ended.stderr)
-            assert starts is not None, ended.stderr
-            record = json.loads((run / "run.json").read_text())
-            runs.append((seconds, float(starts[1]), float(record["peak_memory_gb"])))
-    (empty, _, memory), (full, starts_after, _) = runs
-    return {
-        "empty_store_seconds": empty,
-        "full_store_seconds": full,
-        "ratio": empty / full,
-        "attack_starts_after_seconds": starts_after,
-        "peak_memory_gb": memory,
-    }
+    return min(run(arguments).seconds for _ in range(repeats))
 
 
 def timed(words: list[str]) -> float:
     """Return the seconds of the command with these words."""
-    return _seconds([sys.executable, "-m", "src.run", *words])
+    return run(words).seconds
 
 
-def _seconds(command: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=True)
-    return time.perf_counter() - began
+def run(words: list[str]) -> Run:
+    """Run the command with these words in a process of its own; raises RuntimeError with what it said if it fails."""
+    return python(["-m", "src.run", *words])
+
+
+def python(arguments: list[str]) -> Run:
+    """Run Python in a process of its own, without what a benchmark forces; see `run`."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), environment.get("PYTHONPATH")]))
+    with TemporaryFile("w+", encoding="utf-8") as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=said, stderr=subprocess.STDOUT, cwd=ROOT, env=environment
+        )
+        _, status, used = os.wait4(process.pid, 0)  # of this child alone, unlike RUSAGE_CHILDREN
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)}: {text[-2000:]}")
+    return Run(seconds, used.ru_utime + used.ru_stime, text)

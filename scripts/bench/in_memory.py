@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from scripts.bench import purchases, with_jax
+from scripts.bench import jax_process, purchases
 from scripts.bench.purchases import BATCH, DECAY, GROUPS, MEMBERS, MOMENTUM, PRODUCTS, RATE, WIDTH
 from telltale.owner.owner import Owner
 from telltale.store import store
@@ -157,12 +157,12 @@ def compiled_loop(task: Task) -> Trained:
 
 def jax_in_turn(task: Task) -> Trained:
     """Train by JAX, `jit(map(scan))`: one model after another."""
-    return Trained(*with_jax.train(task, stacked=False))
+    return Trained(*jax_process.train(task, stacked=False))
 
 
 def jax_stacked(task: Task) -> Trained:
     """Train by JAX, `jit(scan(vmap))`: all models in one step."""
-    return Trained(*with_jax.train(task, stacked=True))
+    return Trained(*jax_process.train(task, stacked=True))
 
 
 WAYS: dict[str, tuple[Callable[[Task], Trained], bool]] = {  # and whether few models are enough to time it
@@ -180,7 +180,7 @@ WAYS: dict[str, tuple[Callable[[Task], Trained], bool]] = {  # and whether few m
 def available(name: str) -> str:
     """Say why a way cannot be measured here, "" where it can."""
     if name.startswith("JAX"):
-        return "" if find_spec("jax") else "not installed"
+        return "" if jax_process.python() else "not installed"
     if "joblib" in name:
         return "" if find_spec("joblib") else "not installed"
     return ""

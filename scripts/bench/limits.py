@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_info
 from torch.nn.functional import linear
 
+from scripts.bench import jax_process
 from scripts.bench.purchases import BATCH, GROUPS, PRODUCTS, WIDTH
 
 
@@ -27,20 +27,23 @@ def rates(repeats: int = 9, times: int = 200) -> dict[str, float]:
         "torch's linear, operands turned before": lambda: [linear(one, other) for one, other in turned],
         "NumPy's matmul": lambda: [np.matmul(one, other) for one, other in arrays],
     }
-    if find_spec("jax"):
-        import jax
-
-        step = jax.jit(lambda pairs: [one @ other for one, other in pairs])
-        ways["JAX's products"] = lambda: jax.block_until_ready(step(arrays))
+    if torch.backends.mkldnn.is_available():
+        ways["oneDNN's linear, operands turned before"] = lambda: [
+            torch.ops.mkldnn._linear_pointwise(one, other, None, "none", [], "") for one, other in turned
+        ]
     work = sum(2 * one.shape[0] * one.shape[1] * other.shape[1] for one, other in pairs)
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    if jax_process.python():
+        seconds["JAX's products"] = []
     for _ in range(repeats):
         for name, run in ways.items():
             cpu = time.process_time()
             for _ in range(times):
                 run()
-            found[name].append(work * times / (time.process_time() - cpu) / 1e9)
-    return {name: float(np.median(some)) for name, some in found.items()}
+            seconds[name].append((time.process_time() - cpu) / times)
+        if jax_process.python():
+            seconds["JAX's products"].append(jax_process.product_seconds(arrays, times))
+    return {name: work / float(np.median(some)) / 1e9 for name, some in seconds.items()}
 
 
 def kernels() -> str:

@@ -175,7 +175,7 @@ class RunFolder:
             "words": self.words,
             "began": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._began)),
             "seconds": round(time.time() - self._began, 1),
-            "peak_memory_gb": round(_peak_memory() / 2**30, 2),
+            "peak_memory_gb": round(peak_memory() / 2**30, 2),
             "training": self.training,
             "process": self._process,
             "machine": {
@@ -205,7 +205,12 @@ def _by_kind(entries: Collection[str]) -> dict[str, str]:
     return {kind: " ".join(keys) for kind, keys in kinds.items()}
 
 
-def _peak_memory() -> float:
+def peak_memory() -> float:
+    """Return this process's peak resident memory in bytes; `resource` would count what it was forked from as well."""
+    file = Path("/proc/self/status")
+    _, named, peak = file.read_text("utf-8", "replace").partition("VmHWM:") if file.exists() else ("", "", "")
+    if named:
+        return float(peak.split()[0]) * 1024
     try:
         import resource
     except ImportError:  # not on Windows
