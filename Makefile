@@ -19,7 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help environment hooks lock run test test-slow lint docs bench peers audit-released reproduce-paper matrix clean
+.PHONY: help environment hooks lock run test test-slow slurm lint docs bench peers audit-released reproduce-paper matrix clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -48,6 +48,13 @@ test: $(READY) lint  ## lint, types, tests; WORKERS=4 ORDER=1 for more processes
 
 test-slow: $(READY)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow --randomly-seed=$(ORDER)
+
+slurm:  ## install Slurm for its tests, where apt-get may; without it they are skipped
+	@command -v slurmctld /usr/sbin/slurmctld >/dev/null || { \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	  $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends slurm-wlm munge; } >/dev/null 2>&1 || \
+	echo "Slurm could not be installed here: its tests are skipped"
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

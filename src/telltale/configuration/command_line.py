@@ -22,6 +22,7 @@ from telltale.configuration.hints import MANY, nearest, nearest_option, of_other
 from telltale.configuration.words import configuration_folder as configuration_folder
 from telltale.configuration.words import groups_of, help_page
 from telltale.errors import InputError, NotPrivateError, NumericalError
+from telltale.reporting.slurm import told_of_lost_job
 
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
 SCALES = ("smoke", "small", "paper")
@@ -141,6 +142,8 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
             return BAD_INPUT, f"error: {cause}"
         if isinstance(cause, MissingConfigException):
             return BAD_INPUT, f"error: {_one_line(_unknown_option(cause, configuration))}"
+        if lost := told_of_lost_job(cause):
+            return FAILED, f"error: {lost}"
     if any(isinstance(cause, MemoryError) or re.search(NO_MEMORY, str(cause)) for cause in chain):
         return FAILED, f"error: {_OUT_OF_MEMORY}"
     for cause in reversed(chain):

@@ -22,7 +22,7 @@ OURS = re.compile(r"telltale(\.[A-Za-z]\w*)+")
 # What Hydra builds before our code runs, by name: a module of ours has others' functions in it, e.g. a `.os.system`.
 HYDRAS = re.compile(
     r"(hydra\._internal\.core_plugins|hydra_plugins)(\.[a-z_]+)+\.[A-Z]\w*(Launcher|Sweeper)"
-    r"|telltale\.reporting\.(taking\.FolderTaking|sweep\.SweepSummary|masking\.HiddenSecrets)"
+    r"|telltale\.reporting\.(taking\.FolderTaking|sweep\.SweepSummary|slurm\.SlurmWatch|masking\.HiddenSecrets)"
 )
 HANDLERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
