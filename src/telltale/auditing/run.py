@@ -21,6 +21,7 @@ from telltale.auditing.sides import one_record_an_id
 from telltale.checks import whole_number
 from telltale.configuration.command_line import check_options
 from telltale.configuration.parsed import attacks_of
+from telltale.configuration.parts import store_of
 from telltale.data.given import Given
 from telltale.data.loaded import Loaded
 from telltale.errors import InputError
@@ -31,7 +32,6 @@ from telltale.reporting.masking import masked
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
-from telltale.store.store import Store
 from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import Target
 from telltale.writing import counted
@@ -88,7 +88,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
                 )
             check_options(cfg, report=Standards)
             target, standards = instantiate(cfg.target), Standards(**cfg.report)
-            target.store = Store(Path(cfg.paths.store))
+            target.store = store_of(cfg)
             job.entries = target.store.served
             training_of(target)  # code that is not there is told before anything is asked
             given, available = given_of(cfg, job.folder)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from telltale.attacks.membership.audit import Audit
 from telltale.configuration.building import built
 from telltale.configuration.compatibility import require_compatible
-from telltale.configuration.parts import recipe_of
+from telltale.configuration.parts import recipe_of, store_of
 from telltale.data.given import Given
 from telltale.data.records import Records
 from telltale.data.seeds import derive
@@ -21,7 +21,6 @@ from telltale.errors import InputError
 from telltale.owner.defense import Defense
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
-from telltale.store.store import Store
 from telltale.targets.own_training import halves, require_pairs
 from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import Target
@@ -87,7 +86,7 @@ def stand_in_of(cfg: DictConfig, choices: Mapping[str, str], target: Target, giv
     require_compatible(Audit(), recipe, records, choices)
     if "probabilities" not in recipe.answers:
         raise InputError("objective", choices["objective"], "gives no probabilities to compare; classification does")
-    owner = Owner(target.store or Store(cfg.paths.store), instantiate(cfg.executor))
+    owner = Owner(target.store or store_of(cfg), instantiate(cfg.executor))
     return StandIn(recipe, owner, options.models, words_of(cfg.objective, choices))
 
 

@@ -117,7 +117,9 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     """
     whole_number("seed", cfg.seed, 0, 2**63 - 1)
     yes_or_no("verbose", cfg.verbose)
-    for name in ("outputs", "store", "cache"):
+    for name in ("outputs", "store", "shared_store", "cache"):
+        if cfg.paths[name] is None and name == "shared_store":
+            continue
         if not isinstance(place := cfg.paths[name], str) or not place.strip():
             shown = "null" if place is None else f"'{place}'" if isinstance(place, str) else place
             raise InputError(f"paths.{name}", shown, f"a folder; a name such as 7 is quoted: 'paths.{name}=\"7\"'")

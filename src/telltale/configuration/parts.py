@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from telltale.errors import InputError
 from telltale.models.trunk_options import at_hand
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
+from telltale.store.shared import Shared
 from telltale.store.store import Store
 from telltale.training.trainer import Curve
 
@@ -73,12 +75,22 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
     return transfer.deal(sizes, seed)
 
 
+def store_of(cfg: DictConfig) -> Store:
+    """Open the store, and the one of others behind it."""
+    store = Store(Path(cfg.paths.store), yes_or_no("paths.keep_weights", cfg.paths.keep_weights))
+    if cfg.paths.shared_store is None:
+        return store
+    shared = Shared(Path(cfg.paths.shared_store))
+    if shared.root.samefile(store.root):
+        raise InputError("paths.shared_store", shared.root, "another folder than paths.store, or null")
+    return replace(store, shared=shared)
+
+
 def owner_of(cfg: DictConfig, on_epoch: Curve) -> Owner:
     """Build the owner: its store, and the machines that it trains on."""
     if not cfg.paths.store:
         raise InputError("paths.store", "null", "a folder for all that is trained")
-    store = Store(Path(cfg.paths.store), yes_or_no("paths.keep_weights", cfg.paths.keep_weights))
-    return Owner(store, instantiate(cfg.executor), on_epoch)
+    return Owner(store_of(cfg), instantiate(cfg.executor), on_epoch)
 
 
 def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None = None) -> Recipe:

@@ -22,12 +22,12 @@ def guarantee_of(recipe: Recipe, store: Store, releases: Sequence[Release], kind
         return None
     proofs = []
     for release in releases:
-        account = read_account(store.root / "release" / release.entry) or {}
+        account = read_account(store.entry("release", release.entry)) or {}
         before = account.get("start") or {}
         parts = [(recipe, account)] if recipe.start is None else [(recipe.start, before), (recipe, account)]
         for part, account_of_part in parts:
             tuned = kind if part.finetune is None else part.finetune.kind
-            made = tuple(read_account(store.root / "release" / entry) for entry in release.sources)
+            made = tuple(read_account(store.entry("release", entry)) for entry in release.sources)
             classes = part.objective.get("classes") or 0
             count, ledger = account_of_part.get("records", 0), account_of_part.get("ledger")
             trained = Trained(tuned, count, ledger, recipe.start is not None, made, classes)

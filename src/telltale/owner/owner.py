@@ -154,7 +154,7 @@ class Owner:
             orders = [_order(run, fingerprints, way) for run in runs]
             keys = train_fleets(recipe, pool, orders, way, self.store, self.executor, self.on_epoch)
         pairs = track(zip(keys, runs, strict=True), "finishing models", len(runs))
-        return [self._released(run, pool, self.store.root / "release" / key) for key, run in pairs]
+        return [self._released(run, pool, self.store.entry("release", key)) for key, run in pairs]
 
     def _released(self, run: Run, pool: Records, folder: Path) -> Release:
         recipe, _, seed, name, _ = run

@@ -49,7 +49,7 @@ def parent_elsewhere(recipe: Recipe, store: Store, parent: Release | None) -> Re
     if parent is None or recipe.start is None:
         return None
     there = store.detached()
-    return release_of(recipe.start.detached(), there, there.root / "release" / parent.entry, 0, parent.name)
+    return release_of(recipe.start.detached(), there, there.entry("release", parent.entry), 0, parent.name)
 
 
 def as_released(model: nn.Module, stages: Sequence[Defense]) -> nn.Module:

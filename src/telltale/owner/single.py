@@ -135,7 +135,7 @@ def write_release(store: Store, trained: TrainedState, entry: Path) -> None:
     """Write what was trained into an entry of the store."""
     write_weights(entry, trained.state)
     (entry / "curve.csv").write_text(trained.curve, encoding="utf-8")
-    start = store.root / "release" / trained.parent.entry if trained.parent else None
+    start = store.entry("release", trained.parent.entry) if trained.parent else None
     write_account(entry, ledger_in(trained.state), trained.record_count, start)
 
 

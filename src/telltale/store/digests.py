@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ENTRY, DIGESTS = "entry.json", "digests"  # what an entry is of; and a line a file: `b2sum -l 128 -c digests` reads it
 NOT_KEPT = ".not_kept"  # beside a file that was deleted on purpose, its name with this at the end
@@ -38,6 +39,15 @@ def to_disk(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def document_in(folder: Path) -> dict[str, Any] | None:
+    """Return the document of an entry; None where it cannot be read."""
+    try:
+        document = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def drop(file: Path) -> None:

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from telltale.errors import InputError
-from telltale.store.digests import ENTRY, digest_of, drop, fault_of, seal, to_disk
+from telltale.store.digests import ENTRY, digest_of, document_in, drop, fault_of, seal, to_disk
+from telltale.store.locks import LOCK, Lock
+from telltale.store.misses import miss_of
+from telltale.store.shared import Shared
 from telltale.store.sweeping import CHECKPOINTS, sweep, write_makes
 
 if TYPE_CHECKING:
@@ -38,11 +41,13 @@ class Store:
     for, and counts as absent. A store that cannot be written serves what it has.
 
     keep_weights: False = a run deletes the weights it used at its end; what the models answered stays.
+    shared: a store of others, where what is not here is looked for; nothing is written there.
     served: the entries that were asked for and are there, as kind/key: what a run needs.
     """
 
     root: Path
     keep_weights: bool = True
+    shared: Shared | None = None
     served: set[str] = field(default_factory=set, repr=False, compare=False)
     _used: set[Path] = field(default_factory=set, repr=False, compare=False)
     _explained: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -56,25 +61,40 @@ class Store:
             raise self._cannot_be_written(error) from error
 
     def folder(self, kind: str, document: Mapping[str, Any]) -> Path:
-        """Return where the entry for `document` lies or would lie."""
-        return self.root / kind / key_of(document)
+        """Return where the entry for `document` lies, here or in the shared store, or would lie."""
+        return self._place(kind, key_of(document))
+
+    def entry(self, kind: str, key: str) -> Path:
+        """Return the folder of an entry that is there, or should be: one that this run needs."""
+        return self._served(self._place(kind, key))
+
+    def _place(self, kind: str, key: str) -> Path:
+        own = self.root / kind / key
+        shared = self.shared.find(kind, key) if self.shared and not os.path.lexists(own) else None
+        return shared or own
 
     def find(self, kind: str, document: Mapping[str, Any]) -> Path | None:
         """Return the entry's folder, None where there is none; a damaged one is set aside, and is none."""
-        return self.sound(self.folder(kind, document))
+        return self.sound(self.folder(kind, document)) or self._found_shared(kind, key_of(document))
+
+    def _found_shared(self, kind: str, key: str) -> Path | None:
+        folder = self.shared.find(kind, key) if self.shared else None
+        return self._served(folder) if folder else None
 
     def sound(self, folder: Path) -> Path | None:
         """Return an entry's folder if all of it is as it was written; else set it aside, told in one line."""
+        if self.shared and self.shared.has(folder):
+            return self.shared.sound(folder)
         if not os.path.lexists(folder):
             return None
         if fault := fault_of(folder):
             with self._locked(f"{folder.parent.name}-{folder.name}", f"{folder} is damaged ({fault})"):
-                return self._served(self._sound(folder))
+                whole = self._sound(folder)
+            return self._served(whole) if whole else None
         return self._served(folder)
 
-    def _served(self, folder: Path | None) -> Path | None:
-        if folder is not None:
-            self.served.add(f"{folder.parent.name}/{folder.name}")
+    def _served(self, folder: Path) -> Path:
+        self.served.add(f"{folder.parent.name}/{folder.name}")
         return folder
 
     def _sound(self, folder: Path) -> Path | None:
@@ -95,30 +115,34 @@ class Store:
     def entries(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Yield the folder and document of each entry of a kind; one whose document cannot be read is set aside."""
         for folder in sorted((self.root / kind).glob("*")):
-            document = _document_in(folder)
+            document = document_in(folder)
             if document is not None:
                 yield folder, document
             else:
                 self.sound(folder)
+        for entry in self.shared.entries(kind) if self.shared else ():
+            if not os.path.lexists(self.root / kind / entry[0].name):
+                yield entry
 
     def weights(self, entry: str, again: bool = False) -> Path:
         """Return the file of a model's weights; InputError where they were not kept, or are damaged.
 
         again: models that are not trained yet will need them, so `end` leaves them.
         """
-        file = self.root / "release" / entry / WEIGHTS
+        file = self._place("release", entry) / WEIGHTS
         self._require_sound(file.parent)
         if not file.exists():
             why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
             raise InputError("paths.keep_weights", self.keep_weights, why)
-        if not again:
+        if not again and file.is_relative_to(self.root):
             self._used.add(file)
         return file
 
     def digest_of_weights(self, entry: str) -> str:
         """Return the digest of a model's weights, which outlives them; InputError as in `weights`."""
-        self._require_sound(self.root / "release" / entry)
-        return (self.root / "release" / entry / DIGEST).read_text(encoding="utf-8")
+        folder = self._place("release", entry)
+        self._require_sound(folder)
+        return (folder / DIGEST).read_text(encoding="utf-8")
 
     def _require_sound(self, folder: Path) -> None:
         """Refuse what was lost or damaged after this run had found it."""
@@ -128,7 +152,7 @@ class Store:
 
     def detached(self) -> Store:
         """Return the store for another process, which may have another working folder."""
-        return Store(self.root.resolve())
+        return Store(self.root.resolve(), shared=self.shared and Shared(self.shared.root.resolve()))
 
     def end(self) -> None:
         """Delete the weights that were used, unless they are to be kept, and what killed runs left behind."""
@@ -149,10 +173,12 @@ class Store:
         outlives an interruption. A lock keeps two jobs from making the same entry; the entry appears at once or
         not at all.
         """
-        final = self.folder(kind, document)
-        self._served(final)
+        key = key_of(document)
+        final = self._served(self.root / kind / key)
         if final.exists() and not fault_of(final):
             return final, True
+        if (shared := self._found_shared(kind, key)) is not None:
+            return shared, True
         with self.workshop(f"{kind}-{final.name}", [final]) as partial:
             found = self._sound(final) is not None
             if not found:
@@ -164,7 +190,7 @@ class Store:
 
     def add(self, kind: str, document: Mapping[str, Any], write: Callable[[Path], None]) -> Path:
         """Have write(entry) fill a new entry's folder; it appears at once, and one that is there already stays."""
-        final, name = self.folder(kind, document), f"{kind}-{uuid.uuid4().hex[:12]}"
+        final, name = self.root / kind / key_of(document), f"{kind}-{uuid.uuid4().hex[:12]}"
         self._served(final)
         with self._locked(name, f"there is no {kind}/{final.name}"):
             work = self.root / ".partial" / name
@@ -186,7 +212,7 @@ class Store:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
                 with suppress(OSError):  # Windows keeps files that are open
-                    work.with_name(f"{name}.lock").unlink()
+                    work.with_name(f"{name}{LOCK}").unlink()
         return final
 
     @contextmanager
@@ -209,10 +235,10 @@ class Store:
 
         why: something is to be written, told where nothing can be.
         """
-        lock = FileLock(self.root / ".partial" / f"{name}.lock")
+        lock = Lock(self.root / ".partial" / f"{name}{LOCK}")
         try:
             (self.root / ".partial").mkdir(exist_ok=True)
-            lock.acquire(timeout=0)
+            lock.acquire(wait=False)
         except Timeout:
             log.info(f"store: waiting for another job, which is making {name}")
             lock.acquire()
@@ -220,8 +246,7 @@ class Store:
             raise self._cannot_be_written(error, f"{why}, and it ") from error
         try:
             yield
-            with suppress(OSError):  # Windows keeps files that are open
-                Path(lock.lock_file).unlink()
+            lock.forget()
         finally:
             lock.release()
 
@@ -236,19 +261,8 @@ class Store:
 
     def explain_miss(self, kind: str, document: Mapping[str, Any]) -> str:
         """Say in one line why no entry serves: the nearest one, and the first field that differs."""
-        wanted = dict(_flatten(document))
-        nearest: tuple[int, str, str] | None = None
-        for file in sorted((self.root / kind).glob(f"*/{ENTRY}"))[:500]:
-            if (document_there := _document_in(file.parent)) is None:  # what only explains refuses nothing
-                continue
-            there = dict(_flatten(document_there))
-            different = sorted(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
-            if different and (nearest is None or len(different) < nearest[0]):
-                first = f"{different[0]}: {there.get(different[0])} there, {wanted.get(different[0])} here"
-                nearest = (len(different), file.parent.name, first)
-        if nearest is None:
-            return f"store: no {kind} yet"
-        return f"store: no such {kind}; the nearest, {nearest[1]}, differs in {nearest[0]} fields, first {nearest[2]}"
+        folders = sorted(file.parent for file in (self.root / kind).glob(f"*/{ENTRY}"))
+        return miss_of(folders[:500], kind, document)
 
 
 def key_of(document: Mapping[str, Any]) -> str:
@@ -278,20 +292,3 @@ def write_array(file: Path, array: np.ndarray) -> None:
     whole = io.BytesIO()
     np.save(whole, array, allow_pickle=False)
     file.write_bytes(whole.getbuffer())
-
-
-def _document_in(folder: Path) -> dict[str, Any] | None:
-    """Return the document of an entry; None where it cannot be read."""
-    try:
-        document = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from _flatten(part, f"{prefix}.{name}" if prefix else str(name))
-    else:
-        yield prefix, json.dumps(value, sort_keys=True, default=str)

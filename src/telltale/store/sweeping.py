@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
+
+from telltale.store.locks import CLAIM, LOCK, Lock
 
 MAKES = "makes"  # in the folder of a piece of work: the entries that it makes, one a line
 CHECKPOINTS = "checkpoints"
@@ -27,23 +29,26 @@ def sweep(root: Path) -> None:
     """
     with suppress(OSError):  # a store that cannot be written, or another process that sweeps
         for path in sorted((root / ".partial").iterdir()):
-            if path.suffix == ".lock":
-                _sweep_one(root, path.with_suffix(""), path)
-            elif not path.with_name(path.name + ".lock").exists() and time.time() - path.stat().st_mtime > DAY:
-                _sweep_one(root, path, path.with_name(path.name + ".lock"))
+            if path.suffix in (LOCK, CLAIM):
+                _sweep_one(root, path.with_suffix(""))
+            elif path.with_name(path.name + LOCK).exists():
+                continue  # its turn is with its lock
+            elif time.time() - path.stat().st_mtime > DAY:
+                _sweep_one(root, path)
 
 
-def _sweep_one(root: Path, work: Path, lock_file: Path) -> None:
-    lock = FileLock(lock_file)
+def _sweep_one(root: Path, work: Path) -> None:
+    lock = Lock(work.with_name(work.name + LOCK))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(wait=False)
     except Timeout:
         return
     try:
-        if not _is_wanted(root, work):
+        if work.is_file():
+            work.unlink()
+        elif not _is_wanted(root, work):
             shutil.rmtree(work, ignore_errors=True)
-        with suppress(OSError):  # Windows keeps files that are open
-            lock_file.unlink()
+        lock.forget()
     finally:
         lock.release()
 

@@ -19,26 +19,36 @@ COMPANY = "company"  # says which models were trained together: needed as long a
 SHOWN = 5  # runs or entries that a message names
 
 
-def list_needs(root: Path, outputs: Path) -> None:
-    """Print a line a run: how many entries it needs, how large they are, and what it alone needs."""
+def list_needs(root: Path, outputs: Path, shared: Path | None = None) -> None:
+    """Print a line a run: how many entries it needs, how large they are, and what it alone needs.
+
+    shared: a store of others; what runs need of it and is not here is counted in a column of its own.
+    """
     sizes, runs = _sizes(root), runs_below(outputs)
     needs = {run: (run.needs or frozenset()) & sizes.keys() for run in runs}
     times: dict[str, int] = defaultdict(int)
     for entries in needs.values():
         for entry in entries:
             times[entry] += 1
+    theirs = {entry: size for entry, size in (_sizes(shared) if shared else {}).items() if entry not in sizes}
     rows = []
     for run, entries in needs.items():
         alone = [entry for entry in entries if times[entry] == 1]
         told = (f"{len(entries):,}", _bytes(sizes, entries), _bytes(sizes, alone))
-        rows.append((run.name, run.status, *(told if run.needs is not None else ("does not say", "", ""))))
+        there = [entry for entry in theirs if entry in (run.needs or ())]
+        beside = (f"{len(there):,}, {_bytes(theirs, there)}",) if shared else ()
+        rows.append((run.name, run.status, *(told if run.needs is not None else ("does not say", "", "")), *beside))
     unused = _unused(root, sizes, frozenset().union(*needs.values()))
-    rows.append(("no run", "", f"{len(unused):,}", _bytes(sizes, unused), ""))
-    print(table(("run", "status", "entries", "size", "of it alone"), rows))
+    of_shared = ("of the shared store",) if shared else ()
+    rows.append(("no run", "", f"{len(unused):,}", _bytes(sizes, unused), "", *("" for _ in of_shared)))
+    print(table(("run", "status", "entries", "size", "of it alone", *of_shared), rows))
 
 
-def list_sizes(root: Path) -> None:
-    """Print a line a kind of entry, and what was set aside as damaged or lies unfinished."""
+def list_sizes(root: Path, shared: Path | None = None) -> None:
+    """Print a line a kind of entry, and what was set aside as damaged or lies unfinished.
+
+    shared: a store of others, counted in lines of its own, and not in those of all.
+    """
     sizes = _sizes(root)
     kinds: dict[str, list[str]] = defaultdict(list)
     for entry in sizes:
@@ -47,7 +57,13 @@ def list_sizes(root: Path) -> None:
     for name, meaning in ((".partial", "unfinished, gone on from"), (".damaged", "damaged, set aside")):
         if size := _size(root / name):
             rows.append((meaning, "", _written(size)))
-    print(table(("kind", "entries", "size"), [*rows, ("all", f"{len(sizes):,}", _bytes(sizes, sizes))]))
+    rows.append(("all", f"{len(sizes):,}", _bytes(sizes, sizes)))
+    if shared:
+        theirs = _sizes(shared)
+        both = [entry for entry in theirs if entry in sizes]
+        rows.append(("shared", f"{len(theirs):,}", _bytes(theirs, theirs)))
+        rows.append(("of them here, too", f"{len(both):,}", _bytes(theirs, both)))
+    print(table(("kind", "entries", "size"), rows))
 
 
 def prune(root: Path, outputs: Path, yes: bool, older: bool) -> None:

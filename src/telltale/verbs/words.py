@@ -65,6 +65,9 @@ def _of_store() -> Parser:
     parser = _parser("store", "Show which run needs what of the store, how large it is, or delete what no run needs.")
     parser.add_argument("what", nargs="?", choices=("list", "size", "prune"), default="list")
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="(store in --outputs)")
+    parser.add_argument(
+        "--shared", type=Path, metavar="FOLDER", help="a store of others, as paths.shared_store: counted"
+    )
     parser.add_argument("--unused", action="store_true", help="prune: what no run below --outputs needs")
     parser.add_argument("--yes", action="store_true", help="prune: delete it; without, it is only listed")
     parser.add_argument("--older", action="store_true", help="prune: also where runs do not say what they need")
@@ -110,9 +113,9 @@ def _store(parser: Parser, given: Any) -> None:
     elif given.unused or given.yes or given.older:
         parser.error(f"--unused, --yes and --older are of prune, not of {given.what}")
     elif given.what == "size":
-        list_sizes(root)
+        list_sizes(root, given.shared)
     else:
-        list_needs(root, given.outputs)
+        list_needs(root, given.outputs, given.shared)
 
 
 def _export(parser: Parser, given: Any) -> None:

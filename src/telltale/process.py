@@ -1,0 +1,44 @@
+"""Which process of which machine: written down so that another one can tell whether it is still there."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def this_process() -> dict[str, Any]:
+    """Describe this process so that another one can tell whether it is still there."""
+    return {"pid": os.getpid(), "host": _host(), "started": psutil.Process().create_time()}
+
+
+def is_of_this_machine(process: Mapping[str, Any]) -> bool:
+    """Tell whether a process that described itself runs, or ran, where this one does."""
+    return process.get("host") == _host()
+
+
+def is_there(process: Mapping[str, Any]) -> bool:
+    """Tell whether a process of this machine that described itself is there.
+
+    Numbers are given again, to processes that started later.
+    """
+    try:
+        found = psutil.Process(int(process["pid"]))
+        return abs(found.create_time() - float(process["started"])) < 1 and found.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
+        return False
+
+
+@cache
+def _host() -> str:
+    """Name the machine, and where containers number their processes anew, the container."""
+    spaces = Path("/proc/self/ns/pid")
+    try:
+        return f"{platform.node()} {os.readlink(spaces)}"  # noqa: PTH115 (it points to no file)
+    except OSError:
+        return platform.node()

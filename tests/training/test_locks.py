@@ -1,0 +1,159 @@
+"""Locks for a folder that several machines see: also where flock is missing, and where a holder died elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock, Timeout
+
+from telltale.process import this_process
+from telltale.store import locks
+from telltale.store.locks import Lock
+
+
+class WithoutFlock:
+    """What filelock says on a file system that has no flock: NFS without lockd."""
+
+    def __init__(self, file: Path, **options: Any) -> None:
+        pass
+
+    def acquire(self, **options: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "LONGEST", 0.02)
+    monkeypatch.setattr(locks, "STALE", 0.3)
+
+
+def claimed_by(file: Path, **holder: Any) -> Path:
+    claim = file.with_suffix(".claim")
+    claim.write_text(json.dumps(this_process() | {"token": "theirs"} | holder))
+    return claim
+
+
+@pytest.mark.parametrize("flock", [FileLock, WithoutFlock])
+def test_one_at_a_time(flock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches two who hold the same lock, and one that nobody gets any more."""
+    monkeypatch.setattr(locks, "FileLock", flock)
+    inside, most, turns = [0], [0], []
+
+    def work() -> None:
+        for _ in range(5):
+            lock = Lock(tmp_path / "work.lock")
+            lock.acquire()
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.001)
+            turns.append(1)
+            inside[0] -= 1
+            lock.release()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == [1] and len(turns) == 30
+    assert not (tmp_path / "work.claim").exists()
+
+
+def test_who_does_not_wait_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a claim that is not asked for where flock gives the lock to everybody: NFS mounted with nolock."""
+    held = Lock(tmp_path / "work.lock")
+    held.acquire()
+    monkeypatch.setattr(locks, "FileLock", WithoutFlock)
+    with pytest.raises(Timeout):
+        Lock(tmp_path / "work.lock").acquire(wait=False)
+    held.release()
+    Lock(tmp_path / "work.lock").acquire(wait=False)
+
+
+def test_the_claim_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path: Path) -> None:
+    """Catches a run that waits for one that was killed, and one that takes a new process for the old."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for gone in ({"pid": ended.pid}, {"started": 1.0}):
+        claimed_by(tmp_path / "work.lock", **gone)
+        lock = Lock(tmp_path / "work.lock")
+        lock.acquire(wait=False)
+        lock.release()
+    claimed_by(tmp_path / "work.lock")
+    with pytest.raises(Timeout):
+        Lock(tmp_path / "work.lock").acquire(wait=False)
+    assert [file.name for file in tmp_path.iterdir() if "taken" in file.name] == []
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_the_claim_of_another_machine_ends_with_its_heartbeat(unfinished: bool, tmp_path: Path) -> None:
+    """Catches a lock that a dead machine holds for ever, and one taken from a machine whose clock errs."""
+    claim = claimed_by(tmp_path / "work.lock", host="elsewhere", pid=1)
+    if unfinished:
+        claim.write_text("")
+    os.utime(claim, (1, 1))  # by their clock
+    taken = threading.Event()
+
+    def want() -> None:
+        Lock(tmp_path / "work.lock").acquire()
+        taken.set()
+
+    thread = threading.Thread(target=want)
+    thread.start()
+    for beat in range(2, 6):
+        os.utime(claim, (beat, beat))
+        assert not taken.wait(0.1)
+    assert taken.wait(10)
+    thread.join()
+    assert json.loads(claim.read_text())["pid"] == os.getpid()
+
+
+def test_a_claim_that_another_one_took_over_meanwhile_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches two machines that both find a claim stale, and the slower one taking it from the faster."""
+    claim = claimed_by(tmp_path / "work.lock", pid=1, started=1.0)
+
+    def slow(holder: Any) -> bool:
+        claimed_by(tmp_path / "work.lock", token="of the faster")
+        return holder["token"] == "theirs"
+
+    monkeypatch.setattr(locks, "_is_gone", slow)
+    with pytest.raises(Timeout):
+        Lock(tmp_path / "work.lock").acquire(wait=False)
+    assert json.loads(claim.read_text())["token"] == "of the faster"
+
+
+def test_a_held_claim_has_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a long training whose lock others take for a dead one's."""
+    monkeypatch.setattr(locks, "HEARTBEAT", 0.02)
+    monkeypatch.setattr(locks, "hearts", locks._Hearts())
+    lock = Lock(tmp_path / "work.lock")
+    lock.acquire()
+    os.utime(lock.claim, (1, 1))
+    end = time.monotonic() + 10
+    while lock.claim.stat().st_mtime == 1:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    lock.release()
+
+
+def test_a_lock_that_was_taken_over_is_not_given_back_twice(tmp_path: Path) -> None:
+    """Catches a machine that slept and, on waking, deletes the claim of who went on in its place."""
+    lock = Lock(tmp_path / "work.lock")
+    lock.acquire()
+    claim = claimed_by(tmp_path / "work.lock", host="elsewhere")
+    lock.release()
+    assert json.loads(claim.read_text())["token"] == "theirs"
