@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from telltale.errors import AccessDeniedError
 from telltale.owner.defense import Defense
 from telltale.owner.release import Release
+from telltale.training import batches
 from telltale.training.counter_random import uniform
 from tests.training.small import molecules, recipe_in, rows
 
@@ -101,6 +102,34 @@ class Noise(Defense):
 
     def answer(self, call: str, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         return values + uniform(torch.from_numpy(keys), "noise").numpy()[:, None]
+
+
+def test_sets_are_laid_out_once_for_all_models_as_far_as_memory_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches layouts made for each model anew, a second set that drives out the first, and sets that are never let go.
+
+    Which set was asked about least lately goes first.
+    """
+    graphs = [molecules(12, start).arrays() for start in (0, 20, 40)]
+    monkeypatch.setattr(batches, "KEPT", 24)
+    monkeypatch.setattr(batches, "_laid", OrderedDict())
+    first, second = (batches.query_batches(part, 12, 5) for part in graphs[:2])
+    assert batches.query_batches(graphs[0], 12, 5) is first and [len(rows) for _, rows in first] == [4, 4, 4]
+    batches.query_batches(graphs[2], 12, 5)
+    assert batches.query_batches(graphs[0], 12, 5) is first and len(batches._laid) == 2
+    assert batches.query_batches(graphs[1], 12, 5) is not second
+    (batch, _), *_ = first
+    layer = batch.layers(2)[-1]
+    assert batch.to("cpu").pools(layer) is batch.pools(layer)
+
+
+def test_a_set_too_large_to_be_kept_gets_the_same_answers(trained: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches batches of a large set that are lost, or out of order, between cores."""
+    kept = trained.restricted(trained.access)
+    kept._store, kept._memory, kept._batch_size = None, {}, 5
+    answers = kept.embeddings(RECORDS)
+    monkeypatch.setattr(batches, "KEPT", 3)
+    kept._memory = {}
+    assert np.allclose(kept.embeddings(RECORDS), answers, atol=1e-6)
 
 
 def test_a_record_gets_the_same_noise_whoever_asks_and_whatever_beside(trained: Release) -> None:

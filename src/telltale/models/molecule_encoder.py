@@ -140,7 +140,7 @@ class MoleculeEncoder(nn.Module):
 
     def pool_states(self, states: Tensor, layer: Layer, batch: MoleculeBatch) -> Tensor:
         """Pool what `states` returns: (states, features) to (molecules, features)."""
-        total = summed(states, layer.by_molecule(batch.first_atom))
+        total = summed(states, batch.pools(layer))
         return total if self.pooling == "sum" else total / batch.sizes().clamp_min(1)[:, None]
 
     def forward(self, batch: MoleculeBatch) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ class Release:
         if isinstance(arrays, MoleculeGraphs) and self._device == "cpu":  # small matrices: a batch on each core
             with one_thread() as threads, ThreadPoolExecutor(threads) as pool:
                 # a large set is not laid out at once
-                answers = list(pool.map(answer, parts) if isinstance(parts, list) else map(answer, parts))
+                answers = [values for group in _groups(parts, threads) for values in pool.map(answer, group)]
         else:
             answers = [answer(part) for part in parts]
         values = np.concatenate(answers)
@@ -221,6 +222,12 @@ class Release:
         if self.budget is not None and self.queries.total() + number > self.budget:
             raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
         self.queries[call] += number
+
+
+def _groups(parts: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    left = iter(parts)
+    while group := list(islice(left, size)):
+        yield group
 
 
 def _embedded(model: Any, inputs: Any, _: np.ndarray) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from telltale.data.tables.records import TableRecords
 from telltale.training.counter_random import record_keys
 from telltale.training.processes import world_size
 
-KEPT = 10_000  # molecules of a set whose batches are kept for the next model, some 3 kB each
+KEPT = 40_000  # molecules whose batches are kept for the next models, of all sets together, some 3 kB each
+_laid: OrderedDict[tuple[MoleculeGraphs, int], list[tuple[MoleculeBatch, np.ndarray]]] = OrderedDict()
 
 
 @singledispatch
@@ -65,10 +67,15 @@ def query_batches(arrays: Any, records: int, size: int) -> Iterable[tuple[Any, n
     return ((make_batch(arrays, rows), rows) for rows in parts)
 
 
-@lru_cache(maxsize=4)  # what the same models are asked in turn: points, a population, test records
 def _laid_out(graphs: MoleculeGraphs, size: int) -> list[tuple[MoleculeBatch, np.ndarray]]:
-    parts = np.array_split(np.arange(len(graphs)), -(-len(graphs) // size) if len(graphs) else 1)
-    return [(to_batch(graphs, rows=rows), rows) for rows in parts]
+    """Keep what the same models are asked in turn: points and their views, a population, test records."""
+    if (graphs, size) not in _laid:
+        parts = np.array_split(np.arange(len(graphs)), -(-len(graphs) // size) if len(graphs) else 1)
+        _laid[graphs, size] = [(to_batch(graphs, rows=rows), rows) for rows in parts]
+        while sum(len(kept) for kept, _ in _laid) > KEPT:
+            _laid.popitem(last=False)
+    _laid.move_to_end((graphs, size))
+    return _laid[graphs, size]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.data.molecules.alike import Alike, Layer, alike_in
+from telltale.data.molecules.alike import Alike, Layer, Sums, alike_in
 from telltale.data.molecules.graphs import MoleculeGraphs, runs
 
 MOST = 4_000_000  # atoms of a data set whose colours are kept, some 100 bytes each; of more, each batch has its own
@@ -39,6 +39,7 @@ class MoleculeBatch:
     joined: bool = False
     origin: tuple[MoleculeGraphs, np.ndarray] | None = field(default=None, repr=False, compare=False)
     _layers: dict[tuple[int, bool], list[Layer]] = field(default_factory=dict, repr=False, compare=False)
+    _pools: dict[Layer, Sums] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.first_atom)
@@ -58,6 +59,12 @@ class MoleculeBatch:
                 alike = Alike.of_batch(self.atoms, self.bonds, self.ends, with_degrees)
             self._layers[depth, with_degrees] = alike.layers(atoms, depth)
         return self._layers[depth, with_degrees]
+
+    def pools(self, layer: Layer) -> Sums:
+        """Return the sums of a layer's states over each molecule's atoms."""
+        if layer not in self._pools:
+            self._pools[layer] = layer.by_molecule(self.first_atom)
+        return self._pools[layer]
 
     def with_atoms(self, atoms: Tensor) -> MoleculeBatch:
         """Return the same graph with other atom features."""
