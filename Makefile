@@ -6,11 +6,14 @@ RELEASED ?= ../shared/data/admetica
 # one of conf/paper; empty: all of them
 PAPER ?=
 SCALE ?= small
+# of defend: what is searched, and in which game
+FIND ?= defense
+GAME ?=
 WORKERS ?= 2
 # versions that everything is installed in; a space: the newest that fit
 CONSTRAINTS ?= constraints.txt
 PINS = $(addprefix -c ,$(strip $(CONSTRAINTS)))
-EXTRAS := dev docs fcd trackers bench ray quant
+EXTRAS := dev docs fcd trackers bench ray quant optuna
 # of the lock file: 1 = take the newest versions of all
 UPGRADE ?=
 # of the tests: a seed; whatever it is, they must pass
@@ -19,14 +22,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help environment hooks lock run test test-slow slurm lint docs bench peers audit-released reproduce-paper matrix clean
+.PHONY: help environment hooks lock run test test-slow slurm lint docs bench peers audit-released reproduce-paper matrix defend clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers]" $(PINS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers,optuna]" $(PINS)
 	@touch $@
 
 environment: $(READY)  ## only set up the environment
@@ -80,6 +83,9 @@ reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextrac
 
 matrix: $(READY)  ## every attack against every defence it can meet, in outputs/matrix/; SCALE=smoke
 	$(BIN)/python -m scripts.matrix --scale $(SCALE)
+
+defend: $(READY)  ## search the best defence, or FIND=attack the strongest attack; GAME="attack=… dataset=…" SCALE=smoke
+	$(BIN)/python -m scripts.defend --find $(FIND) --scale $(SCALE) $(if $(GAME),--game $(GAME))
 
 clean:  ## remove the environment and caches; outputs stay
 	rm -rf .venv .venv-jax .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info src/*.egg-info

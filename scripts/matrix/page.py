@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from scripts.matrix.cells import Cell, Interval, Played
+from scripts.pages import html
 from telltale.writing import write_table, write_text
 
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
+TEMPLATE = Path(__file__).with_name("matrix.html.jinja")
 COLUMNS = (
     *("kind", "game", "attack", "defense", "metric", "value", "low", "high"),
     *("leak", "leak_low", "leak_high", "over", "verdict", "utility", "utility_value", "seconds", "run"),
@@ -57,16 +56,13 @@ def write(blocks: Sequence[Block], scale: str, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     page, table = folder / "matrix.html", folder / "matrix.csv"
     write_table(table, [COLUMNS, *lines(blocks, folder)])
-    # every text is escaped: reasons repeat what a user typed
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = {
         **{"scale": scale, "kinds": _by_kind(blocks), "counts": counts(blocks)},
         **{"shown": shown, "signed": signed, "number": number, "title": title},
         "link": lambda run: _link(run, folder),
         "is_played": lambda outcome: isinstance(outcome, Played),
     }
-    text = template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(words)
-    write_text(page, text)
+    write_text(page, html(TEMPLATE, f"Attacks against defences, scale {scale}", words))
     return [page, table]
 
 
