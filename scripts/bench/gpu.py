@@ -3,35 +3,46 @@
     python -m scripts.bench.gpu --page scripts/bench/gpu_measured.md
 
 needs torch, numpy and pytorch-lightning only: `make bench` puts the page it writes into docs/benchmarks.md. A step is
-reading, forward, backward and optimiser, without Lightning's loop.
+reading, forward, backward and optimiser, without Lightning's loop. Molecule encoders are trained one by one on a GPU;
+what is stacked of them is their answers about the same molecules.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
 import numpy as np
 import torch
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-UNUSED = {"rdkit": ("Chem",), "hydra": ("utils",), "filelock": (), "rich": ("console", "progress")}
-for package, parts in UNUSED.items():  # imported with the fleet, of no use to it
-    if importlib.util.find_spec(package) is None:
-        sys.modules |= {name: MagicMock() for name in (package, *(f"{package}.{part}" for part in parts))}
+UNUSED = {"rdkit": ("Chem",), "hydra": ("utils",)}  # imported with the fleet, of no use to it
+MISSING = {"filelock": (), "rich": ("console", "progress"), "torch_geometric": ("utils",)}
+if __name__ == "__main__":
+    for package, parts in (UNUSED | MISSING).items():
+        if package in UNUSED or importlib.util.find_spec(package) is None:
+            sys.modules |= {name: MagicMock() for name in (package, *(f"{package}.{part}" for part in parts))}
+            if package == "torch_geometric":
+                sys.modules["torch_geometric.utils"].scatter = lambda rows, place, _, number, how: rows.new_zeros(
+                    number, *rows.shape[1:]
+                ).index_add_(0, place, rows)
 
 if TYPE_CHECKING:
     from telltale.training.objective import Objective
 
 FLEETS, BATCH, RECORDS = (8, 32, 128), 64, 4_096
 PICTURE = (1, 28, 28)
+LAYERS, WIDTH, ATOMS = 3, 128, 24  # of a GIN, and of a molecule
 HEADS = ("", "models", "stacked, ms a model and step", "one by one (times stacked)", "plain loop (times stacked)")
 
 
@@ -48,19 +59,88 @@ def networks() -> dict[str, tuple[tuple[int, ...], Callable[[], Any], int]]:
     }
 
 
-def measure(device: str, repeats: int) -> list[list[str]]:
+def measure(device: str, repeats: int, fleets: Sequence[int] = FLEETS) -> list[list[str]]:
     """Time a step of each network and size of fleet, ways in turn: rows of a table, milliseconds a model."""
+    builders: dict[str, Callable[[int, str], dict[str, Callable[[], None]]]] = {
+        name: partial(_ways, *network) for name, network in networks().items()
+    }
+    builders |= {f"GIN {LAYERS} × {WIDTH}, {what}": ways for what, ways in GINS.items()}
     rows = []
-    for name, (shape, backbone, classes) in networks().items():
-        for models in FLEETS:
-            ways = _ways(shape, backbone, classes, models, device)
-            seconds = _in_turn(ways, repeats, device)
-            each = {way: 1000 * float(np.median(taken)) / models for way, taken in seconds.items()}
-            ratio = {way: float(np.median(taken / seconds["stacked"])) for way, taken in seconds.items()}
-            others = [f"{each[way]:.3f} ({ratio[way]:.1f})" for way in ("one_by_one", "plain")]
-            rows.append([name, str(models), f"{each['stacked']:.3f}", *others])
+    for name, ways_of in builders.items():
+        for models in fleets:
+            rows.append([name, str(models), *_line(_in_turn(ways_of(models, device), repeats, device), models)])
             print(rows[-1], file=sys.stderr, flush=True)
     return rows
+
+
+def _line(seconds: dict[str, np.ndarray], models: int) -> list[str]:
+    """Write milliseconds a model, and times the stacked way where there is one."""
+    cells = []
+    for way in ("stacked", "one_by_one", "plain"):
+        cell = f"{1000 * float(np.median(seconds[way])) / models:.3f}" if way in seconds else "–"
+        if way in seconds and way != "stacked" and "stacked" in seconds:
+            cell += f" ({float(np.median(seconds[way] / seconds['stacked'])):.1f})"
+        cells.append(cell)
+    return cells
+
+
+def molecules(device: str) -> Any:
+    """Make molecules up, each a chain of ATOMS atoms closed to a ring: a batch of them."""
+    from telltale.data.molecules.batch import MoleculeBatch
+
+    rng, atoms = np.random.default_rng(0), torch.arange(BATCH * ATOMS)
+    following = atoms // ATOMS * ATOMS + (atoms + 1) % ATOMS
+    ends = torch.cat([torch.stack([atoms, following]), torch.stack([following, atoms])], 1)
+    kinds = torch.from_numpy(rng.integers(4, size=(len(atoms), 2)))
+    bonds = torch.from_numpy(rng.integers(3, size=(ends.shape[1], 2)))
+    first = torch.arange(BATCH) * ATOMS
+    return MoleculeBatch(kinds, bonds, ends, atoms // ATOMS, first, torch.zeros(BATCH, dtype=torch.long)).to(device)
+
+
+def _gin() -> Any:
+    from telltale.models.gin import GIN
+
+    return GIN(LAYERS, WIDTH)
+
+
+def _gin_steps(models: int, device: str) -> dict[str, Callable[[], None]]:
+    """Return a classification step of each model in turn: by the objective and its optimiser, and plain."""
+    from telltale.objectives.classification import Classification
+    from telltale.training.batches import LabelledBatch
+
+    inputs, labels = molecules(device), (torch.arange(BATCH) % 2).to(device)
+    objectives = [Classification(_gin(), 1, BATCH, 0.05, 0.0005, classes=2).to(device) for _ in range(models)]
+    optimizers = [objective.optimizer_over([*objective.parameters()]) for objective in objectives]
+    networks = [Classification(_gin(), 1, BATCH, 0.05, 0.0005, classes=2).model.to(device) for _ in range(models)]
+
+    def one_by_one() -> None:
+        for objective, optimizer in zip(objectives, optimizers, strict=True):
+            optimizer.zero_grad()
+            objective(LabelledBatch(inputs, labels, inputs.keys)).backward()
+            optimizer.step()
+
+    return {"one_by_one": one_by_one, "plain": _plain_step(networks, lambda _: (inputs, labels))}
+
+
+def _gin_answers(models: int, device: str) -> dict[str, Callable[[], None]]:
+    """Return embeddings of the same molecules by all models, in one vmapped pass and one by one."""
+    encoders, batch = [_gin().to(device).eval() for _ in range(models)], molecules(device)
+    parameters, buffers = stack_module_state(encoders)
+    skeleton = copy.deepcopy(encoders[0]).to("meta")
+
+    @torch.no_grad()
+    def stacked() -> None:
+        vmap(lambda *state: functional_call(skeleton, state, (batch,)))(parameters, buffers)
+
+    @torch.no_grad()
+    def one_by_one() -> None:
+        for encoder in encoders:
+            encoder(batch)
+
+    return {"stacked": stacked, "one_by_one": one_by_one}
+
+
+GINS = {"a step": _gin_steps, "embeddings of the same 64 molecules": _gin_answers}
 
 
 def _ways(
@@ -84,7 +164,8 @@ def _ways(
     rows = torch.from_numpy(np.ascontiguousarray(data.tables[:, :BATCH])).to(device)
     ways = {way: _fleet_step(Fleet([objective() for _ in range(models)], data, way).to(device), rows) for way in WAYS}
     plain = [objective().model.to(device) for _ in range(models)]
-    return {**ways, "plain": _plain_step(plain, data.inputs.to(device), data.labels.to(device), rows)}
+    inputs, labels = data.inputs.to(device), data.labels.to(device)
+    return {**ways, "plain": _plain_step(plain, lambda model: (inputs[rows[model]], labels[rows[model]]))}
 
 
 def _fleet_step(fleet: Any, rows: torch.Tensor) -> Callable[[], None]:
@@ -99,15 +180,16 @@ def _fleet_step(fleet: Any, rows: torch.Tensor) -> Callable[[], None]:
     return step
 
 
-def _plain_step(plain: list[Any], inputs: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> Callable[[], None]:
+def _plain_step(plain: list[Any], batch_of: Callable[[int], tuple[Any, torch.Tensor]]) -> Callable[[], None]:
     """Return a step of each network in turn, as a loop over models takes them; records lie on the device."""
     settings: dict[str, Any] = {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005, "fused": True}
     optimizers = [torch.optim.SGD(network.parameters(), **settings) for network in plain]
 
     def step() -> None:
-        for network, optimizer, own in zip(plain, optimizers, rows, strict=True):
+        for model, (network, optimizer) in enumerate(zip(plain, optimizers, strict=True)):
+            inputs, labels = batch_of(model)
             optimizer.zero_grad()
-            cross_entropy(network(inputs[own]), labels[own]).backward()
+            cross_entropy(network(inputs), labels).backward()
             optimizer.step()
 
     return step
@@ -132,7 +214,7 @@ def on_cpu(threads: int = 2) -> str:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        rows = measure("cpu", 5)
+        rows = measure("cpu", 5, FLEETS[:2])
     finally:
         torch.set_num_threads(before)
     lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
@@ -146,10 +228,11 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: to try the script out")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--fleets", type=int, nargs="+", default=[*FLEETS], help="numbers of models")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("no GPU is visible here; --device cpu tries the script out")
-    rows = measure(options.device, options.repeats)
+    rows = measure(options.device, options.repeats, options.fleets)
     machine = torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or "CPU"
     lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
     page = "\n".join(
