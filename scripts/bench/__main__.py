@@ -274,7 +274,6 @@ SECTIONS = {
     "command": commands,
     "reruns": reruns.section,
     "growth": growth.section,
-    "memory": growth.memory,
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from scripts.bench import fleets, in_memory, limits, small_cnn
 from scripts.bench.purchases import BATCH
@@ -76,8 +77,9 @@ def _limit() -> str:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rates = limits.rates()
-        step = in_memory.bare(in_memory.task_of(MODELS, 4, 1))
+        with threadpool_limits(1, "blas"):  # NumPy's too
+            rates = limits.rates()
+            step = in_memory.bare(in_memory.task_of(MODELS, 4, 1))
     finally:
         torch.set_num_threads(before)
     ours, best = limits.flops() * MODELS * 4 * in_memory.STEPS / step.cpu / 1e9, max(rates.values())

@@ -33,9 +33,10 @@ if __name__ == "__main__":
         if package in UNUSED or importlib.util.find_spec(package) is None:
             sys.modules |= {name: MagicMock() for name in (package, *(f"{package}.{part}" for part in parts))}
             if package == "torch_geometric":
-                sys.modules["torch_geometric.utils"].scatter = lambda rows, place, _, number, how: rows.new_zeros(
-                    number, *rows.shape[1:]
-                ).index_add_(0, place, rows)
+                utils: Any = sys.modules["torch_geometric.utils"]
+                utils.scatter = lambda rows, place, _, number, how: rows.new_zeros(number, *rows.shape[1:]).index_add_(
+                    0, place, rows
+                )
 
 if TYPE_CHECKING:
     from telltale.training.objective import Objective

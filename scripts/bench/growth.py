@@ -10,31 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.bench.command import Run, python, run
+from scripts.bench.command import Run, run
 from telltale.papers.grid_view import markdown
-from telltale.reporting.run_folder import peak_memory
 
 EPOCHS = 10
 VICTIMS, POINTS = (16, 64, 256), (500, 1000, 2000, 4000)
 FLOOR = 0.5  # seconds of a stage at the largest size, below which a slope says nothing
 STEEPEST, LARGEST_GB = 1.3, 1.2
-SHADOWS = 256
-# what the child of `peak_bytes` runs: shadow models of `purchases`, and what they answer
-TRAINED = """
-from scripts.bench.growth import own_peak
-from scripts.bench.in_memory import task_of, whole
-whole(task_of({models}, 1, 2))
-print(own_peak())
-"""
+MEMORY = "peak memory"
 
 
 def stages(words: Sequence[str], scale: str = "small") -> dict[str, float]:
-    """Run `attack=lira` from an empty store: seconds by stage."""
+    """Run `attack=lira` from an empty store: seconds by stage, and gigabytes of peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         given = ["attack=lira", f"scale={scale}", *words, "logger=none", f"paths.outputs={folder}/outputs"]
         ended: Run = run([*given, f"hydra.run.dir={folder}/run"])
         seconds: dict[str, float] = json.loads((Path(folder) / "run" / "metrics.json").read_text())["seconds"]
-        return {**seconds, "whole command": ended.seconds}
+        peak = json.loads((Path(folder) / "run" / "run.json").read_text())["peak_memory_gb"]
+        return {**seconds, "whole command": ended.seconds, MEMORY: peak}
 
 
 def slope(sizes: Sequence[int], seconds: Sequence[float]) -> float:
@@ -56,12 +49,15 @@ def table(what: str, found: Mapping[int, Mapping[str, float]]) -> str:
     sizes, rows = [*found], []
     for stage in found[sizes[-1]]:
         seconds = [max(found[size].get(stage, 0.0), 0.001) for size in sizes]
-        if seconds[-1] < FLOOR:
+        if stage == MEMORY:
+            said = f"at most {LARGEST_GB:g} GB wanted"
+        elif seconds[-1] < FLOOR:
             said = f"below {FLOOR:g} s"
         else:
             at = steepest(sizes, seconds)
             said = f"{at:.2f}" + ("" if at <= STEEPEST else f", **above {STEEPEST:g}**")
-        rows.append([stage, *(f"{one:.2f} s" for one in seconds), said])
+        unit = "GB" if stage == MEMORY else "s"
+        rows.append([stage, *(f"{one:.2f} {unit}" for one in seconds), said])
     return markdown([[what, *(f"{size:,}" for size in sizes), "slope"], *rows])
 
 
@@ -81,25 +77,4 @@ def section() -> str:
         "store. The slope is that of the logarithms of seconds and size, 1 = proportional: the larger of all sizes' "
         f"and of the last two's; none should be above {STEEPEST:g}.\n\n{table('victims, of 1,000 points', victims)}\n\n"
         f"{table('points, 64 victims', points)}\n"
-    )
-
-
-def peak_bytes(models: int) -> int:
-    """Return the peak resident memory of a process that trains so many shadow models and asks them."""
-    return int(python(["-c", TRAINED.format(models=models)]).said.split()[-1])
-
-
-def own_peak() -> int:
-    """Return this process's peak resident memory in bytes, as run.json has it."""
-    return int(peak_memory())
-
-
-def memory() -> str:
-    """Return the section of docs/benchmarks.md on memory."""
-    print("measuring the memory of shadow models …", file=sys.stderr)
-    rows = [[f"{models} shadow models", f"{peak_bytes(models) / 1e9:.2f} GB"] for models in (16, SHADOWS)]
-    return (
-        "## Memory\n\nPeak resident memory of a process that trains the shadow models of [Fleets](#fleets) for an "
-        f"epoch and asks each for its answers, Python and libraries included; at most {LARGEST_GB:g} GB wanted.\n\n"
-        f"{markdown([['', 'peak'], *rows])}\n"
     )
