@@ -28,14 +28,17 @@ from telltale.configuration.command_line import (
 from telltale.configuration.shape import check_shape, find_home
 from telltale.configuration.trust import check_targets, guard_composition
 from telltale.reporting.masking import hidden_dirname, masked_text
-from telltale.reporting.sweep import show_open_sweep
 from telltale.reporting.taking import leave_no_trace, made
+from telltale.sweeps.job import as_job
+from telltale.sweeps.launching import keep_ledgers
+from telltale.sweeps.summary import show_open_sweep
 
 CONFIGURATION = configuration_folder()
-VERBS = ("runs", "compare", "store", "export")  # words that are no experiment, see verbs/words.py
+VERBS = ("runs", "sweep", "compare", "store", "export")  # words that are no experiment, see verbs/words.py
 
 register_resolvers()
 guard_composition(hidden_dirname)
+keep_ledgers()
 failures: list[BaseException] = []  # of the single job this process runs
 received: list[int] = []  # signals that asked this process to end; Windows has no SIGHUP
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -45,20 +48,24 @@ STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 def experiment(cfg: DictConfig) -> float | None:
     """Run one composed job; returns its headline metric, for a sweeper to optimise, or None where it failed."""
     try:
-        check_words(HydraConfig.get().runtime.choices)
-        check_shape(cfg)
-        OmegaConf.resolve(cfg)
-        find_home(cfg)
-        check_targets(cfg)
-        from telltale.experiment import run
-
-        return run(cfg)
+        return as_job(cfg, lambda: _checked_run(cfg))
     except (Exception, KeyboardInterrupt) as error:
         # raised from here, Hydra would add lines of its own to our one; in a sweep they name the job and are wanted
         if HydraConfig.get().mode != RunMode.RUN:
             raise
         failures.append(error)
         return None
+
+
+def _checked_run(cfg: DictConfig) -> float:
+    check_words(HydraConfig.get().runtime.choices)
+    check_shape(cfg)
+    OmegaConf.resolve(cfg)
+    find_home(cfg)
+    check_targets(cfg)
+    from telltale.experiment import run
+
+    return run(cfg)
 
 
 def main() -> None:

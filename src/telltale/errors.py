@@ -28,3 +28,7 @@ class NumericalError(Exception):
 
 class NotPrivateError(Exception):
     """Private training that its self-test found not to be private; says how. Nothing was trained."""
+
+
+class JobsLostError(Exception):
+    """A job of a sweep that ended where nobody could hand its error back; says which. The same command goes on."""

@@ -189,6 +189,7 @@ def test_a_run_writes_down_what_it_was_served(tmp_path: Path) -> None:
         (["store", "--unuse"], "unrecognized arguments"),
         (["export", "a", "--to", "zip", "x"], "invalid choice: 'zip'"),
         (["runs", "--outputs", "/nowhere"], "no such folder"),
+        (["sweep", "x", "--outputs", "/nowhere"], "SWEEP=x: no sweep of that name in /nowhere/sweeps"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(words: list[str], said: str) -> None:

@@ -23,6 +23,7 @@ WITH_VALUE = (
     *("-cd", "--config-dir", "--experimental-rerun"),
 )
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
 PLACES = re.compile(
     r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
 )  # options that need a text: an empty one is the folder /
@@ -36,7 +37,8 @@ def in_full(word: str) -> str:
     """
     if word in ("-v", "--verbose"):
         return "verbose=true"
-    return f"scores.file={word.removeprefix('scores=')}" if word.startswith("scores=") else word
+    option, equals, value = word.partition("=")
+    return f"{IN_SHORT[option]}={value}" if equals and option in IN_SHORT and value[:1] != "{" else word
 
 
 def readable(words: Sequence[str]) -> list[str]:
@@ -86,6 +88,8 @@ def _made_readable(word: str, parser: OverridesParser, sweeps: bool) -> str:
         listed = f"a list: {shlex.quote(f'{marked}=[{value}]')}; " if as_one else ""
         expected = f"several values; a sweep needs -m; {listed}{as_one}".rstrip("; ")
         raise InputError(key, value, expected)
+    if override.is_sweep_override() and key.startswith("sweep."):
+        raise InputError(key, value, "one value, for the sweep as a whole")
     _require_text(key, value, override)
     return f"{marked}={value}"
 

@@ -21,10 +21,10 @@ from telltale.configuration.disk import told_of
 from telltale.configuration.hints import MANY, nearest, nearest_option, of_other_word
 from telltale.configuration.words import configuration_folder as configuration_folder
 from telltale.configuration.words import groups_of, help_page
-from telltale.errors import InputError, NotPrivateError, NumericalError
+from telltale.errors import InputError, JobsLostError, NotPrivateError, NumericalError
 from telltale.reporting.slurm import told_of_lost_job
 
-SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "debug")  # groups of plain values, built by no class
+SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "sweep", "debug")  # plain values, built by no class
 SCALES = ("smoke", "small", "paper")
 ENTRY = ("command.py", "trust.py")  # files of ours that stand behind whatever Hydra does
 NO_MEMORY = r"can't allocate memory|out of memory|Unable to allocate|array is too big|Maximum allowed dimension"
@@ -36,10 +36,12 @@ def register_resolvers() -> None:
 
     `${by_scale:smoke,small,paper}`   the value for the scale in force
     `${if_given:option,value}`        0 where the option is null
+    `${sweep_place:name,moment}`      folder of a sweep: its name, or where it has none the moment
     `${help_page:}`                   what `--help` shows
     """
     OmegaConf.register_new_resolver("by_scale", by_scale, replace=True)
     OmegaConf.register_new_resolver("if_given", lambda option, value: 0 if option is None else value, replace=True)
+    OmegaConf.register_new_resolver("sweep_place", lambda name, moment: moment if name is None else name, replace=True)
     OmegaConf.register_new_resolver("help_page", help_page, replace=True)
 
 
@@ -136,7 +138,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     for cause in chain:
         if isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED, f"interrupted: {cause}" if str(cause) else _INTERRUPTED_EARLY
-        if isinstance(cause, NumericalError | NotPrivateError):
+        if isinstance(cause, NumericalError | NotPrivateError | JobsLostError):
             return FAILED, f"error: {cause}"
         if isinstance(cause, InputError):
             return BAD_INPUT, f"error: {cause}"

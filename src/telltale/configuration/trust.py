@@ -22,12 +22,14 @@ OURS = re.compile(r"telltale(\.[A-Za-z]\w*)+")
 # What Hydra builds before our code runs, by name: a module of ours has others' functions in it, e.g. a `.os.system`.
 HYDRAS = re.compile(
     r"(hydra\._internal\.core_plugins|hydra_plugins)(\.[a-z_]+)+\.[A-Z]\w*(Launcher|Sweeper)"
-    r"|telltale\.reporting\.(taking\.FolderTaking|sweep\.SweepSummary|slurm\.SlurmWatch|masking\.HiddenSecrets)"
+    r"|telltale\.reporting\.(taking\.FolderTaking|slurm\.SlurmWatch|masking\.HiddenSecrets)"
+    r"|telltale\.sweeps\.summary\.SweepSummary"
 )
 HANDLERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler")
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 OUTSIDE = re.compile(r"\s*(ext|cfg)\s*://")  # what logging imports, or looks up
-RESOLVERS = ("now", "hydra", "oc.env", "oc.select", "by_scale", "if_given", "help_page", "python_version")
+OF_HYDRA = ("now", "hydra", "oc.env", "oc.select", "python_version")
+RESOLVERS = (*OF_HYDRA, "by_scale", "if_given", "sweep_place", "help_page")
 REFERENCE = re.compile(r"\s*(?:([\w.@/-]+)\s*(?:[}\[]|(:))|\[)")  # what follows `${`: an option, or a resolver and `:`
 NUMBERS = re.compile(r"\s*oc\.create:\s*\[[\d\s.,]*\]\s*\}")
 # Hydra's own options that are texts and nothing else: what they refer to becomes a text, too.
@@ -51,6 +53,7 @@ class CheckingLoader(ConfigLoaderImpl):
         """Keep the words of the command: a launcher takes this loader to processes that have others."""
         super().__init__(config_search_path)
         self.typed, self.hide = sys.argv[1:], CheckingLoader.hide
+        self.settled: frozenset[tuple[str, ...]] = frozenset()  # words of jobs that have been composed, and run
 
     def load_configuration(
         self,
@@ -77,6 +80,12 @@ class CheckingLoader(ConfigLoaderImpl):
             with read_write(cfg.hydra), open_dict(cfg.hydra):
                 cfg.hydra.job.override_dirname = self.hide(name, overrides)
         return cfg
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Compose a job of a sweep; one that is settled was composed before, and nobody will look at it."""
+        if tuple(sweep_overrides) in self.settled:
+            return master_config
+        return super().load_sweep_config(master_config, sweep_overrides)
 
     def _check_search_path(self, config_name: str | None) -> None:
         """Refuse a main file that looks for words in a Python package: Hydra imports it to look."""

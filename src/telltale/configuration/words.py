@@ -121,7 +121,7 @@ Telltale: does this released model give away its training data, and what would s
 or, in a checkout, `python -m src.run attack=lira …`. A word is a file in conf/, or in the folder that --config-dir
 names; * marks the words in force. With runs that there are:
 
-  telltale runs | compare A B | store | export RUN --to lira FOLDER      (each has its --help)
+  telltale runs | sweep NAME | compare A B | store | export RUN --to lira FOLDER      (each has its --help)
 
 WORDS
 

@@ -17,7 +17,7 @@ NON_MEMBERS = 1000  # of which 1 % are ten
 ENOUGH = 10  # models with which LiRA has four shadows a side
 ACCURACIES = ("accuracy", "balanced_accuracy")  # by which cost is told; of other objectives the first of its own
 RUNS_READ = 200  # newest first, when a defended twin of this run is looked for
-BESIDE = ("defense", "logger", "paths", "report", "verbose", "executor", "trust")  # what may differ between twins
+BESIDE = ("defense", "logger", "paths", "report", "verbose", "executor", "trust", "sweep")  # may differ between twins
 BY_OBJECTIVE = {
     "captioning": ("defense=label_smoothing",),
     "classification": ("defense=relaxloss",),
@@ -60,7 +60,7 @@ def command(words: Sequence[str], changes: Sequence[str], typed: Sequence[str] =
     'python -m src.run attack=lira scale=smoke victims=64'
     """
     changed = {change.partition("=")[0] for change in changes}
-    under = (*(f"{name}." for name in changed), "hydra.")  # options of what is gone
+    under = (*(f"{name}." for name in changed), "hydra.", "sweep.")  # options of what is gone
     names = [word.partition("=")[0].lstrip("+~") for word in words]
     kept = [word for word, name in zip(words, names, strict=True) if name not in changed and not name.startswith(under)]
     sweep = ["-m"] if any("," in change for change in changes) else []
@@ -165,7 +165,7 @@ def twins(folder: Path, configuration: Mapping[str, Any], outputs: Path) -> Iter
     folder: of this run; configuration: its own, resolved; outputs: the folder of runs and sweeps.
     """
     places = {*folder.parent.glob("*/metrics.json"), *outputs.glob("runs/*/*/metrics.json")}
-    places |= set(outputs.glob("sweeps/*/*/*/metrics.json"))
+    places |= {*outputs.glob("sweeps/*/*/*/metrics.json"), *outputs.glob("sweeps/*/*/metrics.json")}
     files = sorted((file for file in places if file.parent != folder), key=lambda file: -file.stat().st_mtime)
     mine = _comparable(configuration)
     for file in files[:RUNS_READ]:

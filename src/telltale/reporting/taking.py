@@ -24,7 +24,7 @@ made: list[Path] = []  # by the command that this process runs, a parent before 
 class FolderTaking(Callback):
     """Hydra callback: a folder whose name has the clock in it is a new one, with -2, -3, … where that second is taken.
 
-    A folder named by the user is used as it is.
+    A folder named by the user, as that of a named sweep is, is used as it is.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -82,7 +82,8 @@ def _take(config: DictConfig, kind: str) -> Path | None:
         HydraConfig.instance().cfg = before
     name = OmegaConf.to_container(config.hydra[kind], resolve=False)["dir"]  # type: ignore[call-overload, index]
     with suppress(OSError):  # Hydra makes the folder as well, and its error is told
-        folder = take(wanted, new="${now:" in str(name))
+        is_named = kind == "sweep" and OmegaConf.select(config, "sweep.name") is not None
+        folder = take(wanted, new="${now:" in str(name) and not is_named)
         if folder != wanted:
             with _writable(config):
                 config.hydra[kind].dir = str(folder)

@@ -59,7 +59,7 @@ class Run:
     def typed(self) -> str:
         """Return the words that made it, without where it lies."""
         words = [str(word) for word in self.document.get("overrides") or ()]
-        return " ".join(word for word in words if not word.startswith(("hydra.", "paths.", "logger=")))
+        return " ".join(word for word in words if not word.startswith(("hydra.", "paths.", "logger=", "sweep.")))
 
     @property
     def needs(self) -> frozenset[str] | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from telltale.reporting.sweep import SHOWN
+from telltale.sweeps.summary import SHOWN
 from telltale.verbs.found import Run, number, run_named, runs_below, shortened, table
+from telltale.verbs.sweep import sweeps_in, told_of
 from telltale.writing import counted
 
 COLUMNS = ("auc", "tpr_at_fpr_0.01", "balanced_accuracy")
@@ -23,6 +24,8 @@ def list_runs(outputs: Path, last: int) -> None:
     print(table(("run", "began", "status", "answer", "by its own attack", "words"), rows))
     if len(runs) > last:
         print(f"and {len(runs) - last:,} older (--last {len(runs)} shows all)")
+    for place in sweeps_in(outputs):
+        print(f"sweep {place.name}: {told_of(place)[1]}")
 
 
 def _told(run: Run) -> tuple[str, ...]:

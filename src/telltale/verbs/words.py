@@ -1,4 +1,4 @@
-"""The words after `telltale` that are no experiment: runs, compare, store, export.
+"""The words after `telltale` that are no experiment: runs, sweep, compare, store, export.
 
 Read by argparse before Hydra is asked; what a verb needs is imported when it is played.
 """
@@ -52,6 +52,12 @@ def _of_runs() -> Parser:
     return parser
 
 
+def _of_sweep() -> Parser:
+    parser = _parser("sweep", "List the sweeps that have a name (-m … sweep=NAME), or show how the jobs of one stand.")
+    parser.add_argument("name", nargs="?", metavar="SWEEP", help="its name, or its folder")
+    return parser
+
+
 def _of_compare() -> Parser:
     about = "Compare two runs number by number: paired where they judge the same points with the same draws."
     parser = _parser("compare", about)
@@ -96,6 +102,15 @@ def _runs(parser: Parser, given: Any) -> None:
         list_runs(given.outputs, given.last)
 
 
+def _sweep(parser: Parser, given: Any) -> None:
+    from telltale.verbs.sweep import list_sweeps, show
+
+    if given.name is None:
+        list_sweeps(given.outputs)
+    else:
+        show(given.name, given.outputs)
+
+
 def _compare(parser: Parser, given: Any) -> None:
     from telltale.verbs.compare import compare
 
@@ -124,5 +139,5 @@ def _export(parser: Parser, given: Any) -> None:
     export(given.run, given.outputs, given.to, given.folder)
 
 
-PARSERS = {"runs": _of_runs, "compare": _of_compare, "store": _of_store, "export": _of_export}
-RUNNERS = {"runs": _runs, "compare": _compare, "store": _store, "export": _export}
+PARSERS = {"runs": _of_runs, "sweep": _of_sweep, "compare": _of_compare, "store": _of_store, "export": _of_export}
+RUNNERS = {"runs": _runs, "sweep": _sweep, "compare": _compare, "store": _store, "export": _export}

@@ -1,9 +1,11 @@
-"""One table over a sweep, printed when its last job has ended."""
+"""One table over a sweep, printed when its last job has ended, and when it breaks off."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from omegaconf import DictConfig
 from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
+from telltale.sweeps.ledger import FINISHED, RUNNING, STATES, Ledger
 from telltale.writing import counted, write_table
 
 SHOWN = (
@@ -22,8 +25,10 @@ SHOWN = (
     *("accuracy", "correlation", "mape", "minmax_mape", "ssim", "badly_encoded", "recognised"),
 )
 
+GROUPS = ("attack", "model", "objective")  # words that a table always shows
 
 open_sweep: list[Path] = []  # the folder of the sweep that this process is in, whose table is still to be shown
+release_sweep: list[Callable[[], None]] = []  # let other commands have it, after that
 
 
 class SweepSummary(Callback):
@@ -37,7 +42,7 @@ class SweepSummary(Callback):
         """Write what there is so far: a sweep that breaks off has its summary too."""
         if config.hydra.mode == RunMode.MULTIRUN:
             keep_failure(job_return, Path(config.hydra.runtime.output_dir))
-            write_summary(Path(config.hydra.sweep.dir))
+            write_summary(Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read what the jobs left behind and show it."""
@@ -46,18 +51,54 @@ class SweepSummary(Callback):
 
 def show_open_sweep() -> None:
     """Show the table of the sweep that this process is in, once, also where a job failed: then with each reason."""
-    while open_sweep:
-        from telltale.reporting.console import print_reasons, print_sweep_table
+    try:
+        while open_sweep:
+            folder = open_sweep.pop()
+            mask_file(folder / "multirun.yaml")  # a sweep that was refused has started no job that would have done it
+            if Ledger(folder).exists():
+                Ledger(folder).settle()
+            show_sweep(folder)
+    finally:
+        while release_sweep:
+            release_sweep.pop()()
 
-        folder = open_sweep.pop()
-        mask_file(folder / "multirun.yaml")  # a sweep that was refused has started no job that would have done it
-        rows = write_summary(folder) if folder.is_dir() else []
-        reasons = {str(line["job"]): str(line["error"]) for line in rows if line.get("error")}
-        failed = f", {len(reasons)} failed" if reasons else ""
-        if rows:
-            shown = [{name: value for name, value in line.items() if name != "error"} for line in rows]
-            print_sweep_table(shown, title=f"sweep of {counted(len(rows), 'job')} in {folder}{failed}")
-            print_reasons(reasons)
+
+def show_sweep(folder: Path, anew: bool = False) -> None:
+    """Write what is known of a sweep into its folder, and print its table; of a named one, its page too.
+
+    anew: write the page also where no job was begun since.
+    """
+    from telltale.reporting.console import print_reasons, print_sweep_table
+
+    rows = write_summary(folder) if folder.is_dir() else []
+    if not rows:
+        return
+    reasons = {str(line["job"]): str(line["error"]) for line in rows if line.get("error")}
+    failed = f", {len(reasons)} failed" if reasons else ""
+    title = f"sweep of {counted(len(rows), 'job')} in {folder}{failed}"
+    ledger = Ledger(folder)
+    if ledger.exists():
+        title = f"sweep {folder.name}: {standing_of(line['status'] for line in rows)}"
+    print_sweep_table([{k: value for k, value in line.items() if k != "error"} for line in rows], title=title)
+    print_reasons(reasons)
+    if ledger.exists():
+        from telltale.sweeps.page import bring_up_to_date
+
+        print(f"page     {bring_up_to_date(folder, rows, title, anew)}")
+        if any(line["status"] not in (FINISHED, RUNNING) for line in rows):
+            print("the same command goes on with the jobs that have not finished")
+
+
+def standing_of(states: Iterable[str]) -> str:
+    """Count jobs by how they stand.
+
+    >>> standing_of(["finished", "failed", "finished"])
+    '3 jobs: 2 finished, 1 failed'
+    """
+    count = Counter(states)
+    order = [*STATES, *(state for state in count if state not in STATES)]
+    parts = ", ".join(f"{count[state]} {state}" for state in order if count[state])
+    return f"{counted(count.total(), 'job')}: {parts}"
 
 
 def keep_failure(job_return: JobReturn, folder: Path) -> None:
@@ -74,15 +115,33 @@ def keep_failure(job_return: JobReturn, folder: Path) -> None:
 
 def write_summary(folder: Path) -> list[dict[str, Any]]:
     """Write `summary.csv`, whole or not at all, and return its rows, one a job, wherever below the folder it lies."""
-    found = (file.parent for file in folder.rglob("run.json") if file.parent.name != ASIDE)
-    jobs = sorted(found, key=lambda job: _number(job.relative_to(folder)))
-    lines = [row(job, folder) for job in jobs]
+    lines = [*_rows_of_ledger(folder)] if Ledger(folder).exists() else [*_rows_below(folder)]
     names = list(dict.fromkeys(name for line in lines for name in line))
     names = [*(name for name in names if name != "error"), *(["error"] if "error" in names else [])]
     written = folder / f".summary.{os.getpid()}.csv"
     write_table(written, [names, *([line.get(name) for name in names] for line in lines)])
     written.replace(folder / "summary.csv")
     return lines
+
+
+def _rows_below(folder: Path) -> Iterator[dict[str, Any]]:
+    found = (file.parent for file in folder.rglob("run.json") if file.parent.name != ASIDE)
+    for job in sorted(found, key=lambda job: _number(job.relative_to(folder))):
+        yield row(job, folder)
+
+
+def _rows_of_ledger(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row a job of a named sweep, begun or not; how it stands is the ledger's word."""
+    for job in Ledger(folder).standing().jobs:
+        place = folder / job.folder
+        if job.folder and (place / "run.json").exists():
+            line = {name: value for name, value in row(place, folder).items() if name != "error"}
+        else:
+            swept = dict(word.lstrip("+~").partition("=")[::2] for word in job.words)
+            groups = [group for group in GROUPS if group in swept]
+            line = {"job": job.folder or str(job.number), **{group: swept.pop(group) for group in groups}, **swept}
+        line["status"] = job.state
+        yield line | ({"error": job.reason} if job.reason else {})
 
 
 def row(job: Path, folder: Path) -> dict[str, Any]:
@@ -92,13 +151,15 @@ def row(job: Path, folder: Path) -> dict[str, Any]:
     """
     name = str(job.relative_to(folder))
     try:
-        run, cfg, document = _read(job / "run.json"), _configuration(job), _read(job / "metrics.json")
+        run, document = _read(job / "run.json"), _read(job / "metrics.json")
+        cfg = {} if "words" in run and "seed" in run else _configuration(job)  # of an older version
     except ValueError as error:
         return {"job": name, "status": "failed", "error": f"{job / 'run.json'} cannot be read ({error})"}
-    words = {group: _word(group, run, cfg) for group in ("attack", "model", "objective")}
+    words = {group: _word(group, run, cfg) for group in GROUPS}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
-    named = {option: value for option, value in swept.items() if option not in (*words, "seed")}
-    seed = cfg.get("seed", swept.get("seed", "0"))
+    hidden = (*words, "seed", "sweep.name", "sweep.on_failure")
+    named = {option: value for option, value in swept.items() if option not in hidden}
+    seed = run.get("seed", cfg.get("seed", swept.get("seed", "0")))
     line: dict[str, Any] = {"job": name, **words, **named, "seed": seed, "status": status_of(run)}
     if "metrics" in document:
         metrics = document["metrics"]

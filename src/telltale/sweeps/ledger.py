@@ -1,0 +1,286 @@
+"""The ledger of a named sweep: which jobs it has and how each stands, in one file that outlives every process.
+
+Whoever changes it holds its lock, reads it anew, and puts a whole file in its place. A job holds a lock of its own as
+long as it runs, which its system takes from it however it ends: a job that is said to run and holds none was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from telltale.errors import InputError
+from telltale.reporting.masking import masked_text
+from telltale.reporting.status import is_elsewhere, is_there, this_process
+from telltale.store.digests import to_disk
+from telltale.writing import escaped_throughout
+
+PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
+STATES = (FINISHED, RUNNING, FAILED, INTERRUPTED, PENDING)
+KEEP_GOING, STOP = "keep_going", "stop"  # what a failure means for the jobs that have not begun
+KILLED = "its process was killed"
+PATIENCE_S = 10.0  # for the lock of a process that is gone: its children follow it in a moment
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    number    its number, for good
+    words     what it was made of, see `grid.words_of`
+    state     pending, running, finished, failed or interrupted
+    reason    why it failed or was interrupted
+    folder    of its results, below the sweep's
+    tries     how often it was begun
+    session   of the ledger's commands, the one that began it last
+    value     its headline metric, for a sweeper
+    process   that runs it, see `status.this_process`
+    """
+
+    number: int
+    words: tuple[str, ...]
+    state: str = PENDING
+    reason: str = ""
+    folder: str = ""
+    tries: int = 0
+    session: int = 0
+    value: float | None = None
+    began: str = ""
+    ended: str = ""
+    process: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands in the ledger.
+
+    session   how many commands have worked on the sweep; the last one is, or was, at work
+    process   of that command
+    jobs      in the order of their numbers
+    """
+
+    session: int
+    process: Mapping[str, Any]
+    jobs: tuple[Job, ...]
+
+    def with_job(self, job: Job) -> Page:
+        """Return the page with a job as it now stands."""
+        return replace(self, jobs=tuple(job if other.number == job.number else other for other in self.jobs))
+
+    def has_failed(self) -> bool:
+        """Tell whether a job has failed under the last command."""
+        return any(job.state == FAILED and job.session == self.session for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """`ledger.json` in the folder of a sweep, and the locks beside it."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Return where it lies."""
+        return self.folder / "ledger.json"
+
+    def exists(self) -> bool:
+        """Tell whether the sweep has begun."""
+        return self.file.exists()
+
+    def read(self) -> Page:
+        """Return what it says. Raises InputError where it cannot be read."""
+        try:
+            document = json.loads(self.file.read_text(encoding="utf-8"))
+            jobs = tuple(Job(**(job | {"words": tuple(job["words"])})) for job in document["jobs"])
+            return Page(int(document["session"]), dict(document["process"]), jobs)
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            expected = f"its ledger cannot be read ({error}); delete the folder to begin the sweep anew"
+            raise InputError("sweep.name", self.file, expected) from error
+
+    def change(self, changed: Callable[[Page], Page], made_of: Page | None = None) -> Page:
+        """Put `changed` of what it says in its place, as the only writer; made_of: what it says where it is not there.
+
+        Who reads meets the old one or the new one, whole, also after a kill at any instant.
+        """
+        with self._lock("ledger"):
+            page = changed(made_of if made_of is not None and not self.exists() else self.read())
+            written = self.file.with_name(".ledger.json")  # one name: there is one writer
+            with written.open("w", encoding="utf-8") as stream:
+                json.dump(escaped_throughout(asdict(page)), stream, indent=1, ensure_ascii=False)
+                stream.write("\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            written.replace(self.file)
+            to_disk(self.folder)
+        return page
+
+    def begin(self, jobs: Sequence[Sequence[str]]) -> Page:
+        """Open the ledger for one more command, which `alone` holds it for; jobs: words of each, for a new one."""
+        new = Page(0, {}, tuple(Job(number, tuple(words)) for number, words in enumerate(jobs)))
+        self.change(lambda page: replace(page, session=page.session + 1, process=this_process()), new)
+        return self.settle()
+
+    def settle(self) -> Page:
+        """Write down what became of jobs whose processes are gone, and of results that are; return what is true now."""
+        page = self.read()
+        for job in page.jobs:
+            if job.state == FINISHED and not self._has_results(job):
+                lost = replace(job, state=PENDING, reason="its results were deleted", value=None)
+                page = self.change(lambda page, lost=lost: page.with_job(lost))  # type: ignore[misc]
+            elif job.state == RUNNING:
+                with self._claim(job.number) as is_free:
+                    if is_free:
+                        page = self.change(self._without_killed(job.number))
+        return page
+
+    def standing(self) -> Page:
+        """Return what is true now, and change nothing."""
+        page = self.read()
+        for job in page.jobs:
+            if job.state == RUNNING:
+                with self._claim(job.number) as is_free:
+                    page = self._without_killed(job.number)(page) if is_free else page
+        return page
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the sweep against other commands. Raises InputError, which says who has it, where one is at work."""
+        lock = self._file_lock("sweep")
+        gone = self.exists() and not is_elsewhere(holder := self.read().process) and not is_there(holder)
+        try:
+            lock.acquire(timeout=PATIENCE_S if gone else 0)
+        except Timeout as error:
+            raise InputError(
+                "sweep.name", self.folder.name, f"another command is at work on it{self._who()}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def job(
+        self, number: int, words: Sequence[str], folder: Path, on_failure: str = KEEP_GOING
+    ) -> Iterator[Run | None]:
+        """Hold a job and write down how it begins and ends; None where it is not to be run.
+
+        That is where it has finished, runs elsewhere, or one has failed and on_failure="stop". Raises InputError where
+        the job of this number is another.
+        """
+        with self._claim(number, PATIENCE_S) as is_ours:
+            if not is_ours or not self._may_begin(number, tuple(words), on_failure):
+                yield None
+                return
+            run = Run()
+            self._note(number, lambda page, job: replace(job, **self._beginning(page, job, folder)))
+            try:
+                yield run
+            except BaseException as error:  # a cluster's launcher raises SystemExit
+                stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+                told = "interrupted" if stopped and not str(error) else f"{type(error).__name__}: {error}"
+                with suppress(OSError):  # a full disk; what went wrong before is told
+                    self._end(number, INTERRUPTED if stopped else FAILED, " ".join(masked_text(told).split()))
+                raise
+            self._end(number, FINISHED, value=run.value if math.isfinite(run.value or 0.0) else None)
+
+    def _may_begin(self, number: int, words: tuple[str, ...], on_failure: str) -> bool:
+        page = self.read()
+        job = next((job for job in page.jobs if job.number == number), None)
+        if job is None or job.words != words:
+            was = "no job has this number" if job is None else f"it is the job of {' '.join(job.words)}"
+            raise InputError("hydra.job.num", number, f"{was} in {self.file}; the launcher numbers jobs in its own way")
+        return job.state != FINISHED and not (on_failure == STOP and page.has_failed())
+
+    def _beginning(self, page: Page, job: Job, folder: Path) -> dict[str, Any]:
+        place = os.path.relpath(folder, self.folder.resolve())
+        return {
+            **{"state": RUNNING, "reason": "", "value": None, "folder": place, "process": this_process()},
+            **{"tries": job.tries + 1, "session": page.session, "began": _now(), "ended": ""},
+        }
+
+    def _end(self, number: int, state: str, reason: str = "", value: float | None = None) -> None:
+        self._note(number, lambda _, job: replace(job, state=state, reason=reason, value=value, ended=_now()))
+
+    def _note(self, number: int, changed: Callable[[Page, Job], Job]) -> Page:
+        return self.change(lambda page: page.with_job(changed(page, page.jobs[number])))
+
+    def _without_killed(self, number: int) -> Callable[[Page], Page]:
+        """Return how a page tells of a job that says it runs, and whose lock is free: it may have ended just now."""
+
+        def changed(page: Page) -> Page:
+            job = page.jobs[number]
+            if job.state != RUNNING:
+                return page
+            if self._has_results(job) and self._run(job).get("process") == job.process:
+                return page.with_job(replace(job, state=FINISHED, ended=_now()))  # killed between two files
+            return page.with_job(replace(job, state=INTERRUPTED, reason=KILLED, ended=_now()))
+
+        return changed
+
+    def _has_results(self, job: Job) -> bool:
+        return self._run(job).get("status") == FINISHED and (self.folder / job.folder / "metrics.json").exists()
+
+    def _run(self, job: Job) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / job.folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @contextmanager
+    def _claim(self, number: int, patience_s: float = 0) -> Iterator[bool]:
+        """Take the lock of a job, and tell whether it was free; patience_s: for that of a process that is gone."""
+        lock = self._file_lock(f"job-{number}")
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                if time.monotonic() > until or self._runs(number):
+                    yield False
+                    return
+                time.sleep(0.05)
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _runs(self, number: int) -> bool:
+        """Tell whether a job is run by a process that is there, as far as can be seen from here."""
+        job = self.read().jobs[number]
+        return job.state == RUNNING and (is_elsewhere(job.process) or is_there(job.process))
+
+    def _who(self) -> str:
+        process = self.read().process if self.exists() else {}
+        return f": process {process.get('pid')} on {str(process.get('host')).split()[0]}" if process else ""
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        with self._file_lock(name):
+            yield
+
+    def _file_lock(self, name: str) -> BaseFileLock:
+        folder = self.folder / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{name}.lock")
+
+
+@dataclass
+class Run:
+    """What a job that runs hands to the ledger; value: its headline metric."""
+
+    value: float | None = None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")

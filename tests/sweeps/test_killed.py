@@ -1,0 +1,115 @@
+"""A sweep of twelve jobs, killed with -9 again and again, comes to what an undisturbed one does, bit for bit.
+
+Run it with `-m slow -s` to read the story.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from scripts.same_numbers import digest, figures_of
+from telltale.sweeps.ledger import FINISHED, Ledger
+from telltale.sweeps.summary import standing_of
+from tests.experiment.commands import ROOT
+
+GRID = ("attack=threshold", "rivals=none", "defense=none,weight_decay", "seed=0,1,2,3,4,5")
+QUICK = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "sweep=twelve")
+LAUNCHERS = {
+    "basic": (),
+    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    "submitit_local": ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"),
+}
+KILLS = 5
+
+
+def start(outputs: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "src.run", "-m", *GRID, *QUICK, f"paths.outputs={outputs}", *words],
+        **{"cwd": ROOT, "env": os.environ | {"OMP_NUM_THREADS": "1"}, "text": True},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True},
+    )
+
+
+def ended(outputs: Path, *words: str) -> tuple[int, str, float]:
+    """Give the command and wait; returns its exit code, what it printed and the seconds it took."""
+    began = time.monotonic()
+    process = start(outputs, *words)
+    said, _ = process.communicate(timeout=3000)
+    return process.returncode, said, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+    outputs = tmp_path_factory.mktemp("undisturbed")
+    code, said, seconds = ended(outputs)
+    assert code == 0, said[-3000:]
+    print(f"\nundisturbed: 12 jobs in {seconds:.0f} s")
+    return found(outputs), seconds
+
+
+def found(outputs: Path) -> dict[str, Any]:
+    """Return what a sweep came to: evidence, metrics and words by number, and the weights of all models."""
+    folder = outputs / "sweeps" / "twelve"
+    jobs = {job.number: (list(job.words), figures_of(folder / job.folder)) for job in Ledger(folder).read().jobs}
+    return {"jobs": jobs, "weights": sorted(digest(f) for f in outputs.glob("store/release/*/weights.safetensors"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_sweep_killed_five_times_ends_as_an_undisturbed_one(
+    launcher: str, undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
+    """Catches a job lost, doubled or renumbered by a kill, and a resume that changes a bit."""
+    whole, seconds = undisturbed
+    folder, draws, words = tmp_path / "sweeps" / "twelve", random.Random(f"kill {launcher}"), LAUNCHERS[launcher]
+    process = None
+    for kill in range(KILLS):
+        process = process or start(tmp_path, *words)
+        time.sleep(4 + draws.uniform(0.02, 0.2) * seconds)
+        victim, who = process.pid, "the sweep"
+        if launcher != "basic" and kill % 2 and (running := [*running_in(folder)]):
+            victim, who = draws.choice(running), "a job, the sweep goes on"
+        assert process.poll() is None, "it had ended before"
+        os.kill(victim, signal.SIGKILL)
+        time.sleep(1)
+        print(f"{launcher}: kill -9 of {who}: {stands(folder)}")
+        if victim == process.pid:
+            process.communicate()
+            process = None
+    if process is not None:
+        process.communicate(timeout=3000)
+    code, said, _ = ended(tmp_path, *words)
+    assert code == 0, said[-3000:]
+    jobs = Ledger(folder).read().jobs
+    print(f"{launcher}: left alone: {stands(folder)}; begun {sum(job.tries for job in jobs)} times in all")
+    assert [job.state for job in jobs] == [FINISHED] * 12
+    assert found(tmp_path) == whole
+    print(f"{launcher}: evidence, metrics and {len(whole['weights'])} models are those of the undisturbed sweep")
+    code, said, again = ended(tmp_path, *words)
+    assert code == 0 and found(tmp_path) == whole
+    print(f"{launcher}: the same command once more: {again:.1f} s")
+    code, said, _ = ended(tmp_path, *words, "seed=0,1,2,3,4,6")
+    assert code == 2
+    print(f"{launcher}: another grid, exit code {code}: {said.strip()}")
+
+
+def running_in(folder: Path) -> Iterator[int]:
+    """Yield the processes of the jobs that run."""
+    for job in Ledger(folder).standing().jobs if Ledger(folder).exists() else ():
+        if job.state == "running" and psutil.pid_exists(int(job.process["pid"])):
+            yield int(job.process["pid"])
+
+
+def stands(folder: Path) -> str:
+    return standing_of(job.state for job in Ledger(folder).standing().jobs) if Ledger(folder).exists() else "not begun"
