@@ -23,7 +23,7 @@ from telltale.sweeps.ledger import FINISHED, Ledger
 from telltale.sweeps.summary import standing_of
 from tests.experiment.commands import ROOT
 
-GRID = ("attack=threshold", "rivals=none", "defense=none,weight_decay", "seed=0,1,2,3,4,5")
+GRID = ("attack=threshold", "rivals=none", "controls=none", "defense=none,weight_decay", "seed=0,1,2,3,4,5")
 QUICK = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "sweep=twelve")
 LAUNCHERS = {
     "basic": (),
@@ -74,9 +74,13 @@ def test_a_sweep_killed_five_times_ends_as_an_undisturbed_one(
     whole, seconds = undisturbed
     folder, draws, words = tmp_path / "sweeps" / "twelve", random.Random(f"kill {launcher}"), LAUNCHERS[launcher]
     process = None
-    for kill in range(KILLS):
+    for kill, after in enumerate(
+        sorted(draws.sample(range(9), KILLS))
+    ):  # so many jobs have finished, and a moment more
         process = process or start(tmp_path, *words)
-        time.sleep(4 + draws.uniform(0.02, 0.2) * seconds)
+        while finished_in(folder) < after and process.poll() is None:
+            time.sleep(0.1)
+        time.sleep(draws.uniform(0.0, 1.0) * seconds / 12)
         victim, who = process.pid, "the sweep"
         if launcher != "basic" and kill % 2 and (running := [*running_in(folder)]):
             victim, who = draws.choice(running), "a job, the sweep goes on"
@@ -109,6 +113,12 @@ def running_in(folder: Path) -> Iterator[int]:
     for job in Ledger(folder).standing().jobs if Ledger(folder).exists() else ():
         if job.state == "running" and psutil.pid_exists(int(job.process["pid"])):
             yield int(job.process["pid"])
+
+
+def finished_in(folder: Path) -> int:
+    """Count the jobs that have finished; -1 before the sweep has begun."""
+    jobs = Ledger(folder).read().jobs if Ledger(folder).exists() else None
+    return -1 if jobs is None else sum(job.state == FINISHED for job in jobs)
 
 
 def stands(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -64,7 +65,7 @@ class LedgerLauncher(Launcher):
             self._require_possible(config)
             self._held = ExitStack()
             self._held.enter_context(self.ledger.alone())
-            release_sweep.append(self._held.close)
+            release_sweep.append(self._release)
             self.jobs = self._jobs(context, config)
         except InputError:
             open_sweep.clear()  # its table is another command's
@@ -97,6 +98,11 @@ class LedgerLauncher(Launcher):
         self._left -= len(batch)
         return self._ends(page, batch, returned, lost)
 
+    def _release(self) -> None:
+        self._held.close()
+        if not self.ledger.exists():  # refused, and nothing of it is to stay
+            shutil.rmtree(self.ledger.folder / ".locks", ignore_errors=True)
+
     def _require_possible(self, config: DictConfig) -> None:
         if not NAME.fullmatch(self.name):
             raise InputError("sweep.name", self.name, "a word of letters, digits, `_`, `.` and `-`")
@@ -125,6 +131,7 @@ class LedgerLauncher(Launcher):
             expected = f"its jobs are others: {difference(there, jobs)}; give the sweep another name, or delete "
             raise InputError("sweep.name", self.name, f"{expected}{self.ledger.folder} to begin it anew")
         finished = {job.words for job in page.jobs if job.state == FINISHED}
+        finished -= {job.words for job in page.jobs if job.state != FINISHED}  # of equal jobs one may have
         settled = frozenset(tuple(words) for words, job in zip(grid, jobs, strict=True) if job in finished)
         setattr(context.config_loader, "settled", settled)  # noqa: B010 (which is ours, see trust.py)
         return there
