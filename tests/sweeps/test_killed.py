@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from scripts.same_numbers import digest, figures_of
-from telltale.sweeps.ledger import FINISHED, Ledger
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import FINISHED
 from telltale.sweeps.summary import standing_of
 from tests.experiment.commands import ROOT
 

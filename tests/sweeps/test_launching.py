@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from telltale.errors import InputError, JobsLostError
 from telltale.sweeps.launching import Numbers
-from telltale.sweeps.ledger import FAILED, FINISHED, PENDING, Ledger
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import FAILED, FINISHED, PENDING
 from tests.sweeps.worlds import Clock, Killed, sweep
 
 GRID = ("attack=lira,rmia", "seed=0,1")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from telltale.errors import InputError
-from telltale.sweeps.ledger import FAILED, FINISHED, INTERRUPTED, KILLED, PENDING, RUNNING, Ledger
+from telltale.sweeps.ledger import KILLED, Ledger
+from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, PENDING, RUNNING
 from tests.sweeps.worlds import results
 
 WORDS = [("seed=0",), ("seed=1",), ("seed=2",)]

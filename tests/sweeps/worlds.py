@@ -17,7 +17,8 @@ from telltale.reporting.status import this_process
 from telltale.sweeps import launching
 from telltale.sweeps.grid import words_of
 from telltale.sweeps.launching import BASIC, LedgerLauncher
-from telltale.sweeps.ledger import Ledger, Page
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import Page
 from telltale.sweeps.summary import release_sweep
 
 Work = Callable[[int, Sequence[str]], float]

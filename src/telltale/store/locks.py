@@ -37,6 +37,7 @@ class Lock:
     def __init__(self, file: Path) -> None:
         self.file, self.claim = file, file.with_suffix(CLAIM)
         self._lock, self._token = FileLock(file, fallback_to_soft=False), ""
+        self._watched = _Watched()  # also from one question to the next, of who does not wait
 
     def acquire(self, wait: bool = True) -> None:
         """Take it; raises Timeout where another one has it and `wait` is False."""
@@ -45,9 +46,9 @@ class Lock:
         except OSError as error:
             if isinstance(error, Timeout) or error.errno not in NO_FLOCK:
                 raise
-        watched, pause = _Watched(), POLL
+        pause = POLL
         try:
-            while not self._claimed(watched):
+            while not self._claimed(self._watched):
                 if not wait:
                     raise Timeout(str(self.claim))
                 time.sleep(pause)

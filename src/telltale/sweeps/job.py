@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from telltale.errors import InputError
 from telltale.sweeps.grid import words_of
-from telltale.sweeps.ledger import KEEP_GOING, Ledger
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import KEEP_GOING
 
 
 def as_job(cfg: DictConfig, play: Callable[[], float | None]) -> float | None:

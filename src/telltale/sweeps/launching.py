@@ -18,9 +18,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from telltale.errors import InputError, JobsLostError
+from telltale.reporting.slurm import told_of_lost_job
+from telltale.store.locks import Lock
 from telltale.sweeps.grid import Numbering, difference, same_jobs, words_of
 from telltale.sweeps.job import folder_of, name_of
-from telltale.sweeps.ledger import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, RUNNING, STOP, Job, Ledger, Page
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, RUNNING, STOP, Job, Page
 from telltale.sweeps.summary import open_sweep, release_sweep
 
 NAME = re.compile(r"\w[\w.-]*")
@@ -60,6 +63,7 @@ class LedgerLauncher(Launcher):
         self.on_failure = str(OmegaConf.select(config, "sweep.on_failure"))
         self.ledger, self._begun = Ledger(folder_of(config.hydra)), False
         self._tried: Counter[int] = Counter()
+        self._watches: dict[int, Lock] = {}
         self._failures: list[JobReturn] = []
         try:
             self._require_possible(config)
@@ -87,7 +91,7 @@ class LedgerLauncher(Launcher):
         returned: dict[int, JobReturn] = {}
         lost: Exception | None = None
         while True:
-            page = self.ledger.settle()
+            page = self.ledger.settle(self._watches)
             due = {number: words for number, words in batch.items() if self._is_due(page.jobs[number], page)}
             if due:
                 lost = self._round(due, page, returned) or lost
@@ -167,7 +171,8 @@ class LedgerLauncher(Launcher):
             job, end = page.jobs[number], returned.get(number)
             if job.state in (FAILED, INTERRUPTED):
                 if end is None or end.status != JobStatus.FAILED:  # it ended where nobody could hand anything back
-                    error = JobsLostError(f"sweep {self.name}: job {number} {_verb(job)}: {job.reason}")
+                    told = (lost and told_of_lost_job(lost)) or job.reason
+                    error = JobsLostError(f"sweep {self.name}: job {number} {_verb(job)}: {told}")
                     error.__cause__ = lost
                     end = JobReturn(list(job.words), status=JobStatus.FAILED, _return_value=error)
                 self._failures.append(end)

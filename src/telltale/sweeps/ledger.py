@@ -1,7 +1,7 @@
 """The ledger of a named sweep: which jobs it has and how each stands, in one file that outlives every process.
 
 Whoever changes it holds its lock, reads it anew, and puts a whole file in its place. A job holds a lock of its own as
-long as it runs, which its system takes from it however it ends: a job that is said to run and holds none was killed.
+long as it runs, and loses it however it ends (store/locks.py): a job that is said to run and holds none was killed.
 """
 
 from __future__ import annotations
@@ -12,73 +12,22 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import Timeout
 
 from telltale.errors import InputError
+from telltale.process import is_of_this_machine, is_there, this_process
 from telltale.reporting.masking import masked_text
-from telltale.reporting.status import is_elsewhere, is_there, this_process
 from telltale.store.digests import to_disk
+from telltale.store.locks import Lock
+from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, PENDING, RUNNING, STOP, Job, Page
 from telltale.writing import escaped_throughout
 
-PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
-STATES = (FINISHED, RUNNING, FAILED, INTERRUPTED, PENDING)
-KEEP_GOING, STOP = "keep_going", "stop"  # what a failure means for the jobs that have not begun
 KILLED = "its process was killed"
 PATIENCE_S = 10.0  # for the lock of a process that is gone: its children follow it in a moment
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of a sweep.
-
-    number    its number, for good
-    words     what it was made of, see `grid.words_of`
-    state     pending, running, finished, failed or interrupted
-    reason    why it failed or was interrupted
-    folder    of its results, below the sweep's
-    tries     how often it was begun
-    session   of the ledger's commands, the one that began it last
-    value     its headline metric, for a sweeper
-    process   that runs it, see `status.this_process`
-    """
-
-    number: int
-    words: tuple[str, ...]
-    state: str = PENDING
-    reason: str = ""
-    folder: str = ""
-    tries: int = 0
-    session: int = 0
-    value: float | None = None
-    began: str = ""
-    ended: str = ""
-    process: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Page:
-    """What stands in the ledger.
-
-    session   how many commands have worked on the sweep; the last one is, or was, at work
-    process   of that command
-    jobs      in the order of their numbers
-    """
-
-    session: int
-    process: Mapping[str, Any]
-    jobs: tuple[Job, ...]
-
-    def with_job(self, job: Job) -> Page:
-        """Return the page with a job as it now stands."""
-        return replace(self, jobs=tuple(job if other.number == job.number else other for other in self.jobs))
-
-    def has_failed(self) -> bool:
-        """Tell whether a job has failed under the last command."""
-        return any(job.state == FAILED and job.session == self.session for job in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -111,7 +60,9 @@ class Ledger:
 
         Who reads meets the old one or the new one, whole, also after a kill at any instant.
         """
-        with self._lock("ledger"):
+        lock = Lock(self._locks() / "ledger.lock")
+        lock.acquire()
+        with _released(lock):
             page = changed(made_of if made_of is not None and not self.exists() else self.read())
             written = self.file.with_name(".ledger.json")  # one name: there is one writer
             with written.open("w", encoding="utf-8") as stream:
@@ -129,15 +80,19 @@ class Ledger:
         self.change(lambda page: replace(page, session=page.session + 1, process=this_process()), new)
         return self.settle()
 
-    def settle(self) -> Page:
-        """Write down what became of jobs whose processes are gone, and of results that are; return what is true now."""
+    def settle(self, watches: dict[int, Lock] | None = None) -> Page:
+        """Write down what became of jobs whose processes are gone, and of results that are; return what is true now.
+
+        watches: locks of jobs, kept by who asks again and again: that another machine is gone shows in time only.
+        """
         page = self.read()
         for job in page.jobs:
             if job.state == FINISHED and not self._has_results(job):
                 lost = replace(job, state=PENDING, reason="its results were deleted", value=None)
                 page = self.change(lambda page, lost=lost: page.with_job(lost))  # type: ignore[misc]
             elif job.state == RUNNING:
-                with self._claim(job.number) as is_free:
+                lock = (watches if watches is not None else {}).setdefault(job.number, self._lock_of(job.number))
+                with self._claim(job.number, lock=lock) as is_free:
                     if is_free:
                         page = self.change(self._without_killed(job.number))
         return page
@@ -154,18 +109,12 @@ class Ledger:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the sweep against other commands. Raises InputError, which says who has it, where one is at work."""
-        lock = self._file_lock("sweep")
-        gone = self.exists() and not is_elsewhere(holder := self.read().process) and not is_there(holder)
-        try:
-            lock.acquire(timeout=PATIENCE_S if gone else 0)
-        except Timeout as error:
-            raise InputError(
-                "sweep.name", self.folder.name, f"another command is at work on it{self._who()}"
-            ) from error
-        try:
+        lock = Lock(self._locks() / "sweep.lock")
+        gone = self.exists() and _is_gone(self.read().process)
+        if not _acquired(lock, lambda: not gone):
+            raise InputError("sweep.name", self.folder.name, f"another command is at work on it{self._who()}")
+        with _released(lock):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def job(
@@ -176,7 +125,7 @@ class Ledger:
         That is where it has finished, runs elsewhere, or one has failed and on_failure="stop". Raises InputError where
         the job of this number is another.
         """
-        with self._claim(number, PATIENCE_S) as is_ours:
+        with self._claim(number, patient=True) as is_ours:
             if not is_ours or not self._may_begin(number, tuple(words), on_failure):
                 yield None
                 return
@@ -237,42 +186,35 @@ class Ledger:
         return found if isinstance(found, dict) else {}
 
     @contextmanager
-    def _claim(self, number: int, patience_s: float = 0) -> Iterator[bool]:
-        """Take the lock of a job, and tell whether it was free; patience_s: for that of a process that is gone."""
-        lock = self._file_lock(f"job-{number}")
-        until = time.monotonic() + patience_s
-        while True:
-            try:
-                lock.acquire(timeout=0)
-                break
-            except Timeout:
-                if time.monotonic() > until or self._runs(number):
-                    yield False
-                    return
-                time.sleep(0.05)
-        try:
+    def _claim(self, number: int, patient: bool = False, lock: Lock | None = None) -> Iterator[bool]:
+        """Take the lock of a job, and tell whether it was free; patient: wait for that of a process that is gone."""
+        lock = lock or self._lock_of(number)
+        if not _acquired(lock, lambda: not patient or self._runs(number)):
+            yield False
+            return
+        with _released(lock):
             yield True
-        finally:
-            lock.release()
 
     def _runs(self, number: int) -> bool:
         """Tell whether a job is run by a process that is there, as far as can be seen from here."""
         job = self.read().jobs[number]
-        return job.state == RUNNING and (is_elsewhere(job.process) or is_there(job.process))
+        return job.state == RUNNING and not _is_gone(job.process)
 
     def _who(self) -> str:
         process = self.read().process if self.exists() else {}
-        return f": process {process.get('pid')} on {str(process.get('host')).split()[0]}" if process else ""
+        if not process:
+            return ""
+        who = f": process {process.get('pid')} on {str(process.get('host')).split()[0]}"
+        lost = f"; if that machine is gone, delete {self._locks() / 'sweep.claim'}"
+        return who + ("" if is_of_this_machine(process) else lost)
 
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        with self._file_lock(name):
-            yield
+    def _lock_of(self, number: int) -> Lock:
+        return Lock(self._locks() / f"job-{number}.lock")
 
-    def _file_lock(self, name: str) -> BaseFileLock:
+    def _locks(self) -> Path:
         folder = self.folder / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{name}.lock")
+        return folder
 
 
 @dataclass
@@ -284,3 +226,30 @@ class Run:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _acquired(lock: Lock, gives_up: Callable[[], bool]) -> bool:
+    """Try to take a lock, for a while where its holder may be gone and only its children are left."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            lock.acquire(wait=False)
+            return True
+        except Timeout:
+            if time.monotonic() > until or gives_up():
+                return False
+            time.sleep(0.05)
+
+
+@contextmanager
+def _released(lock: Lock) -> Iterator[None]:
+    """Give a lock back in the end."""
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_gone(process: Mapping[str, Any]) -> bool:
+    """Tell whether a process was one of this machine and is there no more."""
+    return is_of_this_machine(process) and not is_there(process)

@@ -11,7 +11,8 @@ from typing import Any
 
 import telltale.reporting
 from telltale.sweeps.curves import Measured, curves_of, drawn
-from telltale.sweeps.ledger import FINISHED, Ledger
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import FINISHED
 from telltale.writing import write_text
 
 PAGE = "sweep.html"

@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
-from telltale.sweeps.ledger import FINISHED, RUNNING, STATES, Ledger
+from telltale.sweeps.ledger import Ledger
+from telltale.sweeps.states import FINISHED, RUNNING, STATES
 from telltale.writing import counted, write_table
 
 SHOWN = (
