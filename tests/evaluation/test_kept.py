@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from telltale.data.kept import NOWHERE, Kept, as_bytes, as_texts, content_digest
+from telltale.evaluation.chemnet import activations_of
 from telltale.evaluation.frechet import Gaussian, frechet_chemnet_distances
 from telltale.evaluation.matching import matches
 from telltale.store.store import Store
@@ -80,11 +81,12 @@ def test_matches_are_kept_of_the_same_molecules_only(tmp_path: Path) -> None:
     store, learned = Store(tmp_path), molecules(40)
     candidates = np.array(["c1ccccc1", "CCCCCCCCCCCCCCC", learned.smiles[3]], object)
     truth = Truth(np.ones((2, 1), bool), (learned, molecules(1, 100)), learned)
-    asked = [matches(candidates, truth, kept) for kept in (NOWHERE, Kept(store), Kept(store))]
-    assert asked[0][0][0].tolist() == [True, False, True]
-    assert asked[0][1].tolist() == [[False, False, True], [False, False, False]]
-    for found in asked[1:]:
-        np.testing.assert_array_equal(found, asked[0])
+    asked = [matches(candidates, truth, True, kept) for kept in (NOWHERE, Kept(store), Kept(store))]
+    for found in asked:
+        assert found.parts[0].tolist() == [True, False, True]
+        assert found.exact.tolist() == [[False, False, True], [False, False, False]]
+        np.testing.assert_array_equal(found.disjoint, [found.parts[0]] * 2)
+    assert matches(candidates, truth, False, Kept(store)).disjoint is None
 
 
 def test_the_distance_of_gaussians_is_the_closed_form_and_that_of_the_package() -> None:
@@ -106,5 +108,15 @@ def test_frechet_distances_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lists = [smiles[:4], smiles[:1], smiles[4:]]
     first = frechet_chemnet_distances(lists, smiles, kept)
     assert first[1] is None
-    monkeypatch.setattr("telltale.evaluation.frechet._network", lambda: pytest.fail("nothing is to be computed"))
+    monkeypatch.setattr("telltale.evaluation.chemnet._network", lambda: pytest.fail("nothing is to be computed"))
     assert frechet_chemnet_distances(lists, smiles, kept) == first
+
+
+def test_activations_are_those_of_the_package() -> None:
+    """Catches a gate in another's place, a symbol misread, padding that is not zero, a text that is cut elsewhere."""
+    fcd = pytest.importorskip("fcd_torch")
+    odd = ["C", "C" * 400, "[Na+].CC(=O)[O-]", "[Li]CCBr", "F[Si](C)C", "OC(=O)C[N+](=O)[O-]"]
+    smiles = [*molecules(6).smiles.tolist(), *odd]
+    for some in (smiles[:6], smiles):
+        np.testing.assert_allclose(activations_of(some), fcd.FCD("cpu").get_predictions(some), atol=2e-5)
+    assert activations_of([]).shape == (0, 512)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import rdkit
 
 from telltale.data.kept import NOWHERE, Kept, content_digest
+from telltale.evaluation.chemnet import activations_of
 from telltale.evaluation.statistics import Estimate
 from telltale.evidence import ExtractedMolecules
 from telltale.truth import Truth
@@ -92,12 +91,12 @@ def frechet_chemnet_distances(
     of_molecules = {**packages, "molecules": content_digest(molecules)}
 
     def reference() -> dict[str, np.ndarray]:
-        return Gaussian.of(_activations(molecules))._asdict()
+        return Gaussian.of(activations_of(molecules))._asdict()
 
     def make() -> dict[str, np.ndarray]:
         goal = Gaussian(**kept.arrays(KIND, of_molecules, reference, __name__))
         rows = {smiles: row for row, smiles in enumerate(dict.fromkeys(text for k in known for text in lists[k]))}
-        activations = _activations(list(rows))
+        activations = activations_of(list(rows))
         of_lists = [Gaussian.of(activations[[rows[text] for text in lists[k]]]) for k in known]
         return {"distances": np.array([of_list.distance(goal) for of_list in of_lists])}
 
@@ -106,18 +105,3 @@ def frechet_chemnet_distances(
     for number, distance in zip(known, found.tolist(), strict=True):
         distances[number] = distance
     return distances
-
-
-def _activations(smiles: Sequence[str]) -> np.ndarray:
-    """Return ChemNet's activations: (molecules, 512) float32."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fcd_torch calls retired names of numpy
-        activations: np.ndarray = _network().get_predictions([str(text) for text in smiles])
-    return activations
-
-
-@cache
-def _network() -> Any:
-    from fcd_torch import FCD
-
-    return FCD(device="cpu", n_jobs=1)

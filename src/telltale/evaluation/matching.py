@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import rdkit
 
 from telltale.data.kept import NOWHERE, Kept, content_digest
-from telltale.data.molecules.substructure import SubstructureIndex, contained_exactly
+from telltale.data.molecules.canonical import canonical
+from telltale.data.molecules.substructure import SubstructureIndex, parse
 from telltale.truth import Truth
 
 KIND = "matches"  # of entries in the store
-Found = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
-def matches(smiles: np.ndarray, truth: Truth, kept: Kept = NOWHERE) -> tuple[np.ndarray, np.ndarray]:
-    """Match candidates with each victim's training molecules: part of one, is one; each (victims, candidates)."""
-    learned = [records.smiles for records in truth.learned]  # type: ignore[attr-defined]
-    parts = np.stack([parts_of(smiles, molecules, kept) for molecules in learned])
-    return parts, np.stack([_kept("is one", contained_exactly, smiles, molecules, kept) for molecules in learned])
+@dataclass(frozen=True)
+class Matches:
+    """What the candidates match, each (victims, candidates) bool.
+
+    parts     the candidate is part of a training molecule
+    exact     it is one
+    disjoint  it is part of a training molecule of the disjoint control, the same for every victim; None where none is
+              asked for
+    """
+
+    parts: np.ndarray
+    exact: np.ndarray
+    disjoint: np.ndarray | None
 
 
-def parts_of(smiles: np.ndarray, molecules: np.ndarray, kept: Kept = NOWHERE) -> np.ndarray:
-    """Tell of each candidate whether it is part of any of the molecules: (candidates,) bool."""
-    return _kept("part of one", _contained, smiles, molecules, kept)
-
-
-def _contained(queries: Sequence[str], molecules: Sequence[str]) -> np.ndarray:
-    return SubstructureIndex(molecules).contains(queries)
-
-
-def _kept(name: str, found: Found, smiles: np.ndarray, molecules: np.ndarray, kept: Kept) -> np.ndarray:
+def matches(smiles: np.ndarray, truth: Truth, disjoint: bool, kept: Kept = NOWHERE) -> Matches:
+    """Match candidates, (candidates,) SMILES, with each victim's molecules; disjoint: with those of the control too."""
+    sets: list[np.ndarray] = [records.smiles for records in truth.learned]  # type: ignore[attr-defined]
+    others = [truth.disjoint.smiles] if disjoint else []  # type: ignore[attr-defined]
     document = {
-        **{"match": name, "candidates": content_digest(smiles), "molecules": content_digest(molecules)},
-        "rdkit": rdkit.__version__,
+        **{"candidates": content_digest(smiles), "molecules": [content_digest(those) for those in sets]},
+        **{"disjoint": [content_digest(those) for those in others], "rdkit": rdkit.__version__},
     }
-    made = kept.arrays(KIND, document, lambda: {"found": found(smiles.tolist(), molecules.tolist())}, __name__)
-    return made["found"]
+
+    def make() -> dict[str, np.ndarray]:
+        return {"parts": parts_of(smiles, [*sets, *others]), "exact": exactly_in(smiles, sets)}
+
+    found = kept.arrays(KIND, document, make, __name__)
+    parts, of_others = np.split(found["parts"], [len(sets)])
+    return Matches(parts, found["exact"], np.tile(of_others, (len(sets), 1)) if disjoint else None)
+
+
+def parts_of(smiles: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:
+    """Tell of each candidate in which sets of molecules one contains it: (sets, candidates) bool."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(text for those in sets for text in those))}
+    of_sets = np.zeros((len(sets), len(places)), bool)
+    for row, those in zip(of_sets, sets, strict=True):
+        row[[places[text] for text in those]] = True
+    return SubstructureIndex(list(places)).contained_in(smiles.tolist(), of_sets)
+
+
+def exactly_in(smiles: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:
+    """Tell of each candidate in which sets it is; their SMILES are canonical, as all records' are: (sets, candidates).
+
+    Stereochemistry counts.
+    """
+    spellings = [canonical(parse(text), text) for text in smiles.tolist()]
+    known = [set(those.tolist()) for those in sets]
+    return np.array([[spelling in those for spelling in spellings] for those in known], bool)

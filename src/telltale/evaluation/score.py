@@ -22,7 +22,7 @@ from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
 from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
 from telltale.evaluation.frechet import distances_to
-from telltale.evaluation.matching import matches, parts_of
+from telltale.evaluation.matching import matches
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, memory
 from telltale.evaluation.no_model import less_expected
@@ -167,17 +167,16 @@ def scored(target: Any, scoring: Scoring) -> Scored:
 def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExtraction:
     """Score extracted molecules: precision of the published lists, and whether scores tell G from G'."""
     truth = scoring.truth
-    hits, exact_hits = matches(target.smiles, truth, scoring.kept)
+    against_disjoint = "disjoint" in scoring.evidence and len(truth.disjoint) > 0
+    found = matches(target.smiles, truth, against_disjoint, scoring.kept)
+    hits, exact_hits, hits_disjoint = found.parts, found.exact, found.disjoint
     evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
     plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)), groups=groups_of(truth.membership))
     metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
     distances = distances_to(evidence, truth, scoring.kept)
     for name, guess in evidence.items():
         metrics[name] |= _exact_membership(guess, scoring) | distances[name]
-    hits_disjoint = None
-    if "disjoint" in evidence and len(truth.disjoint):
-        found = parts_of(target.smiles, truth.disjoint.smiles, scoring.kept)  # type: ignore[attr-defined]
-        hits_disjoint = np.tile(found, (len(truth.learned), 1))
+    if hits_disjoint is not None:
         metrics["target"] |= memory(evidence, hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(

@@ -32,6 +32,7 @@ PIECE_BONDS = 4
 _BATCH = 2000
 _PARSED_KEPT = 2_000  # some 30 kB each
 _COUNT_MAX = 255
+_FEW = 4  # molecules that are matched sooner than screened
 _FORMAT = 1
 # A wildcard atom and the other bond types (zero-order, dative, unspecified) match by rules of their own.
 _WILDCARD = Chem.MolFromSmarts("[#0]")
@@ -65,21 +66,47 @@ class SubstructureIndex:
 
         Raises ValueError with the first query that RDKit cannot read.
         """
-        answers = dict.fromkeys(queries, False)
-        for smiles in answers:
-            query = parse(smiles)
-            answers[smiles] = any(
-                self._parsed(self.molecules[row]).HasSubstructMatch(query) for row in self.survivors(query)
-            )
-        return np.array([answers[smiles] for smiles in queries], dtype=bool)
+        return self.contained_in(queries, np.ones((1, len(self.molecules)), bool))[0]
+
+    def contained_in(self, queries: Sequence[str], sets: np.ndarray) -> np.ndarray:
+        """Tell for each query which sets have a molecule that contains it: (sets, molecules) bool -> (sets, queries).
+
+        Raises ValueError with the first query that RDKit cannot read.
+        """
+        distinct = list(dict.fromkeys(queries))
+        answers = np.zeros((len(distinct), len(sets)), bool)
+        of_molecule = np.ascontiguousarray(sets.T)
+        for start in range(0, len(distinct), _BATCH):
+            parsed = [parse(smiles) for smiles in distinct[start : start + _BATCH]]
+            for place, (query, rows) in enumerate(zip(parsed, self._screened(parsed), strict=True), start):
+                answers[place] = self._sets_with(query, rows, of_molecule)
+        places = {smiles: place for place, smiles in enumerate(distinct)}
+        return answers[[places[smiles] for smiles in queries]].T
 
     def survivors(self, query: Chem.Mol) -> np.ndarray:
         """Return the rows of the molecules that pass the screen; every molecule that matches is there."""
-        if not _is_plain(query):
-            return np.arange(len(self.molecules))
-        pieces = _pieces([Chem.Mol(query)], workers=1)[0]
-        keys = np.fromiter(pieces, dtype=np.uint64, count=len(pieces))
-        needed = np.fromiter(pieces.values(), dtype=np.int64, count=len(pieces)).clip(max=_COUNT_MAX)
+        return next(self._screened([query]))
+
+    def _sets_with(self, query: Chem.Mol, rows: np.ndarray, of_molecule: np.ndarray) -> np.ndarray:
+        """Match the query with molecules, as long as that can tell of another set: (sets,) bool."""
+        found = np.zeros(of_molecule.shape[1], bool)
+        rows = rows[of_molecule[rows].any(1)]
+        while len(rows):
+            if self._parsed(self.molecules[rows[0]]).HasSubstructMatch(query):
+                found |= of_molecule[rows[0]]
+                rows = rows[1:][(of_molecule[rows[1:]] & ~found).any(1)]
+            else:
+                rows = rows[1:]
+        return found
+
+    def _screened(self, queries: list[Chem.Mol]) -> Iterator[np.ndarray]:
+        """Yield the survivors of each query."""
+        plain = [_is_plain(query) for query in queries]
+        pieces = iter(_pieces([Chem.Mol(query) for query, is_plain in zip(queries, plain, strict=True) if is_plain], 0))
+        for is_plain in plain:
+            yield self._survivors(*next(pieces)) if is_plain else np.arange(len(self.molecules))
+
+    def _survivors(self, keys: np.ndarray, needed: np.ndarray) -> np.ndarray:
         columns = np.searchsorted(self._keys, keys)
         known = columns < len(self._keys)
         known[known] = self._keys[columns[known]] == keys[known]
@@ -91,17 +118,20 @@ class SubstructureIndex:
         return np.union1d(rows, self._odd) if len(self._odd) else rows
 
     def _rows_with(self, columns: np.ndarray, needed: np.ndarray) -> np.ndarray:
-        """Return the rows that hold each piece (a column) as often as needed; the rarest piece first."""
+        """Return the rows that hold each piece (a column) as often as needed; the rarest piece first.
+
+        Rows that are few are not screened any further: they are sooner matched.
+        """
         starts, ends = self._starts[columns], self._starts[columns + 1]
         rows: np.ndarray | None = None
-        for i in np.argsort(ends - starts):
+        for i in np.argsort(ends - starts, kind="stable").tolist():
             holders, counts = self._rows[starts[i] : ends[i]], self._counts[starts[i] : ends[i]]
             if rows is None:
                 rows = holders[counts >= needed[i]]
             else:
                 at = np.minimum(np.searchsorted(holders, rows), len(holders) - 1)
                 rows = rows[(holders[at] == rows) & (counts[at] >= needed[i])]
-            if not len(rows):
+            if len(rows) <= _FEW:
                 break
         assert rows is not None
         return rows
@@ -112,8 +142,8 @@ def contained_exactly(queries: Sequence[str], molecules: Sequence[str]) -> np.nd
 
     Stereochemistry counts here. Raises ValueError with the first SMILES that RDKit cannot read.
     """
-    known = {canonical(parse(smiles)) for smiles in molecules}
-    return np.array([canonical(parse(smiles)) in known for smiles in queries], dtype=bool)
+    known = {canonical(parse(smiles), smiles) for smiles in molecules}
+    return np.array([canonical(parse(smiles), smiles) in known for smiles in queries], dtype=bool)
 
 
 def parse(smiles: str) -> Chem.Mol:
@@ -132,11 +162,12 @@ def _is_plain(molecule: Chem.Mol) -> bool:
     )
 
 
-def _pieces(molecules: list[Chem.Mol], workers: int) -> list[Counter[int]]:
-    """Count the atoms by element and the pieces by hash; clears the atoms' aromatic flags.
+def _pieces(molecules: list[Chem.Mol], workers: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the atoms by element and the pieces by hash, and how many of each: keys uint64, counts int64.
 
     An aliphatic query atom matches an aromatic atom of its element, so only the bonds may tell the two
-    apart. Two pieces with one hash add up, on both sides, which keeps the condition necessary.
+    apart, and the atoms' aromatic flags are cleared. Two pieces with one hash add up, on both sides, which keeps the
+    condition necessary. workers: threads, 0 = every core.
     """
     elements = []
     for molecule in molecules:
@@ -144,9 +175,12 @@ def _pieces(molecules: list[Chem.Mol], workers: int) -> list[Counter[int]]:
         for atom in molecule.GetAromaticAtoms():
             atom.SetIsAromatic(False)
     prints = _PIECES.GetSparseCountFingerprints(molecules, numThreads=workers)
-    for counts, pieces in zip(elements, prints, strict=True):
-        counts.update(pieces.GetNonzeroElements())
-    return elements
+    pieces = []
+    for counts, found in zip(elements, prints, strict=True):
+        counts.update(found.GetNonzeroElements())
+        keys, values = np.fromiter(counts, np.uint64, len(counts)), np.fromiter(counts.values(), np.int64, len(counts))
+        pieces.append((keys, values.clip(max=_COUNT_MAX)))
+    return pieces
 
 
 def _batches(molecules: Sequence[str], workers: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -154,13 +188,9 @@ def _batches(molecules: Sequence[str], workers: int) -> Iterator[tuple[np.ndarra
     for start in range(0, len(molecules), _BATCH):
         parsed = [parse(smiles) for smiles in molecules[start : start + _BATCH]]
         odd = [start + i for i, molecule in enumerate(parsed) if not _is_plain(molecule)]
-        pieces = _pieces(parsed, workers)
-        sizes = [len(counts) for counts in pieces]
-        total = sum(sizes)
-        keys = np.fromiter((key for counts in pieces for key in counts), np.uint64, total)
-        values = np.fromiter((n for counts in pieces for n in counts.values()), np.int64, total)
-        rows = np.repeat(np.arange(start, start + len(parsed), dtype=np.uint32), sizes)
-        yield keys, rows, values.clip(max=_COUNT_MAX).astype(np.uint8), np.array(odd, dtype=np.uint32)
+        keys, counts = zip(*_pieces(parsed, workers), strict=True)
+        rows = np.repeat(np.arange(start, start + len(parsed), dtype=np.uint32), [len(found) for found in keys])
+        yield np.concatenate(keys), rows, np.concatenate(counts).astype(np.uint8), np.array(odd, dtype=np.uint32)
 
 
 def _build(molecules: Sequence[str], workers: int | None) -> dict[str, np.ndarray]:
