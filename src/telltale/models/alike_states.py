@@ -60,7 +60,8 @@ def rows_at(rows: Tensor, place: Tensor) -> Tensor:
 def batch_normalised(states: Tensor, layer: Layer, norm: torch.nn.BatchNorm1d, relu: bool) -> Tensor:
     """Normalise over all atoms, each state counted as often as it has copies; then ReLU, if asked for."""
     assert norm.running_mean is not None and norm.running_var is not None
-    result: Tensor = _Norm.apply(states, layer.copies.to(states.dtype), norm.weight, norm.bias, norm, relu)
+    share = layer.copies.to(states.dtype) / len(layer.place)
+    result: Tensor = _Norm.apply(states, share, len(layer.place), norm.weight, norm.bias, norm, relu)
     return result
 
 
@@ -103,30 +104,28 @@ class _Together(torch.autograd.Function):
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, copies: Tensor, weight: Tensor, bias: Tensor, norm: Any, relu: bool
+        ctx: Any, states: Tensor, share: Tensor, number: int, weight: Tensor, bias: Tensor, norm: Any, relu: bool
     ) -> Tensor:
-        number = float(copies.sum())
-        mean = copies @ states / number
+        mean = share @ states
         centred = states - mean
         squares = centred.square()
-        variance = copies @ squares / number
+        variance = share @ squares
         norm.track(mean, variance * (number / (number - 1)))
         inverse = torch.rsqrt(variance + norm.eps)
         normal = torch.addcmul(bias, centred, inverse * weight, out=squares)  # what fits the cache is used again
         if relu:
             normal.relu_()
-        ctx.save_for_backward(centred, copies, weight, inverse, *([normal] if relu else []))
-        ctx.number = number
+        ctx.save_for_backward(centred, share, weight, inverse, *([normal] if relu else []))
         return normal
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        centred, copies, weight, inverse, *normal = ctx.saved_tensors
+        centred, share, weight, inverse, *normal = ctx.saved_tensors
         if normal:
             gradient = torch.ops.aten.threshold_backward(gradient, normal[0], 0)
         total, states = gradient.sum(0), gradient * centred
         along = states.sum(0)
         # of each copy: through the mean and through the variance
-        torch.addcmul(total / ctx.number, centred, along * inverse.square() / ctx.number, out=states)
-        torch.addcmul(gradient, states, copies[:, None], value=-1, out=states).mul_(inverse * weight)
-        return states, None, along * inverse, total, None, None
+        torch.addcmul(total, centred, along * inverse.square(), out=states)
+        torch.addcmul(gradient, states, share[:, None], value=-1, out=states).mul_(inverse * weight)
+        return states, None, None, along * inverse, total, None, None

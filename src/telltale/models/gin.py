@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import Any
 
-from telltale.data.molecules.alike import Layer
+from torch import Tensor, nn
+from torch.nn.functional import linear, pad
+
+from telltale.data.molecules.alike import KINDS, LOOP, Layer
 from telltale.models.alike_states import neighbour_sums
 from telltale.models.messages import received
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
+
+AROUND_LOOP = (0, 0, LOOP, KINDS - LOOP - 1)  # rows of zeros before and after a loop's
 
 
 class GINConvolution(nn.Module):
@@ -25,10 +30,11 @@ class GINConvolution(nn.Module):
 
     def of_states(self, states: Tensor, layer: Layer) -> Tensor:
         """Do the same for atoms that look alike at once: (states below, width) -> (states, width)."""
-        first, _, second = self.mlp
-        return second(
-            first(neighbour_sums(states, self.bond.table(), layer)).relu_()
-        )  # in place: it stays in the cache
+        first: Any = self.mlp[0]
+        # before the sums, as fewer states are below; each atom has one loop, so that its row takes the bias along
+        table = linear(self.bond.table(), first.weight) + pad(first.bias[None], AROUND_LOOP)
+        hidden = neighbour_sums(linear(states, first.weight), table, layer)
+        return self.mlp[2](hidden.relu_())  # in place: it stays in the cache
 
 
 class GIN(MoleculeEncoder):

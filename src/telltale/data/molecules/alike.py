@@ -19,6 +19,7 @@ from torch import Tensor
 from telltale.data.molecules.graphs import BOND_DIRECTIONS, BOND_TYPES, CHIRALITIES, SELF_LOOP, MoleculeGraphs, runs
 
 KINDS = BOND_TYPES * BOND_DIRECTIONS  # of bonds; a loop is one
+LOOP = SELF_LOOP * BOND_DIRECTIONS  # which one
 _made: WeakKeyDictionary[MoleculeGraphs, dict[bool, Alike]] = WeakKeyDictionary()
 
 
@@ -127,7 +128,7 @@ class Alike:
         source, target = np.append(ends[0], atoms), np.append(ends[1], atoms)
         order = np.argsort(target, kind="stable")  # the loop comes last
         self.source = source[order]
-        self.kind = np.append(kind, np.full(len(atoms), SELF_LOOP * BOND_DIRECTIONS))[order]
+        self.kind = np.append(kind, np.full(len(atoms), LOOP))[order]
         self.counts = np.bincount(target, minlength=len(atoms))
         self.offsets = np.append(0, np.cumsum(self.counts))
         colour = features[:, 0].astype(np.int64) * CHIRALITIES + features[:, 1]
