@@ -108,15 +108,10 @@ def fleet() -> str:
         f"itself may not be passed on; {few}, "
         f"{one['repeats']} repeats in turn, median of ratios; {fleets.THREADS} threads."
     )
-    shares = (
-        f"The fleet's step runs at {one['share_of_step']:.0%} of the rate at which this machine does its bare matrix "
-        f"products (torch.bmm, same shapes, forward and backward); the whole fit, with reading, Lightning and "
-        f"store, at {one['share_of_fit']:.0%}."
-    )
     cnn = _told("fleets of small convolutional networks", fleets.small_cnns)
     heads = ["", "seconds a model", "times ours", "test accuracy"]
     return (
-        f"## Fleets\n\n{text}\n\n{_table(heads, rows)}\n\n{shares}\n\n"
+        f"## Fleets\n\n{text}\n\n{_table(heads, rows)}\n\n"
         f"8 small convolutional networks (`model=cnn`, `scale=small`) on 28 × 28 pictures, one by one by the rule:"
         f"\n\n{_table(heads, _way_rows(cnn))}\n"
     )

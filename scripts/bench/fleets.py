@@ -20,8 +20,6 @@ from telltale.data.images import fashion_mnist
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
-from telltale.training.fleet.data import FleetData
-from telltale.training.fleet.fleet import Fleet
 from telltale.training.trainer import TrainerOptions
 
 THREADS = 2
@@ -42,7 +40,6 @@ def shadow_models(models: int = 64, peers: int = 4, repeats: int = 3) -> dict[st
                 with tempfile.TemporaryDirectory() as folder:
                     taken, accuracies[name] = train(models if name == "fleet" else peers, pool, test, Path(folder))
                 seconds[name].append(taken)
-        share = matrix_share(models)
     ours = np.array(seconds["fleet"])
     rows = {
         name: {
@@ -52,48 +49,7 @@ def shadow_models(models: int = 64, peers: int = 4, repeats: int = 3) -> dict[st
         }
         for name, taken in seconds.items()
     }
-    steps = purchases.EPOCHS * max(1, round(purchases.MEMBERS / purchases.BATCH))
-    of_fit = share["product_seconds"] * steps / (models * float(np.median(ours)))
-    return {"models": models, "peers": peers, "repeats": repeats, "ways": rows, **share, "share_of_fit": of_fit}
-
-
-def matrix_share(models: int, steps: int = 40) -> dict[str, float]:
-    """Time a fleet's step and its bare matrix products (forward, and both of backward but the inputs' own), in turn."""
-    pool, _ = purchases.made_up()
-    data = FleetData(
-        torch.from_numpy(pool.features),
-        torch.from_numpy(pool.labels),
-        pool.fingerprints(),
-        np.stack([np.flatnonzero(row) for row in purchases.rows_of(models)]),
-        tuple(range(models)),
-    )
-    recipe = purchases.our_recipe()
-    fleet = Fleet([recipe.objective_for(k) for k in range(models)], data)
-    optimizer = fleet.optimizer_alone()
-    fleet.inputs, fleet.labels = data.inputs, data.labels
-    rows = torch.from_numpy(np.ascontiguousarray(data.tables[:, : purchases.BATCH]))
-    keys = torch.zeros_like(rows)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        fleet.training_step((rows, keys), 0).backward()
-        optimizer.step()
-
-    inputs, hidden = (torch.randn(models, purchases.BATCH, width) for width in (purchases.PRODUCTS, purchases.WIDTH))
-    logits = torch.randn(models, purchases.BATCH, purchases.GROUPS)
-    first = torch.randn(models, purchases.PRODUCTS, purchases.WIDTH)
-    second = torch.randn(models, purchases.WIDTH, purchases.GROUPS)
-
-    def products() -> None:
-        torch.bmm(inputs, first)
-        torch.bmm(hidden, second)
-        torch.bmm(hidden.mT, logits)
-        torch.bmm(logits, second.mT)
-        torch.bmm(inputs.mT, hidden)
-
-    seconds = in_turn({"step": step, "products": products}, steps)
-    ratio = float(np.median(seconds["products"] / seconds["step"]))
-    return {"product_seconds": float(np.median(seconds["products"])), "share_of_step": ratio}
+    return {"models": models, "peers": peers, "repeats": repeats, "ways": rows}
 
 
 def small_cnns(models: int = 8, members: int = 500, epochs: int = 20, repeats: int = 3) -> dict[str, Any]:
