@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
-from tests.experiment.commands import ROOT, process
+from tests.experiment.commands import ROOT, command, process
 
 SLOW = ("torch", "pytorch_lightning", "torch_geometric", "sklearn", "rdkit", "pandas", "scipy", "wandb", "matplotlib")
+
+TRAINING = ("pytorch_lightning", "torch_geometric", "torch._dynamo", "sklearn", "opacus", "pandas")
+
+
+def slow_modules(words: list[str], slow: tuple[str, ...]) -> list[str]:
+    """Play a command in a process of its own; returns which of the slow modules it has loaded."""
+    program = (
+        "import sys, telltale.command\n"
+        "try:\n    telltale.command.main()\n"
+        "except SystemExit:\n    pass\n"
+        f"print('SLOW', *(name for name in {slow!r} if name in sys.modules))"
+    )
+    said, *loaded = process(*words, program=program).out.splitlines()[-1].split()
+    assert said == "SLOW"
+    return loaded
 
 
 def test_the_entry_imports_nothing_slow() -> None:
@@ -34,11 +50,13 @@ def test_the_entry_imports_nothing_slow() -> None:
 )
 def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None:
     """Catches torch behind help, printed configurations and errors of composition."""
-    program = (
-        "import sys, telltale.command\n"
-        "try:\n    telltale.command.main()\n"
-        "except SystemExit:\n    pass\n"
-        f"print('SLOW', [name for name in {SLOW!r} if name in sys.modules])"
-    )
-    ended = process(*words, program=program)
-    assert ended.out.splitlines()[-1] == "SLOW []", ended.out[-500:]
+    assert slow_modules(words, SLOW) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [["model=mlp"], ["model=gin", "dataset=b3db", "rivals=none"]])
+def test_a_rerun_loads_nothing_that_only_training_needs(model: list[str], tmp_path: Path) -> None:
+    """Catches seconds of Lightning, PyTorch Geometric, scikit-learn or pandas where all comes from the store."""
+    words = ["attack=lira", "scale=smoke", "logger=none", *model, f"paths.outputs={tmp_path}"]
+    assert command(*words).code == 0
+    assert slow_modules(words, TRAINING) == []

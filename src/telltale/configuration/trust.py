@@ -11,6 +11,8 @@ import hydra._internal.hydra as hydra_internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -41,6 +43,7 @@ LOGS = re.compile(r"(?:\$\{hydra\.(?:runtime\.output_dir|job\.name)\}|[\w ./-])*
 USERS_CODE = ("target.call", "target.model", "target.prepare", "target.train")  # files of the user's that are run
 TYPED = ("hydra.overrides.", "hydra.job.override_dirname")
 SHELL = ("job.env_set", *(f"launcher.{name}" for name in ("setup", "python", "additional_parameters", "srun_args")))
+ONE_RUN = "hydra.mode=RUN"  # what Hydra adds to the words of a command that is no sweep
 SWEEPS = ("hydra.sweeper._target_", "hydra.sweeper.max_batch_size")  # all that a file may say of a sweep
 
 
@@ -54,6 +57,7 @@ class CheckingLoader(ConfigLoaderImpl):
         super().__init__(config_search_path)
         self.typed, self.hide = sys.argv[1:], CheckingLoader.hide
         self.settled: frozenset[tuple[str, ...]] = frozenset()  # words of jobs that have been composed, and run
+        self.looked: tuple[str | None, list[str], DictConfig] | None = None
 
     def load_configuration(
         self,
@@ -68,17 +72,42 @@ class CheckingLoader(ConfigLoaderImpl):
         What was typed is the command line, or what a program composes from; `overrides` of a sweep's job may be a
         file's.
         """
+        again = self._composed_before(config_name, overrides, from_shell)
+        if again is not None and run_mode == RunMode.RUN:
+            return again
         typed = self.typed if from_shell else overrides
         words = dict(word.lstrip("+").partition("=")[::2] for word in typed)
         trusted = words.get("trust", "").lower() == "true"
         if not trusted:
             self._check_search_path(config_name)
-        cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        looks = run_mode == RunMode.MULTIRUN and not validate_sweep_overrides  # whether a file makes this a sweep
+        as_one_run = looks  # so that the same composition serves if it is none
+        try:
+            mode = RunMode.RUN if looks else run_mode
+            cfg = super().load_configuration(config_name, overrides, mode, from_shell, validate_sweep_overrides)
+        except HydraException:
+            if not looks:
+                raise
+            as_one_run = False
+            cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         if not trusted and not (from_shell and _only_shows(typed)):
             check_composed(cfg, overrides, typed)
         if self.hide is not None and (name := cfg.hydra.job.override_dirname):
             with read_write(cfg.hydra), open_dict(cfg.hydra):
                 cfg.hydra.job.override_dirname = self.hide(name, overrides)
+        if as_one_run and cfg.hydra.mode is None:
+            self.looked = config_name, [*overrides, ONE_RUN], cfg
+        return cfg
+
+    def _composed_before(self, config_name: str | None, overrides: list[str], from_shell: bool) -> DictConfig | None:
+        """Return what Hydra has composed and was checked when it looked whether this is a sweep, if it is none."""
+        looked, self.looked = self.looked, None
+        if looked is None or looked[:2] != (config_name, overrides):
+            return None
+        parsed, cfg = OverridesParser.create().parse_overrides(overrides), looked[2]
+        self.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell)
+        cfg.hydra.mode = RunMode.RUN
+        cfg.hydra.overrides.hydra.append(ONE_RUN)
         return cfg
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:

@@ -13,6 +13,7 @@ from telltale.evaluation.ranks import average_ranks
 
 WINDOW = 0.5  # of a false-positive rate: so far to both sides reaches the slope of the ROC curve there
 LEAST = 5  # negatives on either side, at least
+BLOCK = 2048  # items at a time: what is made of them stays in a core's cache
 
 
 def auc_influence(scores: np.ndarray, positives: np.ndarray) -> tuple[float, np.ndarray]:
@@ -63,9 +64,17 @@ def tpr_influence(scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray) -
     _, false_low, true_low = reached(np.maximum(allowed - half, 0))
     _, false_high, true_high = reached(np.minimum(allowed + half, outside))
     slope = (true_high - true_low) / inside / np.maximum((false_high - false_low) / outside, 1 / outside)
-    called = np.searchsorted(-ordered, -np.asarray(scores, dtype=float))[:, None] < depth
-    of_inside, of_outside = (called - true / inside) / inside, slope * (false / outside - called) / outside
-    return true / inside, np.where(truth[:, None], of_inside, of_outside)
+    above, below = (  # ψ of what is called and of what is not, of a negative and of a positive: (2, rates)
+        np.stack([slope * (false / outside - called) / outside, (called - true / inside) / inside])
+        for called in (True, False)
+    )
+    positive, influence = truth.astype(int), np.empty((len(truth), len(fprs)))
+    place = np.searchsorted(-ordered, -np.asarray(scores, dtype=float))
+    for start in range(0, len(truth), BLOCK):
+        part = slice(start, start + BLOCK)
+        called = place[part, None] < depth
+        influence[part] = np.where(called, above[positive[part]], below[positive[part]])
+    return true / inside, influence
 
 
 def best_threshold(scores: np.ndarray, positives: np.ndarray) -> tuple[float, float]:

@@ -6,8 +6,9 @@ victims; each victim may have its own threshold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,16 +43,32 @@ def score_with_roc(
     """Return both of the above, which share what takes the time."""
     scores, truth = _fitting(evidence, membership, resampling)
     grid, estimate = roc_grid(truth), partial(resampling.estimate, n=truth.size, limits=(0.0, 1.0))
-    tprs, best = _of_thresholds(scores, truth, resampling, np.concatenate([FALSE_POSITIVE_RATES, grid]))
-    distinct = int((~truth).any(axis=0).sum())
-    values = {"auc": estimate(auc_replicates(scores, truth, resampling))}
-    for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
-        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct)
+    parts = {"auc": _area(scores, truth, resampling)}
     if evidence.threshold is not None:
         called = scores >= evidence.thresholds(resampling.victims)[:, None]
-        values["balanced_accuracy"] = estimate(_balanced_accuracy(called, truth, resampling))
+        parts["balanced_accuracy"] = _decided(called, truth)
+    tprs, best, found = _of_thresholds(scores, truth, resampling, np.concatenate([FALSE_POSITIVE_RATES, grid]), parts)
+    distinct = int((~truth).any(axis=0).sum())
+    values = {"auc": estimate(found["auc"])}
+    for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
+        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct)
+    if "balanced_accuracy" in found:
+        values["balanced_accuracy"] = estimate(found["balanced_accuracy"])
     values["best_threshold_balanced_accuracy"] = estimate(best, note=OPTIMISTIC)
     return values, Band.of(grid, [estimate(tpr) for tpr in tprs[len(FALSE_POSITIVE_RATES) :]])
+
+
+class Part(NamedTuple):
+    """A metric by sums over points: what is summed, (victims, points, …), and what comes of the sums."""
+
+    table: np.ndarray
+    finish: Callable[[np.ndarray], np.ndarray]
+
+
+def _measured(parts: Mapping[str, Part], resampling: Resampling) -> dict[str, np.ndarray]:
+    """Return each metric with its replicates; the plan's draws are gone through once for all."""
+    sums = resampling.sums_of([part.table for part in parts.values()])
+    return {name: part.finish(of) for (name, part), of in zip(parts.items(), sums, strict=True)}
 
 
 def auc_replicates(scores: np.ndarray, membership: np.ndarray, resampling: Resampling) -> np.ndarray:
@@ -60,16 +77,23 @@ def auc_replicates(scores: np.ndarray, membership: np.ndarray, resampling: Resam
     By influence values, which are exact to first order. Of one component they are taken on the scale of the log odds,
     ln A / (1 - A), where the AUC of few records is nearly normal: an interval of the AUC itself is too short near 1.
     """
-    from scipy.special import expit, logit
+    return _measured({"auc": _area(scores, membership, resampling)}, resampling)["auc"]
 
+
+def _area(scores: np.ndarray, membership: np.ndarray, resampling: Resampling) -> Part:
     value, influence = auc_influence(np.ravel(scores), np.ravel(membership))
-    moved = resampling.sums(influence.reshape(membership.shape))
-    moved[0] = 0
-    if resampling.components == 1 and 0 < value < 1:
-        replicates = expit(logit(value) + moved / (value * (1 - value)))
-        replicates[0] = value
-        return replicates
-    return value + moved
+
+    def finish(moved: np.ndarray) -> np.ndarray:
+        from scipy.special import expit, logit
+
+        moved[0] = 0
+        if resampling.components == 1 and 0 < value < 1:
+            replicates: np.ndarray = expit(logit(value) + moved / (value * (1 - value)))
+            replicates[0] = value
+            return replicates
+        return value + moved
+
+    return Part(influence.reshape(membership.shape), finish)
 
 
 def tpr_replicates(
@@ -80,33 +104,43 @@ def tpr_replicates(
 
 
 def _of_thresholds(
-    scores: np.ndarray, truth: np.ndarray, resampling: Resampling, fprs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    scores: np.ndarray,
+    truth: np.ndarray,
+    resampling: Resampling,
+    fprs: np.ndarray,
+    others: Mapping[str, Part] | None = None,
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Return the TPRs and the best balanced accuracy with their replicates: (rates, 1 + components B) and one row.
 
     One component ranks every replicate anew. Three take influences: groups are few, and drawing some of them twice
     and others not at all moves a threshold far from its place (of four victims, standard errors 1.16 times too large).
+    others: metrics that are measured along with these.
     """
-    items, positives = np.ravel(scores), np.ravel(truth)
+    items, positives, others = np.ravel(scores), np.ravel(truth), others or {}
     if resampling.components == 1:
         drawn = np.concatenate([np.ones((1, resampling.clusters), np.uint16), resampling.cluster_draws])
         metrics: dict[str, Metric] = {"tpr": lambda of: of.tpr_at_fprs(fprs), "best": Ranked.best_balanced_accuracy}
-        measured = measure(items, positives, np.tile(drawn, (1, resampling.victims)), metrics)
-        return np.ascontiguousarray(measured["tpr"].T), measured["best"]
+        ranked = measure(items, positives, np.tile(drawn, (1, resampling.victims)), metrics)
+        return np.ascontiguousarray(ranked["tpr"].T), ranked["best"], _measured(others, resampling)
     values, influence = tpr_influence(items, positives, fprs)
-    moved = resampling.sums(influence.reshape(*truth.shape, -1)).T
+    best, threshold = best_threshold(items, positives)
+    rates = Part(influence.reshape(*truth.shape, -1), lambda sums: sums.T)
+    found = _measured({"tpr": rates, "best": _decided(scores >= threshold, truth), **others}, resampling)
+    moved = found.pop("tpr")
     moved[:, 0] = 0
-    value, threshold = best_threshold(items, positives)
-    best = _balanced_accuracy(scores >= threshold, truth, resampling)
-    best[0] = value
-    return values[:, None] + moved, best
+    of_best = found.pop("best")
+    of_best[0] = best
+    return values[:, None] + moved, of_best, found
 
 
-def _balanced_accuracy(called: np.ndarray, truth: np.ndarray, resampling: Resampling) -> np.ndarray:
-    """(TPR + TNR) / 2 of what is called a member, all (victims, points) bool: (1 + components B,)."""
-    tables = np.stack([called & truth, truth, ~called & ~truth, ~truth], axis=-1)
-    right_in, inside, right_out, outside = resampling.sums(tables).T
-    return (ratio_or_nan(right_in, inside) + ratio_or_nan(right_out, outside)) / 2
+def _decided(called: np.ndarray, truth: np.ndarray) -> Part:
+    """(TPR + TNR) / 2 of what is called a member, all (victims, points) bool."""
+
+    def finish(sums: np.ndarray) -> np.ndarray:
+        right_in, inside, right_out, outside = sums.T
+        return (ratio_or_nan(right_in, inside) + ratio_or_nan(right_out, outside)) / 2
+
+    return Part(np.stack([called & truth, truth, ~called & ~truth, ~truth], axis=-1), finish)
 
 
 def _fitting(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -153,16 +154,31 @@ class Resampling:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return weighted sums over all victims and clusters, (victims, clusters, …) to (1 + components B, …)."""
-        values = np.asarray(values, dtype=float)
-        by_group = np.zeros((self.groups, *values.shape[1:]))
-        np.add.at(by_group, self.group_of, values)
-        rows = [np.tensordot(self.cluster_draws.astype(float), by_group.sum(axis=0), axes=1)]
+        return self.sums_of([values])[0]
+
+    def sums_of(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return `sums` of several tables, for which each draw of cells is made ready once."""
+        by_groups = [self._by_group(np.asarray(values, dtype=float)) for values in tables]
+        drawn = self.cluster_draws.astype(float)
+        of_clusters = [np.tensordot(drawn, by_group.sum(axis=0), axes=1) for by_group in by_groups]
+        rows = [[by_group.sum(axis=(0, 1))[None], of] for by_group, of in zip(by_groups, of_clusters, strict=True)]
         if self.group_draws is not None:
-            rows.insert(0, np.tensordot(self.group_draws.astype(float), by_group.sum(axis=1), axes=1))
-            rows.append(np.zeros_like(rows[0]))
-            for group, row in enumerate(by_group.astype(np.float32)):
-                rows[-1] += np.tensordot(self.cells(group).astype(np.float32), row, axes=1)
-        return np.concatenate([by_group.sum(axis=(0, 1))[None], *rows])
+            drawn = self.group_draws.astype(float)
+            for of, by_group in zip(rows, by_groups, strict=True):
+                of.insert(1, np.tensordot(drawn, by_group.sum(axis=1), axes=1))
+                of.append(np.zeros_like(of[1]))
+            for group in range(self.groups):
+                drawn = self.cells(group).astype(np.float32)
+                for of, by_group in zip(rows, by_groups, strict=True):
+                    of[-1] += np.tensordot(drawn, by_group[group].astype(np.float32), axes=1)
+        return [np.concatenate(of) for of in rows]
+
+    def _by_group(self, values: np.ndarray) -> np.ndarray:
+        """Add up the victims of each group: (victims, …) to (groups, …)."""
+        by_group = np.zeros((self.groups, *values.shape[1:]))
+        for group, of_victim in zip(self.group_of, values, strict=True):
+            by_group[group] += of_victim
+        return by_group
 
     def estimate(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
 from telltale.checks import choice
 from telltale.errors import InputError
@@ -128,7 +129,7 @@ class WandbLogger(NoLogger):
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         self._wandb: Any = wandb
-        with _hidden_words():
+        with _hidden_words(), _without_launch():
             self._run = wandb.init(
                 project=project,
                 mode="online" if mode == "online" else "offline",
@@ -188,6 +189,22 @@ def _hidden_words() -> Iterator[None]:
 def is_first_process() -> bool:
     """Say whether this is the process that speaks for all: under DDP every rank builds its own logger."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+@contextmanager
+def _without_launch() -> Iterator[None]:
+    """Have W&B not load what starts jobs on clusters, for a second, to see whether inputs were staged for such a job.
+
+    They can have been only where that part is loaded.
+    """
+    from wandb.sdk.wandb_run import Run
+
+    name = "_detect_and_apply_job_inputs"
+    if "wandb.sdk.launch" in sys.modules or not hasattr(Run, name):
+        yield
+        return
+    with patch.object(Run, name, lambda run: None):
+        yield
 
 
 def _file_name(name: str) -> str:

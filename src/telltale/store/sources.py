@@ -47,16 +47,25 @@ def _read(module: str) -> tuple[str, tuple[str, ...]]:
     file = _file_of(module)  # nothing is imported: what trains brings libraries that take seconds to load
     tree = ast.parse(file.read_text(encoding="utf-8") if file else "")
     package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
-    imported = tuple(sorted({name for name in _imports(tree, package) if _ours(name)}))
-    for node in ast.walk(tree):
+    blocks = list(_blocks(tree))
+    imported = tuple(sorted({name for name in _imports(blocks, package) if _ours(name)}))
+    for node in blocks:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return ast.dump(tree), imported
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+def _blocks(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a module and all statements in it, at any depth, without the expressions in them: these import nothing."""
+    yield node
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in part if isinstance(part := getattr(node, field, None), list) else ():
+            yield from _blocks(inner)
+
+
+def _imports(blocks: Iterable[ast.AST], package: str) -> Iterator[str]:
     """Name all modules that an import statement may mean: `from a import b` is a, and a.b if that is one."""
-    for node in ast.walk(tree):
+    for node in blocks:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
