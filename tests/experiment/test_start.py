@@ -11,7 +11,7 @@ from tests.experiment.commands import ROOT, command, process
 
 SLOW = ("torch", "pytorch_lightning", "torch_geometric", "sklearn", "rdkit", "pandas", "scipy", "wandb", "matplotlib")
 
-TRAINING = ("pytorch_lightning", "torch_geometric", "torch._dynamo", "sklearn", "opacus", "pandas")
+TRAINING = ("pytorch_lightning", "torch_geometric", "torch._dynamo", "sklearn", "opacus")
 
 
 def slow_modules(words: list[str], slow: tuple[str, ...]) -> list[str]:
@@ -56,7 +56,22 @@ def test_answers_that_need_no_data_import_nothing_slow(words: list[str]) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [["model=mlp"], ["model=gin", "dataset=b3db", "rivals=none"]])
 def test_a_rerun_loads_nothing_that_only_training_needs(model: list[str], tmp_path: Path) -> None:
-    """Catches seconds of Lightning, PyTorch Geometric, scikit-learn or pandas where all comes from the store."""
+    """Catches seconds of Lightning, PyTorch Geometric, scikit-learn or the compiler where all comes from the store."""
     words = ["attack=lira", "scale=smoke", "logger=none", *model, f"paths.outputs={tmp_path}"]
     assert command(*words).code == 0
     assert slow_modules(words, TRAINING) == []
+
+
+def test_a_network_is_measured_without_its_weights_being_drawn() -> None:
+    """Catches a second for torch's compiler, which draws weights that have no memory, and a network refused no more."""
+    program = (
+        "import sys\n"
+        "from telltale.configuration.compatibility import _require_memory\n"
+        "gin = {'_target_': 'telltale.models.gin.GIN', 'layers': 3}\n"
+        "_require_memory(gin | {'width': 64})\n"
+        "print('torch._dynamo' in sys.modules)\n"
+        "_require_memory(gin | {'width': 1_000_000})\n"
+    )
+    ended = process(program="import sys; sys.path.insert(0, 'src')\n" + program)
+    assert ended.out.strip() == "False"
+    assert "model=GIN: its weights take" in ended.err

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 import torch
 from hydra.utils import get_object
 from omegaconf import DictConfig
+from torch.overrides import TorchFunctionMode
 
 from telltale.attacks.base import Attack
 from telltale.configuration.building import built, of_part
@@ -168,12 +169,23 @@ def _require_memory(model: Mapping[str, Any]) -> None:
     """
     if trunk_of(model):  # whose weights are read from a file
         return
-    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+    with torch.device("meta"), _Undrawn(), torch.random.fork_rng(devices=[]):
         network: torch.nn.Module = built("model", model, torch.nn.Module)
     size, memory = sum(weight.nbytes for weight in network.parameters()), psutil.virtual_memory().total
     if 2 * size > memory:
         expected = f"its weights take {size / 2**30:,.0f} GB, this machine has {memory / 2**30:,.0f}; make it smaller"
         raise InputError("model", str(model["_target_"]).rpartition(".")[2], expected)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: without memory there is nothing to draw, and torch loads its compiler to do so."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _require_no_augmentation(recipe: Recipe, group: str, why: str) -> None:
