@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from telltale.attacks.molextract.ranking import ListSizes
 from telltale.attacks.molextract.rivals import rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions, cross_entropy, fixed, signed_cosine
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
+from telltale.attacks.molextract.synthetic_accessibility import scores_in
 from telltale.data.molecules.records import MoleculeRecords
 from tests.training.small import molecules
 
@@ -183,3 +185,10 @@ def test_the_cosine_of_a_mix_is_that_of_the_mix_formed() -> None:
     gradients = [torch.autograd.grad(of.sin().sum(), leaves) for of in (found, expected)]
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_table_of_fragments_is_read_as_its_opcodes_say() -> None:
+    """Catches a score that is given to the fragments of the list before it, and a fragment that is left out."""
+    lists = [[-2.8254, 910163969, 3, 17], [0.5], [1e-05, 2**31 - 1, 8]]
+    content = pickle.dumps(lists, protocol=0)
+    assert scores_in(content) == {fragment: of_list[0] for of_list in lists for fragment in of_list[1:]}

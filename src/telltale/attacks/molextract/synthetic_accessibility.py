@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
-import pickletools
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -29,16 +29,21 @@ def _scorer() -> ModuleType:
 
 @cache
 def fragment_scores() -> dict[int, float]:
-    """Read RDKit's table of fragment scores: lists of one score and the fragments that have it.
+    """Read RDKit's table of fragment scores: fragment -> score."""
+    with gzip.open(Path(RDConfig.RDContribDir) / "SA_Score" / "fpscores.pkl.gz") as stream:
+        return scores_in(stream.read())
 
-    The file is a pickle of plain lists; its opcodes are listed as data and nothing is ever executed.
+
+def scores_in(content: bytes) -> dict[int, float]:
+    r"""Read lists of one score and the fragments that have it out of a pickle of protocol 0, a line of text a number.
+
+    The lines are read as data and nothing is ever executed.
+
+    >>> scores_in(b"(lp0\n(lp1\nF-2.5\naI17\naI4\naa(lp2\nF1.25\naI5\naa.")
+    {17: -2.5, 4: -2.5, 5: 1.25}
     """
     table: dict[int, float] = {}
-    score = 0.0
-    with gzip.open(Path(RDConfig.RDContribDir) / "SA_Score" / "fpscores.pkl.gz") as stream:
-        for opcode, argument, _ in pickletools.genops(stream.read()):
-            if opcode.name == "FLOAT":
-                score = float(argument)  # type: ignore[arg-type]
-            elif opcode.name == "INT":
-                table[int(argument)] = score  # type: ignore[arg-type]
+    for of_score in content.split(b"F")[1:]:
+        score, _, fragments = of_score.partition(b"\n")
+        table |= dict.fromkeys(map(int, re.findall(rb"I(\d+)\n", fragments)), float(score))
     return table
