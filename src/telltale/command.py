@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from telltale import __version__
+from telltale.checks import yes_or_no
 from telltale.configuration.arguments import in_full, readable
 from telltale.configuration.command_line import (
     INTERRUPTED,
@@ -27,6 +28,7 @@ from telltale.configuration.command_line import (
 )
 from telltale.configuration.shape import check_shape, find_home
 from telltale.configuration.trust import check_targets, guard_composition
+from telltale.planning.words import elsewhere
 from telltale.reporting.masking import hidden_dirname, masked_text
 from telltale.reporting.taking import leave_no_trace, made
 from telltale.sweeps.job import as_job
@@ -63,6 +65,10 @@ def _checked_run(cfg: DictConfig) -> float:
     OmegaConf.resolve(cfg)
     find_home(cfg)
     check_targets(cfg)
+    if yes_or_no("plan", cfg.plan):
+        from telltale.planning.rehearse import plan
+
+        return plan(cfg)
     from telltale.experiment import run
 
     return run(cfg)
@@ -84,9 +90,10 @@ def main() -> None:
             play(sys.argv[1:])
             return
         sys.argv[1:] = readable(sys.argv[1:])
-        experiment()
-        for failure in failures:
-            raise failure
+        with elsewhere(sys.argv):
+            experiment()
+            for failure in failures:
+                raise failure
     except (Exception, KeyboardInterrupt) as error:
         with suppress(OSError):
             show_open_sweep()

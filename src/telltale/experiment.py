@@ -59,38 +59,50 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
         with job.stage("preparation"):
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
         job.accept()
-        game, attack, owner = plan.game, plan.attack, plan.owner  # the game alone knows who is in which model
+        game, owner = plan.game, plan.owner
         job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
-        with job.stage("training"):
-            game.ahead(*(request for _, _, other in plan.other_worlds() for request in other.ahead(game)))
-            target = game.world(attack.access)  # releases and knowledge, no truth
-        log.info(f"the attack starts {job.since_start()}")
-
         findings = Findings(job)
-        findings.add("attack", "target", attack, target)
-        with job.stage("attack"):
-            findings.evidence["zero_query"] = attack.blind(target.knowledge)
-        for role, name, other in plan.other_worlds():  # controls and variants: the same attack, unchanged
-            with job.stage("training"):
-                worlds = other.worlds(name, game, attack)
-            for world_name, world in worlds.items():
-                findings.add(role, world_name, attack, world)
-        for name, rival in plan.rivals.items():
-            findings.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
+        releases = gather(plan, findings)
+        return conclude(plan, findings, releases, show)
 
-        truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
-        for name, perfect in originals(truth, findings.evidence["target"]).items():
-            findings.add_ceiling(name, perfect)
-        controls = findings.present("zero_query", *plan.controls)
-        with job.stage("evaluation"):
-            scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed, Kept(owner.store))
-            success = game.utility()
-        outcome = _outcome(plan, findings, truth, scored, controls, target.releases, success)
-        if plan.standards.answers:
-            answers_of(game).save(job.folder / "answers.npz")
-        owner.store.end()
-        return report(job, outcome, plan.pools, plan.choices, show=show)
+
+def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
+    """Have the models trained and every attack run, in every world; returns the victims' releases, as attacked."""
+    game, attack, job = plan.game, plan.attack, findings.job  # the game alone knows who is in which model
+    with job.stage("training"):
+        game.ahead(*(request for _, _, other in plan.other_worlds() for request in other.ahead(game)))
+        target = game.world(attack.access)  # releases and knowledge, no truth
+    log.info(f"the attack starts {job.since_start()}")
+
+    findings.add("attack", "target", attack, target)
+    with job.stage("attack"):
+        findings.evidence["zero_query"] = attack.blind(target.knowledge)
+    for role, name, other in plan.other_worlds():  # controls and variants: the same attack, unchanged
+        with job.stage("training"):
+            worlds = other.worlds(name, game, attack)
+        for world_name, world in worlds.items():
+            findings.add(role, world_name, attack, world)
+    for name, rival in plan.rivals.items():
+        findings.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
+    return target.releases
+
+
+def conclude(plan: Plan, findings: Findings, releases: Sequence[Release], show: bool) -> Summary:
+    """Open the truth, score all evidence against it and report; releases: of the victims, as the attack met them."""
+    game, owner, job = plan.game, plan.owner, findings.job
+    truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
+    for name, perfect in originals(truth, findings.evidence["target"]).items():
+        findings.add_ceiling(name, perfect)
+    controls = findings.present("zero_query", *plan.controls)
+    with job.stage("evaluation"):
+        scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed, Kept(owner.store))
+        success = game.utility()
+    outcome = _outcome(plan, findings, truth, scored, controls, releases, success)
+    if plan.standards.answers:
+        answers_of(game).save(job.folder / "answers.npz")
+    owner.store.end()
+    return report(job, outcome, plan.pools, plan.choices, show=show)
 
 
 @dataclass

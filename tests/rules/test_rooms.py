@@ -16,7 +16,7 @@ ORDER = (  # of design: what stands here may import from its left
     *("store", "data", "models", "training", "objectives", "owner", "defenses"),
     *("evidence", "truth", "game", "targets", "attacks", "worlds", "evaluation", "reporting"),
     *("sweeps", "papers", "audits"),
-    *("configuration", "auditing", "experiment", "verbs", "command", "api", "__main__"),
+    *("configuration", "auditing", "experiment", "planning", "verbs", "command", "api", "__main__"),
 )
 GROUND = {"errors", "checks", "process", "progress", "writing"}
 KNOWS_ONLY = {  # rooms beside the story, which know less than what stands to their left

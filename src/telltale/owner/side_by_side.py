@@ -61,16 +61,25 @@ class On:
         return str(self.job(shared[self.place]))
 
 
-def fill(jobs: Sequence[Any], shared: Any) -> None:
-    """Have workers train what the store lacks, a process a core, where there is enough to do; else do nothing.
+def worth_workers(jobs: Sequence[Any], shared: Any) -> list[Any]:
+    """Return the jobs that the store lacks and that workers are to train, a process a core; none where that is no gain.
 
-    A rule decides, never a clock: `WORTH`. The first error stops the others and is raised as it is.
+    A rule decides, never a clock: `WORTH`.
     """
     quiet: list[Quiet] = [job for job in jobs if getattr(job, "passes", 0)]
     if cores() < 2 or len(quiet) < 2 or sum(job.passes for job in quiet) < WORTH:
-        return
+        return []
     lacking = [job for job in quiet if not job.there(shared)]
-    if len(lacking) < 2 or sum(job.passes for job in lacking) < WORTH:
+    return lacking if len(lacking) > 1 and sum(job.passes for job in lacking) >= WORTH else []
+
+
+def fill(jobs: Sequence[Any], shared: Any) -> None:
+    """Have workers train what the store lacks, where that is a gain; else do nothing.
+
+    The first error stops the others and is raised as it is.
+    """
+    lacking = worth_workers(jobs, shared)
+    if not lacking:
         return
     workers = min(cores(), len(lacking))
     # "spawn": a forked child of a process that has started torch's threads can hang

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
+from telltale.training.beat import Beat
 from telltale.training.best_epoch import BestEpoch
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.fitted import Fitted
 from telltale.training.plain import PlainTrainer, is_plain
 from telltale.training.processes import total_over_processes, world_size
+from telltale.training.rehearsal import EPOCHS, STEPS, Rehearsal, left_out, rehearsed
 from telltale.training.seeding import seeded
 from telltale.training.trainer import Curve, TrainerOptions
 
@@ -47,10 +50,15 @@ def fit(
     KeyboardInterrupt, which says what is kept. An objective that `validates` ends with the weights of its
     best epoch. on_epoch(values, epoch): receives the curve as it grows; checkpoints: about how many are written.
     """
+    if left_out(partial):
+        return
+    rehearsal, epochs = rehearsed(), objective.epochs
+    if rehearsal:
+        epochs = min(EPOCHS, epochs)
     distributed = options.strategy == "ddp" and options.devices > 1
     callbacks: list[Callback] = [
         StepSeed(seed),
-        EpochCheckpoint(partial, objective.epochs, checkpoints),
+        EpochCheckpoint(partial, epochs, 1 if rehearsal else checkpoints),
         LossCurve(partial / "curve.csv", name),
     ]
     if not distributed:  # a bar and a live curve belong to this process, not to workers
@@ -60,6 +68,9 @@ def fit(
     if objective.validates:
         loader = objective.hold_out(loader)
         callbacks.append(BestEpoch())
+    if rehearsal:
+        options, beat = _rehearsed(rehearsal, objective, loader, options, checkpoints)
+        callbacks.append(beat)
     checkpoint = kept_checkpoint(partial, name)
     if checkpoint:
         log.info(f"{name}: going on from epoch {epoch_of(checkpoint)} of {objective.epochs}")
@@ -67,9 +78,9 @@ def fit(
     try:
         with seeded(seed):
             if is_plain(options):
-                PlainTrainer(objective.epochs, options.fast_dev_run, callbacks).fit(objective, loader, checkpoint)
+                PlainTrainer(epochs, options.fast_dev_run, callbacks).fit(objective, loader, checkpoint)
             else:
-                trainer = _lightning(objective.epochs, options, partial, callbacks)
+                trainer = _lightning(epochs, options, partial, callbacks)
                 with _own_port():
                     trainer.fit(Fitted(objective), loader, ckpt_path=checkpoint, weights_only=True)
     except (KeyboardInterrupt, SystemExit) as error:
@@ -83,8 +94,19 @@ def fit(
             kept = f"epoch {epoch_of(checkpoint)} of {objective.epochs} is kept; the same command goes on from there"
         raise KeyboardInterrupt(f"while training {name}; {kept}") from error
     objective.cpu()
+    if rehearsal:
+        beat.end()
     if distributed:
         log.info(f"trained {name} on {options.devices} processes")
+
+
+def _rehearsed(
+    rehearsal: Rehearsal, objective: Any, loader: Any, options: TrainerOptions, checkpoints: int
+) -> tuple[TrainerOptions, Beat]:
+    """Cut epochs short, and time them."""
+    steps = min(options.fast_dev_run or len(loader.sampler), len(loader.sampler))
+    beat = Beat(rehearsal, objective.epochs, steps, min(checkpoints, objective.epochs))
+    return replace(options, fast_dev_run=min(STEPS, steps)), beat
 
 
 def _lightning(epochs: int, options: TrainerOptions, partial: Path, callbacks: list[Callback]) -> Trainer:

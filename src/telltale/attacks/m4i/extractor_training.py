@@ -34,6 +34,7 @@ from telltale.progress import track
 from telltale.store.sources import source_digest
 from telltale.store.store import Store
 from telltale.training.batches import make_batch
+from telltale.training.rehearsal import rounds
 from telltale.training.seeding import seeded
 
 LOSSES = ("mse", "infonce")
@@ -120,7 +121,7 @@ def fit(
     optimizers = {name: torch.optim.Adam(side.parameters(), LEARNING_RATE) for name, side in sides.items()}
     data, rng = _Pairs.of(pairs, bag, device), generator(seed, "extractor batches")
     passes: list[tuple[str, ...]] = [("image",), ("text",)] if options.loss == "mse" else [("image", "text")]
-    for _ in track(range(options.epochs), f"feature extractor ({options.loss}): epochs"):
+    for _ in track(rounds(options.epochs), f"feature extractor ({options.loss}): epochs", options.epochs):
         for moved in passes:
             for name, side in sides.items():
                 side.requires_grad_(name in moved)

@@ -21,16 +21,19 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from telltale.training.batches import LabelledBatch
+from telltale.training.beat import TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.counter_random import keys_from, padded_words, salt_of
 from telltale.training.fit import FitProgress, LiveCurve, LossCurve
 from telltale.training.fleet.data import FleetData, batches_of, order_of
 from telltale.training.fleet.linear import LinearFleet
 from telltale.training.objective import Objective
+from telltale.training.rehearsal import EPOCHS, left_out, rehearsed
 from telltale.training.threads import one_thread
 from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")
+FEW = 60  # steps of a model's epoch that a rehearsal takes at most
 STEPS = 100  # between checkpoints of linear layers: to write one takes as long as ten of their steps
 
 
@@ -142,12 +145,19 @@ def fit_in_turn(
 
     limit: batches of an epoch, 0 = all. Ctrl-C raises KeyboardInterrupt, which says what is kept.
     """
-    first = objectives[0]
-    steps = first.epochs * batches_of(data.tables.shape[1], first.batch_size)
-    times = min(4, steps // STEPS) if isinstance(fleet, LinearFleet) else 4
+    if left_out(partial):
+        return
+    first, rehearsal = objectives[0], rehearsed()
+    batches = batches_of(data.tables.shape[1], first.batch_size)
+    times = min(4, first.epochs * batches // STEPS) if isinstance(fleet, LinearFleet) else 4
     callbacks: list[Any] = [LossCurve(partial / "curve.csv", name), FitProgress(name)]
     callbacks += [LiveCurve(on_epoch, name)] if on_epoch else []
-    trainer = _Trainer(fleet, len(objectives), first.epochs, callbacks)
+    epochs = first.epochs
+    if rehearsal:
+        whole = min(limit or batches, batches)
+        epochs, limit, times = min(1 + EPOCHS, epochs), min(FEW, whole), 0
+        callbacks.append(beat := TurnBeat(rehearsal, first.epochs, limit / whole))
+    trainer = _Trainer(fleet, len(objectives), epochs, callbacks)
     checkpoint = kept_checkpoint(partial, name)
     if checkpoint:
         log.info(f"{name}: going on from epoch {epoch_of(checkpoint)} of {first.epochs}")
@@ -161,6 +171,8 @@ def fit_in_turn(
         if (checkpoint := partial / EpochCheckpoint.FILE).exists():
             kept = f"epoch {epoch_of(checkpoint)} of {first.epochs} is kept; the same command goes on from there"
         raise KeyboardInterrupt(f"while training {name}; {kept}") from error
+    if rehearsal:
+        beat.end()
 
 
 class _Trainer:

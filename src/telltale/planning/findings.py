@@ -1,0 +1,90 @@
+"""Attacks in a rehearsal: run where they may have models trained, and on a few victims that stand for many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from telltale.attacks.base import Attack
+from telltale.evidence import Evidence
+from telltale.experiment import Findings
+from telltale.game.world import World
+from telltale.planning.ledger import Ledger
+from telltale.reporting.outcome import Cost
+from telltale.training.rehearsal import NOTHING, Spent
+
+FEW, MORE = 2, 4  # victims on which an attack is run, twice: what the second two take is what each other one takes
+ALL = 8  # victims up to which it is run on all of them
+
+
+@dataclass
+class RehearsedFindings(Findings):
+    """Evidence of a rehearsal; controls and variants get the target's, where the attack had nothing trained."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    queries: Counter[str] = field(default_factory=Counter)
+    _of_target: Spent = NOTHING
+    _trains: bool = True
+
+    def add(self, stage: str, name: str, attack: Attack, world: World) -> None:
+        """Run one attack on one world, on a few victims where there are many."""
+        again = stage in ("controls", "variants") and not self._trains
+        before = len(self.ledger.trained())
+        with self.job.stage(stage), self.ledger.frame() as frame:
+            if again:
+                self.evidence[name] = self.evidence["target"]
+            else:
+                self.evidence[name], asked = _on_few(attack, world, self.ledger)
+        spent = self._of_target if again else frame.expected
+        self.ledger.add(stage, spent)
+        if name == "target":
+            self._of_target = spent
+            self._trains = len(self.ledger.trained()) > before
+        if again:
+            asked = self.costs["target"].queries
+        self.queries.update(asked)
+        self.costs[name] = Cost(asked, spent.clock)
+        self.names[stage] = (*self.names[stage], name)
+
+
+def _on_few(attack: Attack, world: World, ledger: Ledger) -> tuple[Evidence, Mapping[str, int]]:
+    """Run an attack, on a few of many victims; returns evidence of all, and how many records all would be asked for."""
+    victims = len(world.releases)
+    if victims <= ALL:
+        return attack.run(world), dict(world.queries)
+    few = first_of(world, FEW)
+    evidence = attack.run(few)
+    with ledger.frame() as again:
+        attack.run(first_of(world, FEW))
+    with ledger.frame() as more:
+        attack.run(first_of(world, MORE))
+    ledger.charge(more.expected.less(again.expected).times((victims - FEW) / (MORE - FEW)))
+    asked = {call: number * victims // FEW for call, number in few.queries.items()}
+    return for_all(evidence, victims), asked
+
+
+def first_of(world: World, number: int) -> World:
+    """Return a world with the first victims alone, and counters of its own."""
+    knowledge = world.knowledge
+    return replace(
+        world,
+        releases=tuple(release.restricted(release.access) for release in world.releases[:number]),
+        knowledge=replace(knowledge, victims=number, shadow_models=knowledge.models - number),
+        _shadows=world._shadows[:number],
+    )
+
+
+def for_all(evidence: Any, victims: int) -> Any:
+    """Repeat the evidence of a few victims for all of them."""
+    changed: dict[str, Any] = {}
+    for each in fields(evidence):
+        value = getattr(evidence, each.name)
+        if isinstance(value, np.ndarray) and value.ndim and len(value) == FEW:
+            changed[each.name] = np.resize(value, (victims, *value.shape[1:]))
+        elif isinstance(value, tuple) and len(value) == FEW:
+            changed[each.name] = tuple(value[place % FEW] for place in range(victims))
+    return replace(evidence, **changed)

@@ -1,0 +1,109 @@
+"""A rehearsal of fits: a few steps of each, and what all of them would take. No weights of one are a result.
+
+How many steps are taken is fixed; the clock only feeds the estimate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+EPOCHS, STEPS = 2, 12  # of a rehearsed fit, steps an epoch; the first epoch warms up where there is a second
+
+
+class Spent(NamedTuple):
+    """Seconds of processor time, over all threads, and by the clock."""
+
+    cpu: float = 0.0
+    clock: float = 0.0
+
+    def plus(self, other: Spent, times: float = 1.0) -> Spent:
+        """Add another, so many times."""
+        return Spent(self.cpu + times * other.cpu, self.clock + times * other.clock)
+
+    def less(self, other: Spent) -> Spent:
+        """Take another off; nothing is below 0."""
+        return Spent(max(0.0, self.cpu - other.cpu), max(0.0, self.clock - other.clock))
+
+    def times(self, factor: float) -> Spent:
+        """Return so many times as much."""
+        return Spent(factor * self.cpu, factor * self.clock)
+
+
+NOTHING = Spent()
+
+
+def now() -> Spent:
+    """Read both clocks."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return Spent(time.process_time(), time.perf_counter())
+
+
+@dataclass
+class Rehearsal:
+    """What fits inside it took, and what they would have taken.
+
+    known: their cost is known already, so no step is taken
+    """
+
+    known: bool = False
+    taken: Spent = NOTHING
+    expected: Spent = NOTHING
+    steps: int = 0
+
+    def note(self, taken: Spent, expected: Spent, steps: int) -> None:
+        """Add a fit of so many steps."""
+        self.taken, self.expected, self.steps = self.taken.plus(taken), self.expected.plus(expected), self.steps + steps
+
+
+_REHEARSAL: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)
+
+
+@contextmanager
+def rehearsing(known: bool = False) -> Iterator[Rehearsal]:
+    """Have every fit inside rehearsed."""
+    rehearsal = Rehearsal(known)
+    token = _REHEARSAL.set(rehearsal)
+    try:
+        yield rehearsal
+    finally:
+        _REHEARSAL.reset(token)
+
+
+def rehearsed() -> Rehearsal | None:
+    """Return the rehearsal that we are in, None where training is meant."""
+    return _REHEARSAL.get()
+
+
+def left_out(partial: Path) -> bool:
+    """Say whether a fit is to take no step, since its cost is known; its curve is then empty."""
+    rehearsal = rehearsed()
+    if rehearsal is None or not rehearsal.known:
+        return False
+    (partial / "curve.csv").touch()
+    return True
+
+
+def rounds(number: int) -> Iterator[int]:
+    """Yield 0 … number − 1; in a rehearsal the first two, of which the second stands for those left out."""
+    rehearsal = rehearsed()
+    if rehearsal is None:
+        yield from range(number)
+        return
+    if rehearsal.known:
+        return
+    taken, last = NOTHING, NOTHING
+    for place in range(min(EPOCHS, number)):
+        began = now()
+        yield place
+        last = now().less(began)
+        taken = taken.plus(last)
+    rehearsal.note(taken, taken.plus(last, max(0, number - EPOCHS)), min(EPOCHS, number))

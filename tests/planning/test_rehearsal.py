@@ -1,0 +1,88 @@
+"""What a few steps of a fit say of all of them, on clocks that tests wind."""
+
+from __future__ import annotations
+
+import pytest
+
+from telltale.planning.ledger import whose
+from telltale.planning.likeness import likeness
+from telltale.training import beat
+from telltale.training.beat import Beat, TurnBeat
+from telltale.training.rehearsal import Rehearsal, Spent
+
+
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> Spent:
+        return Spent(2 * self.time, self.time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(beat, "now", made)
+    return made
+
+
+def test_steps_epochs_setup_and_checkpoints_are_told_apart(clock: Clock) -> None:
+    """Catches an estimate off by an epoch, or that multiplies what a fit does once."""
+    rehearsal = Rehearsal()
+    timed = Beat(rehearsal, epochs=10, steps=100, checkpoints=5)
+    clock.time += 7  # to make ready
+    for epoch in range(2):
+        for step in range(12):
+            timed.on_train_batch_start(None, None, None, step)
+            clock.time += 3 if epoch == 0 and step == 0 else 1  # the very first one warms up
+            timed.on_train_batch_end()
+        clock.time += 0.5  # the end of an epoch
+    clock.time += 2  # a checkpoint
+    timed.end()
+    assert rehearsal.taken.clock == pytest.approx(7 + 26 + 1 + 2)
+    assert rehearsal.expected.clock == pytest.approx(7 + 1000 + 10 * 0.5 + 5 * 2)
+    assert rehearsal.expected.cpu == pytest.approx(2 * rehearsal.expected.clock)
+
+
+def test_models_that_take_turns_are_timed_by_epochs(clock: Clock) -> None:
+    """Catches a part of an epoch taken for a whole one."""
+    rehearsal = Rehearsal()
+    timed = TurnBeat(rehearsal, epochs=20, part=0.5)
+    clock.time += 4
+    timed.on_train_start()
+    for spent in (9, 3, 3):  # the first one warms up
+        clock.time += spent
+        timed.on_train_epoch_end()
+    timed.end()
+    assert rehearsal.expected.clock == pytest.approx(4 + 20 * 3 / 0.5)
+
+
+def test_entries_are_alike_but_for_seeds_records_and_rates() -> None:
+    """Catches a probe a model, and one probe for models of different sizes."""
+    document = {"model": {"widths": [64], "dropout": 0.1}, "seed": 1, "records": "a", "number_of_records": 1000}
+    alike = document | {"seed": 2, "records": "b", "number_of_records": 1004}
+    assert likeness("release", document, {}) == likeness("release", alike, {})
+    for other in ({"model": {"widths": [65]}}, {"number_of_records": 2000}):
+        assert likeness("release", document, {}) != likeness("release", document | other, {})
+    started = [document | {"start": {"key": key}} for key in ("x", "y")]
+    known = {"x": "alike", "y": "alike"}
+    assert len({likeness("release", of, known) for of in started}) == 1
+    assert len({likeness("release", of, {}) for of in started}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("target", "victims"),
+        ("target 3 (pre-training)", "victims, pre-trained"),
+        ("shadow 12", "shadows"),
+        ("disjoint control 0", "controls'"),
+        ("target 3 (VAE)", "defences'"),
+        ("kmeans 4 bit 1", "variants'"),
+    ],
+)
+def test_a_name_says_whose_model_it_is(name: str, meaning: str) -> None:
+    """Catches models counted under another kind."""
+    assert whose(name) == meaning
