@@ -76,7 +76,7 @@ def test_the_same_command_goes_on(
     assert not any("seed=12" in words for words in composed)
     assert sum("seed=13" in words for words in composed) == 4  # each job to look at it, and to run it
     assert [job.tries for job in Ledger(folder).read().jobs] == [1, 1, 2, 1]
-    caption = base64.b64encode(b"auc against pools.members: each run's own 95 % interval").decode()
+    caption = base64.b64encode(b"AUC against pools.members: each run's own 95 % interval").decode()
     assert (folder / "sweep.html").read_text().count(caption) == 1
     (folder / "sweep.html").unlink()
     shown = command("sweep", "night", "--outputs", str(tmp_path))

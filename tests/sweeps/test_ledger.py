@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from submitit.core.utils import UncompletedJobError
 
 from telltale.errors import InputError
 from telltale.sweeps.ledger import KILLED, Ledger
@@ -46,6 +47,9 @@ def test_each_way_to_end_is_written_down(ledger: Ledger) -> None:
     assert play(ledger, 0)
     with pytest.raises(ValueError, match="too"):
         play(ledger, 1, ValueError("too\nfew"))
+    with pytest.raises(UncompletedJobError):
+        play(ledger, 2, UncompletedJobError("timed-out too many times"))
+    assert states(ledger)[2] == INTERRUPTED
     with pytest.raises(KeyboardInterrupt):
         play(ledger, 2, KeyboardInterrupt("while training"))
     jobs = ledger.read().jobs

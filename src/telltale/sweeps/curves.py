@@ -48,10 +48,11 @@ class Curve:
     @property
     def caption(self) -> str:
         """Say what is drawn."""
-        spread = (
-            "each run's own 95 % interval" if self.seeds == 1 else f"mean and 95 % interval over {self.seeds} seeds"
-        )
-        return f"{self.metric} against {self.option}: {spread}"
+        from telltale.reporting.sentences import metric_title
+
+        over_seeds = f"mean and 95 % interval over up to {self.seeds} seeds"
+        spread = over_seeds if self.seeds > 1 else "each run's own 95 % interval"
+        return f"{metric_title(self.metric)} against {self.option}: {spread}"
 
 
 def curves_of(jobs: Sequence[Measured]) -> list[Curve]:
@@ -94,7 +95,7 @@ def over_seeds(values: Sequence[tuple[float, float, float]]) -> tuple[float, flo
 
 
 def drawn(curve: Curve) -> bytes:
-    """Return a curve as a PNG file: lines with bands, a logarithmic axis where numbers span more than a hundredfold."""
+    """Return a curve as a PNG file: lines with bands, a logarithmic axis where numbers span a hundredfold."""
     from telltale.reporting.figures import RIVALS, TARGET, legend_below, new_figure
     from telltale.reporting.sentences import metric_title
 
@@ -105,7 +106,7 @@ def drawn(curve: Curve) -> bytes:
         axes.plot(x, value, color=colour, marker="o", markersize=4, linewidth=1.6, label=label or None)
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     every = [point[0] for points in curve.lines.values() for point in points]
-    if min(every) > 0 and max(every) > 100 * min(every):
+    if min(every) > 0 and max(every) >= 100 * min(every):
         axes.set_xscale("log")
     legend_below(axes)
     written = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from telltale.sweeps.job import folder_of, name_of
 from telltale.sweeps.ledger import Ledger
 from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, RUNNING, STOP, Job, Page
 from telltale.sweeps.summary import open_sweep, release_sweep
+from telltale.writing import counted
 
 NAME = re.compile(r"\w[\w.-]*")
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -64,6 +66,7 @@ class LedgerLauncher(Launcher):
         self.ledger, self._begun = Ledger(folder_of(config.hydra)), False
         self._tried: Counter[int] = Counter()
         self._watches: dict[int, Lock] = {}
+        self._said: set[str] = set()
         self._failures: list[JobReturn] = []
         try:
             self._require_possible(config)
@@ -95,12 +98,20 @@ class LedgerLauncher(Launcher):
             due = {number: words for number, words in batch.items() if self._is_due(page.jobs[number], page)}
             if due:
                 lost = self._round(due, page, returned) or lost
-            elif any(page.jobs[number].state == RUNNING for number in batch):
-                time.sleep(LOOK_S)  # under a launcher whose command was killed, say
+            elif elsewhere := [number for number in batch if page.jobs[number].state == RUNNING]:
+                self._say_once(
+                    f"sweep {self.name}: {counted(len(elsewhere), 'job')} of an earlier command still at work"
+                )
+                time.sleep(LOOK_S)
             else:
                 break
         self._left -= len(batch)
         return self._ends(page, batch, returned, lost)
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            print(line, file=sys.stderr, flush=True)
+        self._said.add(line)
 
     def _release(self) -> None:
         self._held.close()

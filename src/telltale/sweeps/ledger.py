@@ -21,6 +21,7 @@ from filelock import Timeout
 from telltale.errors import InputError
 from telltale.process import is_of_this_machine, is_there, this_process
 from telltale.reporting.masking import masked_text
+from telltale.reporting.slurm import told_of_lost_job
 from telltale.store.digests import to_disk
 from telltale.store.locks import Lock
 from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, PENDING, RUNNING, STOP, Job, Page
@@ -134,7 +135,8 @@ class Ledger:
             try:
                 yield run
             except BaseException as error:  # a cluster's launcher raises SystemExit
-                stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+                lost = told_of_lost_job(error) is not None  # a cluster's time was up
+                stopped = lost or isinstance(error, KeyboardInterrupt | SystemExit)
                 told = "interrupted" if stopped and not str(error) else f"{type(error).__name__}: {error}"
                 with suppress(OSError):  # a full disk; what went wrong before is told
                     self._end(number, INTERRUPTED if stopped else FAILED, " ".join(masked_text(told).split()))
