@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -101,9 +102,11 @@ def test_a_sweep_killed_five_times_ends_as_an_undisturbed_one(
     assert [job.state for job in jobs] == [FINISHED] * 12
     assert found(tmp_path) == whole
     print(f"{launcher}: evidence, metrics and {len(whole['weights'])} models are those of the undisturbed sweep")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     code, said, again = ended(tmp_path, *words)
-    assert code == 0 and found(tmp_path) == whole
-    print(f"{launcher}: the same command once more: {again:.1f} s")
+    computed = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    assert code == 0 and found(tmp_path) == whole and computed < 3
+    print(f"{launcher}: the same command once more: {computed:.1f} s of one core, {again:.1f} s in all")
     code, said, _ = ended(tmp_path, *words, "seed=0,1,2,3,4,6")
     assert code == 2
     print(f"{launcher}: another grid, exit code {code}: {said.strip()}")
