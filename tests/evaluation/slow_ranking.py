@@ -7,6 +7,14 @@ import numpy as np
 from telltale.evaluation.statistics import Resampling
 
 
+def weighted_quantile(values: np.ndarray, q: float, weights: np.ndarray) -> np.ndarray:
+    """Smallest value with at least a share q of the weight at or below it: (items,), (replicates, items)."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[:, order], axis=1, dtype=float)
+    below = (reached < q * reached[:, -1:] - 1e-6).sum(axis=1)
+    return np.where(reached[:, -1] > 0, np.asarray(values, dtype=float)[order][below], np.nan)
+
+
 def all_weights(plan: Resampling) -> np.ndarray:
     """Every weight of every component: (1 + components * replicates, victims * clusters), row 0 ones."""
     ones, parts = np.ones((plan.victims, plan.clusters), int), []

@@ -7,9 +7,10 @@ from operator import methodcaller
 import numpy as np
 import pytest
 
-from telltale.evaluation.cluster_ranking import ClusterRanked, measure_by_cluster
+from telltale.evaluation.cluster_ranking import ClusterRanked, measure_by_cluster, quantile_by_cluster
 from telltale.evaluation.ranking import measure
 from telltale.evaluation.statistics import Resampling
+from tests.evaluation.slow_ranking import weighted_quantile
 
 METRICS = {
     "auc": methodcaller("auc"),
@@ -32,6 +33,17 @@ def test_every_replicate_is_that_of_draws_by_record(decimals: int, victims: int)
     by_cluster = measure_by_cluster(scores, positives, index, plan.of_clusters(victims - 1), METRICS)
     for name, values in by_record.items():
         np.testing.assert_array_equal(by_cluster[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize("decimals", [9, 1])
+def test_every_quantile_is_that_of_draws_by_record(decimals: int) -> None:
+    """Catches a quantile from the other end, one item off, or where no weight is."""
+    rng = np.random.default_rng(decimals)
+    index, values = rng.integers(0, 9, 400), np.round(rng.normal(size=400), decimals)
+    weights = np.concatenate([Resampling.over(9, 50, seed=1).of_clusters(0), np.zeros((1, 9))])
+    for q in (0.0, 0.25, 0.5, 0.75, 1.0):
+        expected = weighted_quantile(values, q, weights[:, index])
+        np.testing.assert_array_equal(quantile_by_cluster(values, q, index, weights), expected)
 
 
 @pytest.mark.parametrize("positives", [np.zeros(3, bool), np.ones(3, bool), np.zeros(0, bool)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
+from telltale.evaluation.cluster_ranking import quantile_by_cluster
 from telltale.evaluation.ranking import (
     auc,
     balanced_accuracy,
@@ -19,7 +20,6 @@ from telltale.evaluation.ranking import (
     roc_curve,
     tpr_at_fpr,
     weighted_mean,
-    weighted_quantile,
 )
 from telltale.evaluation.statistics import Estimate, Resampling, clopper_pearson, groups_of
 from telltale.evaluation.variance import two_way_variance
@@ -110,12 +110,12 @@ def test_balanced_accuracy_by_hand() -> None:
     assert balanced_accuracy(scores, positives, 1, np.ones((1, 4)))[0] == 0.75  # TPR 1, TNR 1/2
 
 
-def test_weighted_quantile_equals_that_of_the_copies() -> None:
+def test_a_quantile_under_weights_equals_that_of_the_copies() -> None:
     rng = np.random.default_rng(0)
     values, weights = rng.normal(size=30), rng.integers(0, 4, (5, 30))
     for q in (0.25, 0.5, 0.75):
         copies = [np.quantile(np.repeat(values, w), q, method="inverted_cdf") for w in weights]
-        np.testing.assert_array_equal(weighted_quantile(values, q, weights), copies)
+        np.testing.assert_array_equal(quantile_by_cluster(values, q, np.arange(len(values)), weights), copies)
 
 
 def test_clopper_pearson_known_values_and_ends() -> None:

@@ -91,6 +91,16 @@ class ClusterRanked:
         true, false = self._totals
         return ratio_or_nan(true, true + false)
 
+    def quantile(self, q: float, scores: np.ndarray) -> np.ndarray:
+        """Return minus the best score down to which a share q of the weight of the positives lies: (replicates,).
+
+        scores: those that were ranked.
+        """
+        order, ends = sorted_ends(scores)
+        total = self._totals[0]
+        first = self._first(self._true, lambda sums: sums >= (q * total - 1e-6)[:, None], 1)[:, 0]
+        return np.where(total > 0, -np.asarray(scores, dtype=float)[order][ends][first], np.nan)
+
     def _at(self, counts: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return the weight down to a threshold: (thresholds, clusters), (replicates, sizes) -> (replicates, sizes)."""
         columns = [np.einsum("ij,ij->i", self.weights, counts[column]) for column in places.T]
@@ -125,6 +135,15 @@ def measure_by_cluster(
     """Measure several metrics of one ranking, each (replicates, …); NaN throughout if there is no item."""
     ranked = ClusterRanked(scores, positives, index, weights)
     return {name: metric(ranked) for name, metric in metrics.items()}
+
+
+def quantile_by_cluster(values: np.ndarray, q: float, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the smallest value with at least a share q of the weight at or below it: (items,) -> (replicates,).
+
+    >>> quantile_by_cluster(np.array([10, 20, 30]), 0.5, np.arange(3), np.array([[1, 1, 1], [3, 1, 1]]))
+    array([20., 10.])
+    """
+    return ClusterRanked(-values, np.ones(len(values), bool), index, weights).quantile(q, -values)
 
 
 AUC: Metric = methodcaller("auc")

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from telltale.evaluation.cluster_ranking import AUC, Metric, measure_by_cluster
-from telltale.evaluation.ranking import precision_at, weighted_mean, weighted_quantile
+from telltale.evaluation.cluster_ranking import AUC, Metric, measure_by_cluster, quantile_by_cluster
+from telltale.evaluation.ranking import precision_at, weighted_mean
 from telltale.evaluation.statistics import Band, Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -237,7 +237,7 @@ def _mixing(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampl
     of_victims = []
     for victim, alpha in enumerate(evidence.mixing):
         weights = resampling.of_victim(victim, index)
-        low, high = (weighted_quantile(alpha, q, weights) for q in (0.25, 0.75))
+        low, high = (quantile_by_cluster(alpha, q, index, resampling.of_clusters(victim)) for q in (0.25, 0.75))
         of_victims.append((weighted_mean(alpha, weights), high - low, low, high))
     names = ("alpha_mean", "alpha_iqr", "alpha_q25", "alpha_q75")
     averages = [resampling.average(np.array(column)) for column in zip(*of_victims, strict=True)]

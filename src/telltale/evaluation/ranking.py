@@ -190,15 +190,3 @@ def roc_band(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray, poi
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean of (items,) values under (replicates, items) weights; NaN where all weights are 0."""
     return ratio_or_nan(weights @ np.asarray(values, dtype=float), weights.sum(axis=1, dtype=float))
-
-
-def weighted_quantile(values: np.ndarray, q: float, weights: np.ndarray) -> np.ndarray:
-    """Smallest value with at least a share q of the weight at or below it (inverse of the weighted CDF).
-
-    >>> weighted_quantile(np.array([10, 20, 30]), 0.5, np.array([[1, 1, 1], [3, 1, 1]]))
-    array([20., 10.])
-    """
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[:, order], axis=1, dtype=float)
-    below = (reached < q * reached[:, -1:] - 1e-6).sum(axis=1)
-    return np.where(reached[:, -1] > 0, np.asarray(values, dtype=float)[order][below], np.nan)
