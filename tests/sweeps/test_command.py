@@ -89,14 +89,13 @@ def test_the_same_command_goes_on(
 
 
 def test_a_changed_grid_is_refused(ran: list[tuple[int, int]], night: Callable[..., Ended], tmp_path: Path) -> None:
-    """Catches a refusal that has begun something, prints the table of the other sweep or keeps it from going on."""
+    """Catches a refusal that has begun something, or prints the table of the other sweep."""
     assert night("seed=1,2").code == 0
     files = {file: file.read_bytes() for file in (tmp_path / "sweeps" / "night").glob("[!.]*.*")}
     ended = night("seed=1,3")
     assert ended.code == 2 and ended.out == "" and len(ran) == 2
     assert ended.err.startswith("error: sweep.name=night: its jobs are others: seed was 1,2 and is 1,3; give")
     assert {file: file.read_bytes() for file in files} == files
-    assert night("seed=1,2").code == 0 and len(ran) == 2
 
 
 @pytest.mark.parametrize(
@@ -106,8 +105,8 @@ def test_a_changed_grid_is_refused(ran: list[tuple[int, int]], night: Callable[.
         (["-m", "sweep=x,y"], "sweep.name=x,y: one value, for the sweep as a whole"),
         (["-m", "sweep=../x"], "sweep.name=../x: a word of letters, digits, `_`, `.` and `-`"),
         (["-m", "sweep=x", "sweep.on_failure=no"], "sweep.on_failure=no: one of keep_going, stop"),
-        (["-m", "sweep=x", "sweep.nam=y"], "sweep.nam"),
         (["-m", "sweep=x", "model=mlp,gim"], "model=gim: no such model"),
+        (["-m", "sweep=x", "hydra.sweep.dir=/dev/null/x"], "hydra.sweep.dir=/dev/null/x: cannot be written (Not a dir"),
     ],
 )
 def test_what_cannot_be_a_sweep_is_one_line(words: list[str], told: str, ran: list[int], tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ QUICK = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100
 LAUNCHERS = {
     "basic": (),
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
-    "submitit_local": ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"),
 }
 KILLS = 5
 
@@ -110,6 +109,22 @@ def test_a_sweep_killed_five_times_ends_as_an_undisturbed_one(
     code, said, _ = ended(tmp_path, *words, "seed=0,1,2,3,4,6")
     assert code == 2
     print(f"{launcher}: another grid, exit code {code}: {said.strip()}")
+
+
+@pytest.mark.slow
+def test_jobs_that_outlive_their_command_are_waited_for(tmp_path: Path) -> None:
+    """Catches a job begun twice because its command was killed: those of submitit go on."""
+    local = ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1")
+    words = ("dataset=digits", "model=linear", "defense=none", "seed=0,1", *local)
+    folder, process = tmp_path / "sweeps" / "twelve", start(tmp_path, *words)
+    while process.poll() is None and len([*running_in(folder)]) < 2:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()  # its jobs hold what it printed to
+    code, said, _ = ended(tmp_path, *words)
+    assert code == 0, said[-3000:]
+    assert "waiting for 2 jobs that an earlier command began" in said and "sweep twelve: 2 jobs: 2 finished" in said
+    assert [job.tries for job in Ledger(folder).read().jobs] == [1, 1]
 
 
 def running_in(folder: Path) -> Iterator[int]:

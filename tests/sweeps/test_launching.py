@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from telltale.errors import InputError, JobsLostError
 from telltale.sweeps.launching import Numbers
 from telltale.sweeps.ledger import Ledger
-from telltale.sweeps.states import FAILED, FINISHED, PENDING
+from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, PENDING
 from tests.sweeps.worlds import Clock, Killed, sweep
 
 GRID = ("attack=lira,rmia", "seed=0,1")
@@ -85,6 +85,23 @@ def test_stop_leaves_what_has_not_begun(tmp_path: Path) -> None:
     fails.clear()
     sweep(tmp_path / "night", work, *GRID, on_failure="stop")
     assert [job.state for job in Ledger(tmp_path / "night").read().jobs] == [FINISHED] * 4
+
+
+def test_ctrl_c_ends_the_sweep_and_the_job_is_run_again(tmp_path: Path) -> None:
+    """Catches jobs begun after Ctrl-C, and one that counts as failed."""
+    stopped: list[int] = []
+
+    def work(number: int, words: Sequence[str]) -> float:
+        if number == 1 and not stopped:
+            stopped.append(number)
+            raise KeyboardInterrupt("epoch 3 is kept")
+        return 0.0
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(tmp_path / "night", work, *GRID)
+    assert [job.state for job in Ledger(tmp_path / "night").read().jobs] == [FINISHED, INTERRUPTED, PENDING, PENDING]
+    sweep(tmp_path / "night", work, *GRID)
+    assert [job.tries for job in Ledger(tmp_path / "night").read().jobs] == [1, 2, 1, 1]
 
 
 def test_a_changed_grid_starts_nothing(tmp_path: Path) -> None:

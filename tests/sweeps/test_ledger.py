@@ -12,6 +12,8 @@ import pytest
 from submitit.core.utils import UncompletedJobError
 
 from telltale.errors import InputError
+from telltale.process import this_process
+from telltale.store.locks import Lock
 from telltale.sweeps.ledger import KILLED, Ledger
 from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, PENDING, RUNNING
 from tests.sweeps.worlds import results
@@ -69,6 +71,18 @@ def test_a_job_whose_process_was_killed_was_interrupted(ledger: Ledger) -> None:
     (ledger.folder / "1" / "run.json").write_text(json.dumps({"status": "finished", "process": running.process}))
     ledger.change(lambda page: page.with_job(running))
     assert ledger.settle().jobs[1].state == FINISHED
+
+
+def test_a_ledger_that_can_only_be_read_is_told_all_the_same(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a list of runs that needs to write into somebody else's folder."""
+    gone = replace(ledger.read().jobs[1], state=RUNNING, process=this_process() | {"pid": 2**22 + 1})
+    ledger.change(lambda page: page.with_job(gone).with_job(replace(gone, number=2, process=this_process())))
+
+    def refused(lock: Lock, wait: bool = True) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Lock, "acquire", refused)
+    assert [job.state for job in ledger.standing().jobs] == [PENDING, INTERRUPTED, RUNNING]
 
 
 def test_a_job_that_runs_is_left_alone(ledger: Ledger) -> None:

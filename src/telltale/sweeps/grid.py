@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from telltale.reporting.masking import masked
 
-BESIDE = ("sweep", "paths", "verbose", "trust", "logger")  # change no number, and no job
+BESIDE = ("sweep", "paths", "verbose", "trust", "plan", "logger")  # change no number, and no job
 
 
 def words_of(overrides: Iterable[str]) -> tuple[str, ...]:

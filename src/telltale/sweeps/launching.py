@@ -74,9 +74,12 @@ class LedgerLauncher(Launcher):
             self._held.enter_context(self.ledger.alone())
             release_sweep.append(self._release)
             self.jobs = self._jobs(context, config)
-        except InputError:
+        except (InputError, OSError) as error:
             open_sweep.clear()  # its table is another command's
-            raise
+            if isinstance(error, InputError):
+                raise
+            expected = f"cannot be written ({error.strerror}); give a folder that can"
+            raise InputError("hydra.sweep.dir", self.ledger.folder, expected) from error
         self.numbering, self._left = Numbering(self.jobs), len(self.jobs)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -99,9 +102,7 @@ class LedgerLauncher(Launcher):
             if due:
                 lost = self._round(due, page, returned) or lost
             elif elsewhere := [number for number in batch if page.jobs[number].state == RUNNING]:
-                self._say_once(
-                    f"sweep {self.name}: {counted(len(elsewhere), 'job')} of an earlier command still at work"
-                )
+                self._say_once(f"waiting for {counted(len(elsewhere), 'job')} that an earlier command began")
                 time.sleep(LOOK_S)
             else:
                 break

@@ -102,10 +102,16 @@ class Ledger:
         """Return what is true now, and change nothing."""
         page = self.read()
         for job in page.jobs:
-            if job.state == RUNNING:
-                with self._claim(job.number) as is_free:
-                    page = self._without_killed(job.number)(page) if is_free else page
+            if job.state == RUNNING and self._has_lost_its_lock(job):
+                page = self._without_killed(job.number)(page)
         return page
+
+    def _has_lost_its_lock(self, job: Job) -> bool:
+        try:
+            with self._claim(job.number) as is_free:
+                return is_free
+        except OSError:  # somebody else's folder, which can only be read
+            return _is_gone(job.process)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
