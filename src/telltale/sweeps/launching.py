@@ -118,6 +118,7 @@ class LedgerLauncher(Launcher):
         self._held.close()
         if not self.ledger.exists():  # refused, and nothing of it is to stay
             shutil.rmtree(self.ledger.folder / ".locks", ignore_errors=True)
+            (self.ledger.folder / "summary.csv").unlink(missing_ok=True)
 
     def _require_possible(self, config: DictConfig) -> None:
         if not NAME.fullmatch(self.name):

@@ -117,8 +117,6 @@ def keep_failure(job_return: JobReturn, folder: Path) -> None:
 def write_summary(folder: Path) -> list[dict[str, Any]]:
     """Write `summary.csv`, whole or not at all, and return its rows, one a job, wherever below the folder it lies."""
     lines = [*_rows_of_ledger(folder)] if Ledger(folder).exists() else [*_rows_below(folder)]
-    if not lines:
-        return []
     names = list(dict.fromkeys(name for line in lines for name in line))
     names = [*(name for name in names if name != "error"), *(["error"] if "error" in names else [])]
     written = folder / f".summary.{os.getpid()}.csv"
