@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
+from telltale.sweeps.grid import BESIDE
 from telltale.sweeps.ledger import Ledger
 from telltale.sweeps.states import FINISHED, RUNNING, STATES
 from telltale.writing import counted, write_table
@@ -136,7 +137,8 @@ def _rows_of_ledger(folder: Path) -> Iterator[dict[str, Any]]:
     for job in Ledger(folder).standing().jobs:
         place = folder / job.folder
         if job.folder and (place / "run.json").exists():
-            line = {name: value for name, value in row(place, folder).items() if name != "error"}
+            shown = row(place, folder)
+            line = {name: value for name, value in shown.items() if name.split(".")[0] not in (*BESIDE, "error")}
         else:
             swept = dict(word.lstrip("+~").partition("=")[::2] for word in job.words)
             groups = [group for group in GROUPS if group in swept]
