@@ -49,7 +49,8 @@ run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for anothe
 test: $(READY) lint  ## lint, types, tests; WORKERS=4 ORDER=1 for more processes and another order of the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --randomly-seed=$(ORDER)
 
-test-slow: $(READY)  ## the tests that take minutes
+test-slow: $(READY) slurm  ## the tests that take minutes, with the ray extra: a real cluster on this machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[ray]" -c constraints.txt
 	$(BIN)/python -m pytest -m slow --randomly-seed=$(ORDER)
 
 slurm:  ## install Slurm for its tests, where apt-get may; without it they are skipped

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import FrameType
 
 import hydra
@@ -34,6 +34,7 @@ from telltale.reporting.taking import leave_no_trace, made
 from telltale.sweeps.job import as_job
 from telltale.sweeps.launching import keep_ledgers
 from telltale.sweeps.summary import show_open_sweep
+from telltale.training.tasks import follow, leading, own_task, task_count, train_together
 
 CONFIGURATION = configuration_folder()
 VERBS = ("runs", "sweep", "compare", "store", "export")  # words that are no experiment, see verbs/words.py
@@ -50,7 +51,15 @@ STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 def experiment(cfg: DictConfig) -> float | None:
     """Run one composed job; returns its headline metric, for a sweeper to optimise, or None where it failed."""
     try:
-        return as_job(cfg, lambda: _checked_run(cfg))
+        together = task_count() > 1 and train_together(OmegaConf.select(cfg, "trainer"))
+        if together and own_task():  # of the processes of each fit; the first task alone plays, and writes
+            from telltale.training.fit import fit
+
+            follow(fit)
+            leave_no_trace()
+            return None
+        with leading() if together else nullcontext():
+            return as_job(cfg, lambda: _checked_run(cfg))
     except (Exception, KeyboardInterrupt) as error:
         # raised from here, Hydra would add lines of its own to our one; in a sweep they name the job and are wanted
         if HydraConfig.get().mode != RunMode.RUN:

@@ -42,7 +42,7 @@ def started() -> Iterator[dict[str, str]]:
             subprocess.run([SCRIPT, "stop"], env=environment, capture_output=True, timeout=60)
 
 
-def said(environment: dict[str, str], *words: str | Path, timeout: int = 120) -> subprocess.CompletedProcess[str]:
+def said(environment: dict[str, str], *words: str | Path, timeout: int = 400) -> subprocess.CompletedProcess[str]:
     """Run a command on the cluster, from the checkout."""
     return subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 

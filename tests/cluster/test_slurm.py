@@ -11,13 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from omegaconf import OmegaConf
+from safetensors.torch import load_file
 from submitit.core.utils import UncompletedJobError
 from submitit.slurm import slurm
 
+from telltale.errors import InputError
 from telltale.reporting.slurm import SlurmWatch, told_of_lost_job
+from telltale.training import tasks
 from tests.cluster.slurm import SCRIPT, needs_slurm, said, started
-from tests.experiment.commands import QUICK, read
+from tests.experiment.commands import QUICK, command, read
 
 WORDS = ("attack=threshold", "dataset=digits", "model=linear", *QUICK[:-1])
 SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=5", "hydra.launcher.cpus_per_task=1")
@@ -56,8 +60,8 @@ def test_a_sweep_is_an_array_of_jobs_that_share_a_store(cluster: dict[str, str],
 @pytest.mark.slow
 def test_a_job_that_slurm_ends_is_told_and_goes_on_when_asked_again(cluster: dict[str, str], tmp_path: Path) -> None:
     """Catches a launcher that waits for ever, a traceback, and weights that depend on the kill."""
-    command = sweep(tmp_path, "seed=0,1", "objective.epochs=1000", "model=mlp")
-    launched = subprocess.Popen(command, env=cluster, cwd=SCRIPT.parents[1], stderr=subprocess.PIPE, text=True)
+    words = sweep(tmp_path, "seed=0,1", "objective.epochs=1000", "model=mlp")
+    launched = subprocess.Popen(words, env=cluster, cwd=SCRIPT.parents[1], stderr=subprocess.PIPE, text=True)
     run = tmp_path / "sweep" / "1" / "run.json"
     wait_until(lambda: run.exists() and any((tmp_path / "store" / ".partial").glob("*/checkpoints/*")))
     (job,) = [line for line in said(cluster, "squeue", "-h", "-r", "-o", "%i").stdout.split() if line.endswith("_1")]
@@ -65,7 +69,7 @@ def test_a_job_that_slurm_ends_is_told_and_goes_on_when_asked_again(cluster: dic
     _, told = launched.communicate(timeout=300)
     assert launched.returncode == 1 and "Traceback" not in told
     assert f"error: job {job} was ended from outside and left no result (state CANCELLED); its log is" in told
-    assert said(cluster, *command, timeout=300).returncode == 0
+    assert said(cluster, *words).returncode == 0
     assert read(run)["status"] == "finished"
 
 
@@ -74,6 +78,46 @@ def wait_until(there: object, seconds: float = 90) -> None:
     while not there():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.2)
+
+
+@needs_slurm
+@pytest.mark.slurm
+def test_two_tasks_on_two_nodes_train_the_model_of_one_process(cluster: dict[str, str], tmp_path: Path) -> None:
+    """Catches two tasks that write one folder, a task that waits for ever, and half of the batches left out."""
+    words = ("attack=weight_encoding", "controls=none", *QUICK[:-1], "objective.optimizer=sgd", "objective.epochs=3")
+    two, one = (f"paths.outputs={tmp_path}/{name}" for name in ("two", "one"))
+    step = ("srun", "-N2", "-n2", sys.executable, "-m", "src.run")
+    ended = said(cluster, *step, *words, two, "trainer=ddp", f"hydra.run.dir={tmp_path}/two/run")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("trained target on 2 processes") == 1 and ended.stdout.count("report  ") == 1
+    assert command(*words, one, "trainer=cpu", f"hydra.run.dir={tmp_path}/one/run").code == 0
+    runs = [read(tmp_path / name / "run" / "run.json") for name in ("two", "one")]
+    assert runs[0]["status"] == "finished" and runs[0]["entries"]["release"] == runs[1]["entries"]["release"]
+    assert len(list((tmp_path / "two").rglob("run.json"))) == 1
+    assert list((tmp_path / "two" / "store" / ".partial").iterdir()) == []
+    for key in runs[0]["entries"]["release"].split():
+        entry = f"store/release/{key}/weights.safetensors"
+        together, alone = (load_file(tmp_path / name / entry) for name in ("two", "one"))
+        assert all(torch.allclose(together[name], alone[name], rtol=1e-3, atol=1e-5) for name in alone)
+    refused = said(cluster, *step, *words, two, "trainer=ddp", "pools.members=7")
+    assert refused.returncode == 2 and refused.stderr.count("error: ") == 1 + refused.stderr.count("srun: error: ")
+
+
+def test_tasks_that_are_no_processes_of_one_fit_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches tasks of a seed each that wait for the first, and a fit that waits for processes nobody started."""
+    assert not tasks.train_together(
+        {"strategy": "ddp", "devices": 2}
+    )  # no step at all: the command starts its processes
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    monkeypatch.setenv("SLURM_STEP_NUM_NODES", "2")
+    assert not tasks.train_together({"strategy": "auto", "devices": 1}) and tasks.train_together(
+        {"strategy": "ddp", "devices": 4}
+    )
+    with pytest.raises(InputError, match=r"trainer.devices=2: 4, the tasks of this Slurm step"):
+        tasks.train_together({"strategy": "ddp", "devices": 2})
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "3")
+    with pytest.raises(InputError, match="as many on each machine"):
+        tasks.train_together({"strategy": "ddp", "devices": 3})
 
 
 @needs_slurm

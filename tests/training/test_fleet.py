@@ -162,7 +162,7 @@ def test_an_automatic_chunk_keeps_its_borders_when_some_models_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches chunks cut from what is missing: an interrupted one would never be found again."""
-    monkeypatch.setattr(Local, "at_once", 4)
+    monkeypatch.setattr(Local, "at_once", lambda self, device: 4)
     seen: list[list[str]] = []
     call = many.Chunk.__call__
 

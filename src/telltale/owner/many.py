@@ -71,7 +71,7 @@ def train_fleets(
     length = _length_in_common(recipe, orders)
     for _, group in groupby(sorted(orders, key=length), key=length):
         alike = list(group)
-        size = executor.chunk or _size(recipe, shared, alike, way, executor.at_once)
+        size = executor.chunk or _size(recipe, shared, alike, way, executor.at_once(recipe.device_of_a_fit))
         # cut from all orders, so that what an interrupted run has finished moves no border
         chunks = [alike[start : start + size] for start in range(0, len(alike), size)]
         parts = [[order for order in chunk if key_of(order.document) in lacking] for chunk in chunks]
@@ -99,6 +99,11 @@ class Chunk:
     orders: Sequence[Order]
     way: str
     on_epoch: Curve | None = None
+
+    @property
+    def device(self) -> str:
+        """Say of which kind of device it wants one for itself."""
+        return self.recipe.device_of_a_fit
 
     def detached(self) -> Self:
         """Return the same for another process, where nobody listens; a parent is found there in the store."""

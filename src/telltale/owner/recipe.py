@@ -159,6 +159,11 @@ class Recipe:
         """Say whether models are trained on features that a pre-trained backbone computes once."""
         return self.start is not None and self.initial().features_are_fixed
 
+    @property
+    def device_of_a_fit(self) -> str:
+        """Say of which kind of device a fit wants one for itself: "cuda"; "cpu" where it has none, or takes several."""
+        return self.trainer.device_type if self.trainer.devices == 1 else "cpu"
+
     @cached_property
     def epochs_on_one_thread(self) -> int:
         """Count the epochs of a fit that computes on one thread: on graphs, on a CPU; 0 where it may take all.

@@ -40,6 +40,11 @@ class On:
     place: int
 
     @property
+    def device(self) -> str:
+        """Say of which kind of device it wants one for itself."""
+        return str(self.job.device)
+
+    @property
     def passes(self) -> int:
         """Say how much there is to do."""
         return int(self.job.passes)

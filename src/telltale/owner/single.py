@@ -49,6 +49,11 @@ class Single:
     parent: Release | None
     on_epoch: Curve | None = None
 
+    @property
+    def device(self) -> str:
+        """Say of which kind of device it wants one for itself."""
+        return self.recipe.device_of_a_fit
+
     def detached(self) -> Self:
         """Return the same for another process, where nobody listens; a parent is found there in the store."""
         parent = parent_elsewhere(self.recipe, self.store, self.parent)

@@ -68,10 +68,9 @@ class Rehearsing:
         """Say which way of a fleet's step is wanted."""
         return self.asked.way
 
-    @property
-    def at_once(self) -> int:
-        """Say how many jobs run at the same time; a cluster is not joined for a plan."""
-        return 1 if isinstance(self.asked, Local) else cores()
+    def at_once(self, device: str) -> int:
+        """Say how many jobs that want such a device run at the same time; a cluster is not joined for a plan."""
+        return self.asked.at_once(device) if isinstance(self.asked, Local) else cores()
 
     def ahead(self, jobs: Sequence[Any], shared: Any) -> None:
         """Write down what would be trained side by side; it is rehearsed when it is asked for."""

@@ -54,7 +54,7 @@ def kept_checkpoint(folder: Path, name: str) -> Path | None:
     if digests.exists() and digest_of(file).encode() in digests.read_bytes().split():
         return file
     log.warning(f"{name}: the checkpoint {file} is not what was written; training starts from epoch 0")
-    file.unlink()
+    file.unlink(missing_ok=True)  # each of several processes looks
     digests.unlink(missing_ok=True)
     return None
 

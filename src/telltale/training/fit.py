@@ -9,7 +9,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
+from telltale.training import tasks
 from telltale.training.beat import Beat
 from telltale.training.best_epoch import BestEpoch
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
@@ -49,9 +50,26 @@ def fit(
     The fit goes on from a checkpoint in `partial`, with the result of an uninterrupted run. Ctrl-C raises
     KeyboardInterrupt, which says what is kept. An objective that `validates` ends with the weights of its
     best epoch. on_epoch(values, epoch): receives the curve as it grows; checkpoints: about how many are written.
+    Where the processes are tasks of a Slurm step, the others are called with the same arguments.
     """
     if left_out(partial):
         return
+    distributed = options.strategy == "ddp" and options.devices > 1 and not rehearsed()
+    arguments = objective, loader, seed, options, partial.resolve(), name, None, checkpoints
+    with tasks.together(arguments) if distributed else nullcontext():
+        _fit(objective, loader, seed, options, partial, name, on_epoch, checkpoints)
+
+
+def _fit(
+    objective: Any,
+    loader: DataLoader,
+    seed: int,
+    options: TrainerOptions,
+    partial: Path,
+    name: str,
+    on_epoch: Curve | None,
+    checkpoints: int,
+) -> None:
     rehearsal, epochs = rehearsed(), objective.epochs
     if rehearsal:
         epochs = min(EPOCHS, epochs)
@@ -112,8 +130,7 @@ def _rehearsed(
 def _lightning(epochs: int, options: TrainerOptions, partial: Path, callbacks: list[Callback]) -> Trainer:
     return Trainer(
         accelerator="gpu" if options.device_type == "cuda" else "cpu",
-        devices=options.devices,
-        strategy="ddp_spawn" if options.strategy == "ddp" and options.devices > 1 else "auto",
+        **tasks.processes(options.strategy, options.devices),
         precision=options.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         limit_train_batches=options.fast_dev_run or 1.0,

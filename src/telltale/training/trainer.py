@@ -9,6 +9,7 @@ import torch
 
 from telltale.checks import MANY, choice, whole_number
 from telltale.errors import InputError
+from telltale.training.tasks import nodes, train_together
 
 Curve = Callable[[dict[str, float], int], None]  # values, epoch: receives a loss curve as it grows
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
@@ -42,7 +43,12 @@ class TrainerOptions:
         choice("trainer.strategy", self.strategy, ("auto", "ddp"))
         most = MANY if self.strategy == "ddp" else 1
         whole_number("trainer.devices", self.devices, most=most, expected="1, or more with trainer.strategy=ddp")
-        if self.device_type == "cuda" and self.devices > torch.cuda.device_count():
+        here = (
+            self.devices // nodes()
+            if train_together({"strategy": self.strategy, "devices": self.devices})
+            else self.devices
+        )
+        if self.device_type == "cuda" and here > torch.cuda.device_count():
             raise InputError("trainer.devices", self.devices, f"only {torch.cuda.device_count()} GPUs are visible here")
         choice("trainer.precision", self.precision, PRECISIONS)
 
