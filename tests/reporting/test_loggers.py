@@ -85,7 +85,7 @@ def test_every_yaml_makes_a_logger_with_the_arguments_of_a_run(name: str, tmp_pa
 
     config = OmegaConf.load(Path(__file__).parents[2] / "conf" / "logger" / f"{name}.yaml")
     if name == "wandb":
-        config.mode = "disabled"
+        config.mode, config.group = "disabled", None  # a sweep's name, where there is one
     logger: RunLogger = instantiate(config, folder=tmp_path, name="x", settings={"seed": 0, "k": [1, 2]})
     logger.log_scalars({"auc": 0.5}, step=1)
     logger.log_figure("f", tmp_path / "absent.png")
