@@ -242,7 +242,9 @@ def test_what_is_not_played_is_known_and_why() -> None:
     assert Counter(given.why_not for given in COMMANDS if given.why_not) == {
         "needs-your-files": 34,
         "needs-network": 10,
-        "checks, measurements and papers, which have tests of their own": 9,
+        "needs-a-cluster": 2,
+        "checks, measurements and papers, which have tests of their own": 11,
+        "a plan, whose output stands below": 1,
         "an example that this page makes, played by its own tests": 6,
         "a pattern: words are left out": 1,
     }
