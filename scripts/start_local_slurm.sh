@@ -18,7 +18,7 @@ nodes=(n1 n2)
 
 fail() { echo "start_local_slurm: $*" >&2; exit 1; }
 
-alive() { [[ -s $home/$1.pid ]] && kill -0 "$(cat "$home/$1.pid")" 2>/dev/null; }
+alive() { [[ -s $home/$1.pid ]] && kill -0 "$(cat "$home/$1.pid" 2>/dev/null)" 2>/dev/null; }
 
 written() { # the configuration; what it says is said in docs/scaling.md
   mkdir -p "$home"/{state,spool-n1,spool-n2,log}
@@ -105,7 +105,7 @@ stop() {
   for name in "${nodes[@]/#/slurmd-}" slurmctld munged; do
     for _ in $(seq 50); do
       alive "$name" || break
-      kill "$(cat "$home/$name.pid")" 2>/dev/null || true
+      kill "$(cat "$home/$name.pid" 2>/dev/null)" 2>/dev/null || true
       sleep 0.1
     done
     alive "$name" && fail "$name does not end, its number is $(cat "$home/$name.pid")"
