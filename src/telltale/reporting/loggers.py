@@ -153,13 +153,15 @@ class WandbLogger(NoLogger):
     def log_figure(self, name: str, path: Path | str) -> None:
         """Log the PNG as an image."""
         if self._run is not None:
-            self._run.log({name: self._wandb.Image(str(path))})
+            with _without_pandas():
+                self._run.log({name: self._wandb.Image(str(path))})
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log the table."""
         if self._run is not None:
             data = [plain(list(row)) for row in rows]
-            self._run.log({name: self._wandb.Table(columns=list(columns), data=data)})
+            with _without_pandas():
+                self._run.log({name: self._wandb.Table(columns=list(columns), data=data)})
 
     def log_files(self, files: Sequence[Path]) -> None:
         """Log the files as one artefact of type `run`."""
@@ -204,6 +206,18 @@ def _without_launch() -> Iterator[None]:
         yield
         return
     with patch.object(Run, name, lambda run: None):
+        yield
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """Have W&B not load pandas to see whether it is given a frame of it: there is one only where that is loaded."""
+    from wandb import util
+
+    if sys.modules.get("pandas") or not hasattr(util, "pd_available"):
+        yield
+        return
+    with patch.object(util, "pd_available", False):
         yield
 
 
