@@ -233,3 +233,17 @@ def test_noise_on_an_answer_does_not_depend_on_the_label_that_is_claimed(tmp_pat
     release = recipe_of(tmp_path).protect(OutputNoise(1.0)).train_many(RECORDS, ROWS[:2], SEEDS[:2])[0]
     claimed = replace(RECORDS, labels=(RECORDS.labels + 1) % 10)
     assert np.array_equal(release.probabilities(RECORDS), release.probabilities(claimed))
+
+
+def test_models_in_turn_lie_in_memory_a_few_at_a_time() -> None:
+    """Catches chunks that fill a gigabyte where no model waits for another, and too few of large models."""
+
+    def chunks(width: int) -> list[int]:
+        model = {"_target_": "telltale.models.mlp.MLP", "widths": [width], "activation": "relu", "shape": (6,)}
+        objective = recipe_of(Path("nowhere"), batch_size=16).replace(model=model).objective_for(0)
+        data = FleetData(torch.zeros(40, 6), torch.arange(40) % 10, np.array([b"a"] * 40), np.arange(40)[None], (0,))
+        return [sizing.chunk_size(objective, data, "cpu", way) for way in ("stacked", "linear_numpy", "in_turn")]
+
+    small, large = chunks(1000), chunks(100_000)
+    assert small[0] > 3.9 * small[1] > 4 * sizing.LEAST_TURNS and small[1] == small[2]
+    assert large[1] == large[2] == sizing.LEAST_TURNS < large[0]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from telltale.evaluation.ranking import Ranked, rankings
@@ -45,12 +47,24 @@ def tpr_influence(scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray) -
     from FPR / 2 to 3 FPR / 2, or as far as `LEAST` negatives reach. Of scores with few levels, whose threshold stays or
     leaps, the spread is rather too large. NaN if a class is empty.
     """
+    values, of_items = tpr_influence_of(scores, positives, fprs)
+    influence = np.empty((len(scores), len(fprs)))
+    for start in range(0, len(influence), BLOCK):
+        part = slice(start, start + BLOCK)
+        influence[part] = of_items(part)
+    return values, influence
+
+
+def tpr_influence_of(
+    scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray
+) -> tuple[np.ndarray, Callable[[slice], np.ndarray]]:
+    """Return the same TPRs and what gives the influences of some items, (items, rates): of all they are large."""
     truth, fprs = np.asarray(positives, dtype=bool), np.asarray(fprs, dtype=float)
     (ranked,) = rankings(scores, truth, np.ones((1, len(scores)), dtype=int))
     ordered = np.unique(np.asarray(scores, dtype=float))[::-1]
     inside, outside = int(truth.sum()), int((~truth).sum())
     if not inside or not outside:
-        return np.full(len(fprs), np.nan), np.full((len(truth), len(fprs)), np.nan)
+        return np.full(len(fprs), np.nan), lambda part: np.full((len(truth[part]), len(fprs)), np.nan)
 
     def reached(most: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return how many distinct scores, negatives and positives stand where so many negatives are allowed."""
@@ -68,13 +82,12 @@ def tpr_influence(scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray) -
         np.stack([slope * (false / outside - called) / outside, (called - true / inside) / inside])
         for called in (True, False)
     )
-    positive, influence = truth.astype(int), np.empty((len(truth), len(fprs)))
-    place = np.searchsorted(-ordered, -np.asarray(scores, dtype=float))
-    for start in range(0, len(truth), BLOCK):
-        part = slice(start, start + BLOCK)
-        called = place[part, None] < depth
-        influence[part] = np.where(called, above[positive[part]], below[positive[part]])
-    return true / inside, influence
+    positive, place = truth.astype(int), np.searchsorted(-ordered, -np.asarray(scores, dtype=float))
+
+    def of_items(part: slice) -> np.ndarray:
+        return np.where(place[part, None] < depth, above[positive[part]], below[positive[part]])
+
+    return true / inside, of_items
 
 
 def best_threshold(scores: np.ndarray, positives: np.ndarray) -> tuple[float, float]:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from telltale.evaluation.influence import auc_influence, best_threshold, tpr_influence
+from telltale.evaluation.influence import auc_influence, best_threshold, tpr_influence_of
 from telltale.evaluation.ranking import Metric, Ranked, measure, roc_grid
-from telltale.evaluation.statistics import Band, Estimate, Resampling, ratio_or_nan
+from telltale.evaluation.statistics import Band, Estimate, Resampling, Rows, ratio_or_nan
 from telltale.evidence import MembershipScores
 from telltale.writing import counted
 
@@ -61,7 +61,7 @@ def score_with_roc(
 class Part(NamedTuple):
     """A metric by sums over points: what is summed, (victims, points, …), and what comes of the sums."""
 
-    table: np.ndarray
+    table: np.ndarray | Rows
     finish: Callable[[np.ndarray], np.ndarray]
 
 
@@ -122,9 +122,11 @@ def _of_thresholds(
         metrics: dict[str, Metric] = {"tpr": lambda of: of.tpr_at_fprs(fprs), "best": Ranked.best_balanced_accuracy}
         ranked = measure(items, positives, np.tile(drawn, (1, resampling.victims)), metrics)
         return np.ascontiguousarray(ranked["tpr"].T), ranked["best"], _measured(others, resampling)
-    values, influence = tpr_influence(items, positives, fprs)
+    values, influence = tpr_influence_of(items, positives, fprs)
     best, threshold = best_threshold(items, positives)
-    rates = Part(influence.reshape(*truth.shape, -1), lambda sums: sums.T)
+    points = truth.shape[1]
+    table = Rows((*truth.shape, len(fprs)), lambda victim: influence(slice(victim * points, (victim + 1) * points)))
+    rates = Part(table, lambda sums: sums.T)
     found = _measured({"tpr": rates, "best": _decided(scores >= threshold, truth), **others}, resampling)
     moved = found.pop("tpr")
     moved[:, 0] = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,17 @@ from telltale.evaluation.variance import CONFIDENCE
 from telltale.evaluation.weights import draws, draws_of_cells
 
 KEPT = 2**28  # bytes of cells' draws that a plan remembers; larger ones are drawn again each time
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table (victims, clusters, …) of which only one victim's row is made at a time: `row` makes it."""
+
+    shape: tuple[int, ...]
+    row: Callable[[int], np.ndarray]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.row, range(self.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -156,9 +167,9 @@ class Resampling:
         """Return weighted sums over all victims and clusters, (victims, clusters, …) to (1 + components B, …)."""
         return self.sums_of([values])[0]
 
-    def sums_of(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def sums_of(self, tables: Sequence[np.ndarray | Rows]) -> list[np.ndarray]:
         """Return `sums` of several tables, for which each draw of cells is made ready once."""
-        by_groups = [self._by_group(np.asarray(values, dtype=float)) for values in tables]
+        by_groups = [self._by_group(values) for values in tables]
         drawn = self.cluster_draws.astype(float)
         of_clusters = [np.tensordot(drawn, by_group.sum(axis=0), axes=1) for by_group in by_groups]
         rows = [[by_group.sum(axis=(0, 1))[None], of] for by_group, of in zip(by_groups, of_clusters, strict=True)]
@@ -173,7 +184,7 @@ class Resampling:
                     of[-1] += np.tensordot(drawn, by_group[group].astype(np.float32), axes=1)
         return [np.concatenate(of) for of in rows]
 
-    def _by_group(self, values: np.ndarray) -> np.ndarray:
+    def _by_group(self, values: np.ndarray | Rows) -> np.ndarray:
         """Add up the victims of each group: (victims, …) to (groups, …)."""
         by_group = np.zeros((self.groups, *values.shape[1:]))
         for group, of_victim in zip(self.group_of, values, strict=True):

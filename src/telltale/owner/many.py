@@ -193,7 +193,7 @@ def _size(recipe: Recipe, shared: FleetRecords, orders: Sequence[Order], way: st
     trained, data = trained_part(_objective_for(recipe, first[0])), shared.tables(first)
     if trained.private:
         trained.private.use(recipe.gradient_mode(way))
-    fitting = chunk_size(trained, data, recipe.trainer.device_type)
+    fitting = chunk_size(trained, data, recipe.trainer.device_type, way)
     return min(fitting, -(-len(orders) // workers))
 
 

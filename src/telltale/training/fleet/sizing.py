@@ -15,17 +15,23 @@ from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
 
 CPU_BUDGET = 2**30  # bytes; larger chunks gain nothing on CPUs, and the test of peak memory counts on it
+TURN_BUDGET = 2**28  # bytes of models trained in turn: more gains nothing, and two chunks meet in memory
+LEAST_TURNS = 16  # of these nevertheless, where CPU_BUDGET holds them: every core has some
 TURNS = ("linear_torch", "linear_numpy", "in_turn")  # ways of models that are trained in turn, for an epoch each
 GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not
 
 
-def chunk_size(objective: Objective, data: FleetData, device: str) -> int:
-    """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations."""
+def chunk_size(objective: Objective, data: FleetData, device: str, way: str) -> int:
+    """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations.
+
+    Where they are trained in turn, no model's digits depend on how many there are.
+    """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
     need = 4 * parameters + 2 * _saved_bytes(objective, data)
     need += objective.private.extra_bytes(objective) if objective.private else 0
     budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
-    return max(1, budget // max(1, need))
+    fitting = max(1, budget // max(1, need))
+    return min(fitting, max(LEAST_TURNS, TURN_BUDGET // max(1, need))) if way in TURNS else fitting
 
 
 def way_of(objective: Objective, device: str, way: str = "auto", turns: bool = True) -> str:
