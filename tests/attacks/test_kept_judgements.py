@@ -22,6 +22,8 @@ judged: list[str] = []
 class Watched(VectorLiRA):
     """LiRA that tells when it judges."""
 
+    __module__ = VectorLiRA.__module__  # judgements of attacks from elsewhere are not kept
+
     def judge(
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
@@ -31,6 +33,14 @@ class Watched(VectorLiRA):
 
 class Renamed(Watched):
     """The same under another name."""
+
+    __module__ = VectorLiRA.__module__
+
+
+class Elsewhere(Watched):
+    """The same, as a user's file has it."""
+
+    __module__ = __name__
 
 
 def kept_in(folder: Path, world: World) -> World:
@@ -96,3 +106,10 @@ def test_attack_networks_are_trained_once(tmp_path: Path, monkeypatch: pytest.Mo
     trained = ShadowClassifier(epochs=2).run(world)
     monkeypatch.setattr("telltale.attacks.membership.shadow_classifier.ClassNetworks", None)
     np.testing.assert_array_equal(ShadowClassifier(epochs=2).run(world).scores, trained.scores)
+
+
+def test_an_attack_from_elsewhere_is_judged_each_time(tmp_path: Path) -> None:
+    """Catches a judgement served after a private option, or a file that the attack imports, has changed."""
+    world = made_up(victims=2, models=16, points=20).world
+    first = times_judged(Elsewhere(), kept_in(tmp_path, world))
+    assert first > 0 and times_judged(Elsewhere(), kept_in(tmp_path, world)) == first

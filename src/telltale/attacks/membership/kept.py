@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import blake2b
@@ -10,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from telltale.errors import InputError
 from telltale.game.world import Knowledge
 from telltale.store.sources import source_digest
 from telltale.store.store import write_array
+
+log = logging.getLogger("telltale")
 
 KIND = "judgements"
 SCORES, THRESHOLDS = "scores.npy", "thresholds.npy"
@@ -47,13 +51,16 @@ def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Call
     """Return scores (victims, points) and thresholds (victims,): of the store, or as `judge` makes them.
 
     They follow from the signals, the attack with its options and code, the points and the attacker's seed. Made each
-    time where nobody trains, so that there is no store, and where an option is no plain value.
+    time where nobody trains, so that there is no store, where an option is no plain value, and for attacks from
+    elsewhere: their private attributes may be options, and what their files import is not hashed.
     """
     options = {name: _plain(value) for name, value in vars(attack).items() if not name.startswith("_")}
     # an attack of recorded answers has no owner to play
     if (owner := getattr(knowledge, "owner", None)) is None or _Unknown in map(type, options.values()):
         return judge()
     name = f"{type(attack).__module__}.{type(attack).__qualname__}"
+    if not name.startswith("telltale."):
+        return judge()
     document = {
         "attack": name,
         "options": options,
@@ -72,7 +79,10 @@ def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Call
         for file, array in zip((SCORES, THRESHOLDS), judged, strict=True):
             write_array(entry / file, array)
 
-    owner.store.add(KIND, document, write)
+    try:
+        owner.store.add(KIND, document, write)
+    except (InputError, OSError) as error:  # nothing is lost but time
+        log.debug(f"store: {KIND} is not kept ({error})")
     return judged
 
 
