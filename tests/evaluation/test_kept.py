@@ -12,6 +12,7 @@ from telltale.data.kept import NOWHERE, Kept, as_bytes, as_texts, content_digest
 from telltale.evaluation.chemnet import activations_of
 from telltale.evaluation.frechet import Gaussian, frechet_chemnet_distances
 from telltale.evaluation.matching import matches
+from telltale.store import sources
 from telltale.store.store import Store
 from telltale.truth import Truth
 from tests.training.small import molecules
@@ -120,3 +121,10 @@ def test_activations_are_those_of_the_package() -> None:
     for some in (smiles[:6], smiles):
         np.testing.assert_allclose(activations_of(some), fcd.FCD("cpu").get_predictions(some), atol=2e-5)
     assert activations_of([]).shape == (0, 512)
+
+
+def test_the_code_behind_kept_distances_includes_the_network_that_reads_molecules() -> None:
+    """Catches distances that outlive a mended ChemNet."""
+    seen: dict[str, str] = {}
+    sources._collect("telltale.evaluation.frechet", seen)
+    assert "telltale.evaluation.chemnet" in seen

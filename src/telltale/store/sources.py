@@ -11,7 +11,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parents[1]
 ROOMS = tuple(
-    f"telltale.{room}" for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks")
+    f"telltale.{room}"
+    for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks", "evaluation")
 )
 # order and loop, for every recipe
 ALWAYS = ("telltale.training.fit", "telltale.training.batches", "telltale.owner.preparation")

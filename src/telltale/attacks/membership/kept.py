@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,11 @@ def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Call
         "options": options,
         "signals": signals.digest(),
         "points": blake2b(knowledge.challenge.fingerprints().tobytes(), digest_size=16).hexdigest(),
+        "classes": len(getattr(knowledge.challenge, "classes", ())),
         "seed": knowledge.seed,
         "device": knowledge.recipe.trainer.device_type,
         "sources": source_digest([name]),
+        "packages": {package: version(package) for package in ("numpy", "scipy", "torch")},
     }
     if (folder := owner.store.find(KIND, document)) is not None:
         scores, thresholds = (np.load(folder / file, allow_pickle=False) for file in (SCORES, THRESHOLDS))
