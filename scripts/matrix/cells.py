@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# the first of these that a run has is what its attacks are compared by; what guessing gives
+# the first of these that a run has is what its attacks are compared by; what guessing gives. None: guessing is no
+# control, as what never asks the model does better too: chemistry tells likely molecules from others
 HEADLINES = {
-    "novel_auc": 0.5,
-    "discordant_auc": 0.5,
+    "novel_auc": None,
+    "discordant_auc": None,
     "auc": 0.5,
     "recognised": None,
     "correlation": 0.0,
@@ -45,9 +46,9 @@ class Cell:
 
     @property
     def verdict(self) -> str:
-        """Say leaks, not above, or unclear: an interval that guessing or the control lies in, wider than .2."""
+        """Say leaks, not above, unclear (it may lie above 0.1 too), or not judged: nothing to compare with."""
         if self.leak is None:
-            return "unclear"
+            return "not judged"
         if self.leak.low > 0:
             return "leaks"
         return "unclear" if self.leak.high > 0.1 else "not above"

@@ -88,7 +88,7 @@ def lines(blocks: Sequence[Block], folder: Path) -> list[list[Any]]:
 
 def counts(blocks: Sequence[Block]) -> dict[str, int]:
     """Count cells by what came out."""
-    found = {"leaks": 0, "not above": 0, "unclear": 0, "not played": 0}
+    found = {"leaks": 0, "not above": 0, "unclear": 0, "not judged": 0, "not played": 0}
     for block in blocks:
         for outcome in block.outcomes.values():
             if isinstance(outcome, Refused):

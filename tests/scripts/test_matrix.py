@@ -49,6 +49,15 @@ def test_a_cell_is_judged_by_its_control_and_a_rival_by_guessing(tmp_path: Path)
     assert (played.utility, played.guarantee, played.seconds) == ({"accuracy": 0.75}, "ε = 8", 2.5)
 
 
+def test_a_rival_of_an_extraction_is_not_judged_by_guessing(tmp_path: Path) -> None:
+    """Catches drug-likeness, which never asks the model, shown as a leak."""
+    folder = run_of(tmp_path / "run", (0.7, 0.6, 0.8), (0.2, 0.1, 0.3))
+    text = (folder / "metrics.json").read_text().replace('"auc"', '"novel_auc"')
+    (folder / "metrics.json").write_text(text)
+    attacks = read(folder, "molextract").attacks
+    assert attacks["molextract"].verdict == "leaks" and attacks["rmia"].verdict == "not judged"
+
+
 def test_the_page_leads_to_each_run_and_says_what_was_not_played(tmp_path: Path) -> None:
     """Catches a pair that is left out in silence, and a reason that writes into the page."""
     run = run_of(tmp_path / "smoke" / "pictures" / "game" / "none", (0.7, 0.6, 0.8), (0.2, 0.1, 0.3))
