@@ -94,11 +94,11 @@ def test_a_gradient_written_out_is_the_one_of_stacked_models(
     assert len(curves) == 6 and curves[:3] == pytest.approx(curves[3:], rel=1e-4)
 
 
-def test_inputs_that_fit_into_bytes_train_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_that_fit_into_bytes_train_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches bytes that round a fraction, wrap a negative or drop the column of ones."""
     bits = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.float32))
     model = {"_target_": "telltale.models.mlp.MLP", "widths": [5], "activation": "relu", "shape": (6,)}
-    objective = recipe_of(Path("nowhere"), batch_size=16).replace(model=model).objective_for(0)
+    objective = recipe_of(tmp_path, batch_size=16).replace(model=model).objective_for(0)
 
     def trained(inputs: torch.Tensor) -> tuple[torch.dtype, np.ndarray]:
         data = FleetData(inputs, torch.arange(40) % 10, np.array([b"a"] * 40), np.arange(40)[None], (0,))
@@ -235,12 +235,12 @@ def test_noise_on_an_answer_does_not_depend_on_the_label_that_is_claimed(tmp_pat
     assert np.array_equal(release.probabilities(RECORDS), release.probabilities(claimed))
 
 
-def test_models_in_turn_lie_in_memory_a_few_at_a_time() -> None:
+def test_models_in_turn_lie_in_memory_a_few_at_a_time(tmp_path: Path) -> None:
     """Catches chunks that fill a gigabyte where no model waits for another, and too few of large models."""
 
     def chunks(width: int) -> list[int]:
         model = {"_target_": "telltale.models.mlp.MLP", "widths": [width], "activation": "relu", "shape": (6,)}
-        objective = recipe_of(Path("nowhere"), batch_size=16).replace(model=model).objective_for(0)
+        objective = recipe_of(tmp_path, batch_size=16).replace(model=model).objective_for(0)
         data = FleetData(torch.zeros(40, 6), torch.arange(40) % 10, np.array([b"a"] * 40), np.arange(40)[None], (0,))
         return [sizing.chunk_size(objective, data, "cpu", way) for way in ("stacked", "linear_numpy", "in_turn")]
 

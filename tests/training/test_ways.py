@@ -29,6 +29,7 @@ LINEAR = f"linear_{products_here()}"
 # what a run may ask a clock for: to tell people, or to wait; no file here hands the time on to training
 ROOMS = ("models", "training", "objectives", "owner", "defenses", "attacks", "data")
 CLOCKS = {
+    "rehearsal.py",  # of a plan, which trains nothing that is kept
     "progress.py",
     "workers.py",
     "experiment.py",

@@ -65,7 +65,7 @@ def likelihood_ratio(
         spreads = [np.std(shadows[members if online else ~members]) + LEAST] * len(sides)
     else:
         spreads = deviations(sides, variance)
-    return compared(target, sides, spreads)
+    return _compared(target, sides, spreads)
 
 
 def likelihood_ratios(
@@ -77,10 +77,10 @@ def likelihood_ratios(
     """
     sides = [Side.of_each(shadows, side, judges) for side in ((members, ~members) if online else (~members,))]
     of_targets = zip(targets, zip(*sides, strict=True), strict=True)
-    return np.stack([compared(target, of, deviations(of, variance)) for target, of in of_targets])
+    return np.stack([_compared(target, of, deviations(of, variance)) for target, of in of_targets])
 
 
-def compared(target: np.ndarray, sides: Sequence[Side], spreads: Sequence[np.ndarray]) -> np.ndarray:
+def _compared(target: np.ndarray, sides: Sequence[Side], spreads: Sequence[np.ndarray]) -> np.ndarray:
     """Set a target's φ against the side with the point and that without it, or against the latter alone."""
     if len(sides) == 1:
         return _negative_log_tail((target - sides[0].centre) / spreads[0]).mean(-1)
@@ -139,21 +139,12 @@ class Side:
         return [cls(*of) for of in zip(number, around + shift, squares, strict=True)]
 
 
-Sums = list[tuple[np.ndarray, np.ndarray]]  # of each side, over its points: squares (queries,) and number (1,)
-
-
-def sums_of(sides: Sequence[Side]) -> Sums:
-    """Add up squared deviations and numbers over points."""
-    return [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
-
-
-def deviations(sides: Sequence[Side], variance: str, sums: Sums | None = None) -> list[np.ndarray]:
+def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
     """Return the standard deviation of each side, broadcastable to (points, queries); LEAST keeps it above 0.
 
-    One model has no deviation: with fewer than two on a side, a point takes the side's common one. sums: over all
-    points, None where these are all of them.
+    One model has no deviation: with fewer than two on a side, a point takes the side's common one.
     """
-    sums = sums_of(sides) if sums is None else sums
+    sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
     if variance == "per_point":
         shared = [squares / np.maximum(number, 1) for squares, number in sums]
         variances = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio, likelihood_ratios
-from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
-from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.queries import check_augmentation, queries
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.attacks.membership.signals import scaled_logit
@@ -64,7 +62,3 @@ class LiRA(ShadowAttack):
         if self.centre != "mean" or self.variance == "released_fixed":
             return super().scores(targets, shadows, members, judges)
         return likelihood_ratios(targets, shadows, members, judges, self.online, self.variance)
-
-    def scores_of_panels(self, panels: Panels, targets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the likelihood ratios of all victims and pseudo-targets; medians are taken panel by panel."""
-        return ratios_of_panels(panels, targets, self.online, self.variance) if self.centre == "mean" else None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
-from telltale.attacks.membership.left_out import left_out
-from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
 from telltale.attacks.membership.signals import on_targets_class, true_class
 from telltale.attacks.membership.thresholds import areas
@@ -99,29 +97,6 @@ class RMIA(ShadowAttack):
         means = ReferenceMeans.of_each(shadows, members, judges)
         return np.stack([self._beaten(target, of, offset) for target, of in zip(targets, means, strict=True)])
 
-    def scores_of_panels(self, panels: Panels, targets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the shares of all victims and pseudo-targets; at argmax, each asks about classes of its own."""
-        if self.label == "argmax":
-            return None
-        parts = [ReferenceSums.of(panels.signals[group], panels.members[group]) for group in panels.groups]
-        points, (number, pseudo_targets) = panels.members.shape[1], panels.taking.shape
-        scores, pseudo = np.empty((len(targets), points)), np.empty((number, pseudo_targets, points))
-        offsets = np.zeros(number)
-        if not self.online:  # as `_tuned`: on the first shadow
-            firsts = range(1, len(panels.outs), 1 + pseudo_targets)
-            for panel, sums in left_out(parts, [panels.outs[place] for place in firsts], ReferenceSums.merge):
-                first = panels.taking[panel, 0]
-                offsets[panel] = self._best_offset(panels.signals[first], sums.means(), panels.members[first])
-        for place, sums in left_out(parts, panels.outs, ReferenceSums.merge):
-            means, (panel, shadow) = sums.means(), panels.judged(place)
-            if shadow >= 0:
-                target = panels.signals[panels.taking[panel, shadow]]
-                pseudo[panel, shadow] = self._beaten(target, means, offsets[panel])
-                continue
-            for victim in panels.victims[panel]:
-                scores[victim] = self._beaten(targets[victim], means, offsets[panel])
-        return scores, pseudo
-
     def _compared(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, offset: float) -> np.ndarray:
         target, shadows = self._one_class(target, shadows)
         return self._beaten(target, ReferenceMeans.of(shadows, members), offset)
@@ -139,11 +114,9 @@ class RMIA(ShadowAttack):
         others = unrelated(members, 0)
         others = others if others.any() else np.arange(len(members)) > 0
         target, references = self._one_class(shadows[0], shadows[others])
-        return self._best_offset(target, ReferenceMeans.of(references, members[others]), members[0])
-
-    def _best_offset(self, target: np.ndarray, means: ReferenceMeans, inside: np.ndarray) -> float:
+        means = ReferenceMeans.of(references, members[others])
         scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
-        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(inside, scores.shape)))])
+        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members[0], scores.shape)))])
 
 
 def shares(points: np.ndarray, population: np.ndarray, gamma: float = 1.0) -> np.ndarray:
@@ -181,18 +154,25 @@ class ReferenceMeans:
     points: int
 
     @classmethod
-    def of(cls, shadows: np.ndarray, members: np.ndarray) -> ReferenceMeans:
+    def of(cls, shadows: np.ndarray, members: np.ndarray) -> Self:
         """Average shadows (shadows, points + population) by members (shadows, points) bool."""
         return cls.of_each(shadows, members, np.ones((1, len(members)), bool))[0]
 
     @classmethod
-    def of_each(cls, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> list[ReferenceMeans]:
+    def of_each(cls, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> list[Self]:
         """Average several selections of the models, judges (selections, shadows) bool."""
         points, weight, chosen = members.shape[1], members.astype(np.float64), judges.astype(np.float64)
-        known = shadows[:, :points]
+        known, count = shadows[:, :points], chosen.sum(1)[:, None]
+        number = chosen @ weight
         total, rest = chosen @ (weight * known), chosen @ ((1 - weight) * known)
-        sums = chosen.sum(1), chosen @ weight, total, rest, chosen @ shadows[:, points:]
-        return [ReferenceSums(*of).means() for of in zip(*sums, strict=True)]
+        within = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+        outside = np.divide(rest, count - number, out=np.full(number.shape, np.nan), where=number < count)
+        within, outside = (
+            np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
+        )
+        population = chosen @ shadows[:, points:] / count
+        sides = (np.concatenate([mean, population], 1) for mean in (within, outside))
+        return [cls(inside, without, points) for inside, without in zip(*sides, strict=True)]
 
     def online(self) -> np.ndarray:
         """p(x) = (mean with x + mean without) / 2."""
@@ -201,41 +181,3 @@ class ReferenceMeans:
     def offline(self, offset: float) -> np.ndarray:
         """p(x) = ((1 + a) · mean without + (1 − a)) / 2."""
         return ((1 + offset) * self.outside + (1 - offset)) / 2
-
-
-class ReferenceSums(NamedTuple):
-    """Sums over reference models, whose quotients are `ReferenceMeans`.
-
-    models: how many; number: those with each point, (points,); total, rest: probabilities of those with and without it,
-    (points,); population: of all, (population,).
-    """
-
-    models: np.ndarray
-    number: np.ndarray
-    total: np.ndarray
-    rest: np.ndarray
-    population: np.ndarray
-
-    @classmethod
-    def of(cls, shadows: np.ndarray, members: np.ndarray) -> Self:
-        """Add up shadows (shadows, points + population) by members (shadows, points) bool."""
-        points, weight = members.shape[1], members.astype(np.float64)
-        known, population = shadows[:, :points], shadows[:, points:].astype(np.float64)
-        total, rest = (weight * known).sum(0), ((1 - weight) * known).sum(0)
-        return cls(np.asarray(float(len(members))), weight.sum(0), total, rest, population.sum(0))
-
-    def merge(self, other: ReferenceSums) -> ReferenceSums:
-        """Return the sums over both."""
-        return ReferenceSums(*(one + another for one, another in zip(self, other, strict=True)))
-
-    def means(self) -> ReferenceMeans:
-        """Divide them; a side without models takes the other's."""
-        number, without = self.number, self.models - self.number
-        within = np.divide(self.total, number, out=np.full(number.shape, np.nan), where=number > 0)
-        outside = np.divide(self.rest, without, out=np.full(number.shape, np.nan), where=without > 0)
-        within, outside = (
-            np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
-        )
-        population = self.population / self.models
-        within, outside = (np.concatenate([mean, population]) for mean in (within, outside))
-        return ReferenceMeans(within, outside, len(number))

@@ -8,7 +8,6 @@ import numpy as np
 
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.kept import Signals, judged_once
-from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.errors import InputError, NumericalError
 from telltale.evidence import MembershipScores
@@ -47,13 +46,6 @@ class ShadowAttack(Attack):
         """
         pairs = zip(targets, judges, strict=True)
         return np.stack([self.score(target, shadows[those], members[those]) for target, those in pairs])
-
-    def scores_of_panels(self, panels: Panels, targets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Score all victims, (victims, points), and all pseudo-targets, (panels, pseudo-targets, points), at once.
-
-        targets: signals of the victims. None where an attack shares no sums between panels: `judge` does it then.
-        """
-        return None
 
     def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray | None:
         """Return one number a point of a victim's own signal, higher = member: (points,); None where it has no such."""
@@ -98,9 +90,6 @@ class ShadowAttack(Attack):
         return Signals(victims, of_shadows, shadows)
 
     def _judge_all(self, signals: Signals, knowledge: Knowledge) -> tuple[np.ndarray, np.ndarray]:
-        panels = Panels.of(signals, PSEUDO_TARGETS, self.least_shadows)
-        if panels is not None and (found := self.scores_of_panels(panels, signals.victims)) is not None:
-            return found[0], panels.thresholds(found[1])
         pairs = zip(signals.victims, signals.shadows, strict=True)
         judged = [
             self.judge(signal, np.stack([signals.of_shadows[key] for key in keys]), members, knowledge)

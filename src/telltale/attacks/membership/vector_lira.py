@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.attacks.membership.gaussians import VARIANCES, likelihood_ratio
-from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
-from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.queries import check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits
@@ -41,7 +39,3 @@ class VectorLiRA(ShadowAttack):
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""
         return likelihood_ratio(target, shadows, members, variance=self.variance)
-
-    def scores_of_panels(self, panels: Panels, targets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the likelihood ratios of all victims and pseudo-targets."""
-        return ratios_of_panels(panels, targets, True, self.variance)
