@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from telltale.evaluation.extraction import discordant, leakage, precision_curve, score_extraction
-from telltale.evaluation.frechet import frechet_chemnet_distance
+from telltale.evaluation.frechet import frechet_chemnet_distances
+from telltale.evaluation.matching import exactly_in
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -240,10 +241,18 @@ def test_a_target_compared_with_itself_leaks_exactly_nothing() -> None:
     assert all((e.value, e.low, e.high) == (0, 0, 0) for e in found.values()) and len(found) == 2
 
 
+def test_whole_molecules_are_recognised_in_any_spelling() -> None:
+    """Catches a candidate that is compared as it is written."""
+    sets = [np.array(["CCO", "c1ccccc1"]), np.array([], dtype=str)]
+    found = exactly_in(np.array(["OCC", "C", "C1=CC=CC=C1"]), sets)
+    assert found.tolist() == [[True, False, True], [False] * 3]
+    assert exactly_in(np.array([], dtype=str), sets).shape == (2, 0)
+
+
 def test_frechet_distance_is_zero_for_equal_sets_and_grows() -> None:
     pytest.importorskip("fcd_torch")
     alcohols = ["CCO", "CCCO", "CC(C)O", "CCCCO", "OCCO"]
     rings = ["c1ccccc1", "c1ccncc1", "Cc1ccccc1", "c1ccc2ccccc2c1", "c1ccoc1"]
-    same, other = frechet_chemnet_distance(alcohols, alcohols), frechet_chemnet_distance(alcohols, rings)
+    same, other = frechet_chemnet_distances([alcohols], alcohols)[0], frechet_chemnet_distances([alcohols], rings)[0]
     assert same is not None and other is not None and same < 0.01 < other
-    assert frechet_chemnet_distance(["CCO"], rings) is None
+    assert frechet_chemnet_distances([["CCO"]], rings) == [None]

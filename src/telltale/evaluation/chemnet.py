@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -24,17 +23,12 @@ SECOND_LETTERS = "ril"  # after which letter does not matter: what has no place 
 
 def activations_of(smiles: Sequence[str]) -> np.ndarray:
     """Return ChemNet's activations: (molecules, 512) float32. ValueError for a SMILES that RDKit cannot read."""
-    import torch
+    from telltale.training.threads import one_thread_each  # torch
 
     network, symbols = _network(), [symbols_of(_canonical(text)) for text in smiles]
     batches = [symbols[start : start + BATCH] for start in range(0, len(symbols), BATCH)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a batch on each core: the same digits on one core and on many
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(network.activations, batches))
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread_each() as pool:  # a batch on each core
+        parts = list(pool.map(network.activations, batches))
     return np.concatenate([np.zeros((0, 512), np.float32), *parts])
 
 

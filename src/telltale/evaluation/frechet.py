@@ -70,19 +70,14 @@ def distances_to(
     return metrics
 
 
-def frechet_chemnet_distance(smiles_a: Sequence[str], smiles_b: Sequence[str]) -> float | None:
-    """Return the distance of Preuer et al. 2018 (doi 10.1021/acs.jcim.8b00234), 0 for equal sets.
-
-    None without the optional package `fcd_torch` or if a set has fewer than two molecules. Sets of
-    different size are not comparable: the distance is biased upwards for small ones.
-    """
-    return frechet_chemnet_distances([smiles_a], smiles_b)[0]
-
-
 def frechet_chemnet_distances(
     lists: Sequence[Sequence[str]], molecules: Sequence[str], kept: Kept = NOWHERE
 ) -> list[float | None]:
-    """Return the distance of each list to the molecules; what was computed before is found in the store."""
+    """Return the distance of each list to the molecules (Preuer et al. 2018, doi 10.1021/acs.jcim.8b00234), 0 if equal.
+
+    None without the optional package `fcd_torch`, or where a set has fewer than two molecules. Distances of sets of
+    different size are not comparable: they are biased upwards for small ones. What was computed before is in the store.
+    """
     known = [number for number, smiles in enumerate(lists) if len(smiles) > 1]
     distances: list[float | None] = [None] * len(lists)
     if not known or len(molecules) < 2 or importlib.util.find_spec("fcd_torch") is None:

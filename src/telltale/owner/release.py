@@ -6,7 +6,6 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from telltale.data.molecules.graphs import MoleculeGraphs
 from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError
@@ -23,7 +21,7 @@ from telltale.owner.defense import Defense
 from telltale.store.store import Store, write_array
 from telltale.training.batches import query_batches
 from telltale.training.counter_random import record_keys
-from telltale.training.threads import one_thread
+from telltale.training.threads import one_thread_each
 
 ANSWER_CALLS = (
     "embeddings",
@@ -198,10 +196,10 @@ class Release:
             return query(model, inputs.to(self._device), rows)
 
         parts = query_batches(arrays, len(records), self._batch_size)
-        if isinstance(arrays, MoleculeGraphs) and self._device == "cpu":  # small matrices: a batch on each core
-            with one_thread() as threads, ThreadPoolExecutor(threads) as pool:
-                # a large set is not laid out at once
-                answers = [values for group in _groups(parts, threads) for values in pool.map(answer, group)]
+        if self._device == "cpu":  # a batch on each core, as last digits would depend on threads that share one
+            groups = _groups(parts, torch.get_num_threads())  # a large set is not laid out at once
+            with one_thread_each() as pool:
+                answers = [values for group in groups for values in pool.map(answer, group)]
         else:
             answers = [answer(part) for part in parts]
         values = np.concatenate(answers)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,7 @@ from torch import Tensor
 
 from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
-from telltale.training.threads import one_thread
+from telltale.training.threads import one_thread, one_thread_each
 
 CHUNK = {"cpu": 64}  # networks at once: few enough for a core's cache, enough to outweigh the calls
 LARGE_CHUNK = 4096  # on a device with memory of its own
@@ -95,7 +94,7 @@ def train(features: np.ndarray, members: np.ndarray, options: Training, seed: in
         networks.fit(rows, truth, orders)
         return networks
 
-    with one_thread() as threads, ThreadPoolExecutor(threads if device == "cpu" else 1) as pool:
+    with one_thread_each(None if device == "cpu" else 1) as pool:
         return Trained(tuple(pool.map(chunk, range(0, len(features), size))))
 
 

@@ -230,7 +230,8 @@ class _Workers:
         self.fleet, self.rooms = fleet, queue.SimpleQueue()  # type: tuple[Turns, queue.SimpleQueue[Any]]
         for _ in range(number):
             self.rooms.put(fleet.room())
-        self.threads = ThreadPoolExecutor(number, "fleet")
+        # OpenMP counts for each thread by itself
+        self.threads = ThreadPoolExecutor(number, "fleet", torch.set_num_threads, (torch.get_num_threads(),))
 
     def __enter__(self) -> _Workers:
         return self
