@@ -63,7 +63,7 @@ def test_equal_answers_are_judged_once(tmp_path: Path) -> None:
     for evidence in (first, again):
         np.testing.assert_array_equal(evidence.scores, alone.scores)
         np.testing.assert_array_equal(np.asarray(evidence.threshold), np.asarray(alone.threshold))
-    assert world.queries["probabilities"] == 2 * queries["probabilities"]  # the second and third, after two
+    assert world.queries["probabilities"] == 2 * queries["probabilities"]  # the third and fourth, after two
 
 
 def _answers(world: World) -> World:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from telltale.data.kept import NOWHERE, Kept, as_bytes, as_texts, content_digest
+from telltale.errors import InputError
 from telltale.evaluation.chemnet import activations_of
 from telltale.evaluation.frechet import Gaussian, frechet_chemnet_distances
 from telltale.evaluation.matching import matches
@@ -54,6 +55,16 @@ def test_a_store_that_cannot_be_written_costs_time_alone(tmp_path: Path, monkeyp
     monkeypatch.setattr("telltale.data.kept.write_array", full)
     assert len(numbers(Store(tmp_path))) == 3
     assert not list(tmp_path.glob("numbers/*"))
+
+
+def test_a_damaged_result_that_cannot_be_set_aside_costs_time_alone(tmp_path: Path) -> None:
+    """Catches a run that has trained and attacked, and ends for what it could make again."""
+
+    class Full(Store):
+        def find(self, *_: object) -> None:
+            raise InputError("paths.store", self.root, "a folder that can be written")
+
+    assert len(numbers(Full(tmp_path))) == 3
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,12 @@ class Kept:
         """
         if self.store is None:
             return dict(make())
-        named = {**document, "code": source_digest([f"{code}.{kind}"])}
-        folder = self.store.find(kind, named)
-        if folder is not None:
-            return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+        named = {**document, "numpy": np.__version__, "code": source_digest([f"{code}.{kind}"])}
+        try:
+            if (folder := self.store.find(kind, named)) is not None:
+                return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+        except (InputError, OSError) as error:  # damaged, where nothing can be set aside
+            log.debug(f"store: {kind} is made again ({error})")
         made = {name: np.asarray(array) for name, array in make().items()}
         try:
             self.store.add(kind, named, lambda entry: _write(made, entry))

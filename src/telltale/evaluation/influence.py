@@ -15,7 +15,6 @@ from telltale.evaluation.ranks import average_ranks
 
 WINDOW = 0.5  # of a false-positive rate: so far to both sides reaches the slope of the ROC curve there
 LEAST = 5  # negatives on either side, at least
-BLOCK = 2048  # items at a time: what is made of them stays in a core's cache
 
 
 def auc_influence(scores: np.ndarray, positives: np.ndarray) -> tuple[float, np.ndarray]:
@@ -39,26 +38,16 @@ def auc_influence(scores: np.ndarray, positives: np.ndarray) -> tuple[float, np.
     return value, (placement - value) / number[truth.astype(int)]
 
 
-def tpr_influence(scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest TPR with FPR <= each of `fprs` and each item's influence on it: (rates,), (items, rates).
+def tpr_influence(
+    scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray
+) -> tuple[np.ndarray, Callable[[slice], np.ndarray]]:
+    """Return the largest TPR with FPR <= each of `fprs`, and what gives the influences of some items, (items, rates).
 
     ψ = (called - TPR) / positives for a positive, - slope (called - FPR) / negatives for a negative, called = above the
     threshold: a negative more above it moves it up, and the TPR down, by the slope of the ROC curve, which is taken
     from FPR / 2 to 3 FPR / 2, or as far as `LEAST` negatives reach. Of scores with few levels, whose threshold stays or
     leaps, the spread is rather too large. NaN if a class is empty.
     """
-    values, of_items = tpr_influence_of(scores, positives, fprs)
-    influence = np.empty((len(scores), len(fprs)))
-    for start in range(0, len(influence), BLOCK):
-        part = slice(start, start + BLOCK)
-        influence[part] = of_items(part)
-    return values, influence
-
-
-def tpr_influence_of(
-    scores: np.ndarray, positives: np.ndarray, fprs: np.ndarray
-) -> tuple[np.ndarray, Callable[[slice], np.ndarray]]:
-    """Return the same TPRs and what gives the influences of some items, (items, rates): of all they are large."""
     truth, fprs = np.asarray(positives, dtype=bool), np.asarray(fprs, dtype=float)
     (ranked,) = rankings(scores, truth, np.ones((1, len(scores)), dtype=int))
     ordered = np.unique(np.asarray(scores, dtype=float))[::-1]

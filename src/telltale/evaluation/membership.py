@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from telltale.evaluation.influence import auc_influence, best_threshold, tpr_influence_of
+from telltale.evaluation.influence import auc_influence, best_threshold, tpr_influence
 from telltale.evaluation.ranking import Metric, Ranked, measure, roc_grid
 from telltale.evaluation.statistics import Band, Estimate, Resampling, Rows, ratio_or_nan
 from telltale.evidence import MembershipScores
@@ -122,7 +122,7 @@ def _of_thresholds(
         metrics: dict[str, Metric] = {"tpr": lambda of: of.tpr_at_fprs(fprs), "best": Ranked.best_balanced_accuracy}
         ranked = measure(items, positives, np.tile(drawn, (1, resampling.victims)), metrics)
         return np.ascontiguousarray(ranked["tpr"].T), ranked["best"], _measured(others, resampling)
-    values, influence = tpr_influence_of(items, positives, fprs)
+    values, influence = tpr_influence(items, positives, fprs)
     best, threshold = best_threshold(items, positives)
     points = truth.shape[1]
     table = Rows((*truth.shape, len(fprs)), lambda victim: influence(slice(victim * points, (victim + 1) * points)))

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
-from hashlib import blake2b
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from telltale.errors import InputError
+from telltale.data.kept import Kept, content_digest
 from telltale.game.world import Knowledge
-from telltale.store.sources import source_digest
-from telltale.store.store import write_array
-
-log = logging.getLogger("telltale")
 
 KIND = "judgements"
-SCORES, THRESHOLDS = "scores.npy", "thresholds.npy"
 Judged = tuple[np.ndarray, np.ndarray]
 
 
@@ -39,13 +31,11 @@ class Signals:
 
     def digest(self) -> str:
         """Name all that is judged: the signals, and what the attacker believes of its shadows."""
-        made = {id(signal): _digest(signal) for signal in (*self.of_shadows.values(), *self.victims)}
-        whole = blake2b(digest_size=16)
+        made = {id(signal): content_digest(signal) for signal in (*self.of_shadows.values(), *self.victims)}
+        parts: list[np.ndarray | list[str]] = []
         for victim, (keys, members) in zip(self.victims, self.shadows, strict=True):
-            for signal in (victim, *(self.of_shadows[key] for key in keys)):
-                whole.update(made[id(signal)])
-            whole.update(_digest(np.packbits(members)))
-        return whole.hexdigest()
+            parts += [[made[id(signal)] for signal in (victim, *(self.of_shadows[key] for key in keys))], members]
+        return content_digest(*parts)
 
 
 def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Callable[[], Judged]) -> Judged:
@@ -66,27 +56,16 @@ def judged_once(attack: Any, knowledge: Knowledge, signals: Signals, judge: Call
         "attack": name,
         "options": options,
         "signals": signals.digest(),
-        "points": blake2b(knowledge.challenge.fingerprints().tobytes(), digest_size=16).hexdigest(),
+        "points": content_digest(knowledge.challenge.fingerprints()),
         "classes": len(getattr(knowledge.challenge, "classes", ())),
         "seed": knowledge.seed,
         "device": knowledge.recipe.trainer.device_type,
-        "sources": source_digest([name]),
         "packages": {package: version(package) for package in ("numpy", "scipy", "torch")},
     }
-    if (folder := owner.store.find(KIND, document)) is not None:
-        scores, thresholds = (np.load(folder / file, allow_pickle=False) for file in (SCORES, THRESHOLDS))
-        return scores, thresholds
-    judged = judge()
-
-    def write(entry: Path) -> None:
-        for file, array in zip((SCORES, THRESHOLDS), judged, strict=True):
-            write_array(entry / file, array)
-
-    try:
-        owner.store.add(KIND, document, write)
-    except (InputError, OSError) as error:  # nothing is lost but time
-        log.debug(f"store: {KIND} is not kept ({error})")
-    return judged
+    made = Kept(owner.store).arrays(
+        KIND, document, lambda: dict(zip(("scores", "thresholds"), judge(), strict=True)), type(attack).__module__
+    )
+    return made["scores"], made["thresholds"]
 
 
 class _Unknown:
@@ -99,13 +78,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         value = [[name, _plain(item)] for name, item in value.items()]
     if isinstance(value, frozenset | set):
-        value = sorted(value)
+        value = sorted(value, key=repr)
     if isinstance(value, list | tuple):
         parts = [_plain(item) for item in value]
         return _Unknown() if any(isinstance(part, _Unknown) for part in parts) else parts
     return value if value is None or isinstance(value, str | bool | int | float) else _Unknown()
-
-
-def _digest(array: np.ndarray) -> bytes:
-    head = f"{array.dtype.str} {array.shape}".encode()
-    return blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16, key=blake2b(head).digest()).digest()
