@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from telltale import reporting
+
 
 def machine(*libraries: str) -> str:
     """Say on what the figures of a page were measured, and when: cores, versions, the day."""
@@ -21,7 +23,8 @@ def machine(*libraries: str) -> str:
 
 def html(template: Path, heading: str, words: Mapping[str, Any]) -> str:
     """Render a template that extends page.html.jinja; every text is escaped, as some repeat what a user typed."""
-    loader = FileSystemLoader([template.parent, Path(__file__).parent])
+    style = Path(reporting.__file__).parent  # what all pages look like
+    loader = FileSystemLoader([template.parent, Path(__file__).parent, style])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -19,6 +19,7 @@ from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import yaml
 
 from scripts.defend.page import Chosen, Searched, write
@@ -78,10 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         setting = setting_of(options)
         space = playable(setting)
         found = searched(setting, space, options.trials)
+        chosen = play_again(setting, best_of(setting, found), options.seeds)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    chosen = play_again(setting, best_of(setting, found), options.seeds)
     outcome = Searched(setting.find, setting.game, setting.scale, found, chosen, options.ceiling)
     for line in outcome.told():
         print(line)
@@ -111,12 +112,12 @@ def playable(setting: Setting) -> Space:
     with TemporaryDirectory() as folder:
         asked = track(space, f"asking which {setting.find}s go together", len(space))
         reasons = {word: reason_against(setting.run(word, (), SEARCHED).words, Path(folder)) for word in asked}
-    for word, reason in reasons.items():
-        if reason:
-            print(f"left out: {word}: {reason}", file=sys.stderr)
     kept = {word: options for word, options in space.items() if not reasons[word]}
     if not kept:
         raise InputError("--game", " ".join(setting.game), next(iter(reasons.values())))
+    for word, reason in reasons.items():
+        if reason:
+            print(f"left out: {word}: {reason}", file=sys.stderr)
     return kept
 
 
@@ -136,8 +137,9 @@ def played(setting: Setting, runs: Sequence[Run], what: str) -> None:
     """Run what is not finished, each once."""
     waiting = list({run.folder: run for run in runs if not run.is_finished()}.values())
     threads = max(1, (os.cpu_count() or 1) // setting.jobs)
-    for _ in track(play_all(waiting, lambda run: run.play(threads), setting.jobs), what, len(waiting)):
-        pass
+    for run, succeeded in track(play_all(waiting, lambda run: run.play(threads), setting.jobs), what, len(waiting)):
+        if not succeeded:
+            print(f"failed: {' '.join(run.words)}; see {run.log}", file=sys.stderr)
 
 
 def values_of(setting: Setting, word: str, run: Run) -> tuple[float, ...] | None:
@@ -155,13 +157,16 @@ def strongest(setting: Setting, word: str, run: Run, attack: str | None = None) 
     """
     outcome = read(run.folder, setting.leader(word))
     leads = {name: cell.leak.value for name, cell in outcome.attacks.items() if cell.leak is not None}
+    if not leads:
+        expected = "a game whose attacks are compared with a control or with guessing, e.g. without controls=none"
+        raise InputError("--game", " ".join(setting.game), expected)
     name = attack or max(leads, key=leads.__getitem__)
-    return name, leads[name], next(iter(outcome.utility.values()), float("nan"))
+    return name, leads.get(name, float("nan")), next(iter(outcome.utility.values()), float("nan"))
 
 
 def best_of(setting: Setting, found: Sequence[Found]) -> list[Found]:
     """Return what is played again: the front, thinned to a handful, beside no defence; or the strongest attacks."""
-    done = [one for one in found if one.values is not None]
+    done = list({(one.word, one.options): one for one in found if one.values is not None}.values())
     if setting.find == "attack":
         return sorted(done, key=lambda one: -(one.values or (0.0,))[0])[: MOST // 2]
     places = front([(one.values[0], one.values[1]) for one in done if one.values])
@@ -181,11 +186,13 @@ def play_again(setting: Setting, chosen: Sequence[Found], seeds: int) -> list[Ch
     for one in chosen:
         attack, _, _ = strongest(setting, one.word, setting.run(one.word, one.options, SEARCHED))
         done = [runs[one, seed] for seed in fresh if runs[one, seed].is_finished()]
-        if len(done) < 2:
+        found = [strongest(setting, one.word, run, attack) for run in done]
+        found = [line for line in found if np.isfinite(line[1])]
+        if len(found) < 2:
             continue
-        _, leaks, utilities = zip(*(strongest(setting, one.word, run, attack) for run in done), strict=True)
+        _, leaks, utilities = zip(*found, strict=True)
         leak, utility = (over_seeds([Measured(value) for value in values]).cell for values in (leaks, utilities))
-        outcomes.append(Chosen(one, attack, leak, utility, len(done)))
+        outcomes.append(Chosen(one, attack, leak, utility, len(found)))
     return outcomes
 
 

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     code, folder = code_digest(), options.folder / options.scale
-    refused = refusals(jobs, folder / "refused.json", code)
+    refused = refusals(jobs, folder / "together.json", code)
     failed = play(jobs, refused, max(1, options.jobs), options.fresh, code)
     blocks = blocks_of(jobs, refused, failed)
     for file in write(blocks, options.scale, folder):
@@ -112,15 +112,16 @@ def adapted(defense: str, kind: str, game: str) -> list[str]:
 def refusals(jobs: Sequence[Job], kept: Path, code: str) -> dict[Job, str]:
     """Say of each job that does not go together why, as its command would: nothing is trained to find out.
 
-    kept: file with the reasons of the last time, used again while the code is the same
+    kept: file of what went together the last time, not asked again while the code is the same. Reasons are: what is
+    missing on a machine may be there today.
     """
     document = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    asked: dict[str, str] = document["reasons"] if document.get("code") == code else {}
+    asked = dict.fromkeys(document["together"], "") if document.get("code") == code else {}
     unasked = [job for job in jobs if " ".join(job.words) not in asked]
     with TemporaryDirectory() as folder:
         for job in track(unasked, "asking what goes together", len(unasked)):
             asked[" ".join(job.words)] = reason_against(job.words, Path(folder))
-    write_json(kept, {"code": code, "reasons": asked})
+    write_json(kept, {"code": code, "together": [words for words, reason in asked.items() if not reason]})
     return {job: asked[" ".join(job.words)] for job in jobs if asked[" ".join(job.words)]}
 
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from telltale.papers.results import Measured
+
 # the first of these that a run has is what its attacks are compared by; what guessing gives. None: guessing is no
 # control, as what never asks the model does better too: chemistry tells likely molecules from others
 HEADLINES = {
@@ -14,18 +18,7 @@ HEADLINES = {
     "discordant_auc": None,
     "auc": 0.5,
     "recognised": None,
-    "correlation": 0.0,
-    "epsilon": 0.0,
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value and its 95 % interval; NaN where a run gives none."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -39,8 +32,8 @@ class Cell:
     """
 
     metric: str
-    found: Interval
-    leak: Interval | None
+    found: Measured
+    leak: Measured | None
     control: str
     seconds: float
 
@@ -49,6 +42,8 @@ class Cell:
         """Say leaks, not above, unclear (it may lie above 0.1 too), or not judged: nothing to compare with."""
         if self.leak is None:
             return "not judged"
+        if self.found.cautions or not np.isfinite([self.leak.low, self.leak.high]).all():
+            return "unclear"
         if self.leak.low > 0:
             return "leaks"
         return "unclear" if self.leak.high > 0.1 else "not above"
@@ -73,8 +68,8 @@ def read(folder: Path, word: str) -> Played:
     costs = document.get("costs", {})
     attacks = {}
     for name, metrics in named.items():
-        found = interval(metrics.get(metric))
-        if found is None:
+        found = Measured.of(metrics.get(metric, {"value": None}))
+        if np.isnan(found.value):
             continue
         leak, control = over_control(document, metric) if name == word else (None, "")
         if leak is None:
@@ -91,26 +86,17 @@ def read(folder: Path, word: str) -> Played:
     )
 
 
-def over_control(document: dict[str, Any], metric: str) -> tuple[Interval | None, str]:
+def over_control(document: dict[str, Any], metric: str) -> tuple[Measured | None, str]:
     """Return the attack's lead over the control that comes nearest, and that control's name."""
-    entry = document.get("leakage", {}).get(metric)
-    return interval(entry), str((entry or {}).get("control", ""))
+    entry = document.get("leakage", {}).get(metric, {"value": None})
+    return (None, "") if entry["value"] is None else (Measured.of(entry), str(entry["control"]))
 
 
-def over_chance(found: Interval, chance: float | None) -> tuple[Interval | None, str]:
+def over_chance(found: Measured, chance: float | None) -> tuple[Measured | None, str]:
     """Return the lead over guessing, where it is known what guessing gives."""
     if chance is None:
         return None, ""
-    return Interval(found.value - chance, found.low - chance, found.high - chance), "guessing"
-
-
-def interval(entry: dict[str, Any] | None) -> Interval | None:
-    """Read an estimate of metrics.json; None where there is none, or no value."""
-    if entry is None or entry.get("value") is None:
-        return None
-    low, high = (entry.get(name) for name in ("low", "high"))
-    missing = float("nan")
-    return Interval(float(entry["value"]), missing if low is None else low, missing if high is None else high)
+    return Measured(found.value - chance, found.low - chance, found.high - chance), "guessing"
 
 
 def _promise(guarantee: dict[str, Any] | None) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.matrix.cells import Cell, Interval, Played
+from scripts.matrix.cells import Cell, Played
 from scripts.pages import html
+from telltale.papers.results import Measured
 from telltale.writing import write_table, write_text
 
 TEMPLATE = Path(__file__).with_name("matrix.html.jinja")
@@ -99,7 +100,7 @@ def counts(blocks: Sequence[Block]) -> dict[str, int]:
     return found
 
 
-def shown(interval: Interval) -> str:
+def shown(interval: Measured) -> str:
     """Write a value with its interval."""
     if not math.isfinite(interval.low):
         return number(interval.value)

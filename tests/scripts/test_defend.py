@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.defend.__main__ import SPACES, main
+from scripts.defend.__main__ import SPACES, Setting, best_of, main, strongest
 from scripts.defend.page import Chosen, Searched, write
 from scripts.defend.search import Found, front, middle, search
 from telltale.errors import InputError
@@ -78,6 +80,26 @@ def test_what_is_reported_is_below_the_ceiling_by_its_interval(tmp_path: Path) -
     page, table, picture = write(searched, tmp_path)
     assert "1 failed" in page.read_text() and "noise, sigma 1" in page.read_text()
     assert table.read_text().splitlines()[1].startswith("none,,rmia,0.05,-0.1,0.2") and picture.stat().st_size > 9000
+
+
+def test_a_choice_that_was_tried_twice_is_played_again_once() -> None:
+    """Catches a front of five equal points: neither of two equals beats the other."""
+    twice = [Found("noise", ("defense.sigma=1",), (0.0, 0.8))] * 3
+    found = [Found("none", (), (0.2, 0.9)), *twice, Found("bad", (), None)]
+    setting = Setting("defense", ("attack=lira",), "smoke", Path("outputs"), 1, "code")
+    assert best_of(setting, found) == [twice[0], found[0]]
+    assert best_of(replace(setting, find="attack"), [found[0], *twice]) == [found[0], twice[0]]
+
+
+def test_a_game_that_nothing_is_compared_in_is_told_in_one_line(tmp_path: Path) -> None:
+    """Catches a traceback after a round of training."""
+    document = {"metrics": {"novel_auc": {"value": 0.7, "low": 0.6, "high": 0.8}}, "target": {}}
+    setting = Setting("defense", ("attack=molextract", "controls=none"), "smoke", tmp_path, 1, "code")
+    run = setting.run("none", (), 0)
+    run.folder.mkdir(parents=True)
+    (run.folder / "metrics.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match="--game=attack=molextract controls=none: a game whose attacks are compared"):
+        strongest(setting, "none", run)
 
 
 def test_spaces_are_of_words_that_there_are() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.matrix.__main__ import ADAPTED, GAMES, jobs_of, main, reason_against
+from scripts.matrix.__main__ import ADAPTED, GAMES, jobs_of, main, reason_against, refusals
 from scripts.matrix.cells import read
 from scripts.matrix.page import Block, Refused, write
 from tests.rules.house import CONF
@@ -58,6 +58,16 @@ def test_a_rival_of_an_extraction_is_not_judged_by_guessing(tmp_path: Path) -> N
     assert attacks["molextract"].verdict == "leaks" and attacks["rmia"].verdict == "not judged"
 
 
+def test_an_interval_that_is_missing_is_not_shown_as_safe(tmp_path: Path) -> None:
+    """Catches one seed or a handful of records taken for "no leak"."""
+    nan = float("nan")
+    assert read(run_of(tmp_path / "a", (0.7, 0.6, 0.8), (0.0, nan, nan)), "lira").attacks["lira"].verdict == "unclear"
+    folder = run_of(tmp_path / "b", (0.7, 0.6, 0.8), (0.2, 0.1, 0.3))
+    text = (folder / "metrics.json").read_text().replace('"high": 0.8', '"high": 0.8, "note": "cannot tell: 3 models"')
+    (folder / "metrics.json").write_text(text)
+    assert read(folder, "lira").attacks["lira"].verdict == "unclear"
+
+
 def test_the_page_leads_to_each_run_and_says_what_was_not_played(tmp_path: Path) -> None:
     """Catches a pair that is left out in silence, and a reason that writes into the page."""
     run = run_of(tmp_path / "smoke" / "pictures" / "game" / "none", (0.7, 0.6, 0.8), (0.2, 0.1, 0.3))
@@ -104,6 +114,24 @@ def test_what_does_not_go_together_is_refused_as_its_command_would(tmp_path: Pat
     words = ("attack=label_only", "dataset=digits", "scale=smoke", "rivals=none")
     assert reason_against((*words, "defense=none"), tmp_path) == ""
     assert reason_against((*words, "defense=rounding"), tmp_path).startswith("defense=rounding: changes embeddings")
+
+
+def test_what_was_refused_is_asked_again_and_what_goes_together_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a pair that stays unplayed after its extra was installed."""
+    jobs, asked = jobs_of("smoke", ["captions"], tmp_path)[:2], list[tuple[str, ...]]()
+
+    def reason(words: tuple[str, ...], folder: Path) -> str:
+        asked.append(words)
+        return "not installed" if words == jobs[1].words and len(asked) == 2 else ""
+
+    monkeypatch.setattr("scripts.matrix.__main__.reason_against", reason)
+    assert refusals(jobs, tmp_path / "kept.json", "code") == {jobs[1]: "not installed"}
+    assert refusals(jobs, tmp_path / "kept.json", "code") == {}
+    assert asked == [jobs[0].words, jobs[1].words, jobs[1].words]
+    refusals(jobs, tmp_path / "kept.json", "other code")
+    assert len(asked) == 5
 
 
 def test_bad_words_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,8 @@ def told_as_input(words: Sequence[str]) -> Iterator[None]:
         if code != BAD_INPUT:
             raise
         field, _, rest = said.removeprefix("error: ").partition(": ")
-        raise InputError(field, " ".join(words), rest or said) from None
+        name, equals, value = field.partition("=")
+        raise InputError(name, value if equals else " ".join(words), rest or said) from None
 
 
 def _compose(words: Sequence[str]) -> DictConfig:
