@@ -85,6 +85,13 @@ def test_bonds_that_look_alike_are_one_state_and_change_no_answer() -> None:
     assert len(net(chemprop.graphs_of(["C"]))) == 1  # no bond at all
 
 
+def test_a_layout_is_kept_where_nothing_moves() -> None:
+    """Catches bonds that are laid out again for each model that is asked, since each moves them to where they are."""
+    graph = chemprop.graphs_of(["CCO", "c1ccccc1"])
+    assert graph.to("cpu").layout(3) is graph.layout(3)
+    assert graph.to("meta").atoms.device.type == "meta"
+
+
 def test_atoms_and_bonds_have_a_place_for_what_is_unknown() -> None:
     """Catches an unknown element or stereo mark that is read as a known one."""
     graph = chemprop.graphs_of(["[Xe]", "C/C=C/C"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from telltale.planning.ledger import whose
 from telltale.planning.likeness import likeness
 from telltale.training import beat
 from telltale.training.beat import Beat, TurnBeat
-from telltale.training.rehearsal import Rehearsal, Spent
+from telltale.training.rehearsal import Rehearsal, Spent, rehearsing
+from tests.training.small import DDP, fitted, molecules, objective_of
 
 
 class Clock:
@@ -86,3 +89,10 @@ def test_entries_are_alike_but_for_seeds_records_and_rates() -> None:
 def test_a_name_says_whose_model_it_is(name: str, meaning: str) -> None:
     """Catches models counted under another kind."""
     assert whose(name) == meaning
+
+
+def test_a_fit_by_several_processes_is_rehearsed_by_one(tmp_path: Path) -> None:
+    """Catches steps that are timed in other processes, of which nobody here hears."""
+    with rehearsing() as rehearsal:
+        fitted(molecules(24), tmp_path, objective_of(epochs=5), options=DDP)
+    assert rehearsal.steps > 1 and rehearsal.expected.cpu > rehearsal.taken.cpu

@@ -39,7 +39,7 @@ class JobCost:
     entries  that it makes, and those that it finds
     parts    seconds of what is no training, by part of the flow
     queries  records that releases are asked about, by call, by all attacks
-    memory   bytes, at most
+    memory   bytes, of the process that planned: a run takes that, and more with more victims
     planned  what it took to find out
     """
 
@@ -130,7 +130,7 @@ def print_job(cost: JobCost) -> None:
 def _print_rest(out: Any, cost: JobCost) -> None:
     asked = ", ".join(f"{number:,} {call}" for call, number in cost.queries.items()) or "none"
     out.print(Text(f"queries  {asked}"), soft_wrap=True)
-    out.print(Text(f"memory   {_bytes(cost.memory)} at most"), soft_wrap=True)
+    out.print(Text(f"memory   {_bytes(cost.memory)} at least"), soft_wrap=True)
     out.print(Text(f"nothing was trained; this plan took {_seconds(cost.planned.cpu)} of CPU"), soft_wrap=True)
 
 
@@ -160,7 +160,7 @@ def print_total(costs: Sequence[JobCost], title: str) -> None:
     out.print(table)
     memory = max((cost.memory for cost in costs), default=0)
     planned = sum(cost.planned.cpu for cost in costs)
-    what = f"{counted(len(costs), 'job')}, one after the other; memory {_bytes(memory)} at most; nothing was trained"
+    what = f"{counted(len(costs), 'job')}, one after the other; memory {_bytes(memory)} at least; nothing was trained"
     out.print(Text(f"{what}; this plan took {_seconds(planned)} of CPU"), soft_wrap=True)
 
 

@@ -54,7 +54,9 @@ def fit(
     """
     if left_out(partial):
         return
-    distributed = options.strategy == "ddp" and options.devices > 1 and not rehearsed()
+    if rehearsed():  # the global batch is the same, so one process takes the processor time of all
+        options = replace(options, strategy="auto", devices=1)
+    distributed = options.strategy == "ddp" and options.devices > 1
     arguments = objective, loader, seed, options, partial.resolve(), name, None, checkpoints
     with tasks.together(arguments) if distributed else nullcontext():
         _fit(objective, loader, seed, options, partial, name, on_epoch, checkpoints)

@@ -22,6 +22,7 @@ PATIENCE = timedelta(days=30)  # between two fits
 END, FIT = "end", "fit"
 meeting: list[Any] = []  # the store at which this process, a task of several, meets the others
 _fits: list[int] = []  # those it has taken part in
+_meetings = itertools.count()  # one a job of a sweep, in the same order in every task
 
 
 def task_count() -> int:
@@ -109,7 +110,7 @@ def together(arguments: tuple[Any, ...]) -> Iterator[None]:
 def _meet() -> Any:
     """Open the place where the tasks meet, or come there."""
     import torch
-    from torch.distributed import TCPStore
+    from torch.distributed import PrefixStore, TCPStore
 
     if "OMP_NUM_THREADS" not in os.environ:  # tasks on one machine share its cores out
         from telltale.data.workers import cores
@@ -118,7 +119,13 @@ def _meet() -> Any:
     job, step = int(os.environ["SLURM_JOB_ID"]), int(os.environ.get("SLURM_STEP_ID", "0"))
     port = int(os.environ.get("MASTER_PORT", 15_000 + (10 * job + step) % 10_000))
     first = own_task() == 0
-    meeting.append(TCPStore(_address(), port, None, first, FIRST_WAIT, wait_for_workers=False))
+    try:
+        store = TCPStore(_address(), port, None, first, FIRST_WAIT, wait_for_workers=False)
+    except RuntimeError as error:
+        if not first:
+            raise
+        raise InputError("MASTER_PORT", port, "a free port of the step's first machine") from error
+    meeting.append(PrefixStore(f"{job}.{step}.{next(_meetings)}", store))  # what others keep at this port is theirs
     return meeting[0]
 
 

@@ -25,8 +25,6 @@ import rdkit
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
-from telltale.data.molecules.canonical import canonical
-
 # Pieces are all connected subgraphs, branched and cyclic ones too, of up to this many bonds, and atoms.
 PIECE_BONDS = 4
 _BATCH = 2000
@@ -135,15 +133,6 @@ class SubstructureIndex:
                 break
         assert rows is not None
         return rows
-
-
-def contained_exactly(queries: Sequence[str], molecules: Sequence[str]) -> np.ndarray:
-    """Tell for each query whether it is one of the molecules (equal canonical SMILES), (queries,) bool.
-
-    Stereochemistry counts here. Raises ValueError with the first SMILES that RDKit cannot read.
-    """
-    known = {canonical(parse(smiles), smiles) for smiles in molecules}
-    return np.array([canonical(parse(smiles), smiles) in known for smiles in queries], dtype=bool)
 
 
 def parse(smiles: str) -> Chem.Mol:

@@ -49,7 +49,9 @@ class DirectedBonds:
     _layouts: dict[int, BondLayout] = field(default_factory=dict, repr=False, compare=False)
 
     def to(self, device: Any) -> DirectedBonds:
-        """Move every tensor to a device."""
+        """Move every tensor to a device; where they are there already, nothing is laid out anew."""
+        if self.atoms.device == torch.device(device):
+            return self
         atoms, bonds, ends, owner = (of.to(device) for of in (self.atoms, self.bonds, self.ends, self.molecule_of))
         return DirectedBonds(atoms, bonds, ends, owner, self.molecules)
 
