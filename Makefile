@@ -70,6 +70,7 @@ docs: $(READY)  ## the documentation as a site, in site/
 
 bench: $(READY)  ## measure our speed against alternatives (and peers, from the bench extra), write docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" $(PINS)
+	test -d .venv-jax || ($(PYTHON) -m venv .venv-jax && .venv-jax/bin/python -m pip install --quiet --disable-pip-version-check jax)
 	$(BIN)/python -m scripts.bench
 
 peers: $(READY)  ## compare with other tools on the same answers, write docs/peers.md; PEERS="leakpro=FOLDER …" for source-only ones

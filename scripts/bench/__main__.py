@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -47,20 +47,21 @@ def main() -> None:
     if forced := os.environ.pop(KERNELS, None):
         print(f"{KERNELS}={forced} is left out", file=sys.stderr, flush=True)
         os.execv(sys.executable, sys.orig_argv)
-    failed, order = [], page.ordered(SECTIONS)
-    for name in options.only:
-        try:
-            section = page.measured(name, SECTIONS[name])
-        except Exception:
-            traceback.print_exc()
-            failed.append(name)
-            continue
-        page.put(options.page, name, section, order)
-        print(section, flush=True)
+    if len(options.only) > 1:
+        sys.exit(one_by_one(options.only, options.page))
+    (name,), order = options.only, page.ordered(SECTIONS)
+    section = page.measured(name, SECTIONS[name])
+    page.put(options.page, name, section, order)
+    print(section, flush=True)
     if GPU.exists():
         page.put(options.page, "gpu", GPU.read_text(encoding="utf-8"), order)
-    if failed:
-        sys.exit(f"not measured, their sections stay as they were: {', '.join(failed)}")
+
+
+def one_by_one(names: Sequence[str], file: Path) -> str | None:
+    """Measure each section in a process of its own, which inherits no threads or memory; say which ones failed."""
+    measure = [sys.executable, "-m", "scripts.bench", "--page", str(file.resolve()), "--only"]
+    failed = [name for name in names if subprocess.run([*measure, name], check=False).returncode]
+    return f"not measured, their sections stay as they were: {', '.join(failed)}" if failed else None
 
 
 def truth_matching() -> str:
