@@ -20,8 +20,8 @@ from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.papers.grid_view import markdown
 from telltale.store.store import Store
+from telltale.threads import one_thread
 from telltale.training.batches import LabelledBatch, training_loader
-from telltale.training.threads import one_thread
 from telltale.training.trainer import TrainerOptions
 
 LAYERS, WIDTH, BATCH, EPOCHS = 3, 128, 64, 20

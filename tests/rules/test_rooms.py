@@ -12,13 +12,13 @@ import pytest
 from tests.rules.house import CONF, FILES, ROOT, SOURCES, imported, imports_of, room_of
 
 ORDER = (  # of design: what stands here may import from its left
-    *("errors", "checks", "process", "progress", "writing"),
+    *("errors", "checks", "process", "progress", "threads", "writing"),
     *("store", "data", "models", "training", "objectives", "owner", "defenses"),
     *("evidence", "truth", "game", "targets", "attacks", "worlds", "evaluation", "reporting"),
     *("sweeps", "papers", "audits"),
     *("configuration", "auditing", "experiment", "planning", "verbs", "command", "api", "__main__"),
 )
-GROUND = {"errors", "checks", "process", "progress", "writing"}
+GROUND = {"errors", "checks", "process", "progress", "threads", "writing"}
 KNOWS_ONLY = {  # rooms beside the story, which know less than what stands to their left
     "evidence": GROUND | {"data"},
     "truth": GROUND | {"data"},

@@ -23,7 +23,7 @@ SECOND_LETTERS = "ril"  # after which letter does not matter: what has no place 
 
 def activations_of(smiles: Sequence[str]) -> np.ndarray:
     """Return ChemNet's activations: (molecules, 512) float32. ValueError for a SMILES that RDKit cannot read."""
-    from telltale.training.threads import one_thread_each  # torch
+    from telltale.threads import one_thread_each  # torch
 
     network, symbols = _network(), [symbols_of(_canonical(text)) for text in smiles]
     batches = [symbols[start : start + BATCH] for start in range(0, len(symbols), BATCH)]

@@ -19,9 +19,9 @@ from telltale.errors import AccessDeniedError, InputError, NumericalError
 from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
 from telltale.store.store import Store, write_array
+from telltale.threads import one_thread_each
 from telltale.training.batches import query_batches
 from telltale.training.counter_random import record_keys
-from telltale.training.threads import one_thread_each
 
 ANSWER_CALLS = (
     "embeddings",

@@ -23,12 +23,12 @@ from telltale.owner.release import Release
 from telltale.owner.releasing import parent_elsewhere
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, write_weights
+from telltale.threads import one_thread
 from telltale.training.batches import training_loader
 from telltale.training.objective import Objective
 from telltale.training.private.account import write_account
 from telltale.training.private.ledger import ledger_in
 from telltale.training.private.settle import settle
-from telltale.training.threads import one_thread
 from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")

@@ -17,8 +17,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
+from telltale.threads import one_thread
 from telltale.training.seeding import seeded
-from telltale.training.threads import one_thread
 
 log = logging.getLogger("telltale")
 LEARNING_RATE = 1e-3  # of the small network, as all rates of the released code

@@ -14,8 +14,8 @@ from telltale.data.seeds import derive
 from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
+from telltale.threads import one_thread
 from telltale.training.seeding import seeded
-from telltale.training.threads import one_thread
 
 BETAS, DECAY = (0.9, 0.999), 1e-4
 INPUTS = ("log_probabilities", "probabilities")

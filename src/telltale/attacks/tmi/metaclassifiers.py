@@ -24,7 +24,7 @@ from torch import Tensor
 
 from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
-from telltale.training.threads import one_thread, one_thread_each
+from telltale.threads import one_thread, one_thread_each
 
 CHUNK = {"cpu": 64}  # networks at once: few enough for a core's cache, enough to outweigh the calls
 LARGE_CHUNK = 4096  # on a device with memory of its own

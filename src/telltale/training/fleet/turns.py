@@ -20,6 +20,7 @@ from pytorch_lightning import Callback
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from telltale.threads import one_thread
 from telltale.training.batches import LabelledBatch
 from telltale.training.beat import TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
@@ -29,7 +30,6 @@ from telltale.training.fleet.data import FleetData, batches_of, order_of
 from telltale.training.fleet.linear import LinearFleet
 from telltale.training.objective import Objective
 from telltale.training.rehearsal import EPOCHS, left_out, rehearsed
-from telltale.training.threads import one_thread
 from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")

@@ -12,7 +12,7 @@ from tests.experiment.commands import ROOT
 CODE = """
 import torch
 from hashlib import blake2b
-from telltale.training.threads import one_thread_each
+from telltale.threads import one_thread_each
 
 random = torch.Generator().manual_seed(0)
 rows, weights = torch.rand(200, 784, generator=random), torch.rand(128, 784, generator=random) - 0.5
