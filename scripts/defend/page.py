@@ -57,6 +57,12 @@ class Searched:
         kept = [one for one in self.chosen if one.leak[2] <= self.ceiling]
         return sorted(kept, key=lambda one: -one.utility[0])
 
+    @property
+    def perhaps_below(self) -> list[Chosen]:
+        """Those whose leak lies below the ceiling, but not surely, the most useful first."""
+        kept = [one for one in self.chosen if one.leak[0] <= self.ceiling < one.leak[2]]
+        return sorted(kept, key=lambda one: -one.utility[0])
+
     def told(self) -> list[str]:
         """Say what was found, in sentences."""
         failed = sum(one.values is None for one in self.found)
@@ -74,9 +80,14 @@ class Searched:
             least = min(self.chosen, key=lambda one: one.leak[2])
             nearest = f"the nearest is {least.name} with {text(least.leak)}"
             return [*lines, f"no defence is surely below the ceiling of {self.ceiling:g}: {nearest}"]
-        best = self.below[0]
-        useful = f"utility {text(best.utility)}"
-        return [*lines, f"best below the ceiling of {self.ceiling:g}: {best.name}; leak {text(best.leak)}, {useful}"]
+        best, undefended = self.below[0], [one for one in self.chosen if one.found.word == "none"]
+        useful = f"utility {text(best.utility)}" + "".join(f", undefended {text(one.utility)}" for one in undefended)
+        lines += [f"best below the ceiling of {self.ceiling:g}: {best.name}; leak {text(best.leak)}, {useful}"]
+        for one in self.perhaps_below:
+            if one.utility[0] > best.utility[0]:
+                found = f"leak {text(one.leak)}, utility {text(one.utility)}"
+                lines += [f"more useful, and perhaps below it, which more seeds would tell: {one.name}; {found}"]
+        return lines
 
 
 def write(searched: Searched, folder: Path) -> list[Path]:

@@ -74,7 +74,9 @@ def test_what_is_reported_is_below_the_ceiling_by_its_interval(tmp_path: Path) -
     wide = Chosen(found[0], "rmia", (0.05, -0.1, 0.2), (0.9, 0.8, 1.0), 3)
     narrow = Chosen(found[1], "lira", (0.06, 0.05, 0.07), (0.8, 0.7, 0.9), 3)
     searched = Searched("defense", ["attack=lira"], "smoke", found, [wide, narrow], 0.1)
-    assert searched.below == [narrow] and "noise, sigma 1; leak 0.060 [0.05, 0.07]" in searched.told()[-1]
+    assert searched.below == [narrow] and "noise, sigma 1; leak 0.060 [0.05, 0.07]" in searched.told()[-2]
+    assert "utility 0.800 [0.70, 0.90], undefended 0.900 [0.80, 1.00]" in searched.told()[-2]
+    assert searched.told()[-1].startswith("more useful, and perhaps below it, which more seeds would tell: none; leak")
     none = Searched("defense", ["attack=lira"], "smoke", found, [wide], 0.1)
     assert none.told()[-1].startswith("no defence is surely below the ceiling of 0.1: the nearest is none")
     page, table, picture = write(searched, tmp_path)
