@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from telltale.attacks.membership.gaussians import likelihood_ratio, likelihood_ratios
+from telltale.attacks.membership.gaussians import likelihood_ratio
 from telltale.attacks.membership.rmia import RMIA, ReferenceMeans, shares
 from telltale.attacks.membership.thresholds import areas
 from telltale.evaluation.ranking import tpr_at_fpr
@@ -234,29 +234,3 @@ def test_rmia_at_the_argmax_class_finds_members_offline_and_would_be_upside_down
         areas(at_most_probable_class(answers, online)[None], inside[:1] == 1).item() for online in (False, True)
     )
     assert offline > 0.9 and online < 0.7
-
-
-@pytest.mark.parametrize("variance", ["per_point", "pooled_per_side", "pooled"])
-@pytest.mark.parametrize("online", [True, False])
-def test_several_targets_score_as_each_alone(online: bool, variance: str) -> None:
-    """Catches sums over judges that hold another's, and digits lost far from 0, among equal ones and on empty sides."""
-    rng, (_, shadows, rows) = np.random.default_rng(5), world()
-    shadows[:, 1], shadows[:, 2] = 3.0, shadows[:, 2] + 1e4
-    rows[:, 3] = False  # nobody has it
-    judges = rng.random((4, SHADOWS)) < 0.8
-    found = likelihood_ratios(shadows[:4], shadows, rows, judges, online, variance)
-    alone = [
-        likelihood_ratio(target, shadows[those], rows[those], online, variance)
-        for target, those in zip(shadows[:4], judges, strict=True)
-    ]
-    np.testing.assert_allclose(found, np.stack(alone), rtol=1e-6, atol=1e-9)
-
-
-def test_reference_means_of_several_judges_are_those_of_each_alone() -> None:
-    """Catches a mean over all models where some were left out."""
-    rng, rows = np.random.default_rng(6), world()[2]
-    shadows, judges = rng.random((SHADOWS, POINTS + 9)), rng.random((4, SHADOWS)) < 0.8
-    for found, those in zip(ReferenceMeans.of_each(shadows, rows, judges), judges, strict=True):
-        alone = ReferenceMeans.of(shadows[those], rows[those])
-        np.testing.assert_allclose(found.within, alone.within, rtol=1e-12)
-        np.testing.assert_allclose(found.outside, alone.outside, rtol=1e-12)

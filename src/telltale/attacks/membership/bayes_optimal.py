@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from telltale.attacks.membership.left_out import Additions, Arrays
+from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.attacks.membership.signals import TINY, true_class
 from telltale.checks import number
@@ -51,6 +53,20 @@ class BASE(ShadowAttack):
             return target - log_mean(shadows, np.ones_like(members))
         return target - self.offline_scale * log_mean(shadows, ~members)
 
+    @property
+    def shares_sums(self) -> bool:
+        """Tell that a mean is a sum."""
+        return True
+
+    def scores_of_panels(self, panels: Panels) -> np.ndarray:
+        """Return how far the points of all targets lie above their panels."""
+        chosen = np.ones_like(panels.members) if self.online else ~panels.members
+        logarithms = np.where(chosen, np.stack(panels.signals), -np.inf)
+        additions = Additions.of(len(chosen), panels.outs)
+        total, number = additions.run([logarithms, chosen.astype(np.float64)], _added)
+        means = np.where(number > 0, total - np.log(np.maximum(number, 1)), np.nan)
+        return np.stack(panels.targets) - (1.0 if self.online else self.offline_scale) * means[panels.panel_of]
+
 
 def softened(probabilities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
     """Return log p_y at a temperature, (…, classes) and (…) -> (…).
@@ -74,3 +90,7 @@ def log_mean(logarithms: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     amount = chosen.sum(0)
     total = logsumexp(np.where(chosen, logarithms, -np.inf), axis=0)
     return np.where(amount > 0, total - np.log(np.maximum(amount, 1)), np.nan)
+
+
+def _added(one: Arrays, other: Arrays) -> Arrays:
+    return np.logaddexp(one[0], other[0]), one[1] + other[1]

@@ -65,23 +65,11 @@ def likelihood_ratio(
         spreads = [np.std(shadows[members if online else ~members]) + LEAST] * len(sides)
     else:
         spreads = deviations(sides, variance)
-    return _compared(target, sides, spreads)
+    return compared(target, sides, spreads)
 
 
-def likelihood_ratios(
-    targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray, online: bool, variance: str
-) -> np.ndarray:
-    """Return `likelihood_ratio` of several targets (targets, points, queries), each by some of the shadows.
-
-    judges: (targets, shadows) bool, which; the centre is the mean. (targets, points).
-    """
-    sides = [Side.of_each(shadows, side, judges) for side in ((members, ~members) if online else (~members,))]
-    of_targets = zip(targets, zip(*sides, strict=True), strict=True)
-    return np.stack([_compared(target, of, deviations(of, variance)) for target, of in of_targets])
-
-
-def _compared(target: np.ndarray, sides: Sequence[Side], spreads: Sequence[np.ndarray]) -> np.ndarray:
-    """Set a target's φ against the side with the point and that without it, or against the latter alone."""
+def compared(target: np.ndarray, sides: Sequence[Side], spreads: Sequence[np.ndarray]) -> np.ndarray:
+    """Set φ of targets, (…, points, queries), against the side with a point and that without it, or the latter."""
     if len(sides) == 1:
         return _negative_log_tail((target - sides[0].centre) / spreads[0]).mean(-1)
     densities = [_log_density(target, side.centre, spread) for side, spread in zip(sides, spreads, strict=True)]
@@ -100,8 +88,8 @@ def full_likelihood_ratio(target: np.ndarray, shadows: np.ndarray, members: np.n
 class Side:
     """What the shadows on one side of a point's membership say about it.
 
-    number: (points, 1) shadows; centre: (points, queries), NaN where there is none; squares: (points, queries) sum of
-    squared deviations from the centre, from the mean for released_median.
+    number: (…, points, 1) shadows; centre: (…, points, queries), NaN where there is none; squares: (…, points, queries)
+    sum of squared deviations from the centre, from the mean for released_median.
     """
 
     number: np.ndarray
@@ -115,36 +103,22 @@ class Side:
         parts = [_summary(shadows[:, block], side[:, block], centre) for block in blocks]
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    @classmethod
-    def of_each(cls, shadows: np.ndarray, side: np.ndarray, judges: np.ndarray) -> list[Self]:
-        """Summarise several selections of the shadows, judges (selections, shadows) bool, about their means.
 
-        With deviations d from the mean of all shadows on the side, so that no digits are lost, each selection has
-
-            mean = mean of all + Σ d / n,    squared deviations = Σ d² − (Σ d)² / n
-        """
-        count, points, queries = shadows.shape
-        chosen, weight = judges.astype(float), side.astype(float)
-        everyone = weight.sum(0)[:, None]
-        total = np.einsum("sp,spq->pq", weight, shadows)
-        around = total / np.maximum(everyone, 1)
-        apart = (shadows - around) * weight[..., None]
-        first, second = (
-            (chosen @ part.reshape(count, -1)).reshape(-1, points, queries) for part in (apart, np.square(apart))
-        )
-        number = (chosen @ weight)[..., None]
-        known = number > 0
-        shift = np.divide(first, number, out=np.full(first.shape, np.nan), where=known)
-        squares = np.where(known, np.maximum(second - first * np.where(known, shift, 0), 0), np.nan)
-        return [cls(*of) for of in zip(number, around + shift, squares, strict=True)]
+Sums = list[tuple[np.ndarray, np.ndarray]]  # of each side over its points: squares (…, 1, queries), number (…, 1, 1)
 
 
-def deviations(sides: Sequence[Side], variance: str) -> list[np.ndarray]:
-    """Return the standard deviation of each side, broadcastable to (points, queries); LEAST keeps it above 0.
+def sums_of(sides: Sequence[Side]) -> Sums:
+    """Add up squared deviations and numbers over points."""
+    return [(np.nansum(side.squares, -2, keepdims=True), side.number.sum(-2, keepdims=True)) for side in sides]
 
-    One model has no deviation: with fewer than two on a side, a point takes the side's common one.
+
+def deviations(sides: Sequence[Side], variance: str, sums: Sums | None = None) -> list[np.ndarray]:
+    """Return the standard deviation of each side, broadcastable to (…, points, queries); LEAST keeps it above 0.
+
+    One model has no deviation: with fewer than two on a side, a point takes the side's common one. sums: over all
+    points, None where these are all of them.
     """
-    sums = [(np.nansum(side.squares, 0), side.number.sum(0)) for side in sides]
+    sums = sums_of(sides) if sums is None else sums
     if variance == "per_point":
         shared = [squares / np.maximum(number, 1) for squares, number in sums]
         variances = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio, likelihood_ratios
+from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio
+from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
+from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.queries import check_augmentation, queries
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
 from telltale.attacks.membership.signals import scaled_logit
@@ -57,8 +59,11 @@ class LiRA(ShadowAttack):
         """Return the likelihood ratio of every point."""
         return likelihood_ratio(target, shadows, members, self.online, self.variance, self.centre)
 
-    def scores(self, targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> np.ndarray:
-        """Return the likelihood ratio of every point in each target, sums over shadows formed once."""
-        if self.centre != "mean" or self.variance == "released_fixed":
-            return super().scores(targets, shadows, members, judges)
-        return likelihood_ratios(targets, shadows, members, judges, self.online, self.variance)
+    @property
+    def shares_sums(self) -> bool:
+        """Tell that means are sums; medians are not."""
+        return self.centre == "mean"
+
+    def scores_of_panels(self, panels: Panels) -> np.ndarray:
+        """Return the likelihood ratios of all targets."""
+        return ratios_of_panels(panels, self.online, self.variance)

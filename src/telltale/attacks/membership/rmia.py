@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from telltale.attacks.membership.left_out import Additions, Arrays
+from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
 from telltale.attacks.membership.signals import on_targets_class, true_class
 from telltale.attacks.membership.thresholds import areas
@@ -18,6 +20,7 @@ from telltale.owner.release import Release
 
 LABELS = ("own", "argmax")
 TIE_STEPS = 1000  # of a tie-break in one step of the published score
+LARGEST = 2**19  # numbers of one kind that are held at once: of 16 sums a model, points of a block
 OFFLINE_GRID = np.arange(11) / 10  # a of eq. 10, as the authors' library searches it
 
 
@@ -85,17 +88,33 @@ class RMIA(ShadowAttack):
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold; a is tuned once a victim."""
         offset = 0.0 if self.online else self._tuned(shadows, members)
-        return self.judged(target, shadows, members, partial(self._scores, offset=offset))
+        return self.judged(target, shadows, members, partial(self._compared, offset=offset))
 
-    def _scores(
-        self, targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray, offset: float
-    ) -> np.ndarray:
-        """Return the shares of several targets, each by its judges, (targets, shadows) bool: (targets, points)."""
-        if self.label == "argmax":  # the class asked about is each target's own
-            pairs = zip(targets, judges, strict=True)
-            return np.stack([self._compared(one, shadows[those], members[those], offset) for one, those in pairs])
-        means = ReferenceMeans.of_each(shadows, members, judges)
-        return np.stack([self._beaten(target, of, offset) for target, of in zip(targets, means, strict=True)])
+    @property
+    def shares_sums(self) -> bool:
+        """Tell that all are asked about the same classes: at argmax, each target about its own."""
+        return self.label == "own"
+
+    def scores_of_panels(self, panels: Panels) -> np.ndarray:
+        """Return the shares of all targets; offline, a is tuned once a victim, as `_tuned` has it."""
+        means = ReferenceMeans.of_panels(panels)
+        of_targets = zip(panels.targets, panels.panel_of, strict=True)
+        if self.online:
+            return np.stack([self._beaten(target, means[panel], 0.0) for target, panel in of_targets])
+        offsets = np.empty(len(panels.targets))
+        tuned: dict[int, float] = {}
+        for victim, those in enumerate(panels.fixing):
+            first = those.start  # in the target's part: the victim's first shadow
+            if first not in tuned:
+                shadow, judges = panels.targets[first], means[panels.panel_of[first]]
+                tuned[first] = self._best(shadow, judges, panels.members[panels.taking[first - len(panels.fixing)]])
+            offsets[[victim, *range(those.start, those.stop)]] = tuned[first]
+        return np.stack(
+            [
+                self._beaten(target, means[panel], offset)
+                for (target, panel), offset in zip(of_targets, offsets, strict=True)
+            ]
+        )
 
     def _compared(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, offset: float) -> np.ndarray:
         target, shadows = self._one_class(target, shadows)
@@ -112,11 +131,13 @@ class RMIA(ShadowAttack):
     def _tuned(self, shadows: np.ndarray, members: np.ndarray) -> float:
         """Choose a by the AUC of the first shadow judged by the others (the authors tune on one paired model)."""
         others = unrelated(members, 0)
-        others = others if others.any() else np.arange(len(members)) > 0
+        others = others if others.sum() >= self.least_shadows else np.arange(len(members)) > 0
         target, references = self._one_class(shadows[0], shadows[others])
-        means = ReferenceMeans.of(references, members[others])
+        return self._best(target, ReferenceMeans.of(references, members[others]), members[0])
+
+    def _best(self, target: np.ndarray, means: ReferenceMeans, members: np.ndarray) -> float:
         scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
-        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members[0], scores.shape)))])
+        return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members, scores.shape)))])
 
 
 def shares(points: np.ndarray, population: np.ndarray, gamma: float = 1.0) -> np.ndarray:
@@ -156,23 +177,27 @@ class ReferenceMeans:
     @classmethod
     def of(cls, shadows: np.ndarray, members: np.ndarray) -> Self:
         """Average shadows (shadows, points + population) by members (shadows, points) bool."""
-        return cls.of_each(shadows, members, np.ones((1, len(members)), bool))[0]
+        points, weight = members.shape[1], members.astype(np.float64)
+        known, population = shadows[:, :points], shadows[:, points:].mean(0, dtype=np.float64)
+        total, rest = (weight * known).sum(0), ((1 - weight) * known).sum(0)
+        within, outside = sides_of(weight.sum(0), (1 - weight).sum(0), total, rest)
+        return cls(np.concatenate([within, population]), np.concatenate([outside, population]), points)
 
     @classmethod
-    def of_each(cls, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> list[Self]:
-        """Average several selections of the models, judges (selections, shadows) bool."""
-        points, weight, chosen = members.shape[1], members.astype(np.float64), judges.astype(np.float64)
-        known, count = shadows[:, :points], chosen.sum(1)[:, None]
-        number = chosen @ weight
-        total, rest = chosen @ (weight * known), chosen @ ((1 - weight) * known)
-        within = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
-        outside = np.divide(rest, count - number, out=np.full(number.shape, np.nan), where=number < count)
-        within, outside = (
-            np.where(np.isnan(mean), others, mean) for mean, others in ((within, outside), (outside, within))
-        )
-        population = chosen @ shadows[:, points:] / count
-        sides = (np.concatenate([mean, population], 1) for mean in (within, outside))
-        return [cls(inside, without, points) for inside, without in zip(*sides, strict=True)]
+    def of_panels(cls, panels: Panels) -> list[Self]:
+        """Average the shadows of each panel."""
+        models, points = panels.members.shape
+        additions, length = Additions.of(models, panels.outs), len(panels.signals[0])
+        within, outside = np.empty((2, len(panels.outs), length))
+        width = max(1, LARGEST // (16 * models))
+        for start in range(0, length, width):
+            block = slice(start, start + width)
+            values = np.stack([signal[block] for signal in panels.signals]).astype(np.float64)
+            weight = np.zeros_like(values)
+            weight[:, : max(points - start, 0)] = panels.members[:, block]
+            parts = weight, 1 - weight, np.where(weight > 0, values, 0.0), np.where(weight > 0, 0.0, values)
+            within[:, block], outside[:, block] = sides_of(*additions.run(parts, added))
+        return [cls(inside, without, points) for inside, without in zip(within, outside, strict=True)]
 
     def online(self) -> np.ndarray:
         """p(x) = (mean with x + mean without) / 2."""
@@ -181,3 +206,15 @@ class ReferenceMeans:
     def offline(self, offset: float) -> np.ndarray:
         """p(x) = ((1 + a) · mean without + (1 − a)) / 2."""
         return ((1 + offset) * self.outside + (1 - offset)) / 2
+
+
+def sides_of(number: np.ndarray, others: np.ndarray, total: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return means within and outside of their sums and numbers; a side without models takes the other's mean."""
+    within = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+    outside = np.divide(rest, others, out=np.full(number.shape, np.nan), where=others > 0)
+    return np.where(number > 0, within, outside), np.where(others > 0, outside, within)
+
+
+def added(one: Arrays, other: Arrays) -> Arrays:
+    """Add up sums of any kind."""
+    return tuple(mine + theirs for mine, theirs in zip(one, other, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.kept import Signals, judged_once
+from telltale.attacks.membership.panels import PSEUDO_TARGETS, Panels
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.errors import InputError, NumericalError
 from telltale.evidence import MembershipScores
@@ -15,8 +16,7 @@ from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 from telltale.progress import track
 
-Scores = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # as `ShadowAttack.scores`
-PSEUDO_TARGETS = 8  # shadows that take the target's part when a threshold is fixed
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # as `ShadowAttack.score`
 
 
 class ShadowAttack(Attack):
@@ -39,13 +39,17 @@ class ShadowAttack(Attack):
         """Score points: signals of target (points, …) and shadows (shadows, points, …), members (shadows, points)."""
         raise NotImplementedError
 
-    def scores(self, targets: np.ndarray, shadows: np.ndarray, members: np.ndarray, judges: np.ndarray) -> np.ndarray:
-        """Score several targets, (targets, points, …), each by its judges among the shadows: (targets, points).
+    @property
+    def shares_sums(self) -> bool:
+        """Tell whether `scores_of_panels` judges all victims together; else `judge` does, one after the other."""
+        return False
 
-        judges: (targets, shadows) bool. A subclass may have what they share computed once.
+    def scores_of_panels(self, panels: Panels) -> np.ndarray:
+        """Score all targets of the panels: (targets, points), each as `score` by its panel but for rounding.
+
+        The score of a target must not depend, even by rounding, on who else is judged or is no part of its panel.
         """
-        pairs = zip(targets, judges, strict=True)
-        return np.stack([self.score(target, shadows[those], members[those]) for target, those in pairs])
+        raise NotImplementedError
 
     def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray | None:
         """Return one number a point of a victim's own signal, higher = member: (points,); None where it has no such."""
@@ -55,7 +59,7 @@ class ShadowAttack(Attack):
         self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
-        return self.judged(target, shadows, members, self.scores)
+        return self.judged(target, shadows, members, self.score)
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
@@ -90,6 +94,10 @@ class ShadowAttack(Attack):
         return Signals(victims, of_shadows, shadows)
 
     def _judge_all(self, signals: Signals, knowledge: Knowledge) -> tuple[np.ndarray, np.ndarray]:
+        if self.shares_sums:
+            together = [of.judged(self.scores_of_panels(of)) for of in Panels.of(signals, self.least_shadows)]
+            scores, thresholds = (np.concatenate(column) for column in zip(*together, strict=True))
+            return scores, thresholds
         pairs = zip(signals.victims, signals.shadows, strict=True)
         judged = [
             self.judge(signal, np.stack([signals.of_shadows[key] for key in keys]), members, knowledge)
@@ -108,7 +116,7 @@ class ShadowAttack(Attack):
         raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
 
     def judged(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, scores: Scores
+        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, score: Score
     ) -> tuple[np.ndarray, float]:
         """Score a target by all shadows; for the threshold some of them take its part, judged by the others.
 
@@ -118,9 +126,8 @@ class ShadowAttack(Attack):
         judges = np.stack([unrelated(members, shadow) for shadow in chosen])
         if (judges.sum(1) < self.least_shadows).any():
             judges = np.arange(len(members)) != chosen[:, None]
-        targets = np.concatenate([target[None], shadows[chosen]])
-        found = scores(targets, shadows, members, np.concatenate([np.ones((1, len(members)), bool), judges]))
-        return found[0], best_threshold(found[1:], members[chosen])
+        pseudo = [score(shadows[k], shadows[those], members[those]) for k, those in zip(chosen, judges, strict=True)]
+        return score(target, shadows, members), best_threshold(np.stack(pseudo), members[chosen])
 
 
 def unrelated(members: np.ndarray, shadow: int) -> np.ndarray:

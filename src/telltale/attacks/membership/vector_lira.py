@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.attacks.membership.gaussians import VARIANCES, likelihood_ratio
+from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
+from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.queries import check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits
@@ -39,3 +41,12 @@ class VectorLiRA(ShadowAttack):
     def score(self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""
         return likelihood_ratio(target, shadows, members, variance=self.variance)
+
+    @property
+    def shares_sums(self) -> bool:
+        """Tell that means and variances are sums."""
+        return True
+
+    def scores_of_panels(self, panels: Panels) -> np.ndarray:
+        """Return the likelihood ratios of all targets."""
+        return ratios_of_panels(panels, True, self.variance)
