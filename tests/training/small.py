@@ -24,7 +24,9 @@ OBJECTIVES = {
     "deep_graph_infomax": "DeepGraphInfomax",
     "edge_prediction": "EdgePrediction",
     "graphcl": "GraphCL",
+    "graphmae": "GraphMAE",
     "infograph": "InfoGraph",
+    "simgrace": "SimGRACE",
 }
 MODELS = {"gin": "GIN", "gcn": "GCN", "gat": "GAT", "graphsage": "GraphSAGE"}
 CPU = TrainerOptions(accelerator="cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import networkx
 import numpy as np
@@ -54,6 +55,33 @@ def test_exactly_the_published_number_of_atoms_is_masked_and_dropped(records: Mo
 def test_of_22_atoms_four_are_masked() -> None:
     """Catches the nearest whole number, 3, where Hu et al. (2020) mask int(0.15 * 22 + 1)."""
     assert int(masked_atoms(batch_of(MoleculeRecords.of(["C" * 22], "test")), 0.15, "role").sum()) == 4
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_subgraph_is_one_connected_part_of_the_published_size(records: MoleculeRecords, rate: float) -> None:
+    """Catches a part with gaps, one that never grows beyond its first atom's neighbours, and one of all pieces."""
+    batch = batch_of(records)
+    part = corruption.connected_part(batch, rate, "role")
+    for molecule in range(len(batch)):
+        atoms, _, ends = piece(batch, molecule)
+        whole, kept = networkx.Graph(), networkx.Graph()
+        for graph, (nodes, bonds) in ((whole, (atoms, ends)), (kept, piece(part, molecule)[::2])):
+            graph.add_nodes_from(range(len(nodes)))
+            graph.add_edges_from(bonds)
+        most = len(atoms) - int(rate * len(atoms))
+        pieces = [len(one) for one in networkx.connected_components(whole)]
+        assert len(kept) in {min(most, size) for size in pieces}
+        assert len(kept) == 0 or networkx.is_connected(kept)
+
+
+def test_a_subgraph_grows_anywhere() -> None:
+    """Catches a part that always holds the first atom, or grows the same way for every molecule and epoch."""
+    chain = replace(batch_of(MoleculeRecords.of(["C" * 30], "test"), [0] * 400), keys=torch.arange(400) * 7919)
+    places = torch.stack([torch.arange(30).repeat(400), torch.zeros(400 * 30, dtype=torch.int64)], 1)
+    kept = corruption.connected_part(chain.with_atoms(places), 0.5, "role")
+    assert kept.sizes().tolist() == [15] * 400
+    begins = torch.bincount(kept.atoms[kept.first_atom, 0], minlength=16)
+    assert len(begins) == 16 and (begins[1:15] > 5).all()
 
 
 def test_masked_are_the_atoms_with_the_lowest_draws(records: MoleculeRecords) -> None:

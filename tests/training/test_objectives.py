@@ -120,6 +120,54 @@ def test_graphcl_is_nt_xent_without_the_own_view_below_the_line(batch: MoleculeB
     assert objective.training_step(batch, 0).item() == pytest.approx(np.mean(losses), rel=1e-4)
 
 
+def test_graphmae_is_the_scaled_cosine_error_of_masked_atoms(batch: MoleculeBatch) -> None:
+    """Catches an error over all atoms, a forgotten power, and a target that is not one of the elements."""
+    objective = initial_objective(model_of(), objective_of("graphmae", rate=0.3, power=2.0), 0).eval()
+    rebuilt, element = (part.detach().double().numpy() for part in objective._masked(batch))
+    assert len(rebuilt) == sum(int(0.3 * size + 1) for size in batch.sizes().tolist())
+    cosines = [row[int(true)] / math.sqrt(sum(row**2)) for row, true in zip(rebuilt, element, strict=True)]
+    expected = np.mean([(1 - cosine) ** 2 for cosine in cosines])
+    assert objective.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_graphmae_rebuilds_an_atom_from_its_neighbours_alone() -> None:
+    """Catches a decoder that sees what the encoder made of the masked atom itself."""
+    objective = initial_objective(model_of(), objective_of("graphmae", rate=1.0), 0).eval()
+    rebuilt, _ = objective._masked(batch_of(molecules(4)))  # all are masked: nothing is left to tell them by
+    few = torch.unique((rebuilt * 1e4).round(), dim=0)  # a decoder on zeros: by an atom's bonds alone
+    kinds = {tuple(sorted(row)) for row in _bonds_of_each_atom(batch_of(molecules(4)))}
+    assert len(few) <= len(kinds)
+
+
+def _bonds_of_each_atom(batch: MoleculeBatch) -> list[list[tuple[int, ...]]]:
+    """List the bonds that end at each atom."""
+    ends, bonds = batch.ends[1].tolist(), [tuple(bond) for bond in batch.bonds.tolist()]
+    return [[bond for end, bond in zip(ends, bonds, strict=True) if end == atom] for atom in range(len(batch.atoms))]
+
+
+def test_simgrace_is_nt_xent_against_an_encoder_with_noise_of_its_weights_size(batch: MoleculeBatch) -> None:
+    """Catches noise of another size, on the projection, in the gradient, or left behind in the encoder."""
+    objective = initial_objective(model_of(width=32), objective_of("simgrace", magnitude=0.5), 0)
+    before = {name: value.clone() for name, value in objective.state_dict().items()}
+    noisy = objective._with_noise(batch)
+    for name, weight in objective.model.named_parameters():
+        moved, deviation = (noisy[name] - weight).detach(), float(weight.detach().std(correction=0))
+        assert weight.numel() < 500 or 0.9 < float(moved.std()) / (0.5 * deviation) < 1.1, name
+        assert deviation > 0 or not moved.any()
+    similarity, same = objective.eval()._similarity(batch)
+    losses = [
+        np.log(sum(np.exp(row[other] / 0.1) for other in range(len(row)) if other != place)) - row[place] / 0.1
+        for place, row in enumerate(similarity.detach().double().numpy())
+    ]
+    assert same.diagonal().all() and objective.training_step(batch, 0).item() == pytest.approx(
+        np.mean(losses), rel=1e-4
+    )
+    after = objective.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    quiet = initial_objective(model_of(), objective_of("simgrace", magnitude=0), 0).train()
+    assert torch.allclose(quiet._similarity(batch)[0].diagonal(), torch.ones(len(batch)), atol=1e-5)
+
+
 @every_objective
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
     """Catches pairs lined up by place; two objectives shift by place, so only their own pairs are compared."""
@@ -135,12 +183,13 @@ def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
 def test_a_short_training_beats_the_trivial_rate(name: str, tmp_path: Path) -> None:
     """Catches an objective that cannot be learned: a detached gradient, labels that do not fit, a wrong sign."""
     records, held_out = molecules(500), molecules(150, start=500)
-    rate = {"deep_graph_infomax": 0.01}.get(name, 0.003)  # one negative an atom teaches slowly
-    epochs = {"attribute_masking": 25}.get(name, 15)  # most atoms are carbon: the trivial rate is high
-    settings = objective_of(name, epochs=epochs, batch_size=64, learning_rate=rate)
+    rate = {"deep_graph_infomax": 0.01, "graphmae": 0.01}.get(name, 0.003)  # one negative an atom teaches slowly
+    epochs = {"attribute_masking": 25, "graphmae": 25}.get(name, 15)  # most atoms are carbon: the trivial rate is high
+    noise = {"magnitude": 0.3} if name == "simgrace" else {}  # of 1, an epoch teaches little
+    settings = objective_of(name, epochs=epochs, batch_size=64, learning_rate=rate, **noise)
     trained = fitted(records, tmp_path, settings, model_of(width=32)).eval()
     success, trivial = trained.success(evaluation_batches(held_out, 64)).values()
-    assert success > trivial + {"attribute_masking": 0.04}.get(name, 0.1)
+    assert success > trivial + {"attribute_masking": 0.04, "graphmae": 0.04}.get(name, 0.1)
 
 
 @every_objective
@@ -186,6 +235,10 @@ def test_no_context_is_its_own_negative(negatives: int) -> None:
         ("graphcl", "temperature", 0),
         ("graphcl", "augmentations", ["drop_atoms"]),
         ("graphcl", "augmentations", ["drop_atoms", "drop_atom"]),
+        ("graphmae", "rate", 0),
+        ("graphmae", "power", 0.5),
+        ("simgrace", "magnitude", -1),
+        ("simgrace", "temperature", 0),
         ("context_prediction", "context_size", 0),
         ("context_prediction", "negatives", 0),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -45,19 +45,11 @@ class AttributeMasking(Objective):
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return masked-atom accuracy beside the share of the most common element."""
-
-        def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
-            logits, element = self._masked(batch)
-            right = (logits.argmax(1) == element).sum()
-            return torch.cat([right[None], torch.bincount(element, minlength=ELEMENTS)]), len(element)
-
-        accuracy, *shares = mean_of_batches(batches, counts)
-        return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}
+        return accuracy_on_masked(batches, self._masked)
 
     def _masked(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         masked = masked_atoms(batch, self.rate, "attribute_masking")
-        atoms = torch.where(masked[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms)
-        embeddings = self.model.atom_embeddings(batch.with_atoms(atoms))
+        embeddings = self.model.atom_embeddings(hidden(batch, masked))
         return self.predict_element(embeddings[masked]), batch.atoms[masked, 0]
 
 
@@ -68,3 +60,25 @@ def masked_atoms(batch: MoleculeBatch, rate: float, role: str) -> Tensor:
     """
     sizes = sizes_of(batch).double()  # double: rounded as Python's int(rate * n + 1)
     return choose_atoms(batch, torch.minimum((sizes * rate + 1).floor(), sizes), role)
+
+
+def hidden(batch: MoleculeBatch, masked: Tensor) -> MoleculeBatch:
+    """Return the batch with the attributes of `masked` atoms, (atoms,) bool, replaced by the mask token."""
+    return batch.with_atoms(torch.where(masked[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms))
+
+
+def accuracy_on_masked(
+    batches: Iterable[MoleculeBatch], predicted: Callable[[MoleculeBatch], tuple[Tensor, Tensor]]
+) -> dict[str, float]:
+    """Return masked-atom accuracy beside the share of the most common element.
+
+    predicted(batch) -> (scores (masked atoms, elements), true element of each)
+    """
+
+    def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
+        scores, element = predicted(batch)
+        right = (scores.argmax(1) == element).sum()
+        return torch.cat([right[None], torch.bincount(element, minlength=ELEMENTS)]), len(element)
+
+    accuracy, *shares = mean_of_batches(batches, counts)
+    return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}

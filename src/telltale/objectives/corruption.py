@@ -62,6 +62,32 @@ def hide_atoms(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     return batch.with_atoms(torch.where(hidden[:, None], batch.atoms.new_tensor([MASKED_ELEMENT, 0]), batch.atoms))
 
 
+def connected_part(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
+    """Keep a random connected part of each molecule, which loses `rate` of its atoms, rounded down (its subgraph).
+
+    It grows from one atom: every atom has a random length, and those that are nearest are kept, so that each is bonded
+    to one kept before it. (In GraphCL's code for molecules the part never grows beyond the first atom's neighbours.)
+    A molecule of several pieces may lose more.
+    """
+    length = 0.05 + atom_draws(batch, f"{role}, length")
+    distance = torch.full_like(length, torch.inf)
+    distance[choose_atom(batch, f"{role}, start")] = 0
+    source, target = batch.ends
+    while True:
+        nearer = distance.scatter_reduce(0, target, distance[source] + length[target], "amin")
+        if torch.equal(nearer, distance):
+            break
+        distance = nearer
+    nearest = torch.argsort(distance, stable=True)
+    order = nearest[torch.argsort(batch.molecule_of[nearest], stable=True)]
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    sizes = sizes_of(batch)
+    kept = sizes - (sizes.double() * rate).floor().long()
+    inside = place - batch.first_atom[batch.molecule_of] < kept[batch.molecule_of]
+    return batch.keep_atoms(inside & distance.isfinite())
+
+
 def drop_bonds(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     """Remove each bond, in both directions at once, with probability `rate` (GraphCL's edge perturbation)."""
     first = batch.first_atom[batch.molecule_of[batch.ends[0]]]
