@@ -169,6 +169,7 @@ def _outcome(
         ids=getattr(game.knowledge.challenge, "ids", None),
         payload=truth.payload,
         examples=game.examples(),
+        kept=Kept(plan.owner.store),
     )
 
 

@@ -24,16 +24,16 @@ class Kept:
     store: Store | None = None
 
     def arrays(
-        self, kind: str, document: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]], code: str
+        self, kind: str, document: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]], *code: str
     ) -> dict[str, np.ndarray]:
         """Return the arrays by name that `make` returns, from the store where they were made of the same before.
 
-        kind: of entries; document: all that changes them but the code; code: the module whose code makes them. A store
-        that cannot be written keeps nothing, and nothing is lost but time.
+        kind: of entries; document: all that changes them but the code; code: the modules whose code makes them. A
+        store that cannot be written keeps nothing, and nothing is lost but time.
         """
         if self.store is None:
             return dict(make())
-        named = {**document, "numpy": np.__version__, "code": source_digest([f"{code}.{kind}"])}
+        named = {**document, "numpy": np.__version__, "code": source_digest(f"{module}.{kind}" for module in code)}
         try:
             if (folder := self.store.find(kind, named)) is not None:
                 return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}

@@ -22,6 +22,7 @@ from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
 from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
 from telltale.evaluation.frechet import distances_to
+from telltale.evaluation.kept_estimates import Measured
 from telltale.evaluation.matching import matches
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, memory
@@ -194,11 +195,14 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
 def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembership:
     """Score membership scores: ROC, thresholds fixed on shadows, tests against rivals, exposure of each point."""
     membership, plan = scoring.truth.membership, scoring.over_members()
-    victims = len(membership)
+    victims, measured = len(membership), Measured(membership, plan, scoring.kept, __name__)
 
     def score(guess: MembershipScores) -> tuple[Metrics, Band]:
-        values, roc = score_with_roc(guess.for_victims(victims), membership, plan)
-        return empirical_epsilon(guess, membership) | values, roc
+        def make() -> tuple[Metrics, Band]:
+            values, roc = score_with_roc(guess.for_victims(victims), membership, plan)
+            return empirical_epsilon(guess, membership) | values, roc
+
+        return measured.with_curve("scores", guess, make)
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # numpy works outside the lock
         results = track(
@@ -206,7 +210,9 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
         )
         values_and_rocs = dict(zip(scoring.evidence, results, strict=True))
     metrics = {name: values for name, (values, _) in values_and_rocs.items()}
-    metrics["target"] |= calibrated_rates(target.for_victims(victims), membership, plan)
+    metrics["target"] |= measured.estimates(
+        "calibrated rates", target, lambda: calibrated_rates(target.for_victims(victims), membership, plan)
+    )
     if NO_MODEL in scoring.evidence:
         attacks = {name: guess.scores[0] for name, guess in scoring.evidence.items() if name != NO_MODEL}
         looks = scoring.evidence[NO_MODEL].scores[0]

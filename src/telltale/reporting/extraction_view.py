@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from telltale.evaluation.score import ScoredExtraction
 from telltale.evidence import ExtractedMolecules
 from telltale.reporting import figures
+from telltale.reporting.drawing import drawn, estimates_of
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
 from telltale.reporting.summary import Reading
@@ -64,11 +66,12 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
     target_metrics = scored.metrics["target"]
     made = {
         "precision_vs_k": (
-            figures.precision_curves(outcome.titled(scored.curves), roles, target_metrics["base_rate"].value),
+            partial(figures.precision_curves, outcome.titled(scored.curves), roles, target_metrics["base_rate"].value),
             "Share of the top K that is part of a training molecule, all candidates; bands are 95 % over rings.",
         ),
         "novel_precision_vs_k": (
-            figures.precision_curves(
+            partial(
+                figures.precision_curves,
                 outcome.titled(scored.novel_curves),
                 roles,
                 target_metrics["novel_base_rate"].value,
@@ -77,25 +80,20 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
             "The same on candidates that no auxiliary molecule contains: only these are news to the attacker.",
         ),
         "novel_auc": (
-            figures.forest(
-                {name: of["novel_auc"] for name, of in outcome.titled(scored.metrics).items()}, roles, "novel AUC", 0.5
-            ),
+            partial(figures.forest, outcome.titled(estimates_of("novel_auc", scored)), roles, "novel AUC", 0.5),
             "AUC on novel candidates. What controls reach is chemistry, not memory.",
         ),
         "scores": (
-            figures.score_histograms(target.scores, scored.hits, target.novel),
+            partial(figures.score_histograms, target.scores, scored.hits, target.novel),
             "Scores of the candidates.",
         ),
     }
     if target.mixing is not None:
         made["alpha"] = (
-            figures.mixing_histogram(target.mixing),
+            partial(figures.mixing_histogram, target.mixing),
             "Mixing weight α of Eq. (1) over all candidates.",
         )
-    return [
-        PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
-        for name, (figure, caption) in made.items()
-    ]
+    return drawn(made, folder, outcome.kept)
 
 
 def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:

@@ -177,13 +177,13 @@ def label_of(records: Any, row: int) -> str:
 
 def picture(pixels: np.ndarray) -> bytes:
     """Return a picture as PNG, a pixel for a pixel: (channels, height, width) uint8, or float in [0, 1]."""
-    from matplotlib.image import imsave
+    from PIL import Image
 
     if pixels.dtype != np.uint8:
         pixels = np.round(255 * np.clip(np.nan_to_num(pixels), 0, 1)).astype(np.uint8)
     channels = pixels if len(pixels) in (3, 4) else np.repeat(pixels[:1], 3, axis=0)
     file = io.BytesIO()
-    imsave(file, np.ascontiguousarray(channels.transpose(1, 2, 0)), format="png")
+    Image.fromarray(np.ascontiguousarray(channels.transpose(1, 2, 0))).save(file, format="png")
     return file.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, ONE_RU
 from telltale.evaluation.score import ScoredMembership
 from telltale.evidence import CanaryScores, MembershipScores
 from telltale.reporting import figures
+from telltale.reporting.drawing import drawn, estimates_of
 from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure, write_points
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
@@ -65,13 +67,11 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
     scored, roles = _scored(outcome), outcome.titled(outcome.roles)
     made = {
         "roc": (
-            figures.roc_figure(outcome.titled(scored.roc), roles),
+            partial(figures.roc_figure, outcome.titled(scored.roc), roles),
             "ROC with 95 % bands; the diagonal is guessing.",
         ),
         "auc": (
-            figures.forest(
-                {name: metrics["auc"] for name, metrics in outcome.titled(scored.metrics).items()}, roles, "AUC", 0.5
-            ),
+            partial(figures.forest, outcome.titled(estimates_of("auc", scored)), roles, "AUC", 0.5),
             "AUC with 95 % intervals. What controls reach is not memory.",
         ),
     }
@@ -79,19 +79,16 @@ def draw(target: MembershipScores, outcome: Outcome, folder: Path) -> list[PageF
         title, names = "Scores of members and non-members", ("non-members", "members")
         over = " over all victims" if len(target.scores) > 1 else ""
         made["scores"] = (
-            figures.score_histograms(target.scores, outcome.membership, title=title, names=names, trim=0.025),
+            partial(figures.score_histograms, target.scores, outcome.membership, title=title, names=names, trim=0.025),
             f"Scores of {outcome.title}{over}; the outermost bins hold the 2.5 % beyond either end.",
         )
     pictures = {name: records.pixels for name, records in outcome.examples.items() if records.kind == "images"}
     if pictures:
         made["twins"] = (
-            picture_rows(pictures, "Records and what the model was trained on instead"),
+            partial(picture_rows, pictures, "Records and what the model was trained on instead"),
             "Some of the first victim's records, what is decoded without noise, and the twins that stood in for them.",
         )
-    return [
-        PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
-        for name, (figure, caption) in made.items()
-    ]
+    return drawn(made, folder, outcome.kept)
 
 
 def cards(target: MembershipScores, outcome: Outcome) -> list[MoleculeCard]:

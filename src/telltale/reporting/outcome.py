@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from telltale.data.kept import NOWHERE, Kept
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import Scored
 
@@ -55,6 +56,7 @@ class Outcome:
     ids         what the owner of the records calls each challenge point, or None
     shown       name of the evidence by which single records of one victim are listed
     examples    some training records and what a data stage made of them, by name, in equal order
+    kept        where figures are found that were drawn before
     """
 
     evidence: Mapping[str, Any]
@@ -78,6 +80,7 @@ class Outcome:
     hindrances: tuple[str, ...] = ()
     unchecked: str = ""
     standards: Standards = field(default_factory=Standards)
+    kept: Kept = NOWHERE
 
     @property
     def present(self) -> dict[str, Any]:

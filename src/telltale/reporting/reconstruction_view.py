@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from telltale.evidence import ReconstructedRecords
-from telltale.reporting import figures, reconstruction_figures
+from telltale.reporting import reconstruction_figures
+from telltale.reporting.drawing import drawn
 from telltale.reporting.gallery import Gallery
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.page import MoleculeCard, PageFigure
@@ -41,24 +43,21 @@ def draw(target: ReconstructedRecords, outcome: Outcome, folder: Path) -> list[P
     metrics = outcome.titled(outcome.scored.metrics)
     made = {
         "pictures": (
-            reconstruction_figures.picture_grid(outcome.payload[0].pixels, decoded, metrics),
+            partial(reconstruction_figures.picture_grid, outcome.payload[0].pixels, decoded, metrics),
             "What was hidden, and what is decoded from each release; beside a row its accuracy and mean pixel error.",
         )
     }
     if any("accuracy" in estimates for estimates in metrics.values()):
         made["accuracy_vs_mape"] = (
-            reconstruction_figures.accuracy_against_error(metrics, outcome.attack),
+            partial(reconstruction_figures.accuracy_against_error, metrics, outcome.attack),
             "Right and low is good for the attacker: an accurate model with a small pixel error. Crosses are 95 %.",
         )
     if target.weights is not None and (benign := evidence.get("benign")) is not None and benign.weights is not None:
         made["weights"] = (
-            reconstruction_figures.weight_histogram(target.weights[0], benign.weights[0]),
+            partial(reconstruction_figures.weight_histogram, target.weights[0], benign.weights[0]),
             "All weights in matrices and kernels of the released model and of one that was trained honestly.",
         )
-    return [
-        PageFigure(name, caption, figures.save_png(figure, folder / f"{name}.png"))
-        for name, (figure, caption) in made.items()
-    ]
+    return drawn(made, folder, outcome.kept)
 
 
 def cards(target: ReconstructedRecords, outcome: Outcome) -> list[MoleculeCard]:
