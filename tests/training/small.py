@@ -26,6 +26,7 @@ OBJECTIVES = {
     "graphcl": "GraphCL",
     "graphmae": "GraphMAE",
     "infograph": "InfoGraph",
+    "mole_bert": "MoleBERT",
     "simgrace": "SimGRACE",
 }
 MODELS = {"gin": "GIN", "gcn": "GCN", "gat": "GAT", "graphsage": "GraphSAGE"}

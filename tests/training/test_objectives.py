@@ -168,6 +168,51 @@ def test_simgrace_is_nt_xent_against_an_encoder_with_noise_of_its_weights_size(b
     assert torch.allclose(quiet._similarity(batch)[0].diagonal(), torch.ones(len(batch)), atol=1e-5)
 
 
+def test_mole_bert_adds_up_what_it_learns_in_each_phase(batch: MoleculeBatch) -> None:
+    """Catches a word of another element's group, a term left out or weighed wrongly; all written out in numpy."""
+    settings = objective_of("mole_bert", epochs=4, tokenizer_epochs=2, tokens=64, commitment=0.5)
+    objective = initial_objective(model_of(), settings, 0).eval()
+    states = objective.tokenizer.atom_embeddings(batch).detach().double().numpy()
+    codes, element = objective.codes.weight.detach().double().numpy(), batch.atoms[:, 0].numpy()
+    distances = ((states[:, None] - codes[None]) ** 2).sum(2)
+    words = objective.words(batch).numpy()
+    for atom, word in enumerate(words):
+        begin, end = {5: (0, 47), 6: (47, 54), 7: (54, 61)}.get(int(element[atom]), (61, 64))
+        assert begin <= word < end and distances[atom, word] == pytest.approx(
+            distances[atom, begin:end].min(), rel=1e-5
+        )
+    nearest = distances[np.arange(len(words)), words] / states.shape[1]
+    first, *rebuilt = objective._of_tokenizer(batch)
+    assert first.total.item() == pytest.approx(1.5 * nearest.sum(), rel=1e-4)  # to the word, and half of the way back
+    through = torch.from_numpy(codes[words]).float()
+    scores = torch.log_softmax(objective.rebuild_element(through, batch), 1).detach()
+    expected = -float(scores[torch.arange(len(words)), batch.atoms[:, 0]].sum())
+    assert rebuilt[0].total.item() == pytest.approx(expected, rel=1e-3) and len(rebuilt) == 3
+    terms = objective.terms(batch)
+    sizes = batch.sizes().tolist()
+    masked = [sum(min(size, int(rate * size + 1)) for size in sizes) for rate in (0.15, 0.3)]
+    assert [int(term.number) for term in terms][::2][:2] == masked and len(terms) == 6
+    own = terms[4].total / terms[4].number + terms[5].total / terms[5].number
+    mean = [(term.total / term.number).item() for term in terms]
+    assert objective.training_step(batch, 0).item() == pytest.approx(sum(mean), rel=1e-5) and own > 0
+
+
+def test_mole_bert_trains_its_tokeniser_first_and_then_leaves_it(tmp_path: Path) -> None:
+    """Catches an encoder that learns words that still change, and momentum that moves a finished tokeniser."""
+    objective = initial_objective(model_of(), objective_of("mole_bert"), 0).train()
+    objective(batch_of(molecules(8))).backward()  # epoch 0
+    assert all(weight.grad is None for weight in objective.model.parameters())
+    states = []
+    for epochs in (2, 3, 4):
+        settings = objective_of("mole_bert", epochs=epochs, tokenizer_epochs=epochs - 1 if epochs < 4 else 2)
+        folder = tmp_path / str(epochs)
+        states.append(fitted(molecules(40), folder, {**settings, "weight_decay": 0.01}, model_of()).state_dict())
+    tokenizer = [name for name in states[0] if name.startswith(("tokenizer", "codes", "rebuild"))]
+    assert tokenizer and all(torch.equal(states[1][name], states[2][name]) for name in tokenizer)
+    assert any(not torch.equal(states[0][name], states[1][name]) for name in tokenizer)
+    assert not torch.equal(states[1]["model.element.weight"], states[2]["model.element.weight"])
+
+
 @every_objective
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
     """Catches pairs lined up by place; two objectives shift by place, so only their own pairs are compared."""
@@ -184,7 +229,9 @@ def test_a_short_training_beats_the_trivial_rate(name: str, tmp_path: Path) -> N
     """Catches an objective that cannot be learned: a detached gradient, labels that do not fit, a wrong sign."""
     records, held_out = molecules(500), molecules(150, start=500)
     rate = {"deep_graph_infomax": 0.01, "graphmae": 0.01}.get(name, 0.003)  # one negative an atom teaches slowly
-    epochs = {"attribute_masking": 25, "graphmae": 25}.get(name, 15)  # most atoms are carbon: the trivial rate is high
+    epochs = {"attribute_masking": 25, "graphmae": 25, "mole_bert": 30}.get(
+        name, 15
+    )  # most atoms are carbon: the trivial rate is high
     noise = {"magnitude": 0.3} if name == "simgrace" else {}  # of 1, an epoch teaches little
     settings = objective_of(name, epochs=epochs, batch_size=64, learning_rate=rate, **noise)
     trained = fitted(records, tmp_path, settings, model_of(width=32)).eval()
@@ -237,6 +284,11 @@ def test_no_context_is_its_own_negative(negatives: int) -> None:
         ("graphcl", "augmentations", ["drop_atoms", "drop_atom"]),
         ("graphmae", "rate", 0),
         ("graphmae", "power", 0.5),
+        ("mole_bert", "tokenizer_epochs", 2),
+        ("mole_bert", "tokenizer_epochs", 0),
+        ("mole_bert", "tokens", 8),
+        ("mole_bert", "rates", [0.15]),
+        ("mole_bert", "rates", [0.15, 1.5]),
         ("simgrace", "magnitude", -1),
         ("simgrace", "temperature", 0),
         ("context_prediction", "context_size", 0),

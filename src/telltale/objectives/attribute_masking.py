@@ -68,17 +68,19 @@ def hidden(batch: MoleculeBatch, masked: Tensor) -> MoleculeBatch:
 
 
 def accuracy_on_masked(
-    batches: Iterable[MoleculeBatch], predicted: Callable[[MoleculeBatch], tuple[Tensor, Tensor]]
+    batches: Iterable[MoleculeBatch],
+    predicted: Callable[[MoleculeBatch], tuple[Tensor, Tensor]],
+    kinds: int = ELEMENTS,
 ) -> dict[str, float]:
-    """Return masked-atom accuracy beside the share of the most common element.
+    """Return masked-atom accuracy beside the share of the most common kind.
 
-    predicted(batch) -> (scores (masked atoms, elements), true element of each)
+    predicted(batch) -> (scores (masked atoms, kinds), true kind of each); kinds: elements, where nothing else is said
     """
 
     def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
-        scores, element = predicted(batch)
-        right = (scores.argmax(1) == element).sum()
-        return torch.cat([right[None], torch.bincount(element, minlength=ELEMENTS)]), len(element)
+        scores, kind = predicted(batch)
+        right = (scores.argmax(1) == kind).sum()
+        return torch.cat([right[None], torch.bincount(kind, minlength=kinds)]), len(kind)
 
     accuracy, *shares = mean_of_batches(batches, counts)
     return {"masked_atom_accuracy": accuracy, "majority_rate": max(shares)}

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from telltale.checks import number, share
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import ELEMENTS
-from telltale.models.molecule_encoder import MoleculeEncoder, with_self_loops
+from telltale.models.molecule_encoder import MoleculeEncoder
 from telltale.objectives.attribute_masking import accuracy_on_masked, hidden, masked_atoms
+from telltale.objectives.decoder import AtomDecoder
 from telltale.training.objective import LossTerm, Objective
 
 
@@ -18,8 +19,7 @@ class GraphMAE(Objective):
     """Scaled cosine error (1 - cos(x, z))^γ on masked atoms, x the element as one of ELEMENTS - 1, z what is rebuilt.
 
     Masked atoms are masked a second time between encoder and decoder (with zeros, as in the authors' code for
-    molecules), so that z comes of their neighbours alone. The decoder is one convolution of the encoder's own kind and
-    a linear map to elements. The options beside those of every objective:
+    molecules), so that z comes of their neighbours alone. The options beside those of every objective:
 
         rate   share of each molecule's atoms that is masked: of n atoms ⌊rate · n + 1⌋
         power  γ
@@ -43,9 +43,7 @@ class GraphMAE(Objective):
         share("objective.rate", rate)
         number("objective.power", power, least=1)
         self.rate, self.power = rate, power
-        self.to_decoder = nn.Sequential(nn.PReLU(), nn.Linear(model.output_width, model.width, bias=False))
-        self.decoder = model.convolution(model.width)
-        self.predict_element = nn.Linear(model.width, ELEMENTS - 1)
+        self.decoder = AtomDecoder(model, ELEMENTS - 1)
 
     def terms(self, batch: MoleculeBatch) -> list[LossTerm]:
         """Sum the error over masked atoms."""
@@ -60,6 +58,5 @@ class GraphMAE(Objective):
 
     def _masked(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         masked = masked_atoms(batch, self.rate, "graphmae")
-        seen = self.to_decoder(self.model.atom_embeddings(hidden(batch, masked)))
-        rebuilt = self.decoder(seen.masked_fill(masked[:, None], 0), *with_self_loops(batch))
-        return self.predict_element(rebuilt[masked]), batch.atoms[masked, 0]
+        rebuilt = self.decoder(self.model.atom_embeddings(hidden(batch, masked)), batch, masked)
+        return rebuilt[masked], batch.atoms[masked, 0]

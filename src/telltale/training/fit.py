@@ -100,7 +100,7 @@ def _fit(
             if is_plain(options):
                 PlainTrainer(epochs, options.fast_dev_run, callbacks).fit(objective, loader, checkpoint)
             else:
-                trainer = _lightning(epochs, options, partial, callbacks)
+                trainer = _lightning(epochs, options, partial, callbacks, objective.in_phases)
                 with _own_port():
                     trainer.fit(Fitted(objective), loader, ckpt_path=checkpoint, weights_only=True)
     except (KeyboardInterrupt, SystemExit) as error:
@@ -129,10 +129,12 @@ def _rehearsed(
     return replace(options, fast_dev_run=min(STEPS, steps)), beat
 
 
-def _lightning(epochs: int, options: TrainerOptions, partial: Path, callbacks: list[Callback]) -> Trainer:
+def _lightning(
+    epochs: int, options: TrainerOptions, partial: Path, callbacks: list[Callback], in_phases: bool
+) -> Trainer:
     return Trainer(
         accelerator="gpu" if options.device_type == "cuda" else "cpu",
-        **tasks.processes(options.strategy, options.devices),
+        **tasks.processes(options.strategy, options.devices, in_phases),
         precision=options.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         limit_train_batches=options.fast_dev_run or 1.0,

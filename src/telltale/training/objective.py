@@ -59,6 +59,7 @@ class Objective(nn.Module):
         accepts     kinds of data
         supervised  whether it learns the records' classes
         answers     calls that what is released understands, beside embeddings and weights
+        in_phases   whether some of its weights have no gradient in some epochs
 
     Options:
 
@@ -73,6 +74,7 @@ class Objective(nn.Module):
     accepts: str | frozenset[str] = "molecules"
     supervised: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset()
+    in_phases: ClassVar[bool] = False
     optimizer: str  # by name, where the objective has several
 
     def __init__(

@@ -168,20 +168,22 @@ def _sent(arguments: tuple[Any, ...] | None) -> tuple[Any, ...]:
     return box[0]
 
 
-def processes(strategy: str, devices: int) -> dict[str, Any]:
+def processes(strategy: str, devices: int, in_phases: bool = False) -> dict[str, Any]:
     """Say to Lightning which processes there are: one, ones that it starts, or the tasks of a Slurm step.
 
-    It would look for Slurm by itself, and refuse a step of many tasks of which each fits a model of its own.
+    in_phases: some weights have no gradient in some epochs. Lightning would look for Slurm by itself, and refuse a step
+    of many tasks of which each fits a model of its own.
     """
     import torch.distributed as dist
     from pytorch_lightning.plugins.environments import LightningEnvironment
 
     if strategy != "ddp" or devices == 1:
         return {"devices": devices, "strategy": "auto", "plugins": [LightningEnvironment()]}
+    some = "_find_unused_parameters_true" if in_phases else ""
     if not dist.is_initialized():
-        return {"devices": devices, "strategy": "ddp_spawn", "plugins": [LightningEnvironment()]}
+        return {"devices": devices, "strategy": f"ddp_spawn{some}", "plugins": [LightningEnvironment()]}
     here = {"devices": devices // nodes(), "num_nodes": nodes()}
-    return {**here, "strategy": "ddp", "plugins": [_environment()]}
+    return {**here, "strategy": f"ddp{some}", "plugins": [_environment()]}
 
 
 def _environment() -> Any:
