@@ -55,7 +55,7 @@ def asked(signals: np.ndarray, rows: np.ndarray, paired: bool, victims: int = MO
 
 def together(attack: ShadowAttack, signals: Signals) -> tuple[np.ndarray, np.ndarray]:
     assert attack.shares_sums
-    return attack._judge_all(signals, NOBODY)
+    return attack.judge_all(signals, NOBODY)
 
 
 def each_alone(attack: ShadowAttack, signals: Signals) -> tuple[np.ndarray, np.ndarray]:

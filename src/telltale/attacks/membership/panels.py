@@ -100,9 +100,14 @@ class Panels:
             [fixing[keys] for keys in of_victims],
         )
 
+    @property
+    def victims(self) -> int:
+        """Count them: they are the first targets."""
+        return len(self.fixing)
+
     def judged(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Split scores (targets, points) into those of the victims, and the thresholds that the others fix for them."""
-        victims = len(self.fixing)
+        victims = self.victims
         fixed: dict[int, float] = {}
         for those in self.fixing:
             if those.start not in fixed:

@@ -107,7 +107,7 @@ class RMIA(ShadowAttack):
             first = those.start  # in the target's part: the victim's first shadow
             if first not in tuned:
                 shadow, judges = panels.targets[first], means[panels.panel_of[first]]
-                tuned[first] = self._best(shadow, judges, panels.members[panels.taking[first - len(panels.fixing)]])
+                tuned[first] = self._best(shadow, judges, panels.members[panels.taking[first - panels.victims]])
             offsets[[victim, *range(those.start, those.stop)]] = tuned[first]
         return np.stack(
             [

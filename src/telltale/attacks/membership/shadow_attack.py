@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from telltale.attacks.base import Attack
-from telltale.attacks.membership.kept import Signals, judged_once
+from telltale.attacks.membership.kept import Judged, Signals, judged_once
 from telltale.attacks.membership.panels import PSEUDO_TARGETS, Panels
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.errors import InputError, NumericalError
@@ -22,14 +22,21 @@ Score = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # as `Shadow
 class ShadowAttack(Attack):
     """Base of shadow attacks: a subclass says what it reads off a release (`signal`) and how it scores (`score`).
 
-    least_shadows: how many shadow models a victim needs; per_record: shadows say what is usual for each record, not for
-    all of them together. All points of all shadows are scored at once.
+    All points of all shadows are scored at once.
+
+    least_shadows   how many shadow models a victim needs
+    per_record      shadows say what is usual for each record, not for all of them together
     """
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
     least_shadows = 2
     per_record = True
+
+    @property
+    def most_shadows(self) -> int | None:
+        """Return how many shadows `judge` looks at, the first ones; None = all."""
+        return None
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Query a release and reduce its answers: (points, …)."""
@@ -61,6 +68,20 @@ class ShadowAttack(Attack):
         """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
         return self.judged(target, shadows, members, self.score)
 
+    def judge_all(self, signals: Signals, knowledge: Knowledge) -> Judged:
+        """Score all victims and fix their thresholds: together where sums are shared, else one after the other."""
+        if self.shares_sums:
+            return in_order(of.judged(self.scores_of_panels(of)) for of in Panels.of(signals, self.least_shadows))
+        pairs = zip(signals.victims, signals.shadows, strict=True)
+        scores, thresholds = [], []
+        for own, (keys, members) in track(pairs, f"{type(self).__name__}: victims judged", len(signals.victims)):
+            those = slice(self.most_shadows)
+            shadows = np.stack([signals.of_shadows[key] for key in keys[those]])
+            score, threshold = self.judge(own, shadows, members[those], knowledge)
+            scores.append(score)
+            thresholds.append(threshold)
+        return np.array(scores), np.array(thresholds)
+
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
         name, least = type(self).__name__, self.least_shadows + 2
@@ -71,7 +92,7 @@ class ShadowAttack(Attack):
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows; what was made of the same answers before is in the store."""
         knowledge, signals = world.knowledge, self.signals(world)
-        scores, thresholds = judged_once(self, knowledge, signals, lambda: self._judge_all(signals, knowledge))
+        scores, thresholds = judged_once(self, knowledge, signals, lambda: self.judge_all(signals, knowledge))
         for victim, score in enumerate(scores):
             self._require_numbers(score, victim, world)
         alone = [self.alone(signal, knowledge) for signal in signals.victims]
@@ -92,19 +113,6 @@ class ShadowAttack(Attack):
             victims.append(own if as_shadow is None or not np.array_equal(own, as_shadow) else as_shadow)
             shadows.append((tuple(shadow.key for shadow in releases), members))
         return Signals(victims, of_shadows, shadows)
-
-    def _judge_all(self, signals: Signals, knowledge: Knowledge) -> tuple[np.ndarray, np.ndarray]:
-        if self.shares_sums:
-            together = [of.judged(self.scores_of_panels(of)) for of in Panels.of(signals, self.least_shadows)]
-            scores, thresholds = (np.concatenate(column) for column in zip(*together, strict=True))
-            return scores, thresholds
-        pairs = zip(signals.victims, signals.shadows, strict=True)
-        judged = [
-            self.judge(signal, np.stack([signals.of_shadows[key] for key in keys]), members, knowledge)
-            for signal, (keys, members) in track(pairs, f"{type(self).__name__}: victims judged", len(signals.victims))
-        ]
-        scores, thresholds = (np.array(column) for column in zip(*judged, strict=True))
-        return scores, thresholds
 
     def _require_numbers(self, score: np.ndarray, victim: int, world: World) -> None:
         unknown, members, name = np.flatnonzero(np.isnan(score)), world.shadows(victim)[1], type(self).__name__
@@ -128,6 +136,12 @@ class ShadowAttack(Attack):
             judges = np.arange(len(members)) != chosen[:, None]
         pseudo = [score(shadows[k], shadows[those], members[those]) for k, those in zip(chosen, judges, strict=True)]
         return score(target, shadows, members), best_threshold(np.stack(pseudo), members[chosen])
+
+
+def in_order(judged: Iterable[Judged]) -> Judged:
+    """Put judgements of some victims after those of others."""
+    scores, thresholds = zip(*judged, strict=True)
+    return np.concatenate(scores), np.concatenate(thresholds)
 
 
 def unrelated(members: np.ndarray, shadow: int) -> np.ndarray:

@@ -49,6 +49,11 @@ class ShadowClassifier(ShadowAttack):
         number("attack.learning_rate", learning_rate, above=0)
         self.shadows, self.hidden, self.epochs, self.learning_rate = shadows, hidden, epochs, learning_rate
 
+    @property
+    def most_shadows(self) -> int:
+        """Return how many shadows are looked at."""
+        return self.shadows
+
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows."""
         self._seed = derive(world.knowledge.seed, "attack networks")
@@ -70,13 +75,13 @@ class ShadowClassifier(ShadowAttack):
     ) -> tuple[np.ndarray, float]:
         """Train on some shadows; the decision is at even odds."""
         labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
-        signals, known = shadows[: self.shadows], members[: self.shadows]
-        key = blake2b(signals.tobytes() + known.tobytes()).digest()
+        shadows, members = shadows[: self.shadows], members[: self.shadows]
+        key = blake2b(shadows.tobytes() + members.tobytes()).digest()
         if key not in self._trained:
             with seeded(self._seed), one_thread():
                 network = self._trained[key] = ClassNetworks(classes, shadows.shape[2], self.hidden)
                 standardised = self.inputs == "log_probabilities"
-                network.fit(signals, known, labels, self.epochs, self.learning_rate, standardised)
+                network.fit(shadows, members, labels, self.epochs, self.learning_rate, standardised)
         return self._trained[key].log_odds(target, labels), 0.0
 
 

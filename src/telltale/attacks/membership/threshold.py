@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels
+from telltale.attacks.membership.kept import Judged, Signals
+from telltale.attacks.membership.panels import Panels
+from telltale.attacks.membership.shadow_attack import ShadowAttack, in_order, true_labels
 from telltale.attacks.membership.signals import SIGNALS, WITHOUT_LABELS
-from telltale.attacks.membership.thresholds import best_threshold, class_thresholds
+from telltale.attacks.membership.thresholds import all_class_thresholds, best_thresholds
 from telltale.checks import choice
 from telltale.game.world import Knowledge
 from telltale.owner.release import Release
@@ -39,11 +41,19 @@ class Threshold(ShadowAttack):
         """Return the signal as it is, whatever the thresholds of classes."""
         return signal
 
-    def judge(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
-    ) -> tuple[np.ndarray, float]:
-        """Shift the signal by its threshold, so that 0 and above is a member."""
+    def judge_all(self, signals: Signals, knowledge: Knowledge) -> Judged:
+        """Fix each victim's threshold on its shadows; by class, signals are shifted so that 0 and above is a member."""
+        return in_order(self._judged(panels, knowledge) for panels in Panels.of(signals, self.least_shadows))
+
+    def _judged(self, panels: Panels, knowledge: Knowledge) -> Judged:
+        shadows, members, of_panel = np.stack(panels.signals), panels.members, panels.panel_of[: panels.victims]
+        victims, (those, of_victim) = (
+            np.stack(panels.targets[: panels.victims]),
+            np.unique(of_panel, return_inverse=True),
+        )
+        outs = [panels.outs[panel] for panel in those]
         if not self.per_class:
-            return target, best_threshold(shadows, members)
+            return victims, best_thresholds(shadows, members, outs)[of_victim]
         labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
-        return target - class_thresholds(shadows, members, labels, classes)[labels], 0.0
+        lines = all_class_thresholds(shadows, members, labels, classes, outs)[of_victim]
+        return victims - lines[:, labels], np.zeros(panels.victims)
