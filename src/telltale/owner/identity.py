@@ -22,6 +22,8 @@ FLEETS = tuple(  # code that makes the weights of fleets, beside a recipe's own
     for name in ("owner.fleet_records.Made", "training.fleet.fleet.Fleet", "training.fleet.turns.fit_in_turn")
 )
 
+MOLECULE_FLEETS = ("telltale.owner.molecule_fleets.Graphs", "telltale.objectives.stacked.losses_of")
+
 
 def document_of(
     recipe: Recipe, fingerprints: np.ndarray, seed: int, parent: Release | None, way: str = ALONE
@@ -85,7 +87,7 @@ def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: st
         "sources": source_digest(
             (
                 *(part["_target_"] for part in named),
-                *(FLEETS if recipe.stackable else ()),
+                *(FLEETS if recipe.stackable else MOLECULE_FLEETS if way != ALONE else ()),
                 *(("telltale.owner.frozen_features.with_features",) if trunk_of(recipe.model) else ()),
             )
         ),

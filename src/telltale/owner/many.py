@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,11 +22,13 @@ from telltale.owner.executor import Local, Ray
 from telltale.owner.fleet_records import Features, FleetRecords, Made, tensors_of
 from telltale.owner.frozen_features import as_model_input
 from telltale.owner.identity import method_of
+from telltale.owner.molecule_fleets import Graphs, molecule_fleet
 from telltale.owner.order import Order
 from telltale.owner.recipe import Recipe
 from telltale.owner.releasing import parent_elsewhere
 from telltale.owner.single import TrainedState, write_release
 from telltale.store.store import Store, key_of
+from telltale.threads import one_thread
 from telltale.training.batches import LabelledBatch
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.fleet import Fleet
@@ -82,7 +85,9 @@ def train_fleets(
     return keys
 
 
-def _records_of(recipe: Recipe, store: Store, pool: Records) -> FleetRecords:
+def _records_of(recipe: Recipe, store: Store, pool: Records) -> FleetRecords | Graphs:
+    if not recipe.stackable:  # as plain tensors; of molecules there are fleets nevertheless
+        return Graphs.of(pool, recipe.initial().targets(pool))
     if any(code.stage == "data" for code in recipe.stages):
         return Made(pool)
     if recipe.features_are_fixed:
@@ -118,7 +123,7 @@ class Chunk:
         recipe, store = self.recipe.detached(), self.store.detached()
         return replace(self, recipe=recipe, store=store, orders=orders, on_epoch=None)
 
-    def __call__(self, shared: FleetRecords) -> str:
+    def __call__(self, shared: FleetRecords | Graphs) -> str:
         """Train them, or go on where an interrupted run stopped, and put each into the store."""
         self._require_same_device()
         key = key_of({"fleet": [key_of(order.document) for order in self.orders]})
@@ -130,7 +135,7 @@ class Chunk:
             gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
         return key
 
-    def _train(self, shared: FleetRecords, partial: Path) -> None:
+    def _train(self, shared: FleetRecords | Graphs, partial: Path) -> None:
         recipe, data = self.recipe, shared.tables(self.orders)
         whole = [_objective_for(recipe, order) for order in self.orders]
         if (validation := whole[0].validation_records) is not None:
@@ -157,8 +162,11 @@ class Chunk:
             turns = turns_of(objectives, data, self.way)
             fit_in_turn(turns, objectives, data, partial, name, self.on_epoch, options.fast_dev_run)
             return turns
-        fleet, seed = Fleet(objectives, data, self.way), derive(self.orders[0].seed, "fleet")
-        fit(fleet, fleet.loader(), seed, options, partial, name, self.on_epoch, checkpoints=4)
+        stackable = self.recipe.stackable
+        fleet = Fleet(objectives, data, self.way) if stackable else molecule_fleet(objectives, data)
+        seed = derive(self.orders[0].seed, "fleet")
+        with one_thread() if self.recipe.epochs_on_one_thread else nullcontext():
+            fit(fleet, fleet.loader(), seed, options, partial, name, self.on_epoch, checkpoints=4)
         note_company(self.store, [key_of(order.document) for order in self.orders])
         return fleet
 
@@ -187,13 +195,14 @@ def _objective_for(recipe: Recipe, order: Order) -> Objective:
     return recipe.objective_for(order.seed, order.parent.weights() if order.parent else None)
 
 
-def _size(recipe: Recipe, shared: FleetRecords, orders: Sequence[Order], way: str, workers: int) -> int:
+def _size(recipe: Recipe, shared: FleetRecords | Graphs, orders: Sequence[Order], way: str, workers: int) -> int:
     """Choose the size of chunks: as many models as memory and speed allow, and some for each worker."""
     first = orders[:1]
     trained, data = trained_part(_objective_for(recipe, first[0])), shared.tables(first)
     if trained.private:
         trained.private.use(recipe.gradient_mode(way))
-    fitting = chunk_size(trained, data, recipe.trainer.device_type, way)
+    alone = None if recipe.stackable else molecule_fleet([trained], data)
+    fitting = chunk_size(trained, data, recipe.trainer.device_type, way, alone)
     return min(fitting, -(-len(orders) // workers))
 
 

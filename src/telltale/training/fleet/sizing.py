@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.fleet import Fleet
 from telltale.training.fleet.linear import products_here
+from telltale.training.fleet.molecules import MoleculeFleet
 from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
 
@@ -21,13 +24,16 @@ TURNS = ("linear_torch", "linear_numpy", "in_turn")  # ways of models that are t
 GPU_SHARE = 0.4  # of all memory: what is free changes from start to start, and chunks should not
 
 
-def chunk_size(objective: Objective, data: FleetData, device: str, way: str) -> int:
+def chunk_size(
+    objective: Objective, data: FleetData, device: str, way: str, molecules: MoleculeFleet | None = None
+) -> int:
     """Return how many models fit into the memory budget: weights, gradients, optimiser state and activations.
 
-    Where they are trained in turn, no model's digits depend on how many there are.
+    Where they are trained in turn, no model's digits depend on how many there are. molecules: a fleet of the objective
+    alone, where it is of molecules.
     """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
-    need = 4 * parameters + 2 * _saved_bytes(objective, data)
+    need = 4 * parameters + 2 * (_saved_of_molecules(molecules) if molecules else _saved_bytes(objective, data))
     need += objective.private.extra_bytes(objective) if objective.private else 0
     budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
     fitting = max(1, budget // max(1, need))
@@ -61,15 +67,29 @@ def trained_part(objective: Any) -> Any:
 
 def _saved_bytes(objective: Objective, data: FleetData) -> int:
     """Count what autograd keeps for one model's batch."""
-    total = 0
-
-    def pack(tensor: Tensor) -> Tensor:
-        nonlocal total
-        total += tensor.numel() * tensor.element_size()
-        return tensor
-
     fleet = Fleet([objective], data.part([0]), "one_by_one")
     rows = torch.from_numpy(data.tables[:1, : objective.batch_size].clip(0))
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), seeded(0):
+    with _saved() as total, seeded(0):
         fleet.losses(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
-    return total
+    return sum(total)
+
+
+def _saved_of_molecules(fleet: MoleculeFleet) -> int:
+    """Count what autograd keeps for one model's batch of molecules."""
+    batch = fleet.first_batch()
+    with _saved() as total:
+        fleet.training_step(batch, 0)
+    return sum(total)
+
+
+@contextmanager
+def _saved() -> Iterator[list[int]]:
+    """Write the bytes of each tensor down that autograd keeps inside."""
+    kept: list[int] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel() * tensor.element_size())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield kept
