@@ -18,7 +18,7 @@ from submitit.core.utils import UncompletedJobError
 from submitit.slurm import slurm
 
 from telltale.errors import InputError
-from telltale.reporting.slurm import SlurmWatch, told_of_lost_job
+from telltale.reporting.slurm import SlurmWatch, told_of_lost_job, watch_queue
 from telltale.training import tasks
 from tests.cluster.slurm import SCRIPT, needs_slurm, said, started
 from tests.experiment.commands import QUICK, command, read
@@ -71,6 +71,24 @@ def test_a_job_that_slurm_ends_is_told_and_goes_on_when_asked_again(cluster: dic
     assert f"error: job {job} was ended from outside and left no result (state CANCELLED); its log is" in told
     assert said(cluster, *words).returncode == 0
     assert read(run)["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [
+        *((state, False) for state in ("CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT")),
+        *((state, False) for state in ("REQUEUE_HOLD", "REQUEUED", "PENDING", "RUNNING", "COMPLETING", "PREEMPTED")),
+        *((state, True) for state in ("COMPLETED", "CANCELLED", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT")),
+    ],
+)
+def test_only_what_will_not_go_on_has_ended(state: str, ended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a job told as lost while Slurm holds it back, or is about to begin it."""
+    monkeypatch.setattr(slurm.SlurmJob, "watcher", slurm.SlurmJob.watcher)
+    watch_queue()
+    watcher = slurm.SlurmJob.watcher
+    monkeypatch.setattr(watcher, "_make_command", lambda: ["echo", f"7_0|{state}"])
+    watcher.register_job("7_0")
+    assert watcher.is_done("7_0", mode="force") == ended
 
 
 def wait_until(there: object, seconds: float = 90) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from telltale.configuration.arguments import readable
 from telltale.errors import InputError
@@ -84,6 +85,23 @@ def test_a_data_base_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> 
 
     (tmp_path / "mlflow.db").mkdir()
     with pytest.raises(InputError, match=r"logger\.tracking_uri=sqlite.*MLflow cannot write there"):
+        MlflowLogger(tmp_path, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+def test_jobs_that_begin_together_make_one_data_base_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches two jobs of a sweep that both make the tables, of which one fails, and a traceback of SQLAlchemy."""
+    pytest.importorskip("mlflow", reason=REASON)
+    from sqlalchemy.exc import OperationalError
+
+    from telltale.reporting.trackers import MlflowLogger
+
+    def make(*of: object, **options: object) -> None:
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".mlflow.db.lock").acquire(timeout=0)
+        raise OperationalError("CREATE TABLE experiments", {}, Exception("table experiments already exists"))
+
+    monkeypatch.setattr("pytorch_lightning.loggers.MLFlowLogger", make)
+    with pytest.raises(InputError, match=r"^logger\.tracking_uri=sqlite.*table experiments already exists"):
         MlflowLogger(tmp_path, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 

@@ -116,6 +116,13 @@ def test_what_cannot_be_a_sweep_is_one_line(words: list[str], told: str, ran: li
     assert not ran and not [*tmp_path.iterdir()]
 
 
+def test_a_job_that_would_only_be_planned_is_refused(ran: list[tuple[int, int]], night: Callable[..., Ended]) -> None:
+    """Catches a job that is planned again and again, as it never finishes."""
+    ended = night("seed=1", "plan=false,true")
+    assert ended.code == 2 and "plan=True: false in a named sweep, which keeps results" in ended.err
+    assert ran == [(0, 1)] and "2 jobs: 1 finished, 1 failed" in ended.out
+
+
 def test_a_sweep_is_named_in_short() -> None:
     """Catches a short form that swallows the long one."""
     assert [in_full(word) for word in ("sweep=a", "sweep.on_failure=stop", "sweep={name: a}", "scores=f")] == [

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.errors import InputError, JobsLostError
-from telltale.sweeps.launching import Numbers
+from telltale.sweeps.launching import LedgerLauncher, Numbers
 from telltale.sweeps.ledger import Ledger
 from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, PENDING
-from tests.sweeps.worlds import Clock, Killed, sweep
+from tests.sweeps.worlds import Clock, Killed, configuration, sweep
 
 GRID = ("attack=lira,rmia", "seed=0,1")
 MEANT = [("attack=lira", "seed=0"), ("attack=lira", "seed=1"), ("attack=rmia", "seed=0"), ("attack=rmia", "seed=1")]
@@ -102,6 +102,33 @@ def test_ctrl_c_ends_the_sweep_and_the_job_is_run_again(tmp_path: Path) -> None:
     assert [job.state for job in Ledger(tmp_path / "night").read().jobs] == [FINISHED, INTERRUPTED, PENDING, PENDING]
     sweep(tmp_path / "night", work, *GRID)
     assert [job.tries for job in Ledger(tmp_path / "night").read().jobs] == [1, 2, 1, 1]
+
+
+def test_a_job_that_leaves_no_results_is_tried_again_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a sweep that runs for ever, or ends as if all were well, where a run leaves no finished run.json."""
+    from tests.sweeps import worlds
+
+    def work(number: int, words: Sequence[str]) -> float:
+        begun[number] += 1
+        if begun[number] > 3:
+            pytest.fail("it goes on for ever")
+        return 0.0
+
+    begun, leave = Counter[int](), worlds.results
+    monkeypatch.setattr(worlds, "results", lambda folder: None if folder.name == "1" else leave(folder))
+    (failure, *_) = sweep(tmp_path / "night", work, *GRID)
+    with pytest.raises(JobsLostError, match="sweep night: job 1 did not finish: it left no results"):
+        _ = failure.return_value
+    assert begun == {0: 1, 1: 2, 2: 1, 3: 1}
+
+
+def test_a_sweep_that_a_file_has_planned_is_refused(tmp_path: Path) -> None:
+    """Catches a named sweep begun to plan its jobs, none of which would ever finish."""
+    planned = configuration(tmp_path / "night", *GRID)
+    planned.plan = True
+    with pytest.raises(InputError, match="plan=True: false in a named sweep"):
+        LedgerLauncher(None, None, planned)  # type: ignore[arg-type]
+    assert not (tmp_path / "night").exists()
 
 
 def test_a_changed_grid_starts_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -133,11 +134,44 @@ def test_no_change_is_lost_between_many_writers(ledger: Ledger) -> None:
 
 
 def test_a_second_command_is_told_who_is_at_work(ledger: Ledger) -> None:
-    """Catches two commands that run the same jobs."""
+    """Catches two commands that run the same jobs, and one that is told of a process that has long ended."""
+    ledger.change(lambda page: replace(page, process=this_process() | {"pid": 2**22 + 1}))
     with ledger.alone(), pytest.raises(InputError, match=f"another command is at work on it: process {os.getpid()} on"):
         Ledger(ledger.folder).alone().__enter__()
     with ledger.alone():
         pass
+
+
+def test_a_claim_that_names_nobody_can_be_got_rid_of(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a sweep that is locked for ever, by what an older version left on a full disk."""
+    monkeypatch.setattr("telltale.sweeps.ledger.PATIENCE_S", 0.0)
+    claim = ledger.folder / ".locks" / "sweep.claim"
+    claim.touch()
+    with pytest.raises(InputError, match=f"at work on it; if it is long gone, delete {claim}"):
+        ledger.alone().__enter__()
+
+
+def test_a_folder_behind_a_link_has_its_jobs_below_it(tmp_path: Path) -> None:
+    """Catches a table and a page that lead to `../../../link/night/0`."""
+    (tmp_path / "disk" / "of" / "results").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "of" / "results")
+    ledger = Ledger(tmp_path / "link" / "night")
+    ledger.begin(WORDS)
+    assert play(ledger, 0) and ledger.settle().jobs[0].folder == "0"
+
+
+def test_a_ledger_that_was_just_replaced_is_read_anew(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a sweep on NFS that ends because another machine wrote its ledger meanwhile."""
+    whole, stale = ledger.read(), [True]
+    read = Path.read_text
+
+    def read_text(file: Path, **options: str) -> str:
+        if stale.pop() if stale else False:
+            raise OSError(errno.ESTALE, "Stale file handle", str(file))
+        return read(file, **options)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert ledger.read() == whole and not stale
 
 
 def test_a_job_of_another_number_is_refused(ledger: Ledger) -> None:

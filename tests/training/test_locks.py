@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from telltale.process import this_process
 from telltale.store import locks
+from telltale.store.digests import document_in, fault_of
 from telltale.store.locks import Lock
 
 
@@ -148,6 +150,112 @@ def test_a_held_claim_has_a_heartbeat(tmp_path: Path, monkeypatch: pytest.Monkey
         assert time.monotonic() < end
         time.sleep(0.01)
     lock.release()
+
+
+def test_a_full_disk_leaves_no_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a claim that names nobody, on which everybody waits: with links, and where no file has two names."""
+
+    def no_room(*of: Any, **options: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def no_links(*names: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(locks.json, "dump", no_room)
+        patched.setattr(Path, "write_text", no_room)
+        with pytest.raises(OSError, match="No space"):
+            Lock(tmp_path / "work.lock").acquire()
+    assert {file.name for file in tmp_path.iterdir()} <= {"work.lock"}
+    monkeypatch.setattr(os, "link", no_links)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(Path, "open", lambda file, mode, **options: Full(io.FileIO(file, mode)))
+        locks._made(tmp_path / "work.claim", "who")
+    assert {file.name for file in tmp_path.iterdir()} <= {"work.lock"}
+    lock = Lock(tmp_path / "work.lock")
+    lock.acquire()
+    assert lock.holder()["pid"] == os.getpid()
+    with pytest.raises(Timeout):
+        Lock(tmp_path / "work.lock").acquire(wait=False)
+    lock.release()
+    assert lock.holder() == {}
+
+
+class Full:
+    """A file on a disk that has no room."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.stream.close()
+
+    def write(self, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_link_that_was_made_and_denied_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a claim of our own that we wait for: NFS loses an answer, asks again, and the name is taken."""
+    link = os.link
+
+    def denied(file: Path, name: Path) -> None:
+        link(file, name)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(os, "link", denied)
+    lock = Lock(tmp_path / "work.lock")
+    lock.acquire(wait=False)
+    lock.release()
+
+
+def test_a_forked_process_keeps_no_claim_of_its_parents_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a child that takes a lock of its own, and holds its parent's for it when that is gone."""
+    hearts = locks._Hearts()
+    monkeypatch.setattr(hearts, "_beat", lambda: None)
+    hearts.start(tmp_path / "parent.claim")
+    monkeypatch.setattr(os, "getpid", lambda: hearts.process + 1)
+    hearts.start(tmp_path / "child.claim")
+    assert hearts.claims == {tmp_path / "child.claim"}
+
+
+def test_a_stale_handle_is_looked_up_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a run that ends because another machine replaced or deleted the file that it was reading, on NFS."""
+    read, stale = Path.read_text, [2]
+
+    def read_text(file: Path, *of: Any, **options: Any) -> str:
+        if stale[0]:
+            stale[0] -= 1
+            raise OSError(errno.ESTALE, "Stale file handle", str(file))
+        return read(file, *of, **options)
+
+    claim = claimed_by(tmp_path / "work.lock")
+    (tmp_path / "entry.json").write_text("{}")
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert Lock(tmp_path / "work.lock").holder()["token"] == "theirs" and stale == [0]
+    stale[0] = 2
+    assert document_in(tmp_path) == {} and stale == [0]
+    stale[0] = 10**9
+    with pytest.raises(Timeout):  # gone, made anew, gone again: no error of its own
+        Lock(tmp_path / "work.lock").acquire(wait=False)
+    assert Lock(tmp_path / "work.lock").holder() == {} and document_in(tmp_path) is None and claim.exists()
+
+
+def test_a_damage_is_not_made_of_a_stale_handle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a sound entry that is set aside, and trained again, because its folder was just replaced."""
+    (tmp_path / "entry.json").write_text("{}")
+    scandir, stale = os.scandir, [1]
+
+    def listed(folder: Path) -> Any:
+        if stale[0]:
+            stale[0] -= 1
+            raise OSError(errno.ESTALE, "Stale file handle", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    assert fault_of(tmp_path) == ""
 
 
 def test_a_lock_that_was_taken_over_is_not_given_back_twice(tmp_path: Path) -> None:

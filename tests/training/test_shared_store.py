@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from telltale.errors import InputError
 from telltale.store.shared import Shared
 from telltale.store.store import Store, write_text
 from telltale.verbs.store import list_needs, list_sizes
@@ -40,6 +41,20 @@ def test_models_of_the_shared_store_are_not_trained_again(tmp_path: Path) -> Non
     own.end()
     assert epochs == [1, 2] and f"release/{first.entry}" in own.served
     assert tree(tmp_path / "theirs") == before
+
+
+def test_weights_that_the_shared_store_lacks_are_told_of_it(tmp_path: Path) -> None:
+    """Catches advice to delete a folder of others."""
+    theirs = Store(tmp_path / "theirs", keep_weights=False)
+    there = theirs.add("release", {"seed": 0}, lambda entry: write_text(entry / "weights.safetensors", "x"))
+    theirs.weights(there.name)
+    theirs.end()
+    store = Store(tmp_path / "own", shared=Shared(theirs.root))
+    with pytest.raises(InputError, match=f"paths.shared_store={theirs.root}: weights of {there.name} were not kept"):
+        store.weights(there.name)
+    (there / "entry.json").write_text("damaged")
+    with pytest.raises(InputError, match=f"paths.shared_store={there}: entry.json is not what was written"):
+        store._require_sound(there)
 
 
 def test_a_damaged_entry_there_is_told_once_and_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

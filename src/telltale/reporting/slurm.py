@@ -12,7 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 LAUNCHER = "SlurmLauncher"
 SECONDS = 30  # between two questions, at most: one `squeue` answers for all jobs
-GONE = "GONE"  # ended so long ago that Slurm has forgotten it
+# Neither at work nor ended; submitit knows READY, PENDING, RUNNING, REQUEUED, COMPLETING and PREEMPTED alone.
+TO_COME = (
+    *("CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT"),
+    *("REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"),
+)
+RUNNING, GONE = "RUNNING", "GONE"  # ended so long ago that Slurm has forgotten it
 
 
 class SlurmWatch(Callback):
@@ -56,11 +61,14 @@ def watch_queue() -> None:
 def states_in(text: str, jobs: set[str]) -> Mapping[str, str]:
     """Return the state of each of `jobs` by lines of `squeue`, `4_1|RUNNING`; one that is not listed is gone.
 
-    >>> states_in("4_0|CANCELLED\\n4_1|RUNNING", {"4_0", "4_1", "3"})
+    What is still to come counts as running.
+
+    >>> states_in("4_0|CANCELLED\\n4_1|SUSPENDED", {"4_0", "4_1", "3"})
     {'3': 'GONE', '4_0': 'CANCELLED', '4_1': 'RUNNING'}
     """
     listed = dict(line.split("|", 1) for line in text.split())
-    return {job: listed.get(job, GONE) for job in sorted(jobs)}
+    states = {job: listed.get(job, GONE) for job in sorted(jobs)}
+    return {job: RUNNING if state in TO_COME else state for job, state in states.items()}
 
 
 def told_of_lost_job(error: BaseException) -> str | None:

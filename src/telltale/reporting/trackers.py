@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from telltale.errors import InputError
 from telltale.reporting.loggers import NoLogger, is_first_process
@@ -95,19 +97,19 @@ class MlflowLogger(Tracker):
         try:
             from mlflow.exceptions import MlflowException
             from pytorch_lightning.loggers import MLFlowLogger as Lightning
+            from sqlalchemy.exc import SQLAlchemyError
         except ImportError as error:
             raise _not_installed("mlflow") from error
         if not is_first_process():
             return
         is_file = tracking_uri.startswith(DATA_BASE)
-        if is_file:
-            _check_data_base(tracking_uri)
         tags = {"folder": str(folder)} | ({"sweep": group} if group else {})
         location = Path(artifacts).absolute().as_uri() if is_file and artifacts else None
         try:
-            made = Lightning(experiment, name, tracking_uri, tags, artifact_location=location)
-            made.log_hyperparams(options(settings))
-        except (MlflowException, OSError) as error:
+            with _prepared(tracking_uri) if is_file else nullcontext():
+                made = Lightning(experiment, name, tracking_uri, tags, artifact_location=location)
+                made.log_hyperparams(options(settings))
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             raise _not_writable(tracking_uri, error) from error
         self.lightning, self.client, self.run_id = made, made.experiment, str(made.run_id)
 
@@ -144,15 +146,21 @@ def options(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     return flat
 
 
-def _check_data_base(tracking_uri: str) -> None:
-    """Open the file as what it should be: MLflow itself would try for minutes."""
+@contextmanager
+def _prepared(tracking_uri: str) -> Iterator[None]:
+    """Hold a file of a data base while its tables and the experiment are made: jobs begin together, and each would.
+
+    It is opened first as what it should be: MLflow itself would try for minutes. Raises InputError, or OSError.
+    """
     file = Path(tracking_uri.removeprefix(DATA_BASE))
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(file)) as opened:
-            opened.execute("PRAGMA schema_version")
-    except (sqlite3.Error, OSError) as error:
-        raise _not_writable(tracking_uri, error) from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):  # SQLite itself works only where files can be locked
+        try:
+            with closing(sqlite3.connect(file)) as opened:
+                opened.execute("PRAGMA schema_version")
+        except sqlite3.Error as error:
+            raise _not_writable(tracking_uri, error) from error
+        yield
 
 
 def _not_writable(tracking_uri: str, error: Exception) -> InputError:

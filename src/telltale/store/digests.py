@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from telltale.store.others import look
+
 ENTRY, DIGESTS = "entry.json", "digests"  # what an entry is of; and a line a file: `b2sum -l 128 -c digests` reads it
 NOT_KEPT = ".not_kept"  # beside a file that was deleted on purpose, its name with this at the end
 
@@ -44,7 +46,7 @@ def to_disk(path: Path) -> None:
 def document_in(folder: Path) -> dict[str, Any] | None:
     """Return the document of an entry; None where it cannot be read."""
     try:
-        document = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+        document = json.loads(look(lambda: (folder / ENTRY).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
@@ -64,16 +66,20 @@ def fault_of(folder: Path) -> str:
     since. Of entries from before there were digests, weights have one of their own, and it is tried whether the other
     files can be read. Raises PermissionError where they may not be.
     """
-    if folder.is_symlink() and not folder.exists():
-        return "it is a link that leads nowhere"
     try:
-        with os.scandir(folder) as files:
-            found = sorted((file.name, file.stat()) for file in files)
-        return _fault(folder, tuple((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in found))
+        return look(lambda: _fault_of(folder))
     except PermissionError:
         raise
     except OSError as error:
         return f"{Path(error.filename or folder).name} cannot be read ({error.strerror})"
+
+
+def _fault_of(folder: Path) -> str:
+    if folder.is_symlink() and not folder.exists():
+        return "it is a link that leads nowhere"
+    with os.scandir(folder) as files:
+        found = sorted((file.name, file.stat()) for file in files)
+    return _fault(folder, tuple((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in found))
 
 
 @cache

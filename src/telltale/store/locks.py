@@ -24,10 +24,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from telltale.process import is_of_this_machine, is_there, this_process
+from telltale.store.others import exists, look
 
 HEARTBEAT, STALE = 15.0, 120.0  # seconds
 POLL, LONGEST = 0.02, 1.0  # seconds between two looks at a claim that another one holds: the first, and the most
-LOCK, CLAIM, TAKEN = ".lock", ".claim", ".taken"  # what the names of files end in; the last, of a claim taken over
+LOCK, CLAIM = ".lock", ".claim"  # what the names of files end in
+TAKEN, NEW = ".taken", ".new"  # of a claim taken over, and of one that is being written
 NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -42,7 +44,7 @@ class Lock:
     def acquire(self, wait: bool = True) -> None:
         """Take it; raises Timeout where another one has it and `wait` is False."""
         try:
-            self._lock.acquire(timeout=-1 if wait else 0)
+            look(lambda: self._lock.acquire(timeout=-1 if wait else 0))
         except OSError as error:
             if isinstance(error, Timeout) or error.errno not in NO_FLOCK:
                 raise
@@ -65,6 +67,13 @@ class Lock:
                 self.claim.unlink()
         self._lock.release()
 
+    def holder(self) -> dict[str, object]:
+        """Return the process that holds it, as `this_process` describes one; {} where none does, or none is named."""
+        try:
+            return _read(self.claim)
+        except FileNotFoundError:
+            return {}
+
     def forget(self) -> None:
         """Delete its file, while it is held: whoever waits makes another one."""
         with suppress(OSError):  # Windows keeps files that are open
@@ -75,13 +84,13 @@ class Lock:
         if self._written():
             return True
         try:
-            holder, beat = _read(self.claim), self.claim.stat().st_mtime_ns
+            holder, beat = look(lambda: (_read(self.claim), self.claim.stat().st_mtime_ns))
         except FileNotFoundError:
             return self._written()
         if _is_gone(holder) or watched.for_seconds(holder.get("token"), beat) >= STALE:
             aside = self.claim.with_name(f"{self.claim.stem}-{uuid.uuid4().hex[:8]}{TAKEN}")
             with suppress(FileNotFoundError):  # another one was faster
-                self.claim.rename(aside)
+                look(lambda: self.claim.rename(aside))
                 if _read(aside) != holder:  # …and has it by now: what was taken away is given back
                     with suppress(OSError):
                         os.link(aside, self.claim)
@@ -89,15 +98,22 @@ class Lock:
         return self._written()
 
     def _written(self) -> bool:
-        token = uuid.uuid4().hex
-        try:
-            with self.claim.open("x", encoding="utf-8") as stream:
-                json.dump(this_process() | {"token": token}, stream)
-        except FileExistsError:
+        """Write the claim, whole or not at all: one that names nobody, as a full disk leaves it, would stay."""
+        if exists(self.claim):
             return False
-        self._token = token
-        hearts.start(self.claim)
-        return True
+        token = uuid.uuid4().hex
+        text = json.dumps(this_process() | {"token": token})
+        written = self.claim.with_name(f"{self.claim.stem}-{token[:8]}{NEW}")
+        try:
+            written.write_text(text, encoding="utf-8")
+            made = _linked(written, self.claim, text)
+        finally:
+            with suppress(OSError):
+                written.unlink()
+        if made:
+            self._token = token
+            hearts.start(self.claim)
+        return made
 
 
 class _Watched:
@@ -119,11 +135,14 @@ class _Hearts:
     def __init__(self) -> None:
         self.claims: set[Path] = set()
         self.thread: threading.Thread | None = None
+        self.process = os.getpid()
 
     def start(self, claim: Path) -> None:
         """Keep a claim alive."""
+        if self.process != os.getpid():  # forked: those that are here are another's, and would outlive it
+            self.claims, self.thread, self.process = set(), None, os.getpid()
         self.claims.add(claim)
-        if self.thread is None or not self.thread.is_alive():  # a forked process has none
+        if self.thread is None or not self.thread.is_alive():
             self.thread = threading.Thread(target=self._beat, name="store-claims", daemon=True)
             self.thread.start()
 
@@ -147,10 +166,38 @@ def _is_gone(holder: dict[str, object]) -> bool:
     return is_of_this_machine(holder) and not is_there(holder)
 
 
-def _read(claim: Path) -> dict[str, object]:
-    """Return who holds a claim; {} where it is just being written, or was never finished."""
+def _linked(written: Path, claim: Path, text: str) -> bool:
+    """Give a file with this text the name of a claim too; tells whether the name was free."""
     try:
-        document = json.loads(claim.read_text(encoding="utf-8"))
+        os.link(written, claim)
+    except FileExistsError:
+        with suppress(OSError):  # NFS says so, too, of a link that it made and whose first answer was lost
+            return claim.samefile(written)
+        return False
+    except OSError:  # no file has two names here, or it says why nothing can be written
+        return _made(claim, text)
+    return True
+
+
+def _made(claim: Path, text: str) -> bool:
+    """Make a claim under its own name; tells whether that was free."""
+    try:
+        stream = claim.open("x", encoding="utf-8")
+    except FileExistsError:
+        return False
+    try:
+        with stream:
+            stream.write(text)
+    except OSError:
+        claim.unlink()
+        raise
+    return True
+
+
+def _read(claim: Path) -> dict[str, object]:
+    """Return who holds a claim; {} where it names nobody."""
+    try:
+        document = json.loads(look(lambda: claim.read_text(encoding="utf-8")))
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

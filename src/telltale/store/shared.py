@@ -10,6 +10,7 @@ from typing import Any
 
 from telltale.errors import InputError
 from telltale.store.digests import document_in, fault_of
+from telltale.store.others import exists, folders_in
 
 log = logging.getLogger("telltale")
 
@@ -34,7 +35,7 @@ class Shared:
 
     def sound(self, folder: Path) -> Path | None:
         """Return a folder of this store if it is a whole entry, else None, told once."""
-        if not folder.is_dir():
+        if not exists(folder):
             return None
         try:
             fault = fault_of(folder)
@@ -53,6 +54,6 @@ class Shared:
 
     def entries(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Yield the folder and document of each entry of a kind that has a document."""
-        for folder in sorted((self.root / kind).glob("*")):
+        for folder in folders_in(self.root / kind):
             if (document := document_in(folder)) is not None:
                 yield folder, document

@@ -21,6 +21,7 @@ from telltale.errors import InputError
 from telltale.store.digests import ENTRY, digest_of, document_in, drop, fault_of, seal, to_disk
 from telltale.store.locks import LOCK, Lock
 from telltale.store.misses import miss_of
+from telltale.store.others import exists, folders_in
 from telltale.store.shared import Shared
 from telltale.store.sweeping import CHECKPOINTS, sweep, write_makes
 
@@ -114,7 +115,7 @@ class Store:
 
     def entries(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Yield the folder and document of each entry of a kind; one whose document cannot be read is set aside."""
-        for folder in sorted((self.root / kind).glob("*")):
+        for folder in folders_in(self.root / kind):
             document = document_in(folder)
             if document is not None:
                 yield folder, document
@@ -131,9 +132,11 @@ class Store:
         """
         file = self._place("release", entry) / WEIGHTS
         self._require_sound(file.parent)
-        if not file.exists():
-            why = f"weights of {entry} were not kept and are asked something new; delete {file.parent} to train again"
-            raise InputError("paths.keep_weights", self.keep_weights, why)
+        if not exists(file):
+            why = f"weights of {entry} were not kept and are asked something new; "
+            if self.shared and self.shared.has(file):
+                raise InputError("paths.shared_store", self.shared.root, f"{why}give null, or a store that has them")
+            raise InputError("paths.keep_weights", self.keep_weights, f"{why}delete {file.parent} to train again")
         if not again and file.is_relative_to(self.root):
             self._used.add(file)
         return file
@@ -146,9 +149,10 @@ class Store:
 
     def _require_sound(self, folder: Path) -> None:
         """Refuse what was lost or damaged after this run had found it."""
-        fault = fault_of(folder) if folder.exists() else "it is gone"
+        fault = fault_of(folder) if exists(folder) else "it is gone"
         if fault:
-            raise InputError("paths.store", folder, f"{fault}, since this run began; the same command makes it again")
+            name = "paths.shared_store" if self.shared and self.shared.has(folder) else "paths.store"
+            raise InputError(name, folder, f"{fault}, since this run began; the same command makes it again")
 
     def detached(self) -> Store:
         """Return the store for another process, which may have another working folder."""
@@ -175,7 +179,7 @@ class Store:
         """
         key = key_of(document)
         final = self._served(self.root / kind / key)
-        if final.exists() and not fault_of(final):
+        if exists(final) and not fault_of(final):
             return final, True
         if (shared := self._found_shared(kind, key)) is not None:
             return shared, True
@@ -204,7 +208,7 @@ class Store:
                     final.parent.mkdir(exist_ok=True)
                     entry.replace(final)
                 except OSError as error:
-                    if not final.exists():  # else another job was faster
+                    if not exists(final):  # else another job was faster
                         if not final.parent.is_dir():  # a file, or a link that leads nowhere
                             raise self._cannot_be_written(error, f"{final.parent.name} in it ") from error
                         raise

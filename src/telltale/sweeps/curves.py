@@ -12,6 +12,7 @@ from typing import Any
 from telltale.sweeps.grid import option_of
 
 AT_MOST = 6  # figures on a page
+Interval = tuple[float, float, float]  # a value, and the ends of its interval
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,27 @@ def curves_of(jobs: Sequence[Measured]) -> list[Curve]:
 
 def _curve(jobs: Sequence[Measured], option: str, metric: str, swept: Sequence[str]) -> Curve:
     others = [name for name in swept if name not in (option, "seed")]
-    found: dict[str, dict[float, list[tuple[float, float, float]]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[float, dict[str, Interval]]] = defaultdict(lambda: defaultdict(dict))
     for job in jobs:
         x = _number(job.words.get(option))
         if metric in job.metrics and x is not None:
             label = " ".join(f"{name}={job.words.get(name, '')}" for name in others)
-            found[label][x].append(job.metrics[metric])
-    lines = {label: [(x, *over_seeds(points[x])) for x in sorted(points)] for label, points in found.items()}
-    most = max((len(values) for points in found.values() for values in points.values()), default=1)
+            found[label][x][job.words.get("seed", "")] = job.metrics[metric]  # equal jobs say the same, once
+    most = max((len(seeds) for points in found.values() for seeds in points.values()), default=1)
+    lines = {
+        label: [(x, *_point(list(seeds.values()), most)) for x, seeds in sorted(points.items())]
+        for label, points in found.items()
+    }
     return Curve(option, metric, lines, most)
 
 
-def over_seeds(values: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+def _point(values: Sequence[Interval], most: int) -> Interval:
+    """Return a point over seeds; beside points over several, one of a single seed has no interval."""
+    value = values[0][0]
+    return (value, value, value) if len(values) < 2 <= most else over_seeds(values)
+
+
+def over_seeds(values: Sequence[Interval]) -> Interval:
     """Return a mean with its 95 % interval by Student's t; of one run, its own.
 
     >>> [round(end, 2) for end in over_seeds([(0.5, 0.4, 0.6), (0.7, 0.6, 0.8), (0.6, 0.5, 0.7)])]

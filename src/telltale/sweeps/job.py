@@ -32,8 +32,16 @@ def as_job(cfg: DictConfig, play: Callable[[], float | None]) -> float | None:
     with ledger.job(hydra.job.num, words_of(hydra.overrides.task), place, on_failure) as run:
         if run is None:
             return ledger.read().jobs[hydra.job.num].value
+        refuse_plan(cfg)
         run.value = play()
     return run.value
+
+
+def refuse_plan(cfg: DictConfig) -> None:
+    """Raise InputError where a job of a named sweep would only be planned: it leaves no results, and is never done."""
+    if OmegaConf.select(cfg, "plan") is True:
+        expected = "false in a named sweep, which keeps results; to have it planned, type plan=true"
+        raise InputError("plan", True, expected)
 
 
 def name_of(cfg: DictConfig) -> str | None:

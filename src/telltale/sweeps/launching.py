@@ -22,16 +22,16 @@ from telltale.errors import InputError, JobsLostError
 from telltale.reporting.slurm import told_of_lost_job
 from telltale.store.locks import Lock
 from telltale.sweeps.grid import Numbering, difference, same_jobs, words_of
-from telltale.sweeps.job import folder_of, name_of
+from telltale.sweeps.job import folder_of, name_of, refuse_plan
 from telltale.sweeps.ledger import Ledger
-from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, RUNNING, STOP, Job, Page
+from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, PENDING, RUNNING, STOP, Job, Page
 from telltale.sweeps.summary import open_sweep, release_sweep
 from telltale.writing import counted
 
 NAME = re.compile(r"\w[\w.-]*")
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 OF_OTHERS = (".locks", "multirun.yaml")  # in the folder of a sweep that has not begun
-TRIES = 2  # of a job whose process is killed, under one command
+TRIES = 2  # of a job whose process is killed, or that leaves no results, under one command
 LOOK_S = 1.0  # how often it is looked whether a job that runs elsewhere has ended
 
 
@@ -125,6 +125,7 @@ class LedgerLauncher(Launcher):
             raise InputError("sweep.name", self.name, "a word of letters, digits, `_`, `.` and `-`")
         if self.on_failure not in (KEEP_GOING, STOP):
             raise InputError("sweep.on_failure", self.on_failure, f"one of {KEEP_GOING}, {STOP}")
+        refuse_plan(config)
         if (sweeper := config.hydra.sweeper._target_) != BASIC:
             raise InputError("hydra.sweeper", sweeper, "finds its jobs as it goes; only a grid can have sweep.name")
         folder = self.ledger.folder
@@ -158,9 +159,7 @@ class LedgerLauncher(Launcher):
         lost = [other for other in page.jobs if other.state in (FAILED, INTERRUPTED) and other.session == page.session]
         if job.state in (FINISHED, RUNNING) or (lost and self.on_failure == STOP):
             return False
-        if job in lost:
-            return job.state == INTERRUPTED and self._tried[job.number] < TRIES
-        return True
+        return (job.state != FAILED or job not in lost) and self._tried[job.number] < TRIES
 
     def _round(self, due: dict[int, list[str]], page: Page, returned: dict[int, JobReturn]) -> Exception | None:
         """Launch jobs once; returns what the launcher raised where processes of it were killed, raises all else."""
@@ -182,7 +181,7 @@ class LedgerLauncher(Launcher):
         ends = []
         for number in batch:
             job, end = page.jobs[number], returned.get(number)
-            if job.state in (FAILED, INTERRUPTED):
+            if job.state in (FAILED, INTERRUPTED) or (job.state == PENDING and self._tried[number]):
                 if end is None or end.status != JobStatus.FAILED:  # it ended where nobody could hand anything back
                     told = (lost and told_of_lost_job(lost)) or job.reason
                     error = JobsLostError(f"sweep {self.name}: job {number} {_verb(job)}: {told}")
@@ -194,7 +193,7 @@ class LedgerLauncher(Launcher):
 
 
 def _verb(job: Job) -> str:
-    return "failed" if job.state == FAILED else "was interrupted"
+    return {FAILED: "failed", PENDING: "did not finish"}.get(job.state, "was interrupted")
 
 
 class Numbers(int):

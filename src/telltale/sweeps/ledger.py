@@ -24,6 +24,7 @@ from telltale.reporting.masking import masked_text
 from telltale.reporting.slurm import told_of_lost_job
 from telltale.store.digests import to_disk
 from telltale.store.locks import Lock
+from telltale.store.others import exists, look
 from telltale.sweeps.states import FAILED, FINISHED, INTERRUPTED, KEEP_GOING, PENDING, RUNNING, STOP, Job, Page
 from telltale.writing import escaped_throughout
 
@@ -44,12 +45,12 @@ class Ledger:
 
     def exists(self) -> bool:
         """Tell whether the sweep has begun."""
-        return self.file.exists()
+        return exists(self.file)
 
     def read(self) -> Page:
         """Return what it says. Raises InputError where it cannot be read."""
         try:
-            document = json.loads(self.file.read_text(encoding="utf-8"))
+            document = json.loads(look(lambda: self.file.read_text(encoding="utf-8")))
             jobs = tuple(Job(**(job | {"words": tuple(job["words"])})) for job in document["jobs"])
             return Page(int(document["session"]), dict(document["process"]), jobs)
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -89,7 +90,7 @@ class Ledger:
         page = self.read()
         for job in page.jobs:
             if job.state == FINISHED and not self._has_results(job):
-                lost = replace(job, state=PENDING, reason="its results were deleted", value=None)
+                lost = replace(job, state=PENDING, reason="it left no results, or they were deleted", value=None)
                 page = self.change(lambda page, lost=lost: page.with_job(lost))  # type: ignore[misc]
             elif job.state == RUNNING:
                 lock = (watches if watches is not None else {}).setdefault(job.number, self._lock_of(job.number))
@@ -117,9 +118,8 @@ class Ledger:
     def alone(self) -> Iterator[None]:
         """Hold the sweep against other commands. Raises InputError, which says who has it, where one is at work."""
         lock = Lock(self._locks() / "sweep.lock")
-        gone = self.exists() and _is_gone(self.read().process)
-        if not _acquired(lock, lambda: not gone):
-            raise InputError("sweep.name", self.folder.name, f"another command is at work on it{self._who()}")
+        if not _acquired(lock, lambda: not _is_gone(lock.holder())):
+            raise InputError("sweep.name", self.folder.name, f"another command is at work on it{_told_of(lock)}")
         with _released(lock):
             yield
 
@@ -158,7 +158,7 @@ class Ledger:
         return job.state != FINISHED and not (on_failure == STOP and page.has_failed())
 
     def _beginning(self, page: Page, job: Job, folder: Path) -> dict[str, Any]:
-        place = os.path.relpath(folder, self.folder.resolve())
+        place = os.path.relpath(folder.resolve(), self.folder.resolve())
         return {
             **{"state": RUNNING, "reason": "", "value": None, "folder": place, "process": this_process()},
             **{"tries": job.tries + 1, "session": page.session, "began": _now(), "ended": ""},
@@ -184,11 +184,11 @@ class Ledger:
         return changed
 
     def _has_results(self, job: Job) -> bool:
-        return self._run(job).get("status") == FINISHED and (self.folder / job.folder / "metrics.json").exists()
+        return self._run(job).get("status") == FINISHED and exists(self.folder / job.folder / "metrics.json")
 
     def _run(self, job: Job) -> dict[str, Any]:
         try:
-            found = json.loads((self.folder / job.folder / "run.json").read_text(encoding="utf-8"))
+            found = json.loads(look(lambda: (self.folder / job.folder / "run.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -207,14 +207,6 @@ class Ledger:
         """Tell whether a job is run by a process that is there, as far as can be seen from here."""
         job = self.read().jobs[number]
         return job.state == RUNNING and not _is_gone(job.process)
-
-    def _who(self) -> str:
-        process = self.read().process if self.exists() else {}
-        if not process:
-            return ""
-        who = f": process {process.get('pid')} on {str(process.get('host')).split()[0]}"
-        lost = f"; if that machine is gone, delete {self._locks() / 'sweep.claim'}"
-        return who + ("" if is_of_this_machine(process) else lost)
 
     def _lock_of(self, number: int) -> Lock:
         return Lock(self._locks() / f"job-{number}.lock")
@@ -256,6 +248,15 @@ def _released(lock: Lock) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _told_of(lock: Lock) -> str:
+    """Say which process holds a lock, and what to do where nobody can see whether it is there."""
+    holder = lock.holder()
+    who = f": process {holder['pid']} on {str(holder.get('host')).split()[0]}" if "pid" in holder else ""
+    if is_of_this_machine(holder) or not exists(lock.claim):
+        return who
+    return f"{who}; if {'that machine is' if who else 'it is long'} gone, delete {lock.claim}"
 
 
 def _is_gone(process: Mapping[str, Any]) -> bool:

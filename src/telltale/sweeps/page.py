@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import telltale.reporting
 from telltale.sweeps.curves import Measured, curves_of, drawn
+from telltale.sweeps.documents import UNREADABLE, read_document
 from telltale.sweeps.grid import option_of
 from telltale.sweeps.ledger import Ledger
 from telltale.sweeps.states import FINISHED, Job
@@ -79,5 +81,6 @@ def _page_of(folder: Path, row: Mapping[str, Any]) -> str:
 def _measured(folder: Path) -> Iterator[Measured]:
     for job in Ledger(folder).standing().jobs:
         if job.state == FINISHED:
-            document = json.loads((folder / job.folder / "metrics.json").read_text(encoding="utf-8"))
-            yield Measured.of(job.words, document["metrics"], CURVES_OF)
+            with suppress(*UNREADABLE):  # its row says so
+                document = read_document(folder / job.folder / "metrics.json")
+                yield Measured.of(job.words, document["metrics"], CURVES_OF)

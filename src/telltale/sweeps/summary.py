@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from omegaconf import DictConfig
 from telltale.reporting.earlier import ASIDE
 from telltale.reporting.masking import mask_file, masked, masked_text
 from telltale.reporting.status import status_of
+from telltale.sweeps.documents import UNREADABLE, read_document
 from telltale.sweeps.grid import BESIDE
 from telltale.sweeps.ledger import Ledger
 from telltale.sweeps.states import FINISHED, RUNNING, STATES
@@ -135,7 +135,7 @@ def _rows_below(folder: Path) -> Iterator[dict[str, Any]]:
 def _rows_of_ledger(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield a row a job of a named sweep, begun or not; how it stands is the ledger's word."""
     for job in Ledger(folder).standing().jobs:
-        place = folder / job.folder
+        place, shown = folder / job.folder, dict[str, Any]()
         if job.folder and (place / "run.json").exists():
             shown = row(place, folder)
             line = {name: value for name, value in shown.items() if name.split(".")[0] not in (*BESIDE, "error")}
@@ -144,37 +144,44 @@ def _rows_of_ledger(folder: Path) -> Iterator[dict[str, Any]]:
             groups = [group for group in GROUPS if group in swept]
             line = {"job": job.folder or str(job.number), **{group: swept.pop(group) for group in groups}, **swept}
         line["status"] = job.state
-        yield line | ({"error": job.reason} if job.reason else {})
+        reason = job.reason or (shown.get("error") if job.state == FINISHED else None)
+        yield line | ({"error": reason} if reason else {})
 
 
 def row(job: Path, folder: Path) -> dict[str, Any]:
     """Return one job of a sweep's folder as a row: what differs by name, how it ended, its headline metrics.
 
-    Where it failed, `error` says why; a run.json that cannot be read is a job that failed.
+    Where it failed, `error` says why; a run.json or metrics.json that cannot be read is a job that failed.
     """
     name = str(job.relative_to(folder))
     try:
-        run, document = _read(job / "run.json"), _read(job / "metrics.json")
+        run = read_document(job / "run.json")
         cfg = {} if "words" in run and "seed" in run else _configuration(job)  # of an older version
-    except ValueError as error:
-        return {"job": name, "status": "failed", "error": f"{job / 'run.json'} cannot be read ({error})"}
+    except UNREADABLE as error:
+        return {"job": name, "status": "failed", "error": _unreadable(job / "run.json", error)}
     words = {group: _word(group, run, cfg) for group in GROUPS}
     swept = dict(override.lstrip("+~").partition("=")[::2] for override in run["overrides"])
     hidden = (*words, "seed", "sweep.name", "sweep.on_failure")
     named = {option: value for option, value in swept.items() if option not in hidden}
     seed = run.get("seed", cfg.get("seed", swept.get("seed", "0")))
     line: dict[str, Any] = {"job": name, **words, **named, "seed": seed, "status": status_of(run)}
-    if "metrics" in document:
-        metrics = document["metrics"]
-        line |= {"answer": document["answer"]["kind"]} if "answer" in document else {}
-        line |= {name: _text(metrics[name]) for name in SHOWN if name in metrics}
+    try:
+        line |= _headline(read_document(job / "metrics.json"))
+    except UNREADABLE as error:
+        return line | {"status": "failed", "error": _unreadable(job / "metrics.json", error)}
     reason = str(run.get("error") or "").removeprefix("InputError: ")
     return line | ({"error": " ".join(reason.split())} if reason else {})
 
 
-def _read(file: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return document
+def _headline(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row shows of a metrics.json."""
+    metrics = document.get("metrics", {})
+    answer = {"answer": document["answer"]["kind"]} if "answer" in document else {}
+    return answer | {name: _text(metrics[name]) for name in SHOWN if name in metrics}
+
+
+def _unreadable(file: Path, error: Exception) -> str:
+    return f"{file} cannot be read ({type(error).__name__}: {error})"
 
 
 def _configuration(job: Path) -> dict[str, Any]:
