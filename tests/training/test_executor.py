@@ -209,9 +209,8 @@ def test_a_worker_of_a_device_sees_that_device_alone(monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match=r"executor.devices=3: only 2 GPUs are visible here"):
         Local(devices=3).at_once("cuda")
     free = SimpleNamespace(get=lambda: "GPU-7f")
-    monkeypatch.setattr(devices, "end_with_parent", lambda: None)
-    devices._begin(free, 2, "records")
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-7f" and devices._shared == ["records"]
+    devices._take(free, 2)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-7f"
 
 
 @pytest.mark.parametrize("wanted", ["all", 0, None])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from telltale.errors import InputError
+from telltale.owner import pool as pools
 from telltale.owner import side_by_side
 from telltale.owner.executor import Local
 from telltale.owner.owner import Request
@@ -25,7 +26,7 @@ class Here:
 
     def __init__(self, workers: int, mp_context: Any, initializer: Any, initargs: Any) -> None:
         self.workers = workers
-        side_by_side._shared[:] = initargs
+        pools._shared[:] = initargs[1:]
 
     def __enter__(self) -> Here:
         return self
@@ -52,7 +53,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         started.append(workers)
         return Here(workers, **options)
 
-    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(pools, "ProcessPoolExecutor", pool)
     monkeypatch.setattr(side_by_side, "cores", lambda: 2)
     monkeypatch.setattr(side_by_side, "WORTH", 1)
     return started
@@ -102,7 +103,7 @@ def test_an_error_in_a_worker_comes_back_as_itself(
     def refuse(job: Any) -> str:
         raise InputError("model", "x", "another")
 
-    monkeypatch.setattr(side_by_side, "_train", refuse)
+    monkeypatch.setattr(pools, "_do", refuse)
     with pytest.raises(InputError, match="model=x: another"):
         recipe_in(tmp_path).train_many(POOL, ROWS, [1, 2])
 

@@ -6,19 +6,17 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Any
 
 import torch
 
-from telltale.data.workers import cores, end_children, end_with_parent
+from telltale.data.workers import cores
 from telltale.errors import InputError
-from telltale.progress import track
+from telltale.owner.pool import in_processes
 
 log = logging.getLogger("telltale")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-_shared: list[Any] = []  # what a worker's jobs read
 
 
 def visible(device: str) -> list[str]:
@@ -44,38 +42,19 @@ def spread(jobs: Sequence[Any], shared: Any, devices: Sequence[str]) -> None:
 
     Where a process is killed the jobs that are left are the caller's, who finds in the store what is done.
     """
-    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    free = context.SimpleQueue()
+    free = multiprocessing.get_context("spawn").SimpleQueue()
     for device in devices:
         free.put(device)
-    begun = (free, len(devices), shared)
-    with ProcessPoolExecutor(len(devices), mp_context=context, initializer=_begin, initargs=begun) as pool:
-        running = [pool.submit(_train, job.detached()) for job in jobs]
-        try:
-            for ended in track(as_completed(running), f"chunks trained on {len(devices)} devices", len(running)):
-                ended.result()
-        except BrokenProcessPool:
-            log.warning("a process that trained on one of several devices was killed; what it had begun goes on here")
-        except BaseException as error:
-            for future in running:
-                future.cancel()
-            end_children(before)
-            if isinstance(error, KeyboardInterrupt) and not error.args:  # pressed here, not in a worker
-                kept = "while training on several devices; what the store has is kept; the same command goes on"
-                raise KeyboardInterrupt(kept) from error
-            raise
+    begin = partial(_take, free, len(devices))
+    title, how = f"chunks trained on {len(devices)} devices", "on several devices"
+    if not in_processes(jobs, shared, len(devices), begin, title=title, how=how):
+        log.warning("a process that trained on one of several devices was killed; what it had begun goes on here")
 
 
-def _begin(free: Any, number: int, shared: Any) -> None:
+def _take(free: Any, number: int) -> None:
     """Take a device for this process, before anything in it looks for one."""
-    end_with_parent()
     device = free.get()
     if device == "cpu":
         torch.set_num_threads(max(1, cores() // number))
     else:
         os.environ[VISIBLE] = device
-    _shared[:] = [shared]
-
-
-def _train(job: Any) -> str:
-    return str(job(_shared[0]))

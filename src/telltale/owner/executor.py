@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 from telltale.checks import MANY, choice, whole_number
 from telltale.errors import InputError
 from telltale.owner.devices import chosen, spread
+from telltale.owner.pool import stopped_whole
 from telltale.owner.side_by_side import fill
 from telltale.progress import track
 
@@ -132,16 +133,10 @@ class Ray:
         needs = {"num_cpus": self.cpus_per_chunk, "num_gpus": self.gpus_per_chunk, "max_retries": 0}
         task, common = ray.remote(_attempt).options(**needs), ray.put(shared)
         running = _Running(ray, [job.detached() for job in jobs], lambda job: task.remote(job, common))
-        try:
+        with stopped_whole("with Ray", running.cancel):  # checkpoints of them stay in the store's folder
             at_once = f"chunks trained by Ray, {min(room, len(jobs))} at once"
             results = dict(track(running, at_once, len(jobs)))
             return [results[place] for place in range(len(jobs))]
-        except BaseException as error:
-            running.cancel()  # interrupts them; checkpoints of them stay in the store's folder
-            if isinstance(error, KeyboardInterrupt) and not error.args:  # pressed here, not in a task
-                kept = "while training with Ray; what the store has is kept; the same command goes on from there"
-                raise KeyboardInterrupt(kept) from error
-            raise
 
     def ahead(self, jobs: Sequence[Job], shared: Any) -> None:
         """Leave it until it is asked for."""

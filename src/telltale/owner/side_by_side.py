@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, Self
 
 import torch
 
-from telltale.data.workers import cores, end_children, end_with_parent
-from telltale.progress import track
+from telltale.data.workers import cores
+from telltale.owner.pool import in_processes
 
 WORTH = 100_000  # records times epochs, with their models' sizes: some 10 s of training, beside 4 s until workers begin
-_shared: list[Any] = []  # what a worker's jobs read
 
 
 class Quiet(Protocol):
@@ -87,31 +84,7 @@ def fill(jobs: Sequence[Any], shared: Any) -> None:
     if not lacking:
         return
     workers = min(cores(), len(lacking))
-    # "spawn": a forked child of a process that has started torch's threads can hang
-    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(shared,)) as pool:
-        running = {pool.submit(_train, job.detached()): job for job in lacking}
-        try:
-            for ended in track(as_completed(running), f"models trained, {workers} at once", len(running)):
-                ended.result()
-                running[ended].told(shared)
-        except BrokenProcessPool:  # e.g. called from a script without `if __name__ == "__main__"`: trained here instead
-            return
-        except BaseException as error:
-            for future in running:
-                future.cancel()
-            end_children(before)
-            if isinstance(error, KeyboardInterrupt) and not error.args:  # pressed here, not in a worker
-                kept = "while training side by side; what the store has is kept; the same command goes on from there"
-                raise KeyboardInterrupt(kept) from error
-            raise
-
-
-def _begin(shared: Any) -> None:
-    end_with_parent()
-    torch.set_num_threads(1)
-    _shared[:] = [shared]
-
-
-def _train(job: Any) -> str:
-    return str(job(_shared[0]))
+    options = {"title": f"models trained, {workers} at once", "how": "side by side"}
+    one_thread = partial(torch.set_num_threads, 1)
+    # where a process is killed, what is left is trained in this one
+    in_processes(lacking, shared, workers, one_thread, told=lambda job: job.told(shared), **options)
