@@ -14,6 +14,7 @@ from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import SELF_LOOP, featurise
 from telltale.errors import InputError
 from telltale.models.gin import GIN, GINConvolution
+from telltale.models.grover import Arriving
 from telltale.models.molecule_encoder import MoleculeEncoder, with_self_loops
 from tests.training.small import MODELS, model_of, molecules
 
@@ -62,6 +63,31 @@ def test_different_molecules_have_different_embeddings(name: str) -> None:
     """Catches an encoder that loses what it is fed: elements, bond types, shape."""
     distances = torch.cdist(*(2 * [encoder(name)(batch_of(["CCO", "CCN", "C=CO", "CCCO", "CC#N"]))]))
     assert (distances + torch.eye(5) > 1e-4).all()
+
+
+def test_a_network_of_grovers_bonds_hears_all_bonds_into_its_source_but_its_own_reverse() -> None:
+    """Catches messages that come back, sums at the wrong end, and a head that passes fewer hops than it should."""
+    batch = batch_of(["CC(=O)O", "C1CC1N"])
+    torch.manual_seed(0)
+    messages, pairs = torch.randn(5, len(batch.bonds), 3), [tuple(pair) for pair in batch.ends.T.tolist()]
+    expected = torch.zeros_like(messages)
+    for place, (source, target) in enumerate(pairs):
+        for other, (_, into) in enumerate(pairs):
+            if into == source and pairs[other] != (target, source):
+                expected[:, place] += messages[:, other]
+    assert torch.allclose(Arriving(batch.ends, len(batch.atoms), True)(messages), expected, atol=1e-5)
+    atoms = torch.randn(5, len(batch.atoms), 3)
+    around = torch.stack([sum(atoms[:, s] for s, t in pairs if t == atom) for atom in range(len(batch.atoms))], 1)
+    assert torch.allclose(Arriving(batch.ends, len(batch.atoms), False)(atoms), around, atol=1e-5)
+
+
+@pytest.mark.parametrize("hops", [1, 2, 4])
+def test_grovers_embedding_of_an_atom_reaches_as_far_as_its_hops(hops: int) -> None:
+    """Catches a network that stops early or goes on: a change at one end of a chain, seen from the other."""
+    model = encoder("grover", layers=1, hops=hops, heads=2)
+    one, other = (model.atom_embeddings(batch_of([text])) for text in ("CCCCCCCCCCCC", "CCCCCCCCCCCN"))
+    changed = [place for place in range(12) if not torch.allclose(one[place], other[place], atol=1e-6)]
+    assert changed == list(range(11 - hops, 12))
 
 
 def test_a_gin_layer_is_its_formula() -> None:
@@ -121,7 +147,7 @@ def test_sum_pooling_is_mean_pooling_times_the_number_of_atoms() -> None:
 def test_alike_builds_the_same_kind_with_another_depth(name: str) -> None:
     """Catches an option that does not reach the context encoder."""
     options = {"jumping_knowledge": "sum", "pooling": "sum", "dropout": 0.1, "norm": "layer"}
-    options |= {"heads": 4} if name == "gat" else {}
+    options |= {"gat": {"heads": 4}, "grover": {"heads": 2, "hops": 2}}.get(name, {})
     model = instantiate(model_of(name, **options))
     other = model.alike(layers=3)
     assert type(other) is type(model) and len(other.convolutions) == 3

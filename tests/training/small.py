@@ -25,11 +25,12 @@ OBJECTIVES = {
     "edge_prediction": "EdgePrediction",
     "graphcl": "GraphCL",
     "graphmae": "GraphMAE",
+    "grover": "Grover",
     "infograph": "InfoGraph",
     "mole_bert": "MoleBERT",
     "simgrace": "SimGRACE",
 }
-MODELS = {"gin": "GIN", "gcn": "GCN", "gat": "GAT", "graphsage": "GraphSAGE"}
+MODELS = {"gin": "GIN", "gcn": "GCN", "gat": "GAT", "graphsage": "GraphSAGE", "grover": "Grover"}
 CPU = TrainerOptions(accelerator="cpu")
 DDP = TrainerOptions(accelerator="cpu", devices=2, strategy="ddp")
 
@@ -69,7 +70,14 @@ def fitted(
     partial.mkdir(parents=True, exist_ok=True)
     trained = initial_objective(model or model_of(), objective, seed).to(dtype)
     kept = training_records(records, (), seed)
-    fit(trained, training_loader(kept, trained.batch_size, seed), seed, options, partial, "a test")
+    fit(
+        trained,
+        training_loader(kept, trained.batch_size, seed, trained.targets(kept)),
+        seed,
+        options,
+        partial,
+        "a test",
+    )
     return trained
 
 

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rdkit import Chem
 
 from telltale.data.molecules.batch import MoleculeBatch
+from telltale.data.molecules.functional_groups import GROUPS
 from telltale.data.molecules.graphs import MASKED_ELEMENT
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.errors import InputError
 from telltale.objectives import context_prediction
 from telltale.objectives.corruption import atom_draws
+from telltale.objectives.grover import atom_contexts, bond_contexts
 from telltale.owner.preparation import initial_objective
-from telltale.training.batches import evaluation_batches, make_batch
+from telltale.training.batches import LabelledBatch, evaluation_batches, make_batch
 from telltale.training.counter_random import record_keys
+from telltale.training.objective import Objective
 from telltale.training.trainer import TrainerOptions
 from tests.training.small import OBJECTIVES, fitted, model_of, molecules, objective_of
 
@@ -27,6 +31,11 @@ every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
 def batch_of(records: MoleculeRecords) -> MoleculeBatch:
     return make_batch(records.arrays(), np.arange(len(records)), record_keys(records.fingerprints(), 0, 0))
+
+
+def batch_for(objective: Objective, records: MoleculeRecords) -> Any:
+    """What a step of this objective is given."""
+    return next(evaluation_batches(records, len(records), targets=objective.targets(records)))
 
 
 @pytest.fixture(scope="module")
@@ -213,12 +222,54 @@ def test_mole_bert_trains_its_tokeniser_first_and_then_leaves_it(tmp_path: Path)
     assert not torch.equal(states[1]["model.element.weight"], states[2]["model.element.weight"])
 
 
+def test_grovers_contexts_are_those_of_rdkits_neighbours() -> None:
+    """Catches a bond counted as its own context, one end left out, and contexts that differ by direction or company."""
+    records = MoleculeRecords.of([*molecules(60).smiles, "C", "CC", "[Na+].[Cl-]"], "test")
+    batch = batch_of(records)
+    atoms: dict[Any, set[int]] = {}
+    bonds: dict[Any, set[int]] = {}
+    atom_hash, bond_hash = atom_contexts(batch).tolist(), bond_contexts(batch).tolist()
+    ends = {tuple(pair): place for place, pair in enumerate(batch.ends.T.tolist())}
+    for place, smiles in enumerate(records.smiles):
+        molecule, first = Chem.MolFromSmiles(smiles), int(batch.first_atom[place])
+        for atom in molecule.GetAtoms():
+            around = sorted(
+                (bond.GetOtherAtom(atom).GetAtomicNum(), str(bond.GetBondType())) for bond in atom.GetBonds()
+            )
+            word = (atom.GetAtomicNum(), *around)
+            atoms.setdefault(word, set()).add(atom_hash[first + atom.GetIdx()])
+        for bond in molecule.GetBonds():
+            two = (bond.GetBeginAtom(), bond.GetEndAtom())
+            others = [(end, other) for end in two for other in end.GetBonds() if other.GetIdx() != bond.GetIdx()]
+            around = sorted((end.GetAtomicNum(), str(other.GetBondType())) for end, other in others)
+            first_way, second_way = ((first + a.GetIdx(), first + b.GetIdx()) for a, b in (two, two[::-1]))
+            found = {bond_hash[ends[first_way]], bond_hash[ends[second_way]]}
+            bonds.setdefault((str(bond.GetBondType()), *around), set()).update(found)
+    for words in (atoms, bonds):
+        assert len(words) > 20 and all(len(hashes) == 1 for hashes in words.values())
+        assert len({next(iter(hashes)) for hashes in words.values()}) == len(words)
+
+
+def test_grover_adds_up_what_it_asks(batch: MoleculeBatch) -> None:
+    """Catches a loss over all atoms, groups asked of the wrong molecule, and a padding taken for a group."""
+    records = molecules(12)
+    objective = initial_objective(model_of(), objective_of("grover", rate=0.3, words=64), 0).eval()
+    targets = objective.targets(records)
+    known = {GROUPS[place] for place in (objective.targets(MoleculeRecords.of(["CCO"], "test"))[0] == 2).nonzero()[0]}
+    assert known == {"fr_Al_OH", "fr_Al_OH_noTert"} and targets.shape == (12, 85) and set(targets.ravel()) == {1, 2}
+    atoms, _, groups = objective.terms(LabelledBatch(batch, torch.from_numpy(targets), batch.keys))
+    assert int(atoms.number) == sum(int(0.3 * size + 1) for size in batch.sizes().tolist())
+    logits = objective.predict_group(objective.model(batch)).detach().double().numpy()
+    each = np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - logits * (targets == 2)
+    assert float(groups.total.detach()) == pytest.approx(each.sum(), rel=1e-4) and int(groups.number) == 12 * 85
+
+
 @every_objective
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(name: str) -> None:
     """Catches pairs lined up by place; two objectives shift by place, so only their own pairs are compared."""
     records = molecules(12)
     objective = initial_objective(model_of(), objective_of(name), 0).eval()
-    one, other = (objective.terms(batch_of(part)) for part in (records, records.take(np.arange(12)[::-1])))
+    one, other = (objective.terms(batch_for(objective, part)) for part in (records, records.take(np.arange(12)[::-1])))
     compared = slice(0, 1) if name in ("context_prediction", "deep_graph_infomax") else slice(None)
     for mine, theirs in zip(one[compared], other[compared], strict=True):
         assert torch.allclose(mine.total, theirs.total, rtol=1e-4) and mine.number == theirs.number
@@ -235,7 +286,7 @@ def test_a_short_training_beats_the_trivial_rate(name: str, tmp_path: Path) -> N
     noise = {"magnitude": 0.3} if name == "simgrace" else {}  # of 1, an epoch teaches little
     settings = objective_of(name, epochs=epochs, batch_size=64, learning_rate=rate, **noise)
     trained = fitted(records, tmp_path, settings, model_of(width=32)).eval()
-    success, trivial = trained.success(evaluation_batches(held_out, 64)).values()
+    success, trivial = trained.success(evaluation_batches(held_out, 64, targets=trained.targets(held_out))).values()
     assert success > trivial + {"attribute_masking": 0.04, "graphmae": 0.04}.get(name, 0.1)
 
 
@@ -244,7 +295,8 @@ def test_success_survives_batches_in_which_there_is_nothing_to_measure(name: str
     """Catches the NaN of a last batch that holds one methane, which has no bond, no context and no negative."""
     objective = initial_objective(model_of(), objective_of(name), 0).eval()
     records = MoleculeRecords.of([*molecules(8).smiles, "C"], "test")
-    assert all(math.isfinite(value) for value in objective.success(evaluation_batches(records, 8)).values())
+    batches = evaluation_batches(records, 8, targets=objective.targets(records))
+    assert all(math.isfinite(value) for value in objective.success(batches).values())
 
 
 @every_objective
@@ -252,7 +304,7 @@ def test_success_survives_batches_in_which_there_is_nothing_to_measure(name: str
 def test_tiny_molecules_and_batches_of_one_give_a_finite_loss(name: str, smiles: list[str]) -> None:
     """Catches division by no pairs, log of no negatives, BatchNorm over one atom, a molecule as its own negative."""
     objective = initial_objective(model_of(layers=3), objective_of(name), 0).train()
-    loss = objective.training_step(batch_of(MoleculeRecords.of(smiles, "test")), 0)
+    loss = objective.training_step(batch_for(objective, MoleculeRecords.of(smiles, "test")), 0)
     loss.backward()
     assert loss.isfinite()
     assert all(part.grad is None or part.grad.isfinite().all() for part in objective.parameters())
@@ -284,6 +336,8 @@ def test_no_context_is_its_own_negative(negatives: int) -> None:
         ("graphcl", "augmentations", ["drop_atoms", "drop_atom"]),
         ("graphmae", "rate", 0),
         ("graphmae", "power", 0.5),
+        ("grover", "rate", 0),
+        ("grover", "words", 1),
         ("mole_bert", "tokenizer_epochs", 2),
         ("mole_bert", "tokenizer_epochs", 0),
         ("mole_bert", "tokens", 8),

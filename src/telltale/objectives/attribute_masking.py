@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from telltale.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
 from telltale.models.molecule_encoder import MoleculeEncoder
 from telltale.objectives.corruption import choose_atoms, sizes_of
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
+
+Batch = TypeVar("Batch")
 
 
 class AttributeMasking(Objective):
@@ -68,8 +71,8 @@ def hidden(batch: MoleculeBatch, masked: Tensor) -> MoleculeBatch:
 
 
 def accuracy_on_masked(
-    batches: Iterable[MoleculeBatch],
-    predicted: Callable[[MoleculeBatch], tuple[Tensor, Tensor]],
+    batches: Iterable[Batch],
+    predicted: Callable[[Batch], tuple[Tensor, Tensor]],
     kinds: int = ELEMENTS,
 ) -> dict[str, float]:
     """Return masked-atom accuracy beside the share of the most common kind.
@@ -77,7 +80,7 @@ def accuracy_on_masked(
     predicted(batch) -> (scores (masked atoms, kinds), true kind of each); kinds: elements, where nothing else is said
     """
 
-    def counts(batch: MoleculeBatch) -> tuple[Tensor, int]:
+    def counts(batch: Batch) -> tuple[Tensor, int]:
         scores, kind = predicted(batch)
         right = (scores.argmax(1) == kind).sum()
         return torch.cat([right[None], torch.bincount(kind, minlength=kinds)]), len(kind)

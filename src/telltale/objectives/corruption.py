@@ -16,6 +16,14 @@ def atom_draws(batch: MoleculeBatch, role: str) -> Tensor:
     return uniform(batch.keys[batch.molecule_of], role, local)
 
 
+def bond_draws(batch: MoleculeBatch, role: str) -> Tensor:
+    """Draw a uniform number for every bond, the same in both directions: (directed bonds,)."""
+    molecule = batch.molecule_of[batch.ends[0]]
+    first = batch.first_atom[molecule]
+    low, high = torch.minimum(*batch.ends) - first, torch.maximum(*batch.ends) - first
+    return uniform(batch.keys[molecule], role, low * 4096 + high)
+
+
 def sizes_of(batch: MoleculeBatch) -> Tensor:
     """Count the atoms of every molecule: (molecules,)."""
     return torch.bincount(batch.molecule_of, minlength=len(batch))
@@ -90,9 +98,7 @@ def connected_part(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatc
 
 def drop_bonds(batch: MoleculeBatch, rate: float, role: str) -> MoleculeBatch:
     """Remove each bond, in both directions at once, with probability `rate` (GraphCL's edge perturbation)."""
-    first = batch.first_atom[batch.molecule_of[batch.ends[0]]]
-    low, high = torch.minimum(*batch.ends) - first, torch.maximum(*batch.ends) - first
-    kept = uniform(batch.keys[batch.molecule_of[batch.ends[0]]], role, low * 4096 + high) >= rate
+    kept = bond_draws(batch, role) >= rate
     return MoleculeBatch(
         batch.atoms,
         batch.bonds[kept],

@@ -50,6 +50,11 @@ def normal(keys: Tensor, role: str, counters: Tensor | int = 0) -> Tensor:
     return radius * torch.cos(2 * math.pi * uniform(keys, f"{role}, angle", counters))
 
 
+def mixed(values: Tensor) -> Tensor:
+    """Mix whole numbers by splitmix64's function: int64 (…) -> int64 (…), equal ones alike."""
+    return _mix(values)
+
+
 def _mix(values: Tensor) -> Tensor:
     values = values + _signed(int(_GOLDEN))
     values = (values ^ _shift(values, 30)) * _signed(_MULTIPLIERS[0])

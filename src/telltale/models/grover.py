@@ -1,0 +1,135 @@
+"""Grover's transformer: attention over heads that are message passing networks (Rong et al. 2020, section 4.1)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from telltale.checks import whole_number
+from telltale.errors import InputError
+from telltale.models.messages import received
+from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
+
+REACH = 3  # hops that one step of training may have more or fewer than `hops`: where the normal law is cut off
+
+
+class Heads(nn.Module):
+    """Queries, keys and values of each head by 3 · heads message passing networks, then attention over the heads.
+
+    A network: m ← ReLU(s + W M(m)), hops - 1 times from m = s, M the sum of what arrives. In training each draws its
+    hops from a normal law around `hops`, cut off three away (dyMPN); otherwise it has `hops`. As in the authors' code,
+    attention is between the heads of one atom or bond; between atoms, what passes are the messages.
+    """
+
+    def __init__(self, width: int, heads: int, hops: int) -> None:
+        super().__init__()
+        self.heads, self.hops, self.head_width = heads, hops, width // heads
+        self.passing = nn.Parameter(torch.empty(3 * heads, width, width))
+        self.attend = nn.ModuleList(nn.Linear(width, width) for _ in range(3))
+        self.join, self.leave = nn.Linear(width, width), nn.Linear(heads * width, width)
+        self.norm = nn.LayerNorm(width)
+        bound = 1 / math.sqrt(width)
+        nn.init.uniform_(self.passing, -bound, bound)
+
+    def forward(self, states: Tensor, arriving: Arriving) -> Tensor:
+        """Attend to what arrives at (things, width) atoms or bonds: (things, width)."""
+        network = states.expand(len(self.passing), *states.shape)
+        hops = self._hops().to(states.device)
+        for hop in range(1, int(hops.max())):
+            passed = (states + torch.bmm(arriving(network), self.passing)).relu()
+            network = torch.where((hop < hops)[:, None, None], passed, network)
+        # (networks, things, width) -> three times (things, heads, width), each in heads of attention of its own
+        queries, keys, values = (
+            of(part.transpose(0, 1)).unflatten(2, (self.heads, self.head_width)).transpose(1, 2)
+            for of, part in zip(self.attend, network.chunk(3), strict=True)
+        )
+        weights = (queries @ keys.transpose(2, 3) / math.sqrt(self.head_width)).softmax(3)
+        attended = self.join((weights @ values).transpose(1, 2).flatten(2))
+        return self.norm(self.leave(attended.flatten(1)))
+
+    def _hops(self) -> Tensor:
+        if not self.training:
+            return torch.full((len(self.passing),), self.hops)
+        drawn = torch.randn(len(self.passing)).clamp(-REACH, REACH) + self.hops
+        return drawn.long().clamp_min(1)
+
+
+class Arriving:
+    """Sums over what arrives: at an atom its neighbours' messages; at a bond those of the bonds into its source."""
+
+    def __init__(self, ends: Tensor, atoms: int, at_bonds: bool) -> None:
+        self.source, self.target, self.atoms, self.at_bonds = ends[0], ends[1], atoms, at_bonds
+        if at_bonds:  # the same bond the other way round
+            forward, back = self.source * atoms + self.target, self.target * atoms + self.source
+            order = torch.argsort(forward)
+            self.reverse = order[torch.searchsorted(forward[order], back)]
+
+    def __call__(self, messages: Tensor) -> Tensor:
+        """Add up (networks, things, width) messages."""
+        shape = (len(messages), self.atoms, messages.shape[2])
+        sent = messages if self.at_bonds else messages.index_select(1, self.source)
+        at_atoms = messages.new_zeros(shape).index_add(1, self.target, sent)
+        if not self.at_bonds:
+            return at_atoms
+        return at_atoms.index_select(1, self.source) - messages.index_select(1, self.reverse)
+
+
+class GroverConvolution(nn.Module):
+    """Attention over atoms' messages and over bonds', each added up at the atom and joined with the atom it began as.
+
+    h_v = Σ over both views of LayerNorm(FFN([h_v ; Σ_{u ∈ N(v)} out_u])), FFN: 2 width -> 4 width -> width. The
+    authors keep the two views apart until what is predicted, and hold them against each other.
+    """
+
+    def __init__(self, width: int, heads: int, hops: int) -> None:
+        super().__init__()
+        self.bond = BondEmbedding(width)
+        self.enter = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.LayerNorm(width))
+        self.of_atoms, self.of_bonds = Heads(width, heads, hops), Heads(width, heads, hops)
+        self.views = nn.ModuleList(
+            nn.Sequential(nn.Linear(2 * width, 4 * width), nn.PReLU(), nn.Linear(4 * width, width), nn.LayerNorm(width))
+            for _ in range(2)
+        )
+
+    def forward(self, atoms: Tensor, ends: Tensor, bonds: Tensor) -> Tensor:
+        """Pass messages `hops` times: (atoms, width) -> (atoms, width). The last bonds are loops, and are left out."""
+        number = len(bonds) - len(atoms)
+        ends, bonds = ends[:, :number], bonds[:number]
+        states = self.enter(atoms.index_select(0, ends[0]) + self.bond(bonds))
+        by_atoms = self.of_atoms(atoms, Arriving(ends, len(atoms), False)).index_select(0, ends[0])
+        by_bonds = self.of_bonds(states, Arriving(ends, len(atoms), True))
+        arrived = (received(by, ends[1], len(atoms)) for by in (by_atoms, by_bonds))
+        first, second = (view(torch.cat([atoms, by], 1)) for view, by in zip(self.views, arrived, strict=True))
+        return first + second
+
+
+class Grover(MoleculeEncoder):
+    """Stack of blocks of Grover's transformer. The options beside those of every encoder:
+
+    heads  of attention, each with three message passing networks; must divide `width`
+    hops   of each network
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        width: int,
+        jumping_knowledge: str = "last",
+        pooling: str = "mean",
+        dropout: float = 0.0,
+        norm: str = "layer",
+        heads: int = 4,
+        hops: int = 3,
+    ) -> None:
+        if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or width % heads:
+            raise InputError("model.heads", heads, f"a divisor of model.width={width}")
+        whole_number("model.hops", hops, 1, 100)
+        self.heads, self.hops = heads, hops
+        super().__init__(layers, width, jumping_knowledge, pooling, dropout, norm)
+        self.options |= {"heads": heads, "hops": hops}
+
+    def convolution(self, width: int) -> nn.Module:
+        """Build one block."""
+        return GroverConvolution(width, self.heads, self.hops)
