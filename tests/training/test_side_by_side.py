@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,6 @@ class Here:
     def __exit__(self, *_: Any) -> None: ...
 
     def submit(self, function: Any, job: Any) -> Any:
-        from concurrent.futures import Future
-
         future: Future[str] = Future()
         try:
             future.set_result(function(job))
@@ -106,6 +106,36 @@ def test_an_error_in_a_worker_comes_back_as_itself(
     monkeypatch.setattr(pools, "_do", refuse)
     with pytest.raises(InputError, match="model=x: another"):
         recipe_in(tmp_path).train_many(POOL, ROWS, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), "while training on two; what the store has is kept; the same command goes on from there"),
+        (KeyboardInterrupt("epoch 3 is kept"), "epoch 3 is kept"),
+        (InputError("model", "x", "another"), "model=x: another"),
+    ],
+)
+def test_any_error_stops_the_others_and_an_interruption_says_what_is_kept(error: BaseException, told: str) -> None:
+    """Catches workers that go on for nobody, and a Ctrl-C in a worker that is told as one here."""
+    stopped: list[bool] = []
+    with pytest.raises(type(error), match=told), pools.stopped_whole("on two", lambda: stopped.append(True)):
+        raise error
+    assert stopped == [True]
+
+
+def test_what_a_killed_worker_leaves_is_trained_here(
+    here: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a run that ends because one of its workers did."""
+
+    def killed(pool: Here, function: Any, job: Any) -> Any:
+        future: Future[str] = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+    monkeypatch.setattr(Here, "submit", killed)
+    assert len(recipe_in(tmp_path).train_many(POOL, ROWS, [1, 2])) == 2 and here == [2]
 
 
 @pytest.mark.slow
