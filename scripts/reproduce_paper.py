@@ -1,6 +1,6 @@
 """Test a paper's claims: run its experiments (or find them), print claim | paper | ours | verdict, write it down.
 
-python -m scripts.reproduce_paper [PAPER] [--scale small] [--jobs 2] [--folder outputs/papers] [--fresh]
+python -m scripts.reproduce_paper [PAPER] [--scale small] [--jobs 2] [--folder outputs/papers] [--fresh] [--plan]
 
 Without PAPER all papers, one after the other, and a table over them at the end.
 """
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; the cores are shared out")
     parser.add_argument("--folder", type=Path, default=Path("outputs/papers"))
     parser.add_argument("--fresh", action="store_true", help="run again what is finished; trained models are kept")
+    parser.add_argument("--plan", action="store_true", help="say what it would take, and train nothing")
     parser.add_argument("--against", type=Path, help="earlier verdicts, to say what flipped: claims.json or a page")
     options = parser.parse_args(arguments)
     try:
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError("--against", options.against, "with the name of one paper")
         read = {name: read_paper(name, options.scale) for name in names}
         earlier = {name: earlier_verdicts(name, options) for name in names}
+        if options.plan:
+            plan(read, options)
+            return 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -78,6 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for job in failed:
         print(f"failed: {job.experiment}, seed {job.seed}; see {job.folder / 'output.log'}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def plan(read: Mapping[str, dict], options: argparse.Namespace) -> None:
+    """Say what the runs that are not finished would take: a line an experiment, a total of each paper and of all."""
+    from telltale.planning.rehearse import in_own_processes  # brings all that trains
+
+    waiting = {name: _waiting(name, paper, options) for name, paper in read.items()}
+    titles = {name: f"plan: {paper['paper']}, scale {options.scale}" for name, paper in read.items()}
+    in_own_processes({titles[name]: [(job.experiment, job.overrides) for job in waiting[name]] for name in read})
+
+
+def _waiting(name: str, paper: dict, options: argparse.Namespace) -> list[Job]:
+    jobs, code = jobs_of(paper, options.scale, options.folder / name / options.scale), code_digest()
+    return [job for job in jobs if options.fresh or not job.run(code).is_finished()]
 
 
 def reproduce(

@@ -76,8 +76,7 @@ def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
     log.info(f"the attack starts {job.since_start()}")
 
     findings.add("attack", "target", attack, target)
-    with job.stage("attack"):
-        findings.evidence["zero_query"] = attack.blind(target.knowledge)
+    findings.add_blind("zero_query", attack, target)
     for role, name, other in plan.other_worlds():  # controls and variants: the same attack, unchanged
         with job.stage("training"):
             worlds = other.worlds(name, game, attack)
@@ -127,6 +126,11 @@ class Findings:
             self.evidence[name] = attack.run(world)
         self.costs[name] = Cost(dict(world.queries), time.perf_counter() - began)
         self.names[stage] = (*self.names[stage], name)
+
+    def add_blind(self, name: str, attack: Attack, world: World) -> None:
+        """Have the attack guess without a query."""
+        with self.job.stage("attack"):
+            self.evidence[name] = attack.blind(world.knowledge)
 
     def add_ceiling(self, name: str, perfect: Evidence) -> None:
         """Put what a perfect attack would hand over beside what it did."""

@@ -28,7 +28,8 @@ def test_what_is_planned_is_trained_and_nothing_is_left_but_the_probe(tmp_path: 
     words = (*TINY, *OF_PICTURES, "attack=lira", "victims=6", f"paths.outputs={tmp_path}")
     planned, ended = plan(*words)
     assert {models.owner: models.to_train for models in planned.models} == {"victims": 6, "controls'": 12}
-    assert {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*")} <= {("store",), ("store", "probe")}
+    written = [path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()]
+    assert written and set(written) == {("store", "probe")}
     assert "nothing was trained" in ended.out and f"{6 * 120 * 3:,} probabilities" in ended.out
     assert command(*words).code == 0
     assert to_train(planned) == trained(tmp_path / "store")
@@ -39,6 +40,7 @@ def test_what_is_planned_is_trained_and_nothing_is_left_but_the_probe(tmp_path: 
     }
 
 
+@pytest.mark.slow
 def test_both_parts_of_a_transfer_are_planned(tmp_path: Path) -> None:
     """Catches a model that goes on from another whose key a plan does not know."""
     few = ("pools.members=60", "pools.non_members=60", "pools.disjoint=60", "pools.finetune=60", "victims=6")
@@ -62,7 +64,7 @@ def test_jobs_of_a_sweep_that_share_a_model_train_it_once(tmp_path: Path) -> Non
     assert ended.code == 0, ended.err
     rows = [line.strip("│ ").split("│") for line in ended.out.splitlines() if line.startswith("│")]
     counts = {row[0].split()[-1]: [cell.strip() for cell in row[1:4]] for row in rows}
-    assert counts == {"victims=6": ["6", "0", "0"], "victims=8": ["2", "0", "6"], "total": ["8", "0", ""]}
+    assert counts == {"victims=6": ["6", "0", "0"], "victims=8": ["2", "0", "6"], "total": ["8", "0", "0"]}
     assert {path.name for path in tmp_path.iterdir()} == {"store"}
 
 

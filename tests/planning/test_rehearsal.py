@@ -10,6 +10,7 @@ from telltale.planning.ledger import whose
 from telltale.planning.likeness import likeness
 from telltale.training import beat
 from telltale.training.beat import Beat, TurnBeat
+from telltale.training.checkpoints import EpochCheckpoint
 from telltale.training.rehearsal import Rehearsal, Spent, rehearsing
 from tests.training.small import DDP, fitted, molecules, objective_of
 
@@ -31,22 +32,61 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def test_steps_epochs_setup_and_checkpoints_are_told_apart(clock: Clock) -> None:
-    """Catches an estimate off by an epoch, or that multiplies what a fit does once."""
-    rehearsal = Rehearsal()
-    timed = Beat(rehearsal, epochs=10, steps=100, checkpoints=5)
+def rehearse(clock: Clock, timed: Beat, pauses: list[float], saves: list[float], steps: list[float]) -> Rehearsal:
+    """Play a fit of so many epochs, whose ends and checkpoints take as long as is said, and whose steps do."""
     clock.time += 7  # to make ready
-    for epoch in range(2):
-        for step in range(12):
+    for epoch, (pause, save) in enumerate(zip(pauses, saves, strict=True)):
+        for step, time in enumerate(steps):
             timed.on_train_batch_start(None, None, None, step)
-            clock.time += 3 if epoch == 0 and step == 0 else 1  # the very first one warms up
+            clock.time += 3 * time if epoch == 0 and step == 0 else time  # the very first one warms up
             timed.on_train_batch_end()
-        clock.time += 0.5  # the end of an epoch
-    clock.time += 2  # a checkpoint
+        clock.time += pause + save
+        timed.saves.append(Spent(2 * save, save))
+    clock.time += 11  # the end of the fit
     timed.end()
-    assert rehearsal.taken.clock == pytest.approx(7 + 26 + 1 + 2)
-    assert rehearsal.expected.clock == pytest.approx(7 + 1000 + 10 * 0.5 + 5 * 2)
+    return timed.rehearsal
+
+
+def test_steps_epochs_setup_and_checkpoints_are_told_apart(clock: Clock) -> None:
+    """Catches an estimate off by an epoch, or that multiplies what a fit does once: the first end, the first save."""
+    timed = Beat(Rehearsal(), epochs=10, steps=100, checkpoints=5)
+    rehearsal = rehearse(clock, timed, pauses=[5, 0.5, 0.5], saves=[9, 2, 2], steps=[1] * 12)
+    assert rehearsal.taken.clock == pytest.approx(7 + 38 + 6 + 13 + 11)
+    assert rehearsal.expected.clock == pytest.approx(7 + 1000 + 10 * 0.5 + 5 * 2 + 11)
     assert rehearsal.expected.cpu == pytest.approx(2 * rehearsal.expected.clock)
+
+
+@pytest.mark.parametrize(("steps", "all_epochs"), [([1.0], 150 * 1.25 + 0.25), ([1.0, 1.0], 150 * 2.25)])
+def test_one_end_of_an_epoch_that_was_interrupted_is_not_multiplied(
+    clock: Clock, steps: list[float], all_epochs: float
+) -> None:
+    """Catches a mean, which one long pause of the machine moves: an autoencoder was said to take five times as long."""
+    timed = Beat(Rehearsal(), epochs=150, steps=len(steps), checkpoints=20)
+    rehearsal = rehearse(clock, timed, pauses=[4, 0.25, 30, 0.25, 0.25, 0.25], saves=[1] * 6, steps=steps)
+    assert rehearsal.expected.clock == pytest.approx(7 + all_epochs + 20 * 1 + 11)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_what_has_one_step_is_estimated_all_the_same(clock: Clock, epochs: int) -> None:
+    """Catches a median of nothing."""
+    timed = Beat(Rehearsal(), epochs=epochs, steps=1, checkpoints=1)
+    rehearsal = rehearse(clock, timed, pauses=[0.5] * epochs, saves=[2] * epochs, steps=[1])
+    assert rehearsal.expected.clock == pytest.approx({1: 7 + 3 + 0.5 + 2 + 11, 2: 7 + 2 * 1.5 + 0.5 + 2 + 11}[epochs])
+
+
+def test_a_rehearsed_fit_writes_as_many_checkpoints_as_are_timed(tmp_path: Path) -> None:
+    """Catches a beat that hears of no checkpoint, and one that takes 30 epochs' checkpoints for 20."""
+    assert [EpochCheckpoint(tmp_path, epochs, 20).number for epochs in (3, 20, 30, 39, 40, 150)] == [
+        3,
+        20,
+        30,
+        39,
+        20,
+        21,
+    ]
+    with rehearsing() as rehearsal:
+        fitted(molecules(24), tmp_path, objective_of(epochs=40))
+    assert rehearsal.steps > 12 and rehearsal.expected.cpu > rehearsal.taken.cpu
 
 
 def test_models_that_take_turns_are_timed_by_epochs(clock: Clock) -> None:
@@ -94,5 +134,5 @@ def test_a_name_says_whose_model_it_is(name: str, meaning: str) -> None:
 def test_a_fit_by_several_processes_is_rehearsed_by_one(tmp_path: Path) -> None:
     """Catches steps that are timed in other processes, of which nobody here hears."""
     with rehearsing() as rehearsal:
-        fitted(molecules(24), tmp_path, objective_of(epochs=5), options=DDP)
+        fitted(molecules(24), tmp_path, objective_of(epochs=50), options=DDP)
     assert rehearsal.steps > 1 and rehearsal.expected.cpu > rehearsal.taken.cpu

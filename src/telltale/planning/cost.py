@@ -10,7 +10,7 @@ import torch
 from rich.table import Table
 from rich.text import Text
 
-from telltale.planning.ledger import TRAINED, Entry, Ledger
+from telltale.planning.ledger import TRAINED, Entry
 from telltale.reporting.console import wide_console
 from telltale.training.rehearsal import NOTHING, Spent
 from telltale.writing import counted
@@ -41,6 +41,7 @@ class JobCost:
     queries  records that releases are asked about, by call, by all attacks
     memory   bytes, of the process that planned: a run takes that, and more with more victims
     planned  what it took to find out
+    answers  bytes of what releases said, and of what else is kept
     """
 
     name: str
@@ -50,12 +51,7 @@ class JobCost:
     queries: Mapping[str, int]
     memory: float
     planned: Spent
-
-    @classmethod
-    def of(cls, name: str, ledger: Ledger, queries: Mapping[str, int], memory: float, planned: Spent) -> JobCost:
-        """Read a job's ledger."""
-        entries = [ledger.entries[place] for place in ledger.used]
-        return cls(name, ledger.job, entries, dict(ledger.parts), dict(queries), memory, planned)
+    answers: int
 
     @property
     def made(self) -> list[Entry]:
@@ -85,7 +81,7 @@ class JobCost:
     @property
     def disk(self) -> int:
         """Count the bytes that are written to the store."""
-        return _size(self.made)
+        return self.answers + _size([entry for entry in self.made if entry.kind in TRAINED])
 
 
 def _idle(spent: Spent) -> Spent:
@@ -114,8 +110,8 @@ def print_job(cost: JobCost) -> None:
         row = (f"{models.to_train:,}", f"{models.there:,}", *_times(models.spent), _bytes(models.size))
         table.add_row(f"{models.owner} models", *row)
     others = [entry for entry in cost.made if entry.kind not in TRAINED]
-    if others:
-        table.add_row("answers and tests kept", "", "", *_times(_sum(others)), _bytes(_size(others)))
+    if cost.answers:
+        table.add_row("answers and tests kept", "", "", *_times(_sum(others)), _bytes(cost.answers))
     for part, spent in cost.parts.items():
         if spent.cpu >= 0.05:
             table.add_row(part, "", "", *_times(spent), "")
@@ -135,33 +131,45 @@ def _print_rest(out: Any, cost: JobCost) -> None:
 
 
 def print_total(costs: Sequence[JobCost], title: str) -> None:
-    """Print a line a job, by the words in which they differ, and what all take: what several need is trained once."""
+    """Print a line a job, by the words in which they differ, and what all take: what several need is trained once.
+
+    Jobs of one name share a line.
+    """
+    if not costs:
+        wide_console().print(Text(f"{title}: nothing is left to run"), soft_wrap=True)
+        return
     common = set.intersection(*(set(cost.name.split()) for cost in costs)) if len(costs) > 1 else set()
-    names = [" ".join(word for word in cost.name.split() if word not in common) or cost.name for cost in costs]
+    lines: dict[str, list[JobCost]] = {}
+    for cost in costs:
+        name = " ".join(word for word in cost.name.split() if word not in common) or cost.name
+        lines.setdefault(name, []).append(cost)
     table = Table(title=title, title_justify="left")
     table.add_column("job")
     for heading in ("to train", "in the store", "trained by another", "queries", "CPU", "by the clock", "disk"):
         table.add_column(heading, justify="right")
-    counts = ("to_train", "there", "shared")
-    rows = [[sum(getattr(models, name) for models in cost.models) for name in counts] for cost in costs]
-    for name, cost, row in zip(names, costs, rows, strict=True):
-        asked = sum(cost.queries.values())
-        table.add_row(name, *map("{:,}".format, row), f"{asked:,}", *_times(cost.spent), _bytes(cost.disk))
+    for name, alike in lines.items():
+        table.add_row(name if len(alike) == 1 else f"{name} ({len(alike)} jobs)", *_line(alike))
+    table.add_section()
+    table.add_row("total", *_line(costs), style="bold")
+    out = wide_console()
+    out.print(table)
+    memory, planned = max(cost.memory for cost in costs), sum(cost.planned.cpu for cost in costs)
+    what = f"{counted(len(costs), 'job')}, one after the other; memory {_bytes(memory)} at least; nothing was trained"
+    out.print(Text(f"{what}; this plan took {_seconds(planned)} of CPU"), soft_wrap=True)
+
+
+def _line(costs: Sequence[JobCost]) -> tuple[str, ...]:
+    """Return the cells of some jobs; a model that several find in the store, or leave to another, counts once."""
+    models = {(entry.kind, entry.key): entry for cost in costs for entry in cost.entries if entry.kind in TRAINED}
+    numbers = {cost.number for cost in costs}
+    there = sum(entry.there for entry in models.values())
+    to_train = sum(not entry.there and entry.job in numbers for entry in models.values())
     total = NOTHING
     for cost in costs:
         total = total.plus(cost.spent)
-    table.add_section()
-    train = sum(row[0] for row in rows)
-    there = len({(e.kind, e.key) for cost in costs for e in cost.entries if e.there and e.kind in TRAINED})
-    asked = sum(sum(cost.queries.values()) for cost in costs)
-    disk = sum(cost.disk for cost in costs)
-    table.add_row("total", f"{train:,}", f"{there:,}", "", f"{asked:,}", *_times(total), _bytes(disk), style="bold")
-    out = wide_console()
-    out.print(table)
-    memory = max((cost.memory for cost in costs), default=0)
-    planned = sum(cost.planned.cpu for cost in costs)
-    what = f"{counted(len(costs), 'job')}, one after the other; memory {_bytes(memory)} at least; nothing was trained"
-    out.print(Text(f"{what}; this plan took {_seconds(planned)} of CPU"), soft_wrap=True)
+    asked, disk = sum(sum(cost.queries.values()) for cost in costs), sum(cost.disk for cost in costs)
+    counts = (to_train, there, len(models) - there - to_train, asked)
+    return (*map("{:,}".format, counts), *_times(total), _bytes(disk))
 
 
 def _times(spent: Spent) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -21,18 +21,47 @@ FEW, MORE = 2, 4  # victims on which an attack is run, twice: what the second tw
 ALL = 8  # victims up to which it is run on all of them
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a command took beside its models, kept by an earlier plan: parts of the flow, queries, memory, disk."""
+
+    parts: Mapping[str, Spent]
+    queries: Mapping[str, int]
+    memory: float
+    disk: int
+
+
 @dataclass
 class RehearsedFindings(Findings):
-    """Evidence of a rehearsal; controls and variants get the target's, where the attack had nothing trained."""
+    """Evidence of a rehearsal; controls and variants get the target's, where the attack had nothing trained.
+
+    measured    what attacks and evaluation take, where an earlier plan has measured it: then none is run
+    find        looks for it, as soon as the victims' models are ordered
+    queries     records that releases are asked about, by call, by all attacks
+    trains      whether the attack has models trained itself
+    any_trains  whether one of the attacks does
+    """
 
     ledger: Ledger = field(default_factory=Ledger)
+    measured: Measured | None = None
+    find: Callable[[], Measured | None] = lambda: None
     queries: Counter[str] = field(default_factory=Counter)
+    trains: bool = True
+    any_trains: bool = False
     _of_target: Spent = NOTHING
-    _trains: bool = True
+
+    def add_blind(self, name: str, attack: Attack, world: World) -> None:
+        """Have the attack guess, where that was not measured before."""
+        if self.measured is None:
+            super().add_blind(name, attack, world)
 
     def add(self, stage: str, name: str, attack: Attack, world: World) -> None:
         """Run one attack on one world, on a few victims where there are many."""
-        again = stage in ("controls", "variants") and not self._trains
+        if name == "target":
+            self.measured = self.find()
+        if self.measured is not None:
+            return
+        again = stage in ("controls", "variants") and not self.trains
         before = len(self.ledger.trained())
         with self.job.stage(stage), self.ledger.frame() as frame:
             if again:
@@ -41,9 +70,10 @@ class RehearsedFindings(Findings):
                 self.evidence[name], asked = _on_few(attack, world, self.ledger)
         spent = self._of_target if again else frame.expected
         self.ledger.add(stage, spent)
+        trains = len(self.ledger.trained()) > before
+        self.any_trains = self.any_trains or trains
         if name == "target":
-            self._of_target = spent
-            self._trains = len(self.ledger.trained()) > before
+            self._of_target, self.trains = spent, trains
         if again:
             asked = self.costs["target"].queries
         self.queries.update(asked)

@@ -124,6 +124,11 @@ class Ledger:
         """Write down what it takes to make an entry that was noted."""
         self.entries[kind, key].spent = spent
 
+    def made(self) -> list[Entry]:
+        """Return the entries that this job makes."""
+        used = [self.entries[place] for place in self.used]
+        return [entry for entry in used if not entry.there and entry.job == self.job]
+
     def trained(self) -> list[tuple[str, str]]:
         """Return what this job has used of models, kind and key."""
         return [place for place in self.used if place[0] in TRAINED]

@@ -6,31 +6,38 @@ import atexit
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from telltale.configuration.assembly import Plan, assemble
+from telltale.configuration.parsed import composed, told_as_input
 from telltale.errors import InputError
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.experiment import GIVEN, conclude, gather
 from telltale.owner.owner import Owner
 from telltale.planning.cost import JobCost, print_job, print_total
-from telltale.planning.findings import RehearsedFindings
-from telltale.planning.ledger import Ledger
+from telltale.planning.findings import Measured, RehearsedFindings
+from telltale.planning.ledger import TRAINED, Ledger
 from telltale.planning.owner import RehearsalOwner, Rehearsing
 from telltale.planning.store import RehearsalStore
-from telltale.progress import silently
+from telltale.progress import silently, track
 from telltale.reporting.run_folder import RunFolder, peak_memory
+from telltale.store.sources import source_digest
+from telltale.store.store import key_of
 from telltale.training.rehearsal import NOTHING, Spent, now
 from telltale.worlds.payload import with_payload
 
 log = logging.getLogger("telltale")
+BEFORE = ("data", "preparation", "training", "workers")  # parts of the flow that every rehearsal goes through
+BESIDE = ("seed", "paths", "plan", "logger", "sweep", "verbose", "trust")  # what changes no cost
 REPLICATES = (10, 60)  # of the bootstrap, in a rehearsal: what the difference takes is multiplied
 
 
@@ -53,6 +60,8 @@ class Rehearsals:
     place: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="telltale-plan-")))
     stores: dict[Path, RehearsalStore] = field(default_factory=dict)
     costs: list[JobCost] = field(default_factory=list)
+    startup: Spent = NOTHING  # of a process
+    lightning: Spent | None = None  # to import what trains
 
     def store_over(self, owner: Owner) -> RehearsalStore:
         """Return the store of rehearsals over an owner's own."""
@@ -90,25 +99,54 @@ def plan(cfg: DictConfig) -> float:
     return cost.spent.cpu
 
 
+def in_own_processes(jobs: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
+    """Print what jobs would take, each a process: a table for each title, and a total where there are several.
+
+    jobs: title -> name and words of each.
+    """
+    try:
+        costs = {
+            title: [cost_of_words(words, name) for name, words in track(several, f"{title}: jobs")]
+            for title, several in jobs.items()
+        }
+        for title, several in costs.items():
+            print_total(several, title)
+        if len(costs) > 1:
+            print_total([replace(cost, name=title) for title, several in costs.items() for cost in several], "plan")
+    finally:
+        forget()
+
+
 def show_total() -> None:
     """Print what all jobs of a sweep take, when the last one has ended."""
     if _rehearsals and _rehearsals[0].costs:
         print_total(_rehearsals[0].costs, "plan of a sweep")
 
 
-def cost_of(cfg: DictConfig, name: str) -> JobCost:
-    """Rehearse a job, and return what it would take. Raises InputError as the job would."""
+def cost_of_words(words: Sequence[str], name: str) -> JobCost:
+    """Rehearse a job that will run in a process of its own, by the words of its command line."""
+    with composed(words, rehearsals().place / "words") as (cfg, _), told_as_input(words):
+        return cost_of(cfg, name, alone=True)
+
+
+def cost_of(cfg: DictConfig, name: str, alone: bool = False) -> JobCost:
+    """Rehearse a job, and return what it would take. Raises InputError as the job would.
+
+    alone: in a process of its own; else the jobs of a sweep share one.
+    """
     hydra, began, everything = HydraConfig.get(), now(), rehearsals()
     if (attack := hydra.runtime.choices["attack"]) in GIVEN:
         raise InputError("plan", True, f"a recipe of ours; attack={attack} trains nothing unless it is told to")
     number = len(everything.costs)
-    starting = Spent(began.cpu, began.cpu) if not number else NOTHING  # imports, and what Hydra does
+    if not number:
+        everything.startup = Spent(began.cpu, began.cpu)  # imports, and what Hydra does
+    starting = everything.startup if alone or not number else NOTHING
+    command = _command(cfg)
     with open_dict(cfg):
         replicates = checked_replicates(cfg.evaluation.replicates)
         cfg.evaluation.replicates = min(replicates, REPLICATES[1])
         cfg.logger = {"_target_": "telltale.reporting.loggers.NoLogger"}
-    folder = everything.place / f"job{number}"
-    ledger = Ledger()
+    folder, ledger = everything.place / f"job{number}", Ledger()
     job = RehearsedFolder(folder, cfg, hydra.overrides.task, hydra.runtime.choices)
     job.ledger = ledger
     with job, silently():
@@ -116,22 +154,73 @@ def cost_of(cfg: DictConfig, name: str) -> JobCost:
             made = assemble(cfg, hydra.runtime.choices, folder, job.log_scalars)
             store = everything.store_over(made.owner)
             ledger = job.ledger = store.begin(number, ledger)
-            made = replace(made, owner=_owner(made.owner, store, starting))
+            made = replace(made, owner=_owner(made.owner, store, everything.startup))
         with job.stage("preparation"):
             made.check()
         job.accept()
-        lightning = _imported()
-        findings = RehearsedFindings(job, ledger=ledger)
+        everything.lightning = everything.lightning or _imported()
+        findings = RehearsedFindings(job, ledger=ledger, find=partial(_measured, command, store))
         with ledger.part("other"):
             releases = gather(made, findings)
-            conclude(made, findings, releases, show=False)
-        ledger.add("evaluation", _bootstrap(made, findings, replicates))
-    if any(not entry.there for entry in ledger.entries.values()):
-        starting = starting.plus(lightning)
-    ledger.parts = {"starting": starting, **ledger.parts}
-    cost = JobCost.of(name, ledger, findings.queries, peak_memory(), now().less(began).plus(starting))
+            if findings.measured is None:
+                new = _is_new(ledger)
+                conclude(made, findings, releases, show=False)
+            else:
+                with_payload(made.game.unseal(), made.game, made.variants.values())  # which has models trained, too
+        if findings.measured is None:
+            ledger.add("evaluation", _bootstrap(made, findings, replicates))
+    if findings.measured is not None:
+        measured = findings.measured
+        ledger.parts |= measured.parts
+    else:
+        answers = sum(entry.size for entry in ledger.made() if entry.kind not in TRAINED)
+        parts = {part: spent for part, spent in ledger.parts.items() if part not in BEFORE}
+        measured = Measured(parts, dict(findings.queries), peak_memory(), answers)
+        if new and not findings.any_trains:
+            _keep(command, store, measured)
+    if ledger.made() and (alone or not number):
+        starting = starting.plus(everything.lightning)
+    cost = JobCost(
+        name,
+        number,
+        [ledger.entries[place] for place in ledger.used],
+        {"starting": starting, **ledger.parts},
+        measured.queries,
+        max(measured.memory, peak_memory()),
+        now().less(began).plus(NOTHING if number else everything.startup),
+        measured.disk,
+    )
     everything.costs.append(cost)
     return cost
+
+
+def _command(cfg: DictConfig) -> str:
+    """Name a command by all that decides what it takes beside its models."""
+    kept: Any = OmegaConf.to_container(cfg, resolve=True)
+    kept = {name: value for name, value in kept.items() if name not in BESIDE}
+    attacks = [cfg.attack._target_, *(rival._target_ for rival in cfg.rivals.values())]
+    code = source_digest([*attacks, f"{evaluate.__module__}.{evaluate.__name__}"])
+    return key_of({"command": kept, "code": code})
+
+
+def _is_new(ledger: Ledger) -> bool:
+    """Say whether nothing that a job has ordered so far is there."""
+    return all(
+        not entry.there and entry.job == ledger.job for entry in map(ledger.entries.get, ledger.trained()) if entry
+    )
+
+
+def _measured(command: str, store: RehearsalStore) -> Measured | None:
+    """Return what such a command took beside its models, where they are as new as they were then."""
+    document = store.read(command) if _is_new(store.ledger) else None
+    if document is None:
+        return None
+    parts = {name: Spent(*spent) for name, spent in document["parts"].items()}
+    return Measured(parts, document["queries"], document["memory"], document["disk"])
+
+
+def _keep(command: str, store: RehearsalStore, measured: Measured) -> None:
+    store.write(command, {**vars(measured), "parts": {name: list(spent) for name, spent in measured.parts.items()}})
 
 
 def _owner(owner: Owner, store: RehearsalStore, startup: Spent) -> Owner:

@@ -32,10 +32,14 @@ SMALLEST = 0.05  # seconds of processor time below which nothing is kept: it is 
 
 
 class Twin(NamedTuple):
-    """An entry that was made, and stands for others that are alike: where it lies, and what it takes to make one."""
+    """An entry that was made, and stands for others that are alike: where it lies, and what it takes to make one.
+
+    warms_up: it was the first of entries without a fit, so that one more is made to say what they take
+    """
 
     folder: Path
     spent: Spent
+    warms_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,16 +130,17 @@ class RehearsalStore(Store):
         if self.sound(final) is not None:
             return final, True
         like = self.known[final.name]
-        if like not in self.twins:
+        twin = self.twins.get(like)
+        if twin is None or twin.warms_up:
             kept = self.kept(like)
             with self.ledger.frame() as frame, rehearsing(known=kept is not None) as rehearsal:
                 Store.find_or_make(self, kind, document, make)
             spent = kept or frame.expected.less(rehearsal.taken).plus(rehearsal.expected)
             if kept is None and rehearsal.steps:
                 self.keep(like, spent)
-            self.twins[like] = Twin(final, spent)
+            self.twins[like] = Twin(final, spent, warms_up=twin is None and not (kept or rehearsal.steps))
         else:
-            self.copy(kind, document, self.twins[like].folder)
+            self.copy(kind, document, twin.folder)
         self.ledger.took(kind, final.name, self.twins[like].spent)
         return final, False
 
@@ -153,17 +158,22 @@ class RehearsalStore(Store):
 
     def kept(self, like: str) -> Spent | None:
         """Return what such an entry took on this machine, where that was measured before."""
-        folder = self.below.find(KIND, {"like": like, "machine": machine()})
-        if folder is None:
-            return None
-        document = json.loads((folder / FILE).read_text("utf-8"))
-        return Spent(document["cpu_seconds"], document["seconds"])
+        document = self.read(like)
+        return None if document is None else Spent(document["cpu_seconds"], document["seconds"])
 
     def keep(self, like: str, spent: Spent) -> None:
         """Keep what such an entry takes on this machine."""
-        if spent.cpu < SMALLEST:
-            return
-        text = json.dumps({"cpu_seconds": spent.cpu, "seconds": spent.clock}, indent=1)
+        if spent.cpu >= SMALLEST:
+            self.write(like, {"cpu_seconds": spent.cpu, "seconds": spent.clock})
+
+    def read(self, like: str) -> dict[str, Any] | None:
+        """Return what was measured on this machine under a name."""
+        folder = self.below.find(KIND, {"like": like, "machine": machine()})
+        return None if folder is None else json.loads((folder / FILE).read_text("utf-8"))
+
+    def write(self, like: str, document: Mapping[str, Any]) -> None:
+        """Keep what was measured on this machine."""
+        text = json.dumps(document, indent=1)
         with suppress(InputError):  # a store that cannot be written: the next plan measures again
             self.below.find_or_make(
                 KIND, {"like": like, "machine": machine()}, lambda entry, _: write_text(entry / FILE, text)

@@ -15,12 +15,13 @@ log = logging.getLogger("telltale")
 
 
 class EpochCheckpoint(Checkpoint):
-    """Writes Lightning's full state at the end of epochs, about `times` times a fit."""
+    """Writes Lightning's full state at the end of epochs, about `times` times a fit: `number` times."""
 
     FILE, DIGESTS = "last.ckpt", "last.ckpt.digests"
 
     def __init__(self, folder: Path, epochs: int, times: int = 20) -> None:
         self.folder, self.every = folder, max(1, epochs // times)
+        self.number = epochs // self.every
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save to a temporary name, then rename: a kill never leaves half a checkpoint."""

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader
 
 from telltale.data.seeds import derive
 from telltale.training import tasks
-from telltale.training.beat import Beat
+from telltale.training.beat import Beat, TimedCheckpoint
 from telltale.training.best_epoch import BestEpoch
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.fitted import Fitted
 from telltale.training.plain import PlainTrainer, is_plain
 from telltale.training.processes import total_over_processes, world_size
-from telltale.training.rehearsal import EPOCHS, STEPS, Rehearsal, left_out, rehearsed
+from telltale.training.rehearsal import STEPS, left_out, rehearsed, rehearsed_epochs
 from telltale.training.seeding import seeded
 from telltale.training.trainer import Curve, TrainerOptions
 
@@ -73,14 +73,9 @@ def _fit(
     checkpoints: int,
 ) -> None:
     rehearsal, epochs = rehearsed(), objective.epochs
-    if rehearsal:
-        epochs = min(EPOCHS, epochs)
     distributed = options.strategy == "ddp" and options.devices > 1
-    callbacks: list[Callback] = [
-        StepSeed(seed),
-        EpochCheckpoint(partial, epochs, 1 if rehearsal else checkpoints),
-        LossCurve(partial / "curve.csv", name),
-    ]
+    writing = EpochCheckpoint(partial, epochs, checkpoints)
+    callbacks: list[Callback] = [StepSeed(seed), LossCurve(partial / "curve.csv", name)]
     if not distributed:  # a bar and a live curve belong to this process, not to workers
         callbacks += [FitProgress(name), *([LiveCurve(on_epoch, name)] if on_epoch else [])]
     if objective.private:
@@ -89,8 +84,13 @@ def _fit(
         loader = objective.hold_out(loader)
         callbacks.append(BestEpoch())
     if rehearsal:
-        options, beat = _rehearsed(rehearsal, objective, loader, options, checkpoints)
-        callbacks.append(beat)
+        sampler: Any = loader.sampler
+        steps = min(options.fast_dev_run or len(sampler), len(sampler))
+        beat = Beat(rehearsal, epochs, steps, writing.number)
+        options, epochs = replace(options, fast_dev_run=min(STEPS, steps)), rehearsed_epochs(epochs, steps)
+        callbacks += [beat, TimedCheckpoint(partial, beat)]
+    else:
+        callbacks.append(writing)
     checkpoint = kept_checkpoint(partial, name)
     if checkpoint:
         log.info(f"{name}: going on from epoch {epoch_of(checkpoint)} of {objective.epochs}")
@@ -118,15 +118,6 @@ def _fit(
         beat.end()
     if distributed:
         log.info(f"trained {name} on {options.devices} processes")
-
-
-def _rehearsed(
-    rehearsal: Rehearsal, objective: Any, loader: Any, options: TrainerOptions, checkpoints: int
-) -> tuple[TrainerOptions, Beat]:
-    """Cut epochs short, and time them."""
-    steps = min(options.fast_dev_run or len(loader.sampler), len(loader.sampler))
-    beat = Beat(rehearsal, objective.epochs, steps, min(checkpoints, objective.epochs))
-    return replace(options, fast_dev_run=min(STEPS, steps)), beat
 
 
 def _lightning(

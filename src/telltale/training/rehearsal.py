@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 import torch
 
-EPOCHS, STEPS = 2, 12  # of a rehearsed fit, steps an epoch; the first epoch warms up where there is a second
+EPOCHS, STEPS = 3, 12  # of a rehearsed fit, steps an epoch; the first steps and the first end of an epoch warm up
+SHORT = 12  # epochs that are rehearsed at most, where they have fewer steps
+ROUNDS = 2  # of any other loop
 
 
 class Spent(NamedTuple):
@@ -83,6 +85,15 @@ def rehearsed() -> Rehearsal | None:
     return _REHEARSAL.get()
 
 
+def rehearsed_epochs(epochs: int, steps: int) -> int:
+    """Say how many epochs of so many steps are rehearsed: of short ones more, since one says little.
+
+    >>> rehearsed_epochs(100, 50), rehearsed_epochs(100, 4), rehearsed_epochs(100, 1), rehearsed_epochs(2, 1)
+    (3, 9, 12, 2)
+    """
+    return min(epochs, max(EPOCHS, min(SHORT, EPOCHS * STEPS // max(1, steps))))
+
+
 def left_out(partial: Path) -> bool:
     """Say whether a fit is to take no step, since its cost is known; its curve is then empty."""
     rehearsal = rehearsed()
@@ -101,9 +112,9 @@ def rounds(number: int) -> Iterator[int]:
     if rehearsal.known:
         return
     taken, last = NOTHING, NOTHING
-    for place in range(min(EPOCHS, number)):
+    for place in range(min(ROUNDS, number)):
         began = now()
         yield place
         last = now().less(began)
         taken = taken.plus(last)
-    rehearsal.note(taken, taken.plus(last, max(0, number - EPOCHS)), min(EPOCHS, number))
+    rehearsal.note(taken, taken.plus(last, max(0, number - ROUNDS)), min(ROUNDS, number))

@@ -155,7 +155,7 @@ def fit_in_turn(
     epochs = first.epochs
     if rehearsal:
         whole = min(limit or batches, batches)
-        epochs, limit, times = min(1 + EPOCHS, epochs), min(FEW, whole), 0
+        epochs, limit, times = min(EPOCHS, epochs), min(FEW, whole), 0
         callbacks.append(beat := TurnBeat(rehearsal, first.epochs, limit / whole))
     trainer = _Trainer(fleet, len(objectives), epochs, callbacks)
     checkpoint = kept_checkpoint(partial, name)
