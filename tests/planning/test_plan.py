@@ -70,7 +70,7 @@ def test_jobs_of_a_sweep_that_share_a_model_train_it_once(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("plan=maybe", "plan=maybe: true or false"), ("victims=0", "victims=0"), ("attack=scores", "plan=True")],
+    [("plan=maybe", "plan=maybe: true or false"), ("victims=0", "victims=0"), ("attack=scores", "scores=null")],
 )
 def test_bad_input_is_told_as_without_a_plan(word: str, told: str, tmp_path: Path) -> None:
     """Catches a plan of what a run would refuse."""

@@ -25,7 +25,7 @@ from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.no_model import groups_of_each_side, looks_like_a_member
 from telltale.evaluation.reference_predictions import reference_predictions
-from telltale.evaluation.score import checked_replicates, evaluate
+from telltale.evaluation.score import Scored, checked_replicates, evaluate
 from telltale.evaluation.strata import NO_MODEL
 from telltale.evidence import MembershipScores
 from telltale.game.answers import RANDOM, Answers, world_of
@@ -88,6 +88,32 @@ def _none_can_work(attacks: Mapping[str, Attack], left_out: Mapping[str, str], a
     return InputError("rivals", number, f"none of them can work with {answers.gives}: {'; '.join(reasons[:2])}")
 
 
+@dataclass(frozen=True)
+class Played:
+    """What attacks made of answers, before it is evaluated.
+
+    kept      attacks that the answers allow, the first of which the others stand beside; left_out: why the others not
+    controls  evidence of a detector that never asks; unchecked: why there is none where there should be
+    """
+
+    kept: Mapping[str, Attack]
+    left_out: Mapping[str, str]
+    evidence: Mapping[str, Any]
+    costs: Mapping[str, Cost]
+    truth: Truth
+    controls: Mapping[str, MembershipScores]
+    unchecked: str
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        """Return all evidence, the detector's too."""
+        return {**self.evidence, **self.controls}
+
+    def scored(self, replicates: int, seed: int) -> Scored:
+        """Evaluate all evidence."""
+        return evaluate(self.everything, self.truth, tuple(self.controls), checked_replicates(replicates), seed)
+
+
 def judged(
     answers: Answers,
     attacks: Mapping[str, Attack],
@@ -102,11 +128,16 @@ def judged(
     challenge: the records themselves where they are at hand, in the order of the answers; success: how well the model
     does its own task. Raises InputError where no attack can work with the answers.
     """
+    return concluded(play(answers, attacks, manner), answers, manner, challenge=challenge, success=success, notes=notes)
+
+
+def play(answers: Answers, attacks: Mapping[str, Attack], manner: Manner) -> Played:
+    """Run every attack that the answers allow. Raises InputError where none can work with them."""
     require_no_twin(answers)
     kept, left_out = usable(attacks, answers)
     if not kept:
         raise _none_can_work(attacks, left_out, answers)
-    first, *others = kept
+    first = next(iter(kept))
     evidence: dict[str, Any] = {}
     costs: dict[str, Cost] = {}
     for name, attack in kept.items():
@@ -124,27 +155,45 @@ def judged(
         features=answers.features,
         predicted=_predicted(answers, units, manner),
     )
-    controls, unchecked = _detector(answers, truth, manner)
-    explained = [f"{name}: {WHAT_IT_IS}" for name in controls]
-    replicates = checked_replicates(manner.replicates)
-    scored = evaluate(evidence | controls, truth, tuple(controls), replicates, manner.seed)
+    return Played(kept, left_out, evidence, costs, truth, *_detector(answers, truth, manner))
+
+
+def concluded(
+    played: Played,
+    answers: Answers,
+    manner: Manner,
+    *,
+    challenge: Any = None,
+    success: Mapping[str, float] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Outcome:
+    """Evaluate what attacks made of answers, and say what they found; arguments as of `judged`."""
+    kept, unchecked = played.kept, played.unchecked
+    first, *others = kept
+    explained = [f"{name}: {WHAT_IT_IS}" for name in played.controls]
     outcome = Outcome(
-        evidence=evidence | controls,
+        evidence=played.everything,
         attack=first,
         attacks=("target", *others),
         hindrances=_hindrances(kept, answers),
         standards=manner.standards,
-        scored=scored,
-        controls=tuple(controls),
+        scored=played.scored(manner.replicates, manner.seed),
+        controls=tuple(played.controls),
         rivals=tuple(others),
         guarantee=None,
         target=dict(success or {}),
-        queries=costs["target"].queries,
-        costs=costs,
-        notes=(*notes, *explained, *without_group(answers.groups), *_not_compared(answers), *_left_out(left_out)),
+        queries=played.costs["target"].queries,
+        costs=dict(played.costs),
+        notes=(
+            *notes,
+            *explained,
+            *without_group(answers.groups),
+            *_not_compared(answers),
+            *_left_out(played.left_out),
+        ),
         unchecked=unchecked,
         challenge=answers.challenge if challenge is None else challenge,
-        membership=truth.membership,
+        membership=played.truth.membership,
         ids=answers.ids,
     )
     if unchecked:

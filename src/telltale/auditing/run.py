@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from telltale.attacks.base import Attack
 from telltale.auditing.judging import Manner, judged
 from telltale.auditing.next_steps import Typed, after_audit, after_scores
 from telltale.auditing.released import ask, training_of, with_shadows
@@ -32,9 +33,11 @@ from telltale.reporting.masking import masked
 from telltale.reporting.report import report
 from telltale.reporting.run_folder import RunFolder
 from telltale.reporting.summary import Summary
-from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import Target
 from telltale.writing import counted
+
+if TYPE_CHECKING:
+    from telltale.auditing.stand_in import StandIn
 
 log = logging.getLogger("telltale")
 
@@ -55,68 +58,117 @@ class Subject:
         return cls(answers.source, answers.points + held, int(answers.membership[0].sum()))
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What a run that judges a file is made of."""
+
+    answers: Answers
+    notes: tuple[str, ...]
+    attacks: Mapping[str, Attack]
+    manner: Manner
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Scores:
+        """Read the file. Raises InputError for what cannot be judged."""
+        whole_number("seed", cfg.seed, 0)
+        answers = read_answers(cfg.scores.file, cfg.scores.layout)
+        if cfg.scores.split is not None:
+            answers = replace(answers, split=cfg.scores.split)
+        answers, notes = one_record_an_id(answers)
+        return cls(answers, notes, attacks_of(cfg), manner_of(cfg))
+
+
 def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
     """Judge scores or answers of a file; show: print the report. Returns what it says."""
     hydra = HydraConfig.get()
     with _folder(cfg) as job:
         with job.stage("data"):
-            whole_number("seed", cfg.seed, 0)
-            answers = read_answers(cfg.scores.file, cfg.scores.layout)
-            if cfg.scores.split is not None:
-                answers = replace(answers, split=cfg.scores.split)
-            answers, notes = one_record_an_id(answers)
-            attacks = attacks_of(cfg)
-            manner = Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report))
+            scores = Scores.of(cfg)
+            answers = scores.answers
         job.accept()
         with job.stage("attack"):
-            outcome = judged(answers, attacks, manner, notes=notes)
+            outcome = judged(answers, scores.attacks, scores.manner, notes=scores.notes)
         what = f"{answers.gives} of {counted(answers.models, 'model')}, layout {cfg.scores.layout}"
         choices = {**hydra.runtime.choices, "attack": outcome.attack}
         return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, _typed(job)), show)
 
 
+@dataclass(frozen=True)
+class Audited:
+    """What an audit is made of.
+
+    given      the user's records; available: how many a recipe of ours would find
+    stand_in   trains shadow models in the place of the user's code; None = nothing does
+    """
+
+    target: Target
+    given: Given
+    available: int | None
+    stand_in: StandIn | None
+    attacks: Mapping[str, Attack]
+    manner: Manner
+
+    @classmethod
+    def of(cls, cfg: DictConfig, folder: Path) -> Audited:
+        """Read the records and what is audited; nothing is asked. Raises InputError for what cannot be audited.
+
+        folder: where records that are left out are written down
+        """
+        choices = HydraConfig.get().runtime.choices
+        whole_number("seed", cfg.seed, 0)
+        if choices["target"] == "recipe":
+            raise InputError(
+                "target", "recipe", "a model that exists, e.g. target=function target.call=serve.py:predict"
+            )
+        check_options(cfg, report=Standards)
+        target, manner = instantiate(cfg.target), manner_of(cfg)
+        target.store = store_of(cfg)
+        training_of(target)  # code that is not there is told before anything is asked
+        given, available = given_of(cfg, folder)
+        return cls(target, given, available, _stand_in(cfg, target, given), attacks_of(cfg), manner)
+
+
 def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
     """Audit a model that exists; show: print the report. Returns what it says."""
-    hydra = HydraConfig.get()
-    choices = hydra.runtime.choices
     with _folder(cfg) as job:
         with job.stage("data"):
-            whole_number("seed", cfg.seed, 0)
-            if choices["target"] == "recipe":
-                raise InputError(
-                    "target", "recipe", "a model that exists, e.g. target=function target.call=serve.py:predict"
-                )
-            check_options(cfg, report=Standards)
-            target, standards = instantiate(cfg.target), Standards(**cfg.report)
-            target.store = store_of(cfg)
-            job.entries = target.store.served
-            training_of(target)  # code that is not there is told before anything is asked
-            given, available = given_of(cfg, job.folder)
-            stand_in = _stand_in(cfg, target, given)
-            attacks = attacks_of(cfg)
+            audited = Audited.of(cfg, job.folder)
+            target = audited.target
+            if target.store is not None:
+                job.entries = target.store.served
         job.accept()
         with job.stage("asking"):
-            asked = with_shadows(target, ask(target, given, cfg.seed), stand_in)
+            stand_in = None if audited.stand_in is None else audited.stand_in.shadows
+            asked = with_shadows(target, ask(target, audited.given, cfg.seed), stand_in)
         with job.stage("attack"):
-            manner = Manner(cfg.seed, cfg.evaluation.replicates, standards)
             records = asked.challenge if asked.challenge.records is None else asked.challenge.records
             outcome = judged(
-                asked.answers, attacks, manner, challenge=records, success=asked.success, notes=asked.notes
+                asked.answers,
+                audited.attacks,
+                audited.manner,
+                challenge=records,
+                success=asked.success,
+                notes=asked.notes,
             )
-        if standards.answers:
+        if audited.manner.standards.answers:
             asked.answers.save(job.folder / "answers.npz")
         what = f"audit of {target.name}, which gives {target.gives}"
-        named = {**choices, "attack": outcome.attack}
-        steps = after_audit(asked.answers, _typed(job, available))
+        named = {**HydraConfig.get().runtime.choices, "attack": outcome.attack}
+        steps = after_audit(asked.answers, _typed(job, audited.available))
         return report(job, outcome, Subject.of(asked.answers), named, what, steps, show)
 
 
-def _stand_in(cfg: DictConfig, target: Target, given: Given) -> Callable[[Table, str], Shadows] | None:
+def manner_of(cfg: DictConfig) -> Manner:
+    """Say how answers are judged."""
+    return Manner(cfg.seed, cfg.evaluation.replicates, Standards(**cfg.report))
+
+
+def _stand_in(cfg: DictConfig, target: Target, given: Given) -> StandIn | None:
     if not target.training.stand_in:
         return None
     from telltale.auditing.stand_in import stand_in_of  # brings all that trains
 
-    return stand_in_of(cfg, HydraConfig.get().runtime.choices, target, given).shadows
+    return stand_in_of(cfg, HydraConfig.get().runtime.choices, target, given)
 
 
 def _folder(cfg: DictConfig) -> RunFolder:

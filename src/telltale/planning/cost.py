@@ -42,6 +42,7 @@ class JobCost:
     memory   bytes, of the process that planned: a run takes that, and more with more victims
     planned  what it took to find out
     answers  bytes of what releases said, and of what else is kept
+    told     what the plan does not know, a line each
     """
 
     name: str
@@ -52,6 +53,7 @@ class JobCost:
     memory: float
     planned: Spent
     answers: int
+    told: tuple[str, ...] = ()
 
     @property
     def made(self) -> list[Entry]:
@@ -127,6 +129,8 @@ def _print_rest(out: Any, cost: JobCost) -> None:
     asked = ", ".join(f"{number:,} {call}" for call, number in cost.queries.items()) or "none"
     out.print(Text(f"queries  {asked}"), soft_wrap=True)
     out.print(Text(f"memory   {_bytes(cost.memory)} at least"), soft_wrap=True)
+    for line in cost.told:
+        out.print(Text(f"unknown  {line}"), soft_wrap=True)
     out.print(Text(f"nothing was trained; this plan took {_seconds(cost.planned.cpu)} of CPU"), soft_wrap=True)
 
 
@@ -153,6 +157,8 @@ def print_total(costs: Sequence[JobCost], title: str) -> None:
     table.add_row("total", *_line(costs), style="bold")
     out = wide_console()
     out.print(table)
+    for line in dict.fromkeys(line for cost in costs for line in cost.told):
+        out.print(Text(f"unknown  {line}"), soft_wrap=True)
     memory, planned = max(cost.memory for cost in costs), sum(cost.planned.cpu for cost in costs)
     what = f"{counted(len(costs), 'job')}, one after the other; memory {_bytes(memory)} at least; nothing was trained"
     out.print(Text(f"{what}; this plan took {_seconds(planned)} of CPU"), soft_wrap=True)

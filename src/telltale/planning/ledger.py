@@ -12,7 +12,7 @@ from telltale.training.rehearsal import NOTHING, Spent, now
 WHOSE = (  # what names of models begin or end with, in order
     (r"\(VAE\)|^public VAE|, .* \(VAE\)", "defences'"),
     (r"^target\b", "victims"),
-    (r"^shadow\b", "shadows"),
+    (r"^shadow\b|^stand-in\b", "shadows"),
     (r"\bcontrol\b|^benign\b", "controls'"),
     (r"^judge\b", "the judge's"),
 )

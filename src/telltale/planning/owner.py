@@ -124,6 +124,11 @@ class Rehearsing:
         return like
 
 
+def rehearsing_owner(owner: Owner, store: RehearsalStore, startup: Spent) -> RehearsalOwner:
+    """Return an owner that rehearses what another would do; startup: what it takes until a worker begins."""
+    return RehearsalOwner(store, Rehearsing(owner.executor, store, startup), None)  # type: ignore[arg-type]
+
+
 def _key(job: Any, shared: Any) -> str:
     if isinstance(job, On):
         return _key(job.job, shared[job.place])

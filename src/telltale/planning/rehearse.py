@@ -6,8 +6,7 @@ import atexit
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,19 +18,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed, told_as_input
-from telltale.errors import InputError
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.experiment import GIVEN, conclude, gather
-from telltale.owner.owner import Owner
 from telltale.planning.cost import JobCost, print_job, print_total
 from telltale.planning.findings import Measured, RehearsedFindings
+from telltale.planning.folder import RehearsedFolder
 from telltale.planning.ledger import TRAINED, Ledger
-from telltale.planning.owner import RehearsalOwner, Rehearsing
+from telltale.planning.owner import rehearsing_owner
 from telltale.planning.store import RehearsalStore
 from telltale.progress import silently, track
-from telltale.reporting.run_folder import RunFolder, peak_memory
+from telltale.reporting.run_folder import peak_memory
 from telltale.store.sources import source_digest
-from telltale.store.store import key_of
+from telltale.store.store import Store, key_of
 from telltale.training.rehearsal import NOTHING, Spent, now
 from telltale.worlds.payload import with_payload
 
@@ -39,18 +37,6 @@ log = logging.getLogger("telltale")
 BEFORE = ("data", "preparation", "training", "workers")  # parts of the flow that every rehearsal goes through
 BESIDE = ("seed", "paths", "plan", "logger", "sweep", "verbose", "trust")  # what changes no cost
 REPLICATES = (10, 60)  # of the bootstrap, in a rehearsal: what the difference takes is multiplied
-
-
-class RehearsedFolder(RunFolder):
-    """A run's folder, whose stages are parts of a ledger."""
-
-    ledger: Ledger
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time what stands inside."""
-        with super().stage(name), self.ledger.part(name):
-            yield
 
 
 @dataclass
@@ -63,12 +49,12 @@ class Rehearsals:
     startup: Spent = NOTHING  # of a process
     lightning: Spent | None = None  # to import what trains
 
-    def store_over(self, owner: Owner) -> RehearsalStore:
-        """Return the store of rehearsals over an owner's own."""
-        below = owner.store.root.resolve()
+    def store_over(self, store: Store) -> RehearsalStore:
+        """Return the store of rehearsals over another."""
+        below = store.root.resolve()
         if below not in self.stores:
             root = self.place / f"store{len(self.stores)}"
-            self.stores[below] = RehearsalStore(root, below=owner.store, ledger=Ledger())
+            self.stores[below] = RehearsalStore(root, below=store, ledger=Ledger())
         return self.stores[below]
 
 
@@ -135,8 +121,6 @@ def cost_of(cfg: DictConfig, name: str, alone: bool = False) -> JobCost:
     alone: in a process of its own; else the jobs of a sweep share one.
     """
     hydra, began, everything = HydraConfig.get(), now(), rehearsals()
-    if (attack := hydra.runtime.choices["attack"]) in GIVEN:
-        raise InputError("plan", True, f"a recipe of ours; attack={attack} trains nothing unless it is told to")
     number = len(everything.costs)
     if not number:
         everything.startup = Spent(began.cpu, began.cpu)  # imports, and what Hydra does
@@ -146,40 +130,17 @@ def cost_of(cfg: DictConfig, name: str, alone: bool = False) -> JobCost:
         replicates = checked_replicates(cfg.evaluation.replicates)
         cfg.evaluation.replicates = min(replicates, REPLICATES[1])
         cfg.logger = {"_target_": "telltale.reporting.loggers.NoLogger"}
-    folder, ledger = everything.place / f"job{number}", Ledger()
-    job = RehearsedFolder(folder, cfg, hydra.overrides.task, hydra.runtime.choices)
-    job.ledger = ledger
+    job = RehearsedFolder(everything.place / f"job{number}", cfg, hydra.overrides.task, hydra.runtime.choices)
+    told: tuple[str, ...] = ()
+    job.ledger = Ledger()
     with job, silently():
-        with job.stage("data"):
-            made = assemble(cfg, hydra.runtime.choices, folder, job.log_scalars)
-            store = everything.store_over(made.owner)
-            ledger = job.ledger = store.begin(number, ledger)
-            made = replace(made, owner=_owner(made.owner, store, everything.startup))
-        with job.stage("preparation"):
-            made.check()
-        job.accept()
-        everything.lightning = everything.lightning or _imported()
-        findings = RehearsedFindings(job, ledger=ledger, find=partial(_measured, command, store))
-        with ledger.part("other"):
-            releases = gather(made, findings)
-            if findings.measured is None:
-                new = _is_new(ledger)
-                conclude(made, findings, releases, show=False)
-            else:
-                with_payload(made.game.unseal(), made.game, made.variants.values())  # which has models trained, too
-        if findings.measured is None:
-            ledger.add("evaluation", _bootstrap(made, findings, replicates))
-    if findings.measured is not None:
-        measured = findings.measured
-        ledger.parts |= measured.parts
-    else:
-        answers = sum(entry.size for entry in ledger.made() if entry.kind not in TRAINED)
-        parts = {part: spent for part, spent in ledger.parts.items() if part not in BEFORE}
-        measured = Measured(parts, dict(findings.queries), peak_memory(), answers)
-        if new and not findings.any_trains:
-            _keep(command, store, measured)
+        if (attack := hydra.runtime.choices["attack"]) in GIVEN:
+            measured, told = _of_given(attack, cfg, job, replicates)
+        else:
+            measured = _of_recipe(command, cfg, job, replicates)
+    ledger = job.ledger
     if ledger.made() and (alone or not number):
-        starting = starting.plus(everything.lightning)
+        starting = starting.plus(everything.lightning or NOTHING)
     cost = JobCost(
         name,
         number,
@@ -189,9 +150,65 @@ def cost_of(cfg: DictConfig, name: str, alone: bool = False) -> JobCost:
         max(measured.memory, peak_memory()),
         now().less(began).plus(NOTHING if number else everything.startup),
         measured.disk,
+        told,
     )
     everything.costs.append(cost)
     return cost
+
+
+def _of_recipe(command: str, cfg: DictConfig, job: RehearsedFolder, replicates: int) -> Measured:
+    """Rehearse a game; command: its name, for what an earlier plan has measured."""
+    everything, choices = rehearsals(), HydraConfig.get().runtime.choices
+    with job.stage("data"):
+        made = assemble(cfg, choices, job.folder, job.log_scalars)
+        store = everything.store_over(made.owner.store)
+        ledger = job.ledger = store.begin(len(everything.costs), job.ledger)
+        made = replace(made, owner=rehearsing_owner(made.owner, store, everything.startup))
+    with job.stage("preparation"):
+        made.check()
+    job.accept()
+    everything.lightning = everything.lightning or _imported()
+    findings = RehearsedFindings(job, ledger=ledger, find=partial(_measured, command, store))
+    with ledger.part("other"):
+        releases = gather(made, findings)
+        if findings.measured is not None:
+            with_payload(made.game.unseal(), made.game, made.variants.values())  # which has models trained, too
+        else:
+            new = _is_new(ledger)
+            conclude(made, findings, releases, show=False)
+    if findings.measured is not None:
+        ledger.parts |= findings.measured.parts
+        return findings.measured
+    ledger.add("evaluation", _bootstrap(made, findings, replicates))
+    measured = _beside(ledger, findings.queries)
+    if new and not findings.any_trains:
+        _keep(command, store, measured)
+    return measured
+
+
+def _of_given(attack: str, cfg: DictConfig, job: RehearsedFolder, replicates: int) -> tuple[Measured, tuple[str, ...]]:
+    """Rehearse what is judged of what exists, and say what is not known of it."""
+    from telltale.planning.given import Given  # of which a recipe of ours has no need
+
+    everything = rehearsals()
+
+    def stored(store: Store) -> RehearsalStore:
+        over = everything.store_over(store)
+        job.ledger = over.begin(len(everything.costs), job.ledger)
+        return over
+
+    if cfg.get("target", {}).get("stand_in"):
+        everything.lightning = everything.lightning or _imported()
+    given = Given(cfg, dict(HydraConfig.get().runtime.choices), job, stored, everything.startup, replicates)
+    (given.audit if attack == "audit" else given.scores)()
+    return _beside(job.ledger, given.queries), given.told
+
+
+def _beside(ledger: Ledger, queries: Mapping[str, int]) -> Measured:
+    """Say what a job takes beside its models."""
+    answers = sum(entry.size for entry in ledger.made() if entry.kind not in TRAINED)
+    parts = {part: spent for part, spent in ledger.parts.items() if part not in BEFORE}
+    return Measured(parts, dict(queries), peak_memory(), answers)
 
 
 def _command(cfg: DictConfig) -> str:
@@ -221,10 +238,6 @@ def _measured(command: str, store: RehearsalStore) -> Measured | None:
 
 def _keep(command: str, store: RehearsalStore, measured: Measured) -> None:
     store.write(command, {**vars(measured), "parts": {name: list(spent) for name, spent in measured.parts.items()}})
-
-
-def _owner(owner: Owner, store: RehearsalStore, startup: Spent) -> Owner:
-    return RehearsalOwner(store, Rehearsing(owner.executor, store, startup), None)  # type: ignore[arg-type]
 
 
 def _imported() -> Spent:

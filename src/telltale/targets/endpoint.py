@@ -79,18 +79,23 @@ class HttpTarget(Target):
 
     def ask(self, inputs: Any, classes: tuple[str, ...] = (), ids: np.ndarray | None = None) -> np.ndarray:
         """Ask as `Target` does. Raises InputError at once where more are to be sent than the budget allows."""
-        if self.budget is not None:
-            size, rows = self.batch_size, np.arange(len(inputs))
-            batches = [taken(inputs, rows[start : start + size]) for start in range(0, len(inputs), size)]
-            asked = sum(len(batch) for batch in batches if self._kept(batch) is None)
-            if asked > self.budget - self.sent:
-                expected = f"{asked:,} of {len(inputs):,} records are yet to be asked about; raise it, or give fewer"
-                raise InputError("target.budget", self.budget, expected)
+        self.check_budget(inputs)
         return super().ask(inputs, classes, ids)
+
+    def check_budget(self, inputs: Any) -> None:
+        """Refuse, by InputError, more records than may be sent."""
+        if self.budget is None:
+            return
+        size, rows = self.batch_size, np.arange(len(inputs))
+        batches = [taken(inputs, rows[start : start + size]) for start in range(0, len(inputs), size)]
+        asked = sum(len(batch) for batch in batches if self.kept(batch) is None)
+        if asked > self.budget - self.sent:
+            expected = f"{asked:,} of {len(inputs):,} records are yet to be asked about; raise it, or give fewer"
+            raise InputError("target.budget", self.budget, expected)
 
     def answer(self, inputs: Any) -> np.ndarray:
         """Return the answer about a batch: of the store, or of the endpoint."""
-        kept = self._kept(inputs)
+        kept = self.kept(inputs)
         if kept is not None:
             return self._as_array(json.loads((kept / FILE).read_text(encoding="utf-8")))
         said = self._asked(inputs)
@@ -113,7 +118,8 @@ class HttpTarget(Target):
     def _document(self, inputs: Any) -> dict[str, Any]:
         return {"url": self._shown, "address": digest_of(self.url), "gives": self.gives, "inputs": digest_of(inputs)}
 
-    def _kept(self, inputs: Any) -> Path | None:
+    def kept(self, inputs: Any) -> Path | None:
+        """Return the entry of the answer about a batch; None where the store has none."""
         return None if self.store is None else self.store.find(KIND, self._document(inputs))
 
     def _asked(self, inputs: Any) -> Any:

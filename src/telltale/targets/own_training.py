@@ -59,16 +59,27 @@ class Training:
 
     def shadows(self, table: Table, gives: str, batch_size: int, store: Store | None) -> Shadows:
         """Train all models and return what they answer; what the store has is not trained again."""
-        membership = halves(table.challenge, self.models, table.seed)
-        seeds = [derive(table.seed, "shadow", model) for model in range(self.models)]
-        challenge = replace(table.challenge, member=None)
-        work = Work(self.train, challenge, table.held, gives, batch_size, store, table.copies)
-        orders = list(zip(membership, seeds, strict=True))
+        work, orders = self._ordered(table, gives, batch_size, store)
+        membership = np.stack([members for members, _ in orders])
         answers, population = zip(*self._each(work, orders), strict=True)
         number, size = len(membership[0]), int(membership[0].sum())
         told = f"{self.models} shadow models trained by {self.name}, each on a random half of the {number:,} ({size:,})"
         named = [(TRAIN, f"{self.name}, model {model}") for model in range(self.models)]
         return Shadows.of(answers, population, membership, told, named)
+
+    def lacking(self, table: Table, gives: str, batch_size: int, store: Store | None) -> int:
+        """Count the models that the store has not."""
+        work, orders = self._ordered(table, gives, batch_size, store)
+        return sum(work.found(*order) is None for order in orders)
+
+    def _ordered(
+        self, table: Table, gives: str, batch_size: int, store: Store | None
+    ) -> tuple[Work, list[tuple[np.ndarray, int]]]:
+        membership = halves(table.challenge, self.models, table.seed)
+        seeds = [derive(table.seed, "shadow", model) for model in range(self.models)]
+        challenge = replace(table.challenge, member=None)
+        work = Work(self.train, challenge, table.held, gives, batch_size, store, table.copies)
+        return work, list(zip(membership, seeds, strict=True))
 
     def _each(self, work: Work, orders: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, np.ndarray]]:
         title, processes = f"shadow models trained by {self.name}", min(self.processes, len(orders))
