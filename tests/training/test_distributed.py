@@ -17,8 +17,7 @@ from torch import Tensor
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.owner.defense import Defense
 from telltale.owner.preparation import initial_objective
-from telltale.training.batches import GlobalBatches, make_batch
-from telltale.training.counter_random import record_keys
+from telltale.training.batches import GlobalBatches, RecordDataset
 from telltale.training.processes import gather_rows
 from tests.training.small import DDP, MODELS, OBJECTIVES, fitted, model_of, molecules, objective_of, recipe_in, rows
 
@@ -38,9 +37,9 @@ def gradients(name: str, model: str, smiles: list[str], rank: int = 0, processes
     """One training step's gradients, averaged over processes as DDP does, and the BatchNorm buffers after it."""
     records = MoleculeRecords.of(list(smiles), "test")
     share = np.array_split(rows(records), processes)[rank]
-    keys = record_keys(records.fingerprints()[share], 0, 0)
     objective = initial_objective(model_of(model), objective_of(name), 0).double()
-    objective.training_step(make_batch(records.arrays(), share, keys), 0).backward()
+    torch.manual_seed(0)  # as each step of a fit begins: a model may draw, as for dropout
+    objective.training_step(RecordDataset(records, 0, objective.targets(records))[0, share], 0).backward()
     found = {key: value.clone() for key, value in objective.named_buffers()}
     for key, parameter in objective.named_parameters():
         found[key] = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

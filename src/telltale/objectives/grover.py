@@ -72,12 +72,13 @@ class Grover(Objective):
         first, second = batch.inputs.ends[:, bonds]
         ends = atoms.index_select(0, first) + atoms.index_select(0, second)
         groups = self.predict_group(self.model.pool(atoms, batch.inputs))
+        present = (batch.labels == PRESENT).to(groups).expand_as(groups)  # a process without molecules has no columns
         losses = (
             cross_entropy(
                 self.predict_atom(atoms[asked]), self._words(atom_contexts(batch.inputs))[asked], reduction="none"
             ),
             cross_entropy(self.predict_bond(ends), self._words(bond_contexts(batch.inputs))[bonds], reduction="none"),
-            binary_cross_entropy_with_logits(groups, (batch.labels == PRESENT).to(groups), reduction="none").flatten(),
+            binary_cross_entropy_with_logits(groups, present, reduction="none").flatten(),
         )
         return [LossTerm(part.sum(), part.new_tensor(float(len(part)))) for part in losses]
 
