@@ -18,6 +18,7 @@ from telltale.attacks.base import Attack
 from telltale.auditing.run import run_audit, run_scores
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.contest import contestants, hindrances
+from telltale.data.ahead import ahead, has_spare_cores
 from telltale.data.kept import Kept
 from telltale.errors import InputError
 from telltale.evaluation.score import Scored, evaluate
@@ -63,8 +64,9 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
         job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}
         findings = Findings(job)
-        releases = gather(plan, findings)
-        return conclude(plan, findings, releases, show)
+        with ahead():
+            releases = gather(plan, findings)
+            return conclude(plan, findings, releases, show)
 
 
 def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
@@ -74,6 +76,9 @@ def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
         game.ahead(*(request for _, _, other in plan.other_worlds() for request in other.ahead(game)))
         target = game.world(attack.access)  # releases and knowledge, no truth
     log.info(f"the attack starts {job.since_start()}")
+    if has_spare_cores():
+        with job.stage("controls"):
+            begin(plan)
 
     findings.add("attack", "target", attack, target)
     findings.add_blind("zero_query", attack, target)
@@ -85,6 +90,16 @@ def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
     for name, rival in plan.rivals.items():
         findings.add("rivals", name, rival, game.world(rival.access, rival.before_transfer))
     return target.releases
+
+
+def begin(plan: Plan) -> None:
+    """Have other cores begin what controls and rivals will be asked for, while the attack is on the target."""
+    for name, control in plan.controls.items() if plan.attack.begins else ():
+        for world in control.worlds(name, plan.game, plan.attack).values():
+            plan.attack.begin(world)
+    for rival in plan.rivals.values():
+        if rival.begins:
+            rival.begin(plan.game.world(rival.access, rival.before_transfer))
 
 
 def conclude(plan: Plan, findings: Findings, releases: Sequence[Release], show: bool) -> Summary:

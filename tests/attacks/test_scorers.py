@@ -61,7 +61,7 @@ def area_under_curve(scores: np.ndarray, positives: np.ndarray) -> float:
 def test_equation_1_equals_the_case_worked_out_by_hand(alpha: float, size_weighted: bool, expected: float) -> None:
     """Catches α on the motif instead of the ring, and sizes on the wrong part."""
     assert part_whole_score(BY_HAND, alpha, size_weighted) == pytest.approx([expected])
-    scored = fixed(BY_HAND, np.array([True]), 0, ScorerOptions(alpha, size_weighted))
+    scored = fixed(BY_HAND, np.array([True]), 0, ScorerOptions(alpha, size_weighted))()
     assert scored.scores == pytest.approx([expected])
     assert scored.mixing is None
 
@@ -128,7 +128,7 @@ def test_a_learned_scorer_separates_a_planted_signal(name: str) -> None:
     noise, hits = random_parts(400, rng), rng.random(400) < 0.4
     mixed = np.where(hits[:, None], noise.ring + noise.motif, noise.whole).astype(np.float32)
     signal = Parts(noise.ring, noise.motif, mixed, noise.ring_size, noise.motif_size)
-    assert area_under_curve(SCORERS[name](signal, hits, 0, ScorerOptions()).scores, hits) > 0.9
+    assert area_under_curve(SCORERS[name](signal, hits, 0, ScorerOptions())().scores, hits) > 0.9
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -138,7 +138,7 @@ def test_a_learned_scorer_tells_nothing_where_there_is_nothing(name: str) -> Non
     found = []
     for seed in range(4):
         noise, labels, truth = random_parts(400, rng), rng.random(400) < 0.4, rng.random(400) < 0.4
-        found.append(area_under_curve(SCORERS[name](noise, labels, seed, ScorerOptions()).scores, truth))
+        found.append(area_under_curve(SCORERS[name](noise, labels, seed, ScorerOptions())().scores, truth))
     assert np.mean(found) == pytest.approx(0.5, abs=0.05)
 
 
@@ -148,7 +148,7 @@ def test_a_learned_scorer_repeats_itself_and_leaves_torchs_generator_alone(name:
     noise, labels = random_parts(50, np.random.default_rng(2)), np.arange(50) % 3 == 0
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    first, again, other = (SCORERS[name](noise, labels, seed, ScorerOptions()) for seed in (7, 7, 8))
+    first, again, other = (SCORERS[name](noise, labels, seed, ScorerOptions())() for seed in (7, 7, 8))
     assert torch.equal(before, torch.random.get_rng_state())
     np.testing.assert_array_equal(first.scores, again.scores)
     assert not np.array_equal(first.scores, other.scores)

@@ -19,6 +19,7 @@ class Attack:
     hands_over          kind of its evidence
     uses_true_labels    reads the answer at a record's own class, which a model fine-tuned on other classes has not
     before_transfer     meets the pre-trained models themselves, the most there is to find
+    begins              has something to begin ahead of `run`, where a core is free
 
     A class states its own; an attack for which an option decides sets it on itself.
     """
@@ -28,6 +29,7 @@ class Attack:
     hands_over: type = MembershipScores
     uses_true_labels: bool = False
     before_transfer: bool = False
+    begins: bool = False
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""
@@ -43,6 +45,9 @@ class Attack:
     def run(self, world: World) -> Evidence:
         """Query the releases and return the evidence, for every victim."""
         raise NotImplementedError
+
+    def begin(self, world: World) -> None:
+        """Have another core begin what `run` will need of this world; counts no query, and changes no number."""
 
     def blind(self, knowledge: Knowledge) -> Evidence | None:
         """Return the best guess without a single query, on the same auxiliary data and tuning budget."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from telltale.data.ahead import begin, settle
 from telltale.errors import InputError
 from telltale.store.sources import source_digest
 from telltale.store.store import Store, write_array
@@ -33,7 +35,27 @@ class Kept:
         """
         if self.store is None:
             return dict(make())
-        named = {**document, "numpy": np.__version__, "code": source_digest(f"{module}.{kind}" for module in code)}
+        named = _named(kind, document, code)
+        settle(str(self.store.folder(kind, named)))
+        return self._found_or_made(kind, named, make)
+
+    def begin(
+        self, kind: str, document: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]], *code: str
+    ) -> None:
+        """Have another core make what `arrays` will be asked for, where one is free and it is not there (`ahead`).
+
+        make: can be pickled.
+        """
+        if self.store is None:
+            return
+        named = _named(kind, document, code)
+        if not (place := self.store.folder(kind, named)).exists():
+            begin(str(place), partial(Kept(self.store.detached())._found_or_made, kind, named, make))
+
+    def _found_or_made(
+        self, kind: str, named: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        assert self.store is not None
         try:
             if (folder := self.store.find(kind, named)) is not None:
                 return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
@@ -48,6 +70,10 @@ class Kept:
 
 
 NOWHERE = Kept()
+
+
+def _named(kind: str, document: Mapping[str, Any], code: Sequence[str]) -> dict[str, Any]:
+    return {**document, "numpy": np.__version__, "code": source_digest(f"{module}.{kind}" for module in code)}
 
 
 def content_digest(*parts: np.ndarray | Sequence[str]) -> str:

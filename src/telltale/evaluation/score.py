@@ -21,7 +21,7 @@ from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
 from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
-from telltale.evaluation.frechet import distances_to
+from telltale.evaluation.frechet import begin_distances, distances_to
 from telltale.evaluation.kept_estimates import Measured
 from telltale.evaluation.matching import matches
 from telltale.evaluation.membership import score_membership, score_with_roc
@@ -168,6 +168,7 @@ def scored(target: Any, scoring: Scoring) -> Scored:
 def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExtraction:
     """Score extracted molecules: precision of the published lists, and whether scores tell G from G'."""
     truth = scoring.truth
+    begin_distances(truth, scoring.kept)
     against_disjoint = "disjoint" in scoring.evidence and len(truth.disjoint) > 0
     found = matches(target.smiles, truth, against_disjoint, scoring.kept)
     hits, exact_hits, hits_disjoint = found.parts, found.exact, found.disjoint

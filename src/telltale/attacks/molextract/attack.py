@@ -14,7 +14,7 @@ import numpy as np
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
-from telltale.attacks.molextract.ranking import Context, ListSizes, evidence_of, scored_by
+from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
 from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
 from telltale.checks import choice, number, whole_number
@@ -43,6 +43,7 @@ class Molextract(Attack):
     access = frozenset({"embeddings"})
     accepts = frozenset({"molecules"})
     hands_over = ExtractedMolecules
+    begins = True
 
     def __init__(
         self,
@@ -99,6 +100,14 @@ class Molextract(Attack):
         ]
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
         return evidence_of(candidates, scores, self.lists, mixing, self._membership(world))
+
+    def begin(self, world: World) -> None:
+        """Have the scorer learned, of the same embeddings: they are asked for by copies of the releases."""
+        candidates = self.candidates(world.knowledge)
+        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
+        for victim, release in enumerate(world.releases):
+            context = Context(candidates, release.restricted(self.access), derive(seed, "scorer", victim), kept)
+            begin_scoring(self.scorer, self.options, context)
 
     def blind(self, knowledge: Knowledge) -> ExtractedMolecules:
         """Rank by what the auxiliary molecules alone say."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from telltale.attacks.molextract.candidates import Candidates
-from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
+from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions, Scoring
 from telltale.attacks.molextract.scoring import Parts
 from telltale.data.kept import NOWHERE, Kept, content_digest
 from telltale.evidence import ExtractedMolecules, MembershipScores
 from telltale.owner.release import Release
 
 KIND = "candidate_scores"  # of entries in the store
+WORTH = 2000  # candidates: some 2 s of learning on a core, beside 3 s until another process begins
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,33 @@ def embed(release: Release, candidates: Candidates) -> Parts:
 
 def scored_by(name: str, options: ScorerOptions, context: Context) -> Scored:
     """Score the candidates by the named scorer; what was learned of the same embeddings before is found again."""
+    scoring, of = _asked_for(name, options, context)
+    return scores_kept(context.kept if of else NOWHERE, name, context.candidates, scoring, of, __name__)
+
+
+def begin_scoring(name: str, options: ScorerOptions, context: Context) -> None:
+    """Have another core learn what `scored_by` will be asked for."""
+    if len(context.candidates) < WORTH:
+        return
+    scoring, of = _asked_for(name, options, context)
+    if of:
+        context.kept.begin(*entry_of(name, context.candidates, scoring, of, __name__))
+
+
+def _asked_for(name: str, options: ScorerOptions, context: Context) -> tuple[Scoring, dict[str, Any]]:
+    """Return what scores the candidates, and all that the scores depend on; nothing where nothing is learned."""
     candidates = context.candidates
     embeddings = _asked(context.release, candidates)
-
-    def make() -> Scored:
-        return SCORERS[name](_parts(candidates, *embeddings), candidates.in_auxiliary, context.seed, options)
-
-    if name == "fixed":  # nothing is learned
-        return make()
+    scoring = SCORERS[name](_parts(candidates, *embeddings), candidates.in_auxiliary, context.seed, options)
     of = {"options": asdict(options), "embeddings": content_digest(*embeddings), "seed": context.seed}
-    return scores_kept(context.kept, name, candidates, make, of | {"torch": version("torch")}, __name__)
+    return scoring, {} if name == "fixed" else of | {"torch": version("torch")}
 
 
 def scores_kept(
     kept: Kept,
     ranking: str,
     candidates: Candidates,
-    make: Callable[[], Scored],
+    make: Scoring,
     of: Mapping[str, Any],
     module: str,
 ) -> Scored:
@@ -68,13 +80,20 @@ def scores_kept(
 
     of: what the scores depend on beside the candidates and the code of `module`.
     """
-
-    def arrays() -> dict[str, np.ndarray]:
-        made = make()
-        return {"scores": made.scores} | ({} if made.mixing is None else {"mixing": made.mixing})
-
-    found = kept.arrays(KIND, {"ranking": ranking, **of, "candidates": candidates.digest}, arrays, module)
+    found = kept.arrays(*entry_of(ranking, candidates, make, of, module))
     return Scored(found["scores"], found.get("mixing"))
+
+
+def entry_of(
+    ranking: str, candidates: Candidates, make: Scoring, of: Mapping[str, Any], module: str
+) -> tuple[str, dict[str, Any], Callable[[], dict[str, np.ndarray]], str]:
+    """Return what `Kept` is asked for: kind, document, what makes the arrays, and the module of its code."""
+    return KIND, {"ranking": ranking, **of, "candidates": candidates.digest}, partial(_as_arrays, make), module
+
+
+def _as_arrays(make: Scoring) -> dict[str, np.ndarray]:
+    made = make()
+    return {"scores": made.scores} | ({} if made.mixing is None else {"mixing": made.mixing})
 
 
 def _asked(release: Release, candidates: Candidates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +14,16 @@ from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
 from telltale.attacks.molextract.candidates import Candidates, Pool
-from telltale.attacks.molextract.ranking import Context, ListSizes, evidence_of, scored_by, scores_kept
+from telltale.attacks.molextract.ranking import (
+    WORTH,
+    Context,
+    ListSizes,
+    begin_scoring,
+    entry_of,
+    evidence_of,
+    scored_by,
+    scores_kept,
+)
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
 from telltale.checks import choice
@@ -34,6 +44,19 @@ class CandidateRival(Attack):
     def __init__(self, name: str, pool: Pool, options: ScorerOptions, lists: ListSizes) -> None:
         self.name, self.pool, self.options, self.lists = name, pool, options, lists
 
+    @property
+    def begins(self) -> bool:  # type: ignore[override]
+        """Tell whether another core can rank by molecules alone."""
+        return self.name in CHEMISTRY
+
+    def begin(self, world: World) -> None:
+        """Have the candidates ranked, by what they are."""
+        candidates, kept = self.pool.of(world.knowledge.auxiliary), kept_for(world.knowledge)
+        if len(candidates) < WORTH:
+            return
+        make = partial(_scored, partial(CHEMISTRY[self.name], candidates.smiles))
+        kept.begin(*entry_of(self.name, candidates, make, {"rdkit": rdkit.__version__}, __name__))
+
     def run(self, world: World) -> ExtractedMolecules:
         """Rank for every victim."""
         candidates = self.pool.of(world.knowledge.auxiliary)
@@ -52,6 +75,16 @@ class CandidateRival(Attack):
 
 class ScorerRival(CandidateRival):
     """One of the attack's own scorers that the attack was not configured with."""
+
+    begins = True
+
+    def begin(self, world: World) -> None:
+        """Have the scorer learned."""
+        candidates = self.pool.of(world.knowledge.auxiliary)
+        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
+        for victim, release in enumerate(world.releases):
+            context = Context(candidates, release.restricted(self.access), derive(seed, self.name, victim), kept)
+            begin_scoring(self.name, self.options, context)
 
     def rank(self, context: Context) -> Scored:
         """Score with the named scorer and the attack's options; its mixing weights come along."""
@@ -73,19 +106,24 @@ def at_random(context: Context) -> np.ndarray:
 def drug_likeness(context: Context) -> np.ndarray:
     """Score by QED (Bickerton et al. 2012)."""
 
-    def make() -> np.ndarray:
-        return np.array([QED.qed(molecule) for molecule in _molecules(context.candidates)])
-
-    return _kept(context.kept, "qed", context.candidates, make, {})
+    return _kept(context.kept, "qed", context.candidates, partial(_qed, context.candidates.smiles), {})
 
 
 def ease_of_synthesis(context: Context) -> np.ndarray:
     """Score by the negated synthetic accessibility score (Ertl & Schuffenhauer 2009)."""
 
-    def make() -> np.ndarray:
-        return -synthetic_accessibility(_molecules(context.candidates))
+    return _kept(context.kept, "sa", context.candidates, partial(_ease, context.candidates.smiles), {})
 
-    return _kept(context.kept, "sa", context.candidates, make, {})
+
+def _qed(smiles: np.ndarray) -> np.ndarray:
+    return np.array([QED.qed(molecule) for molecule in _molecules(smiles)])
+
+
+def _ease(smiles: np.ndarray) -> np.ndarray:
+    return -synthetic_accessibility(_molecules(smiles))
+
+
+CHEMISTRY = {"qed": _qed, "sa": _ease}  # of SMILES alone
 
 
 def classifier_on_embedding(context: Context) -> np.ndarray:
@@ -105,17 +143,20 @@ def _classified(values: np.ndarray, hits: np.ndarray, seed: int) -> np.ndarray:
     import torch
     from torch import nn
 
+    from telltale.threads import one_thread
+
     embeddings, labels = torch.from_numpy(values), torch.from_numpy(hits.astype(np.float32))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(embeddings.shape[1], 300), nn.ReLU(), nn.Linear(300, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
-    for _ in range(100):
-        optimizer.zero_grad()
-        nn.functional.binary_cross_entropy_with_logits(model(embeddings)[:, 0], labels).backward()
-        optimizer.step()
-    with torch.no_grad():
-        return model(embeddings)[:, 0].numpy()
+    with one_thread():  # on several, the digits would depend on their number
+        for _ in range(100):
+            optimizer.zero_grad()
+            nn.functional.binary_cross_entropy_with_logits(model(embeddings)[:, 0], labels).backward()
+            optimizer.step()
+        with torch.no_grad():
+            return model(embeddings)[:, 0].numpy()
 
 
 Ranking = Callable[[Context], np.ndarray]
@@ -159,7 +200,11 @@ def _kept(
     kept: Kept, ranking: str, candidates: Candidates, make: Callable[[], np.ndarray], of: Mapping[str, Any]
 ) -> np.ndarray:
     named = {**of, "rdkit": rdkit.__version__}
-    return scores_kept(kept, ranking, candidates, lambda: Scored(make()), named, __name__).scores
+    return scores_kept(kept, ranking, candidates, partial(_scored, make), named, __name__).scores
+
+
+def _scored(make: Callable[[], np.ndarray]) -> Scored:
+    return Scored(make())
 
 
 def _part_frequencies(candidates: Candidates) -> np.ndarray:
@@ -170,8 +215,10 @@ def _part_frequencies(candidates: Candidates) -> np.ndarray:
 
 def _fingerprints(candidates: Candidates) -> np.ndarray:
     ecfp4 = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
-    return np.stack([ecfp4.GetFingerprintAsNumPy(molecule) for molecule in _molecules(candidates)]).astype(np.float32)
+    return np.stack([ecfp4.GetFingerprintAsNumPy(molecule) for molecule in _molecules(candidates.smiles)]).astype(
+        np.float32
+    )
 
 
-def _molecules(candidates: Candidates) -> list[Chem.Mol]:
-    return [Chem.MolFromSmiles(smiles) for smiles in candidates.smiles]
+def _molecules(smiles: np.ndarray) -> list[Chem.Mol]:
+    return [Chem.MolFromSmiles(text) for text in smiles]

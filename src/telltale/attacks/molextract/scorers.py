@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
 from telltale.models.alike_states import rows_at
+from telltale.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class Scored:
 
     scores: np.ndarray
     mixing: np.ndarray | None = None
+
+
+Scoring = Callable[[], Scored]
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,12 @@ class ScorerOptions:
     size_weighted: bool = True
 
 
-def fixed(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scored:
+def fixed(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
     """Eq. (1) with constant α; nothing is learned."""
-    return Scored(part_whole_score(parts, options.alpha, options.size_weighted))
+    return lambda: Scored(part_whole_score(parts, options.alpha, options.size_weighted))
 
 
-def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scored:
+def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
     """The scorer the paper describes (eqs. 2 and 3, appendix A.3).
 
     Score = cos( g(f(Ĝ)), α g(f(R)) + (1 - α) g(f(M)) ), α = sigmoid(h([f(R); f(M); f(Ĝ)])), one shared two-layer g
@@ -47,10 +52,10 @@ def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -
     """
     with _seeded(seed):
         model = _PaperScorer(parts.whole.shape[1])
-    return _trained(model, parts, labels, cross_entropy, steps=100, learning_rate=0.005, weight_decay=0.0)
+    return partial(_trained, model, parts, labels, cross_entropy, steps=100, learning_rate=0.005, weight_decay=0.0)
 
 
-def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scored:
+def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
     """The scorer of the released code: three linear maps to 100, size weights, signed cosine loss, α penalty.
 
     Score = cos( T_G f(Ĝ), ( α |R| T_R f(R) + (1 - α) |M| T_M f(M) ) / (|R| + |M|) ), α linear and unbounded;
@@ -59,11 +64,11 @@ def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOp
     """
     with _seeded(seed):
         model = _ReleasedCodeScorer(parts.whole.shape[1])
-    return _trained(model, parts, labels, signed_cosine, steps=200, learning_rate=0.001, weight_decay=0.0005)
+    return partial(_trained, model, parts, labels, signed_cosine, steps=200, learning_rate=0.001, weight_decay=0.0005)
 
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of scores, mixing weights and labels, each (candidates,)
-Scorer = Callable[[Parts, np.ndarray, int, ScorerOptions], Scored]
+Scorer = Callable[[Parts, np.ndarray, int, ScorerOptions], Scoring]  # draws initial weights; called, they are trained
 SCORERS: dict[str, Scorer] = {"paper": paper, "released_code": released_code, "fixed": fixed}
 
 
@@ -168,11 +173,12 @@ def _trained(
     sizes = torch.from_numpy(np.stack([parts.ring_size, parts.motif_size], 1).astype(np.float32))
     hits = torch.from_numpy(labels.astype(bool))
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        score, alpha = model(*inputs, sizes)
-        loss(score, alpha, hits).backward()
-        optimizer.step()
-    with torch.no_grad():
-        score, alpha = model(*inputs, sizes)
+    with one_thread():  # on several, the digits would depend on their number
+        for _ in range(steps):
+            optimizer.zero_grad()
+            score, alpha = model(*inputs, sizes)
+            loss(score, alpha, hits).backward()
+            optimizer.step()
+        with torch.no_grad():
+            score, alpha = model(*inputs, sizes)
     return Scored(score.numpy(), alpha.numpy())
