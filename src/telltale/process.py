@@ -1,9 +1,11 @@
-"""Which process of which machine: written down so that another one can tell whether it is still there."""
+"""Processes of machines: which this one is, told so that others can tell whether it is still there; and its memory."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,14 @@ def is_there(process: Mapping[str, Any]) -> bool:
         return abs(found.create_time() - float(process["started"])) < 1 and found.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
         return False
+
+
+def give_memory_back() -> None:
+    """Return to the system what was freed: glibc keeps all that lies below something small that was not."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every libc has it
+        if trim is not None:
+            trim(0)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from telltale.evaluation.ranking import (
     weighted_mean,
 )
 from telltale.evaluation.statistics import Estimate, Resampling, clopper_pearson, groups_of
+from telltale.evaluation.totals import Rows
 from telltale.evaluation.variance import two_way_variance
 
 
@@ -173,6 +175,23 @@ def test_weighted_sums_equal_a_loop_over_groups_clusters_and_cells() -> None:
                     total += value * (weight if cell is None else plan.cells(g)[replicate, point])
             expected.append(total)
     np.testing.assert_allclose(plan.sums(values), [values.sum(), *expected], rtol=1e-5)
+
+
+def test_a_table_made_row_by_row_has_the_same_sums_to_the_last_bit() -> None:
+    """Catches another order of additions, which rounds otherwise, and rows of several victims in memory at once."""
+    plan = Resampling.crossed(6, 400, 6, seed=1, groups=np.array([0, 0, 1, 1, 2, 2]))
+    values = np.random.default_rng(0).normal(size=(6, 400, 3))
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    def row(victim: int) -> np.ndarray:
+        assert not any(earlier() is not None for earlier in alive)
+        made = values[victim].copy()
+        alive.append(weakref.ref(made))
+        return made
+
+    at_hand, made = plan.sums_of([values, Rows(values.shape, row)])
+    np.testing.assert_array_equal(at_hand, made)
+    assert len(alive) == 6
 
 
 def test_complementary_neighbours_are_one_group_and_one_pair_alone_is_no_cluster() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,26 @@ def test_chunks_change_no_weight(chunk: int, tmp_path: Path) -> None:
     whole, parts = fleet(tmp_path / "whole"), fleet(tmp_path / "parts", executor=Local(chunk=chunk))
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(logits(one), logits(other), rtol=0, atol=1e-4)
+
+
+def test_a_chunk_leaves_no_trainer_in_memory_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches chunk upon chunk that lies in memory until somebody collects what refers to itself."""
+    left: list[int] = []
+    run = many.Chunk.__call__
+
+    def watched(chunk: many.Chunk, shared: Any) -> str:
+        key = run(chunk, shared)
+        left.append(sum(type(one) is LinearFleet for one in gc.get_objects()))
+        return key
+
+    monkeypatch.setattr(many.Chunk, "__call__", watched)
+    gc.collect()
+    gc.disable()
+    try:
+        fleet(tmp_path, models=3, executor=Local(chunk=1))
+    finally:
+        gc.enable()
+    assert left == [0, 0, 0]
 
 
 def test_more_models_cost_the_new_ones_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

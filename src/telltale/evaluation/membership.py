@@ -14,7 +14,8 @@ import numpy as np
 
 from telltale.evaluation.influence import auc_influence, best_threshold, tpr_influence
 from telltale.evaluation.ranking import Metric, Ranked, measure, roc_grid
-from telltale.evaluation.statistics import Band, Estimate, Resampling, Rows, ratio_or_nan
+from telltale.evaluation.statistics import Band, Estimate, Resampling, ratio_or_nan
+from telltale.evaluation.totals import Rows
 from telltale.evidence import MembershipScores
 from telltale.writing import counted
 

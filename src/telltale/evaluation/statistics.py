@@ -7,28 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from telltale.evaluation.estimate import Estimate as Estimate
+from telltale.evaluation.totals import Rows, Stream, Totals
 from telltale.evaluation.variance import CONFIDENCE
 from telltale.evaluation.weights import draws, draws_of_cells
 
 KEPT = 2**28  # bytes of cells' draws that a plan remembers; larger ones are drawn again each time
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A table (victims, clusters, …) of which only one victim's row is made at a time: `row` makes it."""
-
-    shape: tuple[int, ...]
-    row: Callable[[int], np.ndarray]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return map(self.row, range(self.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -169,27 +159,38 @@ class Resampling:
 
     def sums_of(self, tables: Sequence[np.ndarray | Rows]) -> list[np.ndarray]:
         """Return `sums` of several tables, for which each draw of cells is made ready once."""
-        by_groups = [self._by_group(values) for values in tables]
-        drawn = self.cluster_draws.astype(float)
-        of_clusters = [np.tensordot(drawn, by_group.sum(axis=0), axes=1) for by_group in by_groups]
-        rows = [[by_group.sum(axis=(0, 1))[None], of] for by_group, of in zip(by_groups, of_clusters, strict=True)]
-        if self.group_draws is not None:
-            drawn = self.group_draws.astype(float)
-            for of, by_group in zip(rows, by_groups, strict=True):
-                of.insert(1, np.tensordot(drawn, by_group.sum(axis=1), axes=1))
-                of.append(np.zeros_like(of[1]))
-            for group in range(self.groups):
-                drawn = self.cells(group).astype(np.float32)
-                for of, by_group in zip(rows, by_groups, strict=True):
-                    of[-1] += np.tensordot(drawn, by_group[group].astype(np.float32), axes=1)
-        return [np.concatenate(of) for of in rows]
+        totals = [Totals.of(self._by_group(values)) if isinstance(values, np.ndarray) else None for values in tables]
+        streams = [Stream() for _ in tables]
+        cells = [np.zeros((self.replicates, *values.shape[2:])) for values in tables]
+        for group, *parts in zip(range(self.groups), *map(self._groups, tables), strict=True):
+            drawn = None if self.group_draws is None else self.cells(group).astype(np.float32)
+            for known, stream, of_cells, part in zip(totals, streams, cells, parts, strict=True):
+                if known is None:
+                    stream.add(part)
+                if drawn is not None:
+                    of_cells += np.tensordot(drawn, part.astype(np.float32), axes=1)
+        found = [stream.totals() if known is None else known for known, stream in zip(totals, streams, strict=True)]
+        return [self._rows(of, of_cells) for of, of_cells in zip(found, cells, strict=True)]
 
-    def _by_group(self, values: np.ndarray | Rows) -> np.ndarray:
+    def _rows(self, totals: Totals, of_cells: np.ndarray) -> np.ndarray:
+        rows = [totals.all[None]]
+        if self.group_draws is not None:
+            rows.append(np.tensordot(self.group_draws.astype(float), totals.of_groups, axes=1))
+        rows.append(np.tensordot(self.cluster_draws.astype(float), totals.of_clusters, axes=1))
+        return np.concatenate([*rows, of_cells] if self.group_draws is not None else rows)
+
+    def _groups(self, values: np.ndarray | Rows) -> Iterator[np.ndarray]:
+        """Yield what each group's victims add up to, (clusters, …): of `Rows` one at a time is in memory."""
+        rows = values.row if isinstance(values, Rows) else values.__getitem__
+        for group in range(self.groups):
+            total = np.zeros(values.shape[1:])
+            for victim in np.flatnonzero(self.group_of == group):
+                total += rows(int(victim))
+            yield total
+
+    def _by_group(self, values: np.ndarray) -> np.ndarray:
         """Add up the victims of each group: (victims, …) to (groups, …)."""
-        by_group = np.zeros((self.groups, *values.shape[1:]))
-        for group, of_victim in zip(self.group_of, values, strict=True):
-            by_group[group] += of_victim
-        return by_group
+        return np.stack([*self._groups(values)])
 
     def estimate(
         self,

@@ -27,6 +27,7 @@ from telltale.owner.order import Order
 from telltale.owner.recipe import Recipe
 from telltale.owner.releasing import parent_elsewhere
 from telltale.owner.single import TrainedState, write_release
+from telltale.process import give_memory_back
 from telltale.store.store import Store, key_of
 from telltale.threads import one_thread
 from telltale.training.batches import LabelledBatch
@@ -80,6 +81,7 @@ def train_fleets(
         parts = [[order for order in chunk if key_of(order.document) in lacking] for chunk in chunks]
         jobs += [Chunk(recipe, store, part, way, on_epoch) for part in parts if part]
     if len(jobs) > 1:
+        jobs = [replace(job, several=True) for job in jobs]
         log.info(f"{counted(len(missing), 'model is', 'models are')} trained in {len(jobs)} chunks of at most {size}")
     executor.run(jobs, shared)
     return keys
@@ -97,13 +99,14 @@ def _records_of(recipe: Recipe, store: Store, pool: Records) -> FleetRecords | G
 
 @dataclass(frozen=True)
 class Chunk:
-    """Models that are trained in one step each time, in a way of fleets."""
+    """Models that are trained in one step each time, in a way of fleets; several: more chunks are trained beside it."""
 
     recipe: Recipe
     store: Store
     orders: Sequence[Order]
     way: str
     on_epoch: Curve | None = None
+    several: bool = False
 
     @property
     def device(self) -> str:
@@ -131,8 +134,9 @@ class Chunk:
         with self.store.workshop(f"fleet-{key}", folders) as partial:
             if not all(folder.exists() for folder in folders):  # else another job was faster
                 self._train(shared, partial)
-        if self.way not in TURNS:
-            gc.collect()  # Lightning's objects refer to each other: unasked, several chunks would lie in memory
+        if self.way not in TURNS or self.several:  # trainers refer to themselves: unasked, they would lie in memory
+            gc.collect()
+            give_memory_back()
         return key
 
     def _train(self, shared: FleetRecords | Graphs, partial: Path) -> None:
