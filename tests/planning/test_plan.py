@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,12 @@ def test_every_attack_and_defence_trains_what_was_planned_in_about_that_time(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Catches an attack or a defence whose own training no plan knows of."""
-    import time
-
     words = (*ALWAYS, *words, f"paths.outputs={tmp_path}")
     planned, _ = plan(*words)
     began = time.process_time()
     assert command(*words).code == 0
     spent, expected = time.process_time() - began, planned.spent.cpu - planned.parts["starting"].cpu
     assert to_train(planned) == trained(tmp_path / "store")
-    assert 0.3 * spent < expected + 2 and expected < 3 * spent + 2
+    assert abs(expected - spent) < 0.5 * spent + 0.5  # seconds: most take but a few, in which a moment counts
     again, _ = plan(*words)
     assert not to_train(again)

@@ -2,10 +2,11 @@
 
 Two halves, both held. *flock* is given back by the kernel, or by the file server, when its process ends: on local
 disks, NFSv4, NFSv3 with lockd, SMB, Lustre mounted with `flock`. Where there is none, or one that this machine alone
-sees (NFS mounted with `nolock`, Lustre with `localflock`), the *claim* keeps others out: a file that is made
-exclusively, which each of these file systems does once. It names its holder: machine and process; its modification time
-is a heartbeat. The claim of a dead process of this machine is taken over at once; that of another machine when its
-heartbeat has stood still for `STALE` seconds by the clock of who watches it: no two machines' clocks are compared.
+sees (NFS mounted with `nolock`, Lustre with `localflock`), the *claim* keeps others out: a file that is written whole
+and then given its name by a link, or, where there are none, made exclusively; each of these file systems does either
+for one alone. It names its holder: machine and process; its modification time is a heartbeat. The claim of a dead
+process of this machine is taken over at once; that of another machine when its heartbeat has stood still for `STALE`
+seconds by the clock of who watches it: no two machines' clocks are compared.
 A machine that sleeps for longer may find its work done by another: both make the same bits, and of two entries of the
 store the one that was renamed into its place first stays.
 """
