@@ -1,4 +1,4 @@
-"""How seconds and memory grow with victims and points: the slope of each stage in a plot of logarithms."""
+"""How seconds and memory grow with victims and points: the slope of each stage and rival in a plot of logarithms."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ MEMORY = "peak memory"
 
 
 def stages(words: Sequence[str], scale: str = "small") -> dict[str, float]:
-    """Run `attack=lira` from an empty store: seconds by stage, and gigabytes of peak memory."""
+    """Run `attack=lira` from an empty store: seconds by stage and by rival, and gigabytes of peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         given = ["attack=lira", f"scale={scale}", *words, "logger=none", f"paths.outputs={folder}/outputs"]
         ended: Run = run([*given, f"hydra.run.dir={folder}/run"])
-        seconds: dict[str, float] = json.loads((Path(folder) / "run" / "metrics.json").read_text())["seconds"]
+        found = json.loads((Path(folder) / "run" / "metrics.json").read_text())
         peak = json.loads((Path(folder) / "run" / "run.json").read_text())["peak_memory_gb"]
-        return {**seconds, "whole command": ended.seconds, MEMORY: peak}
+        rivals = {f"{name}, of rivals": found["costs"][name]["seconds"] for name in found["rivals"]}
+        return {**found["seconds"], **rivals, "whole command": ended.seconds, MEMORY: peak}
 
 
 def slope(sizes: Sequence[int], seconds: Sequence[float]) -> float:

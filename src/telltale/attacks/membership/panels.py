@@ -8,9 +8,9 @@ threshold is fixed, follows from the game and from the tables that come with the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Self
 
 import numpy as np
@@ -49,10 +49,10 @@ class Panels:
 
         least: how many shadows have to judge; where fewer would, a shadow is judged by those of its own records too.
         """
-        place = _places(signals)
+        named = {keys: _numbered(keys) for keys in dict.fromkeys(keys for keys, _ in signals.shadows)}
+        place = _places(named.values())
         models = [signals.of_shadows[key] for key, _ in place]
-        several = dict.fromkeys(keys for keys, _ in signals.shadows)
-        seats = {keys: np.array([place[name] for name in _numbered(keys)]) for keys in several}
+        seats = {keys: np.array([place[name] for name in names]) for keys, names in named.items()}
         if (table := _one_table(signals, seats, len(place))) is not None:
             return [cls._gathered(signals, range(len(signals.victims)), models, table, seats, least)]
         found = []
@@ -128,13 +128,9 @@ def _numbered(keys: Sequence[str]) -> Names:
     return tuple(names)
 
 
-def _places(signals: Signals) -> dict[tuple[str, int], int]:
+def _places(several: Iterable[Names]) -> dict[tuple[str, int], int]:
     """Give each shadow of any victim a place, in the order in which they come."""
-    place: dict[tuple[str, int], int] = {}
-    for keys in dict.fromkeys(keys for keys, _ in signals.shadows):
-        for name in _numbered(keys):
-            place.setdefault(name, len(place))
-    return place
+    return {name: place for place, name in enumerate(dict.fromkeys(chain.from_iterable(several)))}
 
 
 def _others(those: np.ndarray, models: int) -> tuple[int, ...]:
