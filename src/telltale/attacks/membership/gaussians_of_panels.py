@@ -10,7 +10,7 @@ from telltale.attacks.membership.gaussians import LEAST, Side, Sums, compared, d
 from telltale.attacks.membership.left_out import Additions, Arrays
 from telltale.attacks.membership.panels import Panels
 
-LARGEST = 2**19  # numbers that are held at once: of 16 sums a shadow, sides, points of a block and queries
+LARGEST = 2**18  # numbers that are held at once: of 16 sums a shadow, sides, points of a block and queries
 
 
 class PanelMoments:
