@@ -77,7 +77,7 @@ def gather(plan: Plan, findings: Findings) -> Sequence[Release]:
         target = game.world(attack.access)  # releases and knowledge, no truth
     log.info(f"the attack starts {job.since_start()}")
     if has_spare_cores():
-        with job.stage("controls"):
+        with job.stage("attack"):
             begin(plan)
 
     findings.add("attack", "target", attack, target)
