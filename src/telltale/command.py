@@ -29,6 +29,7 @@ from telltale.configuration.command_line import (
 from telltale.configuration.shape import check_shape, find_home
 from telltale.configuration.trust import check_targets, guard_composition
 from telltale.planning.words import elsewhere
+from telltale.process import start_quickly, started
 from telltale.reporting.masking import hidden_dirname, masked_text
 from telltale.reporting.taking import leave_no_trace, made
 from telltale.sweeps.job import as_job
@@ -77,6 +78,7 @@ def _checked_run(cfg: DictConfig) -> float:
     if yes_or_no("plan", cfg.plan):
         from telltale.planning.rehearse import plan
 
+        started()
         return plan(cfg)
     from telltale.experiment import run
 
@@ -88,6 +90,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:  # Hydra would print its own
         print(f"Telltale {__version__}")
         return
+    start_quickly()
     sys.argv[1:] = [in_full(word) for word in sys.argv[1:]]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us as they are
     made.clear()
@@ -114,6 +117,8 @@ def main() -> None:
             if line:
                 print(masked_text(line), file=sys.stderr)
         sys.exit(128 + received[0] if received and code == INTERRUPTED else code)
+    finally:
+        started()
 
 
 def _listen() -> None:

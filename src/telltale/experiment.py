@@ -27,6 +27,7 @@ from telltale.game.answers import answers_of
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.release import Release
+from telltale.process import started
 from telltale.reporting.console import wide_console
 from telltale.reporting.masking import Masking
 from telltale.reporting.outcome import Cost, Outcome
@@ -50,6 +51,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
     """Play one game and leave its report in the run folder; show: print it too. Returns what it says."""
     hydra = HydraConfig.get()
     if (attack := hydra.runtime.choices["attack"]) in GIVEN:
+        started()
         return GIVEN[attack](cfg, show)
     if (target := hydra.runtime.choices["target"]) != "recipe":
         raise InputError("target", target, f"is a model that exists; audit it with attack=audit, not attack={attack}")
@@ -60,6 +62,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
         with job.stage("preparation"):
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
         job.accept()
+        started()
         game, owner = plan.game, plan.owner
         job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}

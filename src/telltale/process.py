@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import sys
@@ -52,3 +53,21 @@ def _host() -> str:
         return f"{platform.node()} {os.readlink(spaces)}"  # noqa: PTH115 (it points to no file)
     except OSError:
         return platform.node()
+
+
+def start_quickly() -> None:
+    """Look for garbage rarely until `started`: while libraries are loaded there is none, and looking takes a tenth."""
+    if not _usual:
+        _usual.extend(gc.get_threshold())
+    gc.set_threshold(100_000, 50, 100)
+
+
+def started() -> None:
+    """Look for garbage as usual, but not among what was loaded; nothing in a program that has not begun so."""
+    if _usual:
+        gc.freeze()
+        gc.set_threshold(*_usual)
+        _usual.clear()
+
+
+_usual: list[int] = []  # thresholds of the collector
