@@ -3,15 +3,12 @@
     python -m scripts.bench.gpu --page scripts/bench/gpu_measured.md
 
 needs torch, numpy and pytorch-lightning only: `make bench` puts the page it writes into docs/benchmarks.md. A step is
-reading, forward, backward and optimiser, without Lightning's loop. Molecule encoders are trained one by one on a GPU;
-what is stacked of them is their answers about the same molecules.
+reading, forward, backward and optimiser, without Lightning's loop.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-import importlib.util
 import platform
 import sys
 import time
@@ -19,31 +16,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import MagicMock
 
 import numpy as np
 import torch
-from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-UNUSED = {"rdkit": ("Chem",), "hydra": ("utils",)}  # imported with the fleet, of no use to it
-MISSING = {"filelock": (), "rich": ("console", "progress"), "torch_geometric": ("utils",)}
-if __name__ == "__main__":
-    for package, parts in (UNUSED | MISSING).items():
-        if package in UNUSED or importlib.util.find_spec(package) is None:
-            sys.modules |= {name: MagicMock() for name in (package, *(f"{package}.{part}" for part in parts))}
-            if package == "torch_geometric":
-                utils: Any = sys.modules["torch_geometric.utils"]
-                utils.scatter = lambda rows, place, _, number, how: rows.new_zeros(number, *rows.shape[1:]).index_add_(
-                    0, place, rows
-                )
+from scripts.bench import gpu_molecules, gpu_whole
+from scripts.bench.lacking import stand_in
+
+LACKING = stand_in() if __name__ == "__main__" else []
 
 if TYPE_CHECKING:
     from telltale.training.objective import Objective
 
 FLEETS, BATCH, RECORDS = (8, 32, 128), 64, 4_096
 PICTURE = (1, 28, 28)
-LAYERS, WIDTH, ATOMS = 3, 128, 24  # of a GIN, and of a molecule
 HEADS = ("", "models", "stacked, ms a model and step", "one by one (times stacked)", "plain loop (times stacked)")
 
 
@@ -65,7 +52,7 @@ def measure(device: str, repeats: int, fleets: Sequence[int] = FLEETS) -> list[l
     builders: dict[str, Callable[[int, str], dict[str, Callable[[], None]]]] = {
         name: partial(_ways, *network) for name, network in networks().items()
     }
-    builders |= {f"GIN {LAYERS} × {WIDTH}, {what}": ways for what, ways in GINS.items()}
+    builders |= gpu_molecules.ways()
     rows = []
     for name, ways_of in builders.items():
         for models in fleets:
@@ -83,65 +70,6 @@ def _line(seconds: dict[str, np.ndarray], models: int) -> list[str]:
             cell += f" ({float(np.median(seconds[way] / seconds['stacked'])):.1f})"
         cells.append(cell)
     return cells
-
-
-def molecules(device: str) -> Any:
-    """Make molecules up, each a chain of ATOMS atoms closed to a ring: a batch of them."""
-    from telltale.data.molecules.batch import MoleculeBatch
-
-    rng, atoms = np.random.default_rng(0), torch.arange(BATCH * ATOMS)
-    following = atoms // ATOMS * ATOMS + (atoms + 1) % ATOMS
-    ends = torch.cat([torch.stack([atoms, following]), torch.stack([following, atoms])], 1)
-    kinds = torch.from_numpy(rng.integers(4, size=(len(atoms), 2)))
-    bonds = torch.from_numpy(rng.integers(3, size=(ends.shape[1], 2)))
-    first = torch.arange(BATCH) * ATOMS
-    return MoleculeBatch(kinds, bonds, ends, atoms // ATOMS, first, torch.zeros(BATCH, dtype=torch.long)).to(device)
-
-
-def _gin() -> Any:
-    from telltale.models.gin import GIN
-
-    return GIN(LAYERS, WIDTH)
-
-
-def _gin_steps(models: int, device: str) -> dict[str, Callable[[], None]]:
-    """Return a classification step of each model in turn: by the objective and its optimiser, and plain."""
-    from telltale.objectives.classification import Classification
-    from telltale.training.batches import LabelledBatch
-
-    inputs, labels = molecules(device), (torch.arange(BATCH) % 2).to(device)
-    objectives = [Classification(_gin(), 1, BATCH, 0.05, 0.0005, classes=2).to(device) for _ in range(models)]
-    optimizers = [objective.optimizer_over([*objective.parameters()]) for objective in objectives]
-    networks = [Classification(_gin(), 1, BATCH, 0.05, 0.0005, classes=2).model.to(device) for _ in range(models)]
-
-    def one_by_one() -> None:
-        for objective, optimizer in zip(objectives, optimizers, strict=True):
-            optimizer.zero_grad()
-            objective(LabelledBatch(inputs, labels, inputs.keys)).backward()
-            optimizer.step()
-
-    return {"one_by_one": one_by_one, "plain": _plain_step(networks, lambda _: (inputs, labels))}
-
-
-def _gin_answers(models: int, device: str) -> dict[str, Callable[[], None]]:
-    """Return embeddings of the same molecules by all models, in one vmapped pass and one by one."""
-    encoders, batch = [_gin().to(device).eval() for _ in range(models)], molecules(device)
-    parameters, buffers = stack_module_state(encoders)
-    skeleton = copy.deepcopy(encoders[0]).to("meta")
-
-    @torch.no_grad()
-    def stacked() -> None:
-        vmap(lambda *state: functional_call(skeleton, state, (batch,)))(parameters, buffers)
-
-    @torch.no_grad()
-    def one_by_one() -> None:
-        for encoder in encoders:
-            encoder(batch)
-
-    return {"stacked": stacked, "one_by_one": one_by_one}
-
-
-GINS = {"a step": _gin_steps, "embeddings of the same 64 molecules": _gin_answers}
 
 
 def _ways(
@@ -218,9 +146,22 @@ def on_cpu(threads: int = 2) -> str:
         rows = measure("cpu", 5, FLEETS[:2])
     finally:
         torch.set_num_threads(before)
-    lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
     text = f"A step on a CPU, batches of {BATCH}, float32; medians, ways in turn; {threads} threads."
-    return "\n".join(["## Ways of a fleet", "", text, "", *lines, ""])
+    return "\n".join(["## Ways of a fleet", "", text, "", _table([HEADS, *rows]), ""])
+
+
+def _reached(rows: Sequence[Sequence[str]], goal: float = 20) -> str:
+    """Say of which networks the largest fleet reaches the goal, and how far the others come."""
+    most = max(int(row[1]) for row in rows)
+    times = {row[0]: float(row[3].partition("(")[2].rstrip(")")) for row in rows if int(row[1]) == most}
+    short = ", ".join(f"{name} ({ratio:.1f})" for name, ratio in times.items() if ratio < goal) or "none"
+    reached = ", ".join(f"{name} ({ratio:.1f})" for name, ratio in times.items() if ratio >= goal) or "none"
+    return f"{goal:.0f} times one by one at {most} models: reached by {reached}; not by {short}."
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *others = rows
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *others))
 
 
 def main() -> None:
@@ -229,21 +170,30 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: to try the script out")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--records", type=int, default=4_096, help="of whole fleets, each model has half of them")
     parser.add_argument("--fleets", type=int, nargs="+", default=[*FLEETS], help="numbers of models")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("no GPU is visible here; --device cpu tries the script out")
     rows = measure(options.device, options.repeats, options.fleets)
+    whole = gpu_whole.measure(options.device, max(options.fleets), options.records)
     machine = torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or "CPU"
-    lines = [f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS), *rows)]
     page = "\n".join(
         [
             "## GPU",
             "",
             f"{machine}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}; batches of {BATCH}, float32; medians, "
-            "ways in turn. Written by `python -m scripts.bench.gpu`.",
+            "ways in turn. Written by `python -m scripts.bench.gpu`. Molecules are made up, random graphs of "
+            f"{gpu_molecules.SIZE} ± {gpu_molecules.SPREAD} atoms. Of GINs, one by one lays each batch out and moves "
+            "it to the device, as a fit does and the stacked step; in the plain loop all batches lie there.",
             "",
-            *lines,
+            _table([HEADS, *rows]),
+            "",
+            _reached(rows),
+            "",
+            "Whole fleets by `train_many`, with the store; alone is a fit each, by Lightning.",
+            "",
+            _table([gpu_whole.HEADS, *whole]),
             "",
         ]
     )

@@ -32,6 +32,7 @@ GRAPHS = featurise(list(POOL.smiles), workers=1)
 LABELS = torch.arange(len(POOL)) % 2
 TABLES = np.stack([np.random.default_rng(k).permutation(len(POOL))[:26] for k in range(3)])
 BATCH = 8
+STACKED = ("gin", "gcn", "gat", "graphsage")
 READ_OUT = {"norm": "layer", "pooling": "sum", "jumping_knowledge": "max"}
 CLASSES = {"_target_": "telltale.objectives.classification.Classification", "epochs": 2, "batch_size": 8, "classes": 2}
 
@@ -102,7 +103,7 @@ def assert_equal(
 @pytest.mark.parametrize(
     ("kind", "name", "options"),
     [
-        *((kind, name, {}) for kind in (InfoGraph, Classification) for name in MODELS),
+        *((kind, name, {}) for kind in (InfoGraph, Classification) for name in STACKED),
         (InfoGraph, "gin", READ_OUT),
         (Classification, "gat", READ_OUT),
         (Classification, "gin", {"jumping_knowledge": "concat"}),
@@ -114,15 +115,17 @@ def test_a_fleet_of_molecules_equals_its_single_runs(kind: type[Objective], name
     assert_equal(kind, model_of(name, **options))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STACKED)
 def test_a_model_with_one_atom_keeps_its_statistics(name: str) -> None:
     """Catches a variance of nothing, which is 0, beside models that have one."""
     graphs = featurise(["C", "CCO"], workers=1)
     assert_equal(Classification, model_of(name), graphs, np.array([[0], [1]]))
 
 
-def trained(folder: Path, way: str, objective: dict[str, Any], records: MoleculeRecords) -> list[Release]:
-    recipe = Owned.of(model_of(norm="layer"), objective, CPU, Store(folder), executor=Local(way=way))
+def trained(
+    folder: Path, way: str, objective: dict[str, Any], records: MoleculeRecords, trainer: TrainerOptions = CPU
+) -> list[Release]:
+    recipe = Owned.of(model_of(norm="layer"), objective, trainer, Store(folder), executor=Local(way=way))
     return recipe.train_many(records, np.stack([np.isin(np.arange(len(POOL)), table) for table in TABLES]), range(3))
 
 
@@ -141,6 +144,17 @@ def test_an_owner_stacks_molecules_where_asked(kind: str, tmp_path: Path) -> Non
     assert len(recorded) == 1  # one fleet, and no note of models that were trained alone
 
 
+def test_lightning_takes_the_steps_of_a_fleet(tmp_path: Path) -> None:
+    """Catches what only Lightning's trainer asks of a fleet, as on a GPU: without one, nothing else goes there."""
+    lightning = TrainerOptions(accelerator="cpu", profiler="simple")
+    fleets = [
+        trained(tmp_path / str(place), "stacked", objective_of("infograph"), POOL, trainer)
+        for place, trainer in enumerate((CPU, lightning))
+    ]
+    for one, other in zip(*fleets, strict=True):
+        assert one.key == other.key and np.array_equal(one.embeddings(POOL), other.embeddings(POOL))
+
+
 @pytest.mark.parametrize(
     ("model", "objective", "device", "asked", "way"),
     [
@@ -149,6 +163,7 @@ def test_an_owner_stacks_molecules_where_asked(kind: str, tmp_path: Path) -> Non
         ({}, "infograph", "cuda", "auto", "stacked"),
         ({}, "infograph", "cuda", "one_by_one", "alone"),
         ({"dropout": 0.5}, "infograph", "cuda", "auto", "alone"),
+        *(({"name": name}, "infograph", "cuda", "auto", "alone") for name in MODELS if name not in STACKED),
         *(({}, name, "cuda", "auto", "alone") for name in OBJECTIVES if name != "infograph"),
     ],
 )

@@ -36,6 +36,8 @@ class Fleet(nn.Module):
     some layers (convolutions on CPUs) are faster at. Both give each model the same gradient.
     """
 
+    in_phases = False  # what is stacked has a gradient in every epoch
+
     def __init__(self, objectives: Sequence[Objective], data: FleetData, way: str = "stacked") -> None:
         super().__init__()
         first = objectives[0]
