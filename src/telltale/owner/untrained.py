@@ -13,6 +13,7 @@ from telltale.owner.frozen_features import as_model_input
 from telltale.owner.preparation import training_records
 from telltale.owner.recipe import Recipe
 from telltale.store.store import Store
+from telltale.threads import one_thread
 from telltale.training.batches import make_batch
 from telltale.training.objective import Objective
 from telltale.training.seeding import seeded
@@ -34,6 +35,6 @@ def estimate_statistics(model: nn.Module, records: Records, batch_size: int, see
             module.momentum = None  # plain average over all batches
             module.reset_running_stats()
     arrays = records.arrays()
-    with seeded(derive(seed, "dropout")):
+    with seeded(derive(seed, "dropout")), one_thread():  # sums on two threads have other last digits
         for rows in np.array_split(np.arange(len(records)), max(1, len(records) // batch_size)):
             model.train()(make_batch(arrays, rows))
