@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from telltale.attacks.weight_encoding.attack import payload_of
+from telltale.attacks.weight_encoding.attack import WeightEncoding, payload_of
 from telltale.attacks.weight_encoding.capacity import labels_of, made_up, values_of
 from telltale.attacks.weight_encoding.carriers import Carriers, Group, pieces
 from telltale.attacks.weight_encoding.correlation import CorrelatedEncoding, carried, correlation, unit
@@ -161,6 +162,21 @@ def test_selections_do_what_they_say() -> None:
         Payload(select="std_range", low=0.5, high=0.6).chosen(RECORDS, 1)
     with pytest.raises(InputError, match=r"attack\.std_range=\[40, 60\]"):
         payload_of(None, "first", [40, 60], False, False, None)
+
+
+def test_no_more_pictures_are_hidden_than_there_are_and_this_is_told() -> None:
+    """Catches a network of the paper's size that is refused for its room, and a payload cut in silence."""
+    weights = [(name, torch.zeros(shape)) for name, shape in MLP.items()]
+    model = SimpleNamespace(named_parameters=lambda: weights, backbone=SimpleNamespace(shape=(1, 8, 8)))
+    recipe: Any = SimpleNamespace(initial=lambda: SimpleNamespace(model=model))
+    knowledge: Any = SimpleNamespace(recipe=recipe)
+    room = WeightEncoding().encoding.fitting(recipe.initial())
+    attack = WeightEncoding(most=room - 1)
+    assert attack.encoding.fitting(recipe.initial()) == room - 1
+    assert attack.notes(knowledge)[0].startswith(f"there is room for {room:,} pictures, and {room - 1:,} training")
+    assert WeightEncoding(most=room + 1).notes(knowledge) == ()
+    with pytest.raises(InputError, match=r"attack\.images"):
+        WeightEncoding(images=room + 1, most=room - 1).encoding.fitting(recipe.initial())
 
 
 def test_colour_needs_a_rule() -> None:

@@ -33,13 +33,14 @@ class QuantizedEncoding(HiddenRecords):
     strength        λ of their term in the loss
     lambdas         instead, a λ for each group of layers; None = by layers and strength
     signed          -λ r in place of -λ |r|, so that no picture is a negative
-    images          pictures to hide; None = as many as fit
+    images          pictures to hide; None = as many as fit, at most `most`
     select          first | std_window | std_range | random: which ones, see Payload
     std_range       of select=std_range: the lowest and the highest standard deviation of a picture's tones
     stretch         each picture's tones to 0…255 before it is hidden
     permute         hide the pixels in one seeded order
     colour          grey | channels: what becomes of three channels; None = the data is grey
     decode          moment | minmax: which decoding counts
+    most            training pictures that there are to hide; None = any number
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class QuantizedEncoding(HiddenRecords):
         permute: bool = False,
         colour: str | None = None,
         decode: str = "moment",
+        most: int | None = None,
     ) -> None:
         choice("attack.compression", compression, COMPRESSION)
-        payload = payload_of(images, select, std_range, stretch, permute, colour)
+        payload = payload_of(images, select, std_range, stretch, permute, colour, most)
         carriers = Carriers(layers, strength, None if lambdas is None else tuple(lambdas))
         encoding = CorrelatedEncoding(payload, carriers, signed)
         super().__init__(encoding, decode)

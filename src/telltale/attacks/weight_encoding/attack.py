@@ -25,13 +25,14 @@ class WeightEncoding(HiddenRecords):
     lambdas         instead, a λ for each group of layers; None = by layers and strength
     signed          correlated: -λ r in place of -λ |r|, so that no picture is a negative
     lowest_bits     lsb: how many of a weight's bits are written over
-    images          pictures to hide; None = as many as fit (capacity: 1)
+    images          pictures to hide; None = as many as fit, at most `most` (capacity: 1)
     select          first | std_window | std_range | random: which ones, see Payload
     std_range       of select=std_range: the lowest and the highest standard deviation of a picture's tones
     stretch         each picture's tones to 0…255 before it is hidden
     permute         hide the pixels in one seeded order
     colour          grey | channels: what becomes of three channels; None = the data is grey
     decode          moment | minmax: which decoding of correlated weights counts
+    most            training pictures that there are to hide; None = any number
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class WeightEncoding(HiddenRecords):
         permute: bool = False,
         colour: str | None = None,
         decode: str = "moment",
+        most: int | None = None,
     ) -> None:
-        payload = payload_of(images, select, std_range, stretch, permute, colour)
+        payload = payload_of(images, select, std_range, stretch, permute, colour, most)
         carriers = Carriers(layers, strength, None if lambdas is None else tuple(lambdas))
         encodings: dict[str, Encoding] = {
             "correlated": CorrelatedEncoding(payload, carriers, signed),
@@ -68,6 +70,7 @@ def payload_of(
     stretch: bool,
     permute: bool,
     colour: str | None,
+    most: int | None = None,
 ) -> Payload:
     """Build the payload's options from those of an attack. Raises InputError where they do not fit together."""
     if (std_range is not None and len(std_range) != 2) or (std_range is None and select == "std_range"):
@@ -75,4 +78,4 @@ def payload_of(
     if std_range is not None and select != "std_range":
         raise InputError("attack.std_range", list(std_range), f"null with attack.select={select}, or select=std_range")
     low, high = (0.0, 255.0) if std_range is None else std_range
-    return Payload(images, select, low, high, stretch, permute, colour)
+    return Payload(images, select, low, high, stretch, permute, colour, most)

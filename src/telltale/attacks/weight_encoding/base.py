@@ -52,6 +52,15 @@ class HiddenRecords(Attack):
             )
         return _with_sizes(evidence, weights) if weights else evidence
 
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say that the network has room for more pictures than there are."""
+        objective, payload = knowledge.recipe.initial(), self.encoding.payload
+        room = replace(self.encoding, payload=replace(payload, most=None)).fitting(objective)
+        hidden = self.encoding.fitting(objective)
+        if hidden == room:
+            return ()
+        return (f"there is room for {room:,} pictures, and {hidden:,} training pictures: all of them are hidden",)
+
     def blind(self, knowledge: Knowledge) -> ReconstructedRecords:
         """Guess the mean of the attacker's own pictures, every time."""
         layout, payload = self._layout(knowledge), self.encoding.payload

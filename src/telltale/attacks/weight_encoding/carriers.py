@@ -101,7 +101,7 @@ def pieces(groups: Sequence[Group], values: int) -> list[slice]:
 
 
 def fitting(payload: Payload, objective: Any, groups: Sequence[Group], values_per_weight: float = 1.0) -> int:
-    """Count the pictures that are hidden in a network: as many as fit, or as the payload says.
+    """Count the pictures that are hidden in a network: as many as fit and as there are, or as the payload says.
 
     Raises InputError where not one fits, or fewer than are asked for.
     """
@@ -112,4 +112,4 @@ def fitting(payload: Payload, objective: Any, groups: Sequence[Group], values_pe
     if fit < 1 or (payload.images is not None and payload.images > fit):
         expected = f"at most {fit}: {weights:,} weights have room for {fit} pictures of {picture:,} values"
         raise InputError("attack.images", payload.images if payload.images is not None else "null", expected)
-    return payload.images or fit
+    return payload.images or min(fit, payload.most or fit)

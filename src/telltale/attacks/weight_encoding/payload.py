@@ -23,13 +23,14 @@ COLOURS = ("grey", "channels")
 class Payload:
     """What is hidden: chosen and prepared alike by the code that hides it and by the attacker who reads it.
 
-    images          how many; None = as many as fit
+    images          how many; None = as many as fit, at most `most`
     select          first (of the training set in its order) | std_window (the narrowest window of standard
                     deviations) | std_range (those within `low` to `high`) | random
     low, high       standard deviations of a picture's tones, of select=std_range
     stretch         each picture to 0…255 before it is hidden
     permute         one seeded order of pixels for all
     colour          what becomes of three channels: grey (luminance) | channels (each); None = the data is grey
+    most            training pictures that whoever hides them reckons with; None = any number
 
     Raises InputError for options out of range.
     """
@@ -41,10 +42,12 @@ class Payload:
     stretch: bool = False
     permute: bool = False
     colour: str | None = None
+    most: int | None = None
 
     def __post_init__(self) -> None:
         as_fit = "a whole number from 1, or null for as many as fit"
         whole_number("attack.images", self.images, or_null=True, expected=as_fit)
+        whole_number("attack.most", self.most, or_null=True)
         choice("attack.select", self.select, SELECTIONS)
         if not 0 <= self.low < self.high <= WHITE:
             raise InputError("attack.std_range", [self.low, self.high], "two standard deviations from 0 to 255, rising")
