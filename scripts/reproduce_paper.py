@@ -2,7 +2,8 @@
 
 python -m scripts.reproduce_paper [PAPER] [--scale small] [--jobs 2] [--folder outputs/papers] [--fresh] [--plan]
 
-Without PAPER all papers, one after the other, and a table over them at the end.
+Without PAPER all papers, the cheapest first, and a table over them at the end. What is finished is not run again, and
+what the rest will take is said first.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -32,6 +35,9 @@ from telltale.papers.results import Results, read_run
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 from telltale.progress import track
+
+if TYPE_CHECKING:
+    from telltale.planning.rehearse import Alike
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("outputs/papers"))
     parser.add_argument("--fresh", action="store_true", help="run again what is finished; trained models are kept")
     parser.add_argument("--plan", action="store_true", help="say what it would take, and train nothing")
+    parser.add_argument("--unplanned", action="store_true", help="begin without saying what it will take")
     parser.add_argument("--against", type=Path, help="earlier verdicts, to say what flipped: claims.json or a page")
     options = parser.parse_args(arguments)
     try:
@@ -66,17 +73,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError("--against", options.against, "with the name of one paper")
         read = {name: read_paper(name, options.scale) for name in names}
         earlier = {name: earlier_verdicts(name, options) for name in names}
+        order, refused = (list(read), []) if options.unplanned else plan(read, options)
+        for line in refused:
+            print(line, file=sys.stderr)
         if options.plan:
-            plan(read, options)
-            return 0
+            return 2 if refused else 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     tallies, failed = {}, []
-    for name, paper in read.items():
-        tallies[name], of_paper = reproduce(name, paper, options, earlier[name])
+    for name in order:
+        tallies[name], of_paper = reproduce(name, read[name], options, earlier[name])
         failed += of_paper
     if not options.paper:
+        tallies = {name: tallies[name] for name in read}
         print_overview(options.scale, tallies)
         print(write_overview(options.scale, tallies, options.folder))
     for job in failed:
@@ -84,13 +94,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def plan(read: Mapping[str, dict], options: argparse.Namespace) -> None:
-    """Say what the runs that are not finished would take: a line an experiment, a total of each paper and of all."""
+def plan(read: Mapping[str, dict], options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Say what the runs that are not finished will take: a line an experiment, a total of each paper and of all.
+
+    Of an experiment's seeds one is planned. Returns the names of the papers, the cheapest first, and what is refused.
+    """
+    waiting = {name: _waiting(name, paper, options) for name, paper in read.items()}
+    if not any(waiting.values()):
+        print("nothing is left to run", file=sys.stderr)
+        return list(read), []
     from telltale.planning.rehearse import in_own_processes  # brings all that trains
 
-    waiting = {name: _waiting(name, paper, options) for name, paper in read.items()}
-    titles = {name: f"plan: {paper['paper']}, scale {options.scale}" for name, paper in read.items()}
-    in_own_processes({titles[name]: [(job.experiment, job.overrides) for job in waiting[name]] for name in read})
+    titles = {f"plan: {paper['paper']}, scale {options.scale}": name for name, paper in read.items()}
+    seconds, refused = in_own_processes({title: alike(waiting[name]) for title, name in titles.items()})
+    return [titles[title] for title in seconds], refused
+
+
+def alike(waiting: Sequence[Job]) -> list[Alike]:
+    """Put the seeds of each experiment together; one seed speaks for all where it can, as its runs share models."""
+    from telltale.planning.rehearse import Alike
+
+    seeds = Counter(job.seed for job in waiting)
+    first = {job.experiment: job for job in sorted(waiting, key=lambda job: seeds[job.seed])}  # the last one stays
+    times = Counter(job.experiment for job in waiting)
+    return [Alike(name, job.overrides, times[name]) for name, job in first.items()]
 
 
 def _waiting(name: str, paper: dict, options: argparse.Namespace) -> list[Job]:

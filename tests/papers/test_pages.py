@@ -114,7 +114,7 @@ def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(
         return []
 
     monkeypatch.setattr(reproduce_paper, "run_all", nothing)
-    arguments = ["--scale", "smoke", "--folder", str(tmp_path)]
+    arguments = ["--scale", "smoke", "--folder", str(tmp_path), "--unplanned"]
     assert reproduce_paper.main(arguments) == 0
     assert {job.folder.parts[-4] for job in played} == set(reproduce_paper.papers())
     table = capsys.readouterr().out.partition("All papers, scale smoke")[2]

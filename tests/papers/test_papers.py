@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from scripts import reproduce_paper
 from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
 from telltale.configuration.command_line import SCALES, register_resolvers
+from telltale.errors import InputError
 from telltale.papers.claims import Claim
+from telltale.papers.claims_file import Tally
 from telltale.papers.grid import Grid
 from telltale.papers.judging import judge, judge_all
 from telltale.papers.table import Table
+from telltale.planning import rehearse
+from telltale.planning.cost import JobCost
+from telltale.training.rehearsal import NOTHING, Spent
 
 PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
 
@@ -72,3 +79,34 @@ def test_bad_names_are_refused_in_one_line(
     error = capsys.readouterr().err.strip()
     assert error.startswith(f"error: {field}=")
     assert "\n" not in error
+
+
+def test_what_all_papers_cost_is_said_first_and_the_cheapest_is_played_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a start without a plan, a plan of each seed, papers by their names, and a refusal that stops all."""
+    planned: list[str] = []
+    order: list[str] = []
+
+    def cost(words: Sequence[str], name: str) -> JobCost:
+        planned.append(name)
+        if name == "dp_1":
+            raise InputError("pools", "huge", "smaller ones")
+        seconds = 1.0 if "attack=molextract" in words else 50.0
+        return JobCost(name, 0, [], {"attack": Spent(seconds, seconds)}, {}, 1e6, NOTHING, 0)
+
+    def reproduced(name: str, *_: object) -> tuple[Tally, list]:
+        order.append(name)
+        return Tally.of([]), []
+
+    monkeypatch.setattr(rehearse, "cost_of_words", cost)
+    monkeypatch.setattr(reproduce_paper, "reproduce", reproduced)
+    assert main(["--scale", "small", "--folder", str(tmp_path)]) == 0
+    experiments = {name: read_paper(name, "small")["experiments"] for name in PAPERS}
+    assert len(planned) == sum(map(len, experiments.values()))
+    assert order == sorted(PAPERS, key=lambda name: len(experiments[name]) if name != "molextract" else 0)
+    said = capsys.readouterr()
+    assert said.out.index("Extracting Training Data") < said.out.index("TMI!")
+    assert f"({5 * len(experiments['molextract'])} jobs)" in said.out
+    assert "dp_1 cannot run: pools=huge: smaller ones" in said.err
+    assert main(["tmi", "--scale", "small", "--folder", str(tmp_path), "--plan"]) == 2 and len(order) == len(PAPERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from telltale.planning.ledger import TRAINED, Entry
 from telltale.reporting.console import wide_console
 from telltale.training.rehearsal import NOTHING, Spent
 from telltale.writing import counted
+
+APART = 100_000  # between numbers of jobs that are alike
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class JobCost:
     planned: Spent
     answers: int
     told: tuple[str, ...] = ()
+
+    def again(self, time: int) -> JobCost:
+        """Return the same of another job that is alike but for its seed, and so shares no model with this one."""
+        apart = f", {time}" if time else ""
+        entries = [replace(entry, key=f"{entry.key}{apart}", job=entry.job + time * APART) for entry in self.entries]
+        planned = NOTHING if time else self.planned
+        return replace(self, entries=entries, number=self.number + time * APART, planned=planned)
 
     @property
     def made(self) -> list[Entry]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed, told_as_input
+from telltale.errors import InputError
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.experiment import GIVEN, conclude, gather
 from telltale.planning.cost import JobCost, print_job, print_total
@@ -58,6 +59,14 @@ class Rehearsals:
         return self.stores[below]
 
 
+class Alike(NamedTuple):
+    """Jobs that differ by their seeds alone: one is rehearsed. times: how many there are."""
+
+    name: str
+    words: Sequence[str]
+    times: int = 1
+
+
 _rehearsals: list[Rehearsals] = []  # at most one
 
 
@@ -85,20 +94,30 @@ def plan(cfg: DictConfig) -> float:
     return cost.spent.cpu
 
 
-def in_own_processes(jobs: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
-    """Print what jobs would take, each a process: a table for each title, and a total where there are several.
+def in_own_processes(jobs: Mapping[str, Sequence[Alike]]) -> tuple[dict[str, float], list[str]]:
+    """Print what jobs would take, each a process: a table for each title, the cheapest first, and a total of several.
 
-    jobs: title -> name and words of each.
+    jobs: title -> jobs. Returns the seconds of processor time of each title, the cheapest first, and a line for each
+    job that a run would refuse.
     """
+    refused: list[str] = []
     try:
-        costs = {
-            title: [cost_of_words(words, name) for name, words in track(several, f"{title}: jobs")]
-            for title, several in jobs.items()
-        }
-        for title, several in costs.items():
-            print_total(several, title)
-        if len(costs) > 1:
-            print_total([replace(cost, name=title) for title, several in costs.items() for cost in several], "plan")
+        costs: dict[str, list[JobCost]] = {title: [] for title in jobs}
+        for title, several in jobs.items():
+            for alike in track(several, f"{title}: jobs"):
+                try:
+                    cost = cost_of_words(alike.words, alike.name)
+                except InputError as error:
+                    refused.append(f"{title}: {alike.name} cannot run: {error}")
+                else:
+                    costs[title] += [cost.again(time) for time in range(alike.times)]
+        seconds = {title: sum(cost.spent.cpu for cost in several) for title, several in costs.items()}
+        cheapest = sorted(jobs, key=lambda title: seconds[title])
+        for title in cheapest:
+            print_total(costs[title], title)
+        if len(jobs) > 1:
+            print_total([replace(cost, name=title) for title in cheapest for cost in costs[title]], "plan")
+        return {title: seconds[title] for title in cheapest}, refused
     finally:
         forget()
 
