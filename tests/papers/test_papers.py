@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 
 from scripts import reproduce_paper
 from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
+from telltale.configuration.assembly import assemble
 from telltale.configuration.command_line import SCALES, register_resolvers
+from telltale.configuration.parsed import composed, told_as_input
 from telltale.errors import InputError
 from telltale.papers.claims import Claim
 from telltale.papers.claims_file import Tally
@@ -110,3 +114,23 @@ def test_what_all_papers_cost_is_said_first_and_the_cheapest_is_played_first(
     assert f"({5 * len(experiments['molextract'])} jobs)" in said.out
     assert "dp_1 cannot run: pools=huge: smaller ones" in said.err
     assert main(["tmi", "--scale", "small", "--folder", str(tmp_path), "--plan"]) == 2 and len(order) == len(PAPERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_own_sizes_are_accepted_or_refused_with_sizes_that_are(name: str, tmp_path: Path) -> None:
+    """Catches a recipe of the paper's scale that does not go together, and an offer of sizes that are refused again."""
+    for words in dict.fromkeys(tuple(words[:1]) for words in read_paper(name, "paper")["experiments"].values()):
+        everything = [*words, "scale=paper", "trainer=cpu", f"paths.outputs={tmp_path}", "paths.cache=outputs/cache"]
+        try:
+            checked(everything, tmp_path)
+        except InputError as error:
+            offered = re.findall(r"pools\.\w+=\d+", str(error))
+            assert offered, error
+            checked([*everything, *offered], tmp_path)
+
+
+def checked(words: Sequence[str], folder: Path) -> None:
+    """Assemble a command and check all that a run would refuse."""
+    with composed(words, folder) as (cfg, _), told_as_input(words):
+        assemble(cfg, HydraConfig.get().runtime.choices, folder, None).check()

@@ -114,6 +114,14 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     )
 
 
+def _in_proportion(sizes: Mapping[str, int], total: int, available: int) -> str:
+    """Offer sizes that there are records for, each as much smaller as the whole must be; of small ones one at least."""
+    fewer = {name: max(1, int(size * available / total)) for name, size in sizes.items() if size}
+    if not fewer or sum(fewer.values()) > available:
+        return ""
+    return ", e.g. " + " ".join(f"pools.{name}={size}" for name, size in fewer.items())
+
+
 def split(
     records: R,
     sizes: Mapping[str, int],
@@ -129,7 +137,7 @@ def split(
     if total > len(records):
         named = " + ".join(f"{name} {size}" for name, size in (of_roles or sizes).items() if size)
         expected = f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer"
-        raise InputError("pools", total, expected)
+        raise InputError("pools", total, expected + _in_proportion(of_roles or {}, total, len(records)))
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
         raise InputError(field, records.source, expected)
