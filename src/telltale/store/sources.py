@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import threading
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 HERE = Path(__file__).parents[1]
 ROOMS = tuple(
     f"telltale.{room}"
-    for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks", "evaluation")
+    for room in ("data", "models", "training", "objectives", "owner", "defenses", "attacks", "evaluation", "threads")
 )
+PARSING = threading.Lock()  # CPython up to 3.11 counts the depth of all threads' trees together, and then fails
 # order and loop, for every recipe
 ALWAYS = ("telltale.training.fit", "telltale.training.batches", "telltale.owner.preparation")
 
@@ -46,7 +48,9 @@ def _collect(module: str, seen: dict[str, str]) -> None:
 @cache
 def _read(module: str) -> tuple[str, tuple[str, ...]]:
     file = _file_of(module)  # nothing is imported: what trains brings libraries that take seconds to load
-    tree = ast.parse(file.read_text(encoding="utf-8") if file else "")
+    text = file.read_text(encoding="utf-8") if file else ""
+    with PARSING:
+        tree = ast.parse(text)
     package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
     blocks = list(_blocks(tree))
     imported = tuple(sorted({name for name in _imports(blocks, package) if _ours(name)}))
