@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -30,20 +31,29 @@ def asked(kept: Kept, of: str) -> int:
     return int(kept.arrays("numbers", {"of": of}, numbers, __name__)["made by"])
 
 
+def begun(kept: Kept, of: str) -> int:
+    kept.begin("numbers", {"of": of}, numbers, __name__)
+    time.sleep(0.1)  # until it is come to
+    return asked(kept, of)
+
+
 def test_what_was_begun_is_there_and_the_rest_is_made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches work done twice, a wait for what nobody has come to, an error that is lost, and workers left behind."""
+    """Catches work done twice or waited for, an error that is lost, and workers that hear Ctrl-C or are left behind."""
     monkeypatch.setattr(ahead, "cores", lambda: 2)
     kept = Kept(Store(tmp_path))
     with ahead.ahead():
-        kept.begin("numbers", {"of": "first"}, numbers, __name__)
+        worker = begun(kept, "first")
+        assert worker != os.getpid()
+        os.kill(worker, signal.SIGINT)  # it waits for a task
+        time.sleep(0.2)
+        assert begun(kept, "second") == worker, "Ctrl-C is for who started it"
         kept.begin("numbers", {"of": "failed"}, fails, __name__)
         kept.begin("numbers", {"of": "long"}, partial(numbers, 60.0), __name__)
         kept.begin("numbers", {"of": "waits"}, partial(numbers, 60.0), __name__)
         assert asked(kept, "waits") == os.getpid(), "it is taken back"
-        assert asked(kept, "first") != os.getpid()
         with pytest.raises(ValueError, match="no number"):
             kept.arrays("numbers", {"of": "failed"}, fails, __name__)
-        assert len(kept.store.served) == 2  # type: ignore[union-attr]
+        assert len(kept.store.served) == 3  # type: ignore[union-attr]
         began = time.monotonic()
     assert time.monotonic() - began < 30, "nobody waits for what is wanted no more"
     assert not [child for child in multiprocessing.active_children() if "Spawn" in type(child).__name__]

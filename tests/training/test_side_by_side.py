@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -36,6 +37,7 @@ class Here:
     def __exit__(self, *_: Any) -> None: ...
 
     def submit(self, function: Any, job: Any) -> Any:
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []), "Ctrl-C is for who starts a worker"
         future: Future[str] = Future()
         try:
             future.set_result(function(job))

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from telltale.data.workers import cores, end_children, end_with_parent
+from telltale.data.workers import cores, end_children, end_with_parent, starting_workers
 
 
 class _Workers:
@@ -27,7 +27,12 @@ class _Workers:
         self.begun: dict[str, Future[Any]] = {}
 
     def begin(self, name: str, work: Callable[[], Any]) -> None:
-        self.begun[name] = self.queue.submit(lambda: self.processes.submit(_done, work).result())
+        self.begun[name] = self.queue.submit(self._do, work)
+
+    def _do(self, work: Callable[[], Any]) -> None:
+        with starting_workers():
+            done = self.processes.submit(_done, work)
+        done.result()
 
     def end(self) -> None:
         self.queue.shutdown(wait=False, cancel_futures=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -32,6 +35,22 @@ def end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Let workers that are started inside hear no Ctrl-C, which a terminal sends to all: who starts them ends them.
+
+    One that waits for a task, or is only beginning, would say in a traceback where it was.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
 def end_children(before: list[BaseProcess]) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from telltale.data.workers import end_children, end_with_parent
+from telltale.data.workers import end_children, end_with_parent, starting_workers
 from telltale.progress import track
 
 _shared: list[Any] = []  # what a worker's jobs read
@@ -37,7 +37,8 @@ def in_processes(
     # "spawn": a forked child of a process that has started torch's threads can hang
     context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(begin, shared)) as pool:
-        running = {pool.submit(_do, job.detached()): job for job in jobs}
+        with starting_workers():
+            running = {pool.submit(_do, job.detached()): job for job in jobs}
 
         def stop() -> None:
             for future in running:

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from telltale.data.workers import cores, end_children, end_with_parent
+from telltale.data.workers import cores, end_children, end_with_parent, starting_workers
 from telltale.progress import track
 
 T = TypeVar("T")
@@ -33,7 +33,9 @@ def in_chunks(
     try:
         with ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
             try:
-                return list(track(pool.map(function, chunks), description, len(smiles), CHUNK))
+                with starting_workers():
+                    results = pool.map(function, chunks)
+                return list(track(results, description, len(smiles), CHUNK))
             except KeyboardInterrupt:  # whoever stops the command does not wait for what is half done
                 end_children(before)
                 raise
