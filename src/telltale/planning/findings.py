@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,11 +90,11 @@ def _on_few(attack: Attack, world: World, ledger: Ledger) -> tuple[Evidence, Map
     evidence = attack.run(few)
     with ledger.frame() as again:
         attack.run(first_of(world, FEW))
-    with ledger.frame() as more:
-        attack.run(first_of(world, MORE))
-    ledger.charge(more.expected.less(again.expected).times((victims - FEW) / (MORE - FEW)))
+    with ledger.frame() as longer:
+        of_more = attack.run(first_of(world, MORE))
+    ledger.charge(longer.expected.less(again.expected).times((victims - FEW) / (MORE - FEW)))
     asked = {call: number * victims // FEW for call, number in few.queries.items()}
-    return for_all(evidence, victims), asked
+    return for_all(evidence, of_more, victims), asked
 
 
 def first_of(world: World, number: int) -> World:
@@ -108,13 +108,15 @@ def first_of(world: World, number: int) -> World:
     )
 
 
-def for_all(evidence: Any, victims: int) -> Any:
-    """Repeat the evidence of a few victims for all of them."""
-    changed: dict[str, Any] = {}
-    for each in fields(evidence):
-        value = getattr(evidence, each.name)
-        if isinstance(value, np.ndarray) and value.ndim and len(value) == FEW:
-            changed[each.name] = np.resize(value, (victims, *value.shape[1:]))
-        elif isinstance(value, tuple) and len(value) == FEW:
-            changed[each.name] = tuple(value[place % FEW] for place in range(victims))
-    return replace(evidence, **changed)
+def for_all(few: Any, more: Any, victims: int) -> Any:
+    """Repeat evidence of a few victims for all of them: what is longer in evidence of more victims, at any depth."""
+    if is_dataclass(few):
+        parts = {each.name: for_all(getattr(few, each.name), getattr(more, each.name), victims) for each in fields(few)}
+        return replace(few, **parts)  # type: ignore[type-var]
+    if isinstance(few, Mapping):
+        return {name: for_all(part, more[name], victims) for name, part in few.items()}
+    if isinstance(few, np.ndarray) and (few.shape[:1], more.shape[:1]) == ((FEW,), (MORE,)):
+        return np.resize(few, (victims, *few.shape[1:]))
+    if isinstance(few, tuple) and (len(few), len(more)) == (FEW, MORE):
+        return tuple(few[place % FEW] for place in range(victims))
+    return few  # one for all victims, or a list of something else
