@@ -19,8 +19,8 @@ def extracted(victims: int) -> ExtractedMolecules:
 
 def decoded(victims: int) -> ReconstructedRecords:
     pictures = np.zeros((victims, 7, 1, 4, 4))
-    carrier: dict[str, Any] = {"carrier": pictures, "groups": np.zeros((7, 1, 4, 4)), "group_names": ("first", "second")}
-    return ReconstructedRecords(pictures, {"scaled": pictures}, weights=np.zeros((victims, 3)), **carrier)
+    of_layers: dict[str, Any] = {"groups": np.zeros((7, 1, 4, 4)), "group_names": ("first", "second")}
+    return ReconstructedRecords(pictures, {"scaled": pictures}, pictures, weights=np.zeros((victims, 3)), **of_layers)
 
 
 def test_molecules_keep_their_lists_and_all_victims_get_scores_of_both_kinds() -> None:
