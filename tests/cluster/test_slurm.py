@@ -117,7 +117,7 @@ def test_two_tasks_on_two_nodes_train_the_model_of_one_process(cluster: dict[str
         entry = f"store/release/{key}/weights.safetensors"
         together, alone = (load_file(tmp_path / name / entry) for name in ("two", "one"))
         assert all(torch.allclose(together[name], alone[name], rtol=1e-3, atol=1e-5) for name in alone)
-    refused = said(cluster, *step, *words, two, "trainer=ddp", "pools.members=7")
+    refused = said(cluster, *step, *words, two, "trainer=ddp", "pools.members=70000")
     assert refused.returncode == 2 and refused.stderr.count("error: ") == 1 + refused.stderr.count("srun: error: ")
 
 
