@@ -14,7 +14,7 @@ from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import SELF_LOOP, featurise
 from telltale.errors import InputError
 from telltale.models.gin import GIN, GINConvolution
-from telltale.models.grover import Arriving
+from telltale.models.grover import Arriving, Heads
 from telltale.models.molecule_encoder import MoleculeEncoder, with_self_loops
 from tests.training.small import MODELS, model_of, molecules
 
@@ -88,6 +88,14 @@ def test_grovers_embedding_of_an_atom_reaches_as_far_as_its_hops(hops: int) -> N
     one, other = (model.atom_embeddings(batch_of([text])) for text in ("CCCCCCCCCCCC", "CCCCCCCCCCCN"))
     changed = [place for place in range(12) if not torch.allclose(one[place], other[place], atol=1e-6)]
     assert changed == list(range(11 - hops, 12))
+
+
+def test_grovers_weights_all_have_a_gradient_where_no_network_passes_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a fit by several processes that ends at a step in which all hops drawn are one."""
+    monkeypatch.setattr(torch, "randn", lambda number: torch.full((number,), -1.0))
+    model = encoder("grover", layers=1, hops=2, heads=2).train()
+    model.atom_embeddings(batch_of(["CCO", "CCN"])).sum().backward()
+    assert all(of.passing.grad is not None for of in model.modules() if isinstance(of, Heads))
 
 
 def test_a_gin_layer_is_its_formula() -> None:

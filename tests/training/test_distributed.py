@@ -38,7 +38,7 @@ def gradients(name: str, model: str, smiles: list[str], rank: int = 0, processes
     records = MoleculeRecords.of(list(smiles), "test")
     share = np.array_split(rows(records), processes)[rank]
     objective = initial_objective(model_of(model), objective_of(name), 0).double()
-    torch.manual_seed(0)  # as each step of a fit begins: a model may draw, as for dropout
+    torch.manual_seed(rank)  # as each step of a fit begins: what a model draws is not that of another process
     objective.training_step(RecordDataset(records, 0, objective.targets(records))[0, share], 0).backward()
     found = {key: value.clone() for key, value in objective.named_buffers()}
     for key, parameter in objective.named_parameters():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from telltale.checks import whole_number
 from telltale.errors import InputError
 from telltale.models.messages import received
 from telltale.models.molecule_encoder import BondEmbedding, MoleculeEncoder
+from telltale.models.processes import world_size
 
 REACH = 3  # hops that one step of training may have more or fewer than `hops`: where the normal law is cut off
 
@@ -36,8 +38,8 @@ class Heads(nn.Module):
     def forward(self, states: Tensor, arriving: Arriving) -> Tensor:
         """Attend to what arrives at (things, width) atoms or bonds: (things, width)."""
         network = states.expand(len(self.passing), *states.shape)
-        hops = self._hops().to(states.device)
-        for hop in range(1, int(hops.max())):
+        hops = self._hops(states.device)
+        for hop in range(1, max(2, int(hops.max()))):  # once at least: DDP waits for a gradient of each weight
             passed = (states + torch.bmm(arriving(network), self.passing)).relu()
             network = torch.where((hop < hops)[:, None, None], passed, network)
         # (networks, things, width) -> three times (things, heads, width), each in heads of attention of its own
@@ -49,11 +51,13 @@ class Heads(nn.Module):
         attended = self.join((weights @ values).transpose(1, 2).flatten(2))
         return self.norm(self.leave(attended.flatten(1)))
 
-    def _hops(self) -> Tensor:
+    def _hops(self, device: torch.device) -> Tensor:
         if not self.training:
-            return torch.full((len(self.passing),), self.hops)
-        drawn = torch.randn(len(self.passing)).clamp(-REACH, REACH) + self.hops
-        return drawn.long().clamp_min(1)
+            return torch.full((len(self.passing),), self.hops, device=device)
+        drawn = (torch.randn(len(self.passing)).clamp(-REACH, REACH) + self.hops).long().clamp_min(1).to(device)
+        if world_size() > 1:  # each process draws numbers of its own; all take the steps of one network
+            dist.broadcast(drawn, 0)
+        return drawn
 
 
 class Arriving:
