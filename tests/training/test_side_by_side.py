@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -56,6 +59,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return Here(workers, **options)
 
     monkeypatch.setattr(pools, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(pools, "_begins", lambda context: True)
     monkeypatch.setattr(side_by_side, "cores", lambda: 2)
     monkeypatch.setattr(side_by_side, "WORTH", 1)
     return started
@@ -138,6 +142,26 @@ def test_what_a_killed_worker_leaves_is_trained_here(
 
     monkeypatch.setattr(Here, "submit", killed)
     assert len(recipe_in(tmp_path).train_many(POOL, ROWS, [1, 2])) == 2 and here == [2]
+
+
+UNGUARDED = """
+from telltale.owner.pool import in_processes
+
+class Job:
+    def detached(self): return self
+    def __call__(self, shared): return "done"
+
+print(in_processes([Job()] * 9, bytes(2**20), 2, int, title="jobs", how="so"))
+"""
+
+
+def test_a_script_that_no_process_can_import_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """Catches a pool that hands records to a process which has ended: more than a pipe holds."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    path = {**os.environ, "PYTHONPATH": str(Path(pools.__file__).parents[2])}
+    done = subprocess.run([sys.executable, script], env=path, stdout=subprocess.PIPE, timeout=60, check=True)
+    assert done.stdout.decode().strip() == "False"
 
 
 @pytest.mark.slow

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext
 from typing import Any
 
 from telltale.data.workers import end_children, end_with_parent, starting_workers
@@ -36,9 +37,10 @@ def in_processes(
     """
     # "spawn": a forked child of a process that has started torch's threads can hang
     context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+    if not _begins(context):
+        return False
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(begin, shared)) as pool:
-        with starting_workers():
-            running = {pool.submit(_do, job.detached()): job for job in jobs}
+        running: dict[Future[str], Any] = {}
 
         def stop() -> None:
             for future in running:
@@ -47,10 +49,13 @@ def in_processes(
 
         with stopped_whole(how, stop):
             try:
+                with starting_workers():
+                    for job in jobs:
+                        running[pool.submit(_do, job.detached())] = job
                 for ended in track(as_completed(running), title, len(running)):
                     ended.result()
                     told(running[ended])
-            except BrokenProcessPool:  # also in a script without `if __name__ == "__main__"`
+            except BrokenProcessPool:
                 return False
     return True
 
@@ -66,6 +71,18 @@ def stopped_whole(how: str, stop: Callable[[], None]) -> Iterator[None]:
             kept = f"while training {how}; what the store has is kept; the same command goes on from there"
             raise KeyboardInterrupt(kept) from error
         raise
+
+
+def _begins(context: SpawnContext) -> bool:
+    """Say whether a process can begin: in a script without `if __name__ == "__main__"` none does.
+
+    A pool would wait there for ever, to hand what is shared to a process that has gone.
+    """
+    probe = context.Process(target=end_with_parent)
+    with starting_workers():
+        probe.start()
+    probe.join()
+    return probe.exitcode == 0
 
 
 def _begin(begin: Callable[[], object], shared: Any) -> None:
