@@ -11,6 +11,7 @@ import pytest
 import torch
 from rdkit import Chem
 
+from telltale.data.molecules import functional_groups
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.functional_groups import GROUPS
 from telltale.data.molecules.graphs import MASKED_ELEMENT
@@ -222,6 +223,18 @@ def test_mole_bert_trains_its_tokeniser_first_and_then_leaves_it(tmp_path: Path)
     assert not torch.equal(states[1]["model.element.weight"], states[2]["model.element.weight"])
 
 
+def test_mole_bert_stops_at_no_epoch_in_which_its_encoder_has_learned_nothing() -> None:
+    """Catches early stopping that holds losses on words that change against losses on those that are learned."""
+    objective = initial_objective(model_of(), objective_of("mole_bert", epochs=4, tokenizer_epochs=2), 0).train()
+    objective.validation_records = molecules(8)
+    objective.held_out = objective.validation_part()
+    losses = []
+    for epoch in range(4):
+        objective.at_epoch(epoch)
+        losses.append(objective.validation_losses().item())
+    assert np.isinf(losses[:2]).all() and np.isfinite(losses[2:]).all()
+
+
 def test_grovers_contexts_are_those_of_rdkits_neighbours() -> None:
     """Catches a bond counted as its own context, one end left out, and contexts that differ by direction or company."""
     records = MoleculeRecords.of([*molecules(60).smiles, "C", "CC", "[Na+].[Cl-]"], "test")
@@ -248,6 +261,26 @@ def test_grovers_contexts_are_those_of_rdkits_neighbours() -> None:
     for words in (atoms, bonds):
         assert len(words) > 20 and all(len(hashes) == 1 for hashes in words.values())
         assert len({next(iter(hashes)) for hashes in words.values()}) == len(words)
+
+
+def test_groups_are_searched_once_a_molecule_whatever_the_records_it_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a search anew for each of many models, and groups that are told of another molecule."""
+    searched: list[str] = []
+
+    search = functional_groups.functional_groups
+
+    def recorded(smiles: Any) -> np.ndarray:
+        searched.extend(smiles)
+        return search(smiles)
+
+    monkeypatch.setattr(functional_groups, "_KNOWN", {})
+    monkeypatch.setattr(functional_groups, "functional_groups", recorded)
+    records = MoleculeRecords.of(["CCO", "CC(=O)O", "CCN", "CCO"], "given")
+    alone = functional_groups._groups_of(records.smiles.tolist())
+    for rows in (np.array([2, 0]), np.array([0, 1, 2, 3]), np.array([3, 1]), np.array([], int)):
+        found = functional_groups.groups_of_records(records.take(rows))
+        assert np.array_equal(found, alone[rows])
+    assert sorted(searched) == sorted(set(records.smiles))
 
 
 def test_grover_adds_up_what_it_asks(batch: MoleculeBatch) -> None:

@@ -86,6 +86,11 @@ class MoleBERT(Objective):
         tokenizing = self.training and self.current_epoch < self.tokenizer_epochs
         return self._of_tokenizer(batch) if tokenizing else self._of_encoder(batch)
 
+    def validation_losses(self) -> Tensor:
+        """Average the encoder's loss; before it learns none is as low as a later one, whatever the words are then."""
+        losses = super().validation_losses()
+        return torch.full_like(losses, torch.inf) if self.current_epoch < self.tokenizer_epochs else losses
+
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return how often a masked atom's word is told, beside the share of the most common word."""
 

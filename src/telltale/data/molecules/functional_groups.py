@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem import Fragments
 
 from telltale.data.molecules.parallel import in_chunks
@@ -27,11 +26,17 @@ def functional_groups(smiles: Sequence[str]) -> np.ndarray:
 
 def _groups_of(smiles: list[str]) -> np.ndarray:
     searched = [getattr(Fragments, name) for name in GROUPS]
-    molecules = [Chem.MolFromSmiles(one) for one in smiles]
+    with rdBase.BlockLogs():  # featurising has told of them
+        molecules = [Chem.MolFromSmiles(one) for one in smiles]
     return np.array([[search(molecule) > 0 for search in searched] for molecule in molecules], bool)
 
 
-@lru_cache(maxsize=8)
 def groups_of_records(records: Records) -> np.ndarray:
-    """Do as `functional_groups` for records, once for the models of one run."""
-    return functional_groups(records.smiles)  # type: ignore[attr-defined]
+    """Do as `functional_groups` for records, once a molecule in each process: a run's models share many."""
+    smiles = records.smiles.tolist()  # type: ignore[attr-defined]
+    if new := [text for text in dict.fromkeys(smiles) if text not in _KNOWN]:
+        _KNOWN.update(zip(new, functional_groups(new), strict=True))
+    return np.stack([_KNOWN[text] for text in smiles]) if smiles else functional_groups([])
+
+
+_KNOWN: dict[str, np.ndarray] = {}  # of each canonical SMILES asked for
