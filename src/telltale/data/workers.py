@@ -19,12 +19,23 @@ BREATH_S = 0.5
 def cores() -> int:
     """Count the cores this process may use; 1 where it can have no children.
 
-    That is in a daemonic worker, and in a program read from standard input, which a child cannot import.
+    That is in a daemonic worker, and in a program that a child cannot import: one read from standard input, or a script
+    without `if __name__ == "__main__"`, which a child would run again.
     """
-    main = getattr(sys.modules["__main__"], "__file__", None)
-    if multiprocessing.current_process().daemon or (main and not Path(main).exists()):
+    if multiprocessing.current_process().daemon or not _can_be_imported():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _can_be_imported() -> bool:
+    main = sys.modules["__main__"]
+    file, name = getattr(main, "__file__", None), getattr(getattr(main, "__spec__", None), "name", "")
+    if file is None or name.endswith("__main__"):  # what a child leaves alone
+        return True
+    try:
+        return "__name__" in Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def end_with_parent() -> None:
