@@ -105,9 +105,12 @@ def test_losses_that_are_no_mean_over_records_are_refused_in_any_order(other: De
 
 
 def test_other_objectives_and_several_processes_are_refused(tmp_path: Path) -> None:
-    """Catches pre-training losses in which molecules are each other's negatives, and noise added once a process."""
+    """Catches molecules that are each other's negatives, noise added once a process, and an error of torch's vmap."""
     with pytest.raises(InputError, match=r"^defense=dp_sgd: needs a loss of each record alone, .*InfoGraph"):
         recipe_in(tmp_path, objective=objective_of("infograph"), defenses=(NOISY,)).check()
+    transformer = {"_target_": "telltale.models.grover.Grover", "layers": 1, "width": 8}
+    with pytest.raises(InputError, match=r"^defense=dp_sgd: needs a model that computes alike .* Grover does not"):
+        recipe_of(tmp_path, NOISY).replace(model=transformer).check()
     with pytest.raises(InputError, match=r"^trainer\.strategy=ddp: one process"):
         recipe_of(tmp_path, NOISY).replace(trainer=DDP).check()
     with pytest.raises(InputError, match=r"^trainer\.precision=bf16-mixed: 32-true"):

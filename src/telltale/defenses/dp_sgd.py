@@ -184,9 +184,13 @@ def _require_separable(objective: Objective, defense: DPSGD) -> None:
             expected = f"clips losses of single records, which {type(code).__name__} does not leave alone; use one"
             raise InputError("defense", "dp_sgd", expected)
     mode = objective.training
-    mixing = [module for module in objective.train().modules() if isinstance(module, _BatchNorm) and module.training]
+    learning = [module for module in objective.train().modules() if module.training]
     objective.train(mode)
-    if mixing:
+    if any(getattr(module, "draws_steps", False) for module in learning):
+        name = type(getattr(objective.model, "backbone", objective.model)).__name__
+        expected = f"needs a model that computes alike in each step, which {name} does not; try another model"
+        raise InputError("defense", "dp_sgd", expected)
+    if any(isinstance(module, _BatchNorm) for module in learning):
         switch = "layer" if objective.model.accepts == "molecules" else "group"
         frozen = " or objective.batch_norm=frozen" if isinstance(objective, Transfer) else ""
         why = "BatchNorm mixes the records of a batch, so defense=dp_sgd would prove nothing"

@@ -25,6 +25,8 @@ class Heads(nn.Module):
     attention is between the heads of one atom or bond; between atoms, what passes are the messages.
     """
 
+    draws_steps = True  # each step of training computes otherwise: no gradient mode can be tested
+
     def __init__(self, width: int, heads: int, hops: int) -> None:
         super().__init__()
         self.heads, self.hops, self.head_width = heads, hops, width // heads
