@@ -60,10 +60,15 @@ def test_what_was_begun_is_there_and_the_rest_is_made_here(tmp_path: Path, monke
 
 
 def test_outside_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches processes that a call from Python, or a machine with one core, starts without an end."""
+    """Catches processes that a call from Python, or one core, starts without an end, and work that nobody can find."""
     monkeypatch.setattr(ahead, "_Workers", None)
     kept = Kept(Store(tmp_path))
     kept.begin("numbers", {"of": "a"}, numbers, __name__)
+    (tmp_path / "release").mkdir()
+    with ahead.ahead(), monkeypatch.context() as read_only:
+        read_only.setattr(ahead, "cores", lambda: 2)
+        read_only.setattr("os.access", lambda *_: False)
+        kept.begin("numbers", {"of": "a"}, numbers, __name__)
     monkeypatch.setattr(ahead, "cores", lambda: 1)
     with ahead.ahead():
         kept.begin("numbers", {"of": "a"}, numbers, __name__)

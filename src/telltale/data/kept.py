@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,7 @@ class Kept:
 
         make: can be pickled.
         """
-        if self.store is None:
+        if self.store is None or not os.access(self.store.root, os.W_OK):  # what is not kept would be made twice
             return
         named = _named(kind, document, code)
         if not (place := self.store.folder(kind, named)).exists():
