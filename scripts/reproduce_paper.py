@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time; the cores are shared out")
     parser.add_argument("--folder", type=Path, default=Path("outputs/papers"))
     parser.add_argument("--fresh", action="store_true", help="run again what is finished; trained models are kept")
-    parser.add_argument("--plan", action="store_true", help="say what it would take, and train nothing")
-    parser.add_argument("--unplanned", action="store_true", help="begin without saying what it will take")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--plan", action="store_true", help="say what it would take, and train nothing")
+    either.add_argument("--unplanned", action="store_true", help="begin without saying what it will take")
     parser.add_argument("--against", type=Path, help="earlier verdicts, to say what flipped: claims.json or a page")
     options = parser.parse_args(arguments)
     try:
