@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -151,8 +152,8 @@ def compare(jobs: Sequence[Job], before: Path, after: Path) -> int:
         found = list(differences(one, other))
         unlike += bool(found)
         if found:
-            print(f"{job.group}/{job.name} differs in {len(found)} places:")
-            print("".join(f"    {place}\n" for place in found[:12]), end="")
+            print(f"{job.group}/{job.name} differs in {len(found)} places: {moved(one, other)}")
+            print("".join(f"    {place}\n" for place in sorted(found, key=_digested)[:12]), end="")
     print(f"{len(jobs)} runs compared: {len(jobs) - unlike} equal bit for bit, {unlike} differ")
     return 1 if unlike else 0
 
@@ -164,6 +165,31 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
             yield from differences(one.get(name), other.get(name), f"{place}.{name}" if place else name)
     elif one != other:
         yield f"{place}: {_short(one)} -> {_short(other)}"
+
+
+def _digested(place: str) -> bool:
+    """Put behind all others what is only a digest, which says that it differs and not by how much."""
+    return not place.startswith(("ended", "metrics"))
+
+
+def moved(one: Any, other: Any) -> str:
+    """Say how many of the metrics' numbers moved, and the one that moved furthest."""
+    was, now = (dict(_numbers(document.get("metrics", {}), "metrics")) for document in (one, other))
+    both = was.keys() & now.keys()
+    far = {place: abs(was[place] - now[place]) for place in both if was[place] != now[place]}
+    if not far:
+        return f"none of {len(both)} numbers moved"
+    furthest = max(sorted(far), key=far.__getitem__)
+    return f"{len(far)} of {len(both)} numbers moved, by at most {far[furthest]:.2g} ({furthest})"
+
+
+def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
+    """Name the numbers of a document that are finite."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from _numbers(part, f"{place}.{name}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        yield place, float(value)
 
 
 def _short(value: Any) -> str:

@@ -53,6 +53,17 @@ def test_a_changed_number_is_found_and_named(
     assert said.endswith("2 runs compared: 1 equal bit for bit, 1 differ\n")
 
 
+def test_how_far_numbers_moved_is_told_before_what_only_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a page of digests in which nobody sees whether a result moved or its last digit."""
+    changed = {"evidence": {"scores": "ab"}, "metrics": {"target": {"auc": 0.5}, "note": "what: so"}}
+    assert compare(JOBS, recorded(tmp_path / "one"), recorded(tmp_path / "other", changed)) == 1
+    first, second, third, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith("differs in 2 places: 1 of 1 numbers moved, by at most 0.25 (metrics.target.auc)")
+    assert second.startswith("    metrics.target.auc") and third.startswith("    evidence")
+
+
 def test_a_run_that_was_not_recorded_differs(tmp_path: Path) -> None:
     """Catches a proof that compares nothing."""
     assert compare(JOBS, tmp_path / "nothing", recorded(tmp_path / "other")) == 1
