@@ -58,9 +58,9 @@ def measure(device: str, models: int, records: int) -> list[list[str]]:
             [
                 f"{name}, {EPOCHS} epochs of {steps // EPOCHS} steps",
                 str(models),
-                f"{whole:.1f} s",
-                f"{of_fleet:.3f}",
-                f"{of_one:.2f} ({of_one / of_fleet:.1f})",
+                f"{whole:.3g} s",
+                f"{of_fleet:.3g}",
+                f"{of_one:.3g} ({of_one / of_fleet:.1f})",
             ]
         )
     return rows
