@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from scripts.same_numbers import ON_WHAT_EXISTS, WITH_ATTACK, WITH_DEFENSE, WITHOUT_OWN_WORDS
+from telltale.training.rehearsal import now
 from tests.experiment.commands import ROOT, command
 from tests.planning.planned import plan, to_train, trained
 
@@ -88,9 +88,9 @@ def test_every_attack_and_defence_trains_what_was_planned_in_about_that_time(
     """Catches an attack or a defence whose own training no plan knows of."""
     words = (*ALWAYS, *words, f"paths.outputs={tmp_path}")
     planned, _ = plan(*words)
-    began = time.process_time()
+    began = now()
     assert command(*words).code == 0
-    spent, expected = time.process_time() - began, planned.spent.cpu - planned.parts["starting"].cpu
+    spent, expected = now().less(began).cpu, planned.spent.cpu - planned.parts["starting"].cpu
     assert to_train(planned) == trained(tmp_path / "store")
     assert abs(expected - spent) < 0.5 * spent + 0.5  # seconds: most take but a few, in which a moment counts
     again, _ = plan(*words)

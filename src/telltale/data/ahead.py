@@ -42,6 +42,7 @@ class _Workers:
 
 
 _open: list[list[_Workers]] = []  # the last is in force; empty until something is begun
+_instead: list[Callable[[], None]] = []  # the last is in force
 
 
 @contextmanager
@@ -55,12 +56,25 @@ def ahead() -> Iterator[None]:
             workers.end()
 
 
+@contextmanager
+def told_instead(tell: Callable[[], None]) -> Iterator[None]:
+    """Have `begin` only tell that another process would have been given work: whoever asks for it does it."""
+    _instead.append(tell)
+    try:
+        yield
+    finally:
+        _instead.pop()
+
+
 def begin(name: str, work: Callable[[], Any]) -> None:
     """Have another process do `work`, which fills the store; nothing outside `ahead`, or where it was begun before.
 
     work: can be pickled.
     """
     if not has_spare_cores():
+        return
+    if _instead:
+        _instead[-1]()
         return
     if not _open[-1]:
         _open[-1].append(_Workers(cores() - 1))

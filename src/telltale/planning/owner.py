@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from telltale.data.records import Records
+from telltale.data.seeds import generator
 from telltale.data.workers import cores
+from telltale.owner.caption_calls import Query
 from telltale.owner.executor import Local, Ray
 from telltale.owner.many import Chunk
 from telltale.owner.owner import Owner, Run
@@ -44,7 +48,25 @@ class RehearsalOwner(Owner):
         """Have releases of weights that are alike taken for alike."""
         known = self.store.known
         known.setdefault(release.key, f"{known[release.entry]} as released")
-        return release
+        return RehearsedRelease.of(release)
+
+
+class RehearsedRelease(Release):
+    """A release that answers in an order of its own: many have copies of the same weights, and would answer alike.
+
+    What is kept of answers is found again by what they are; of other answers nothing would be found.
+    """
+
+    @classmethod
+    def of(cls, release: Release) -> RehearsedRelease:
+        """Return the release as one of a rehearsal, its counters and answers shared."""
+        made = cls.__new__(cls)
+        made.__dict__.update(release.__dict__)
+        return made
+
+    def _forward(self, records: Records, output: str, query: Query) -> np.ndarray:
+        values = super()._forward(records, output, query)
+        return values[generator(0, self.key).permutation(len(values))]
 
 
 @dataclass(frozen=True)

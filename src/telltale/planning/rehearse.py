@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed, told_as_input
+from telltale.data.ahead import ahead, told_instead
 from telltale.errors import InputError
 from telltale.evaluation.score import checked_replicates, evaluate
 from telltale.experiment import GIVEN, conclude, gather
@@ -188,17 +189,21 @@ def _of_recipe(command: str, cfg: DictConfig, job: RehearsedFolder, replicates: 
     job.accept()
     everything.lightning = everything.lightning or _imported()
     findings = RehearsedFindings(job, ledger=ledger, find=partial(_measured, command, store))
-    with ledger.part("other"):
+    beside: list[Spent] = []  # of another process that would be given work
+    with ahead(), told_instead(partial(beside.append, everything.startup)), ledger.part("other"):
         releases = gather(made, findings)
         if findings.measured is not None:
             with_payload(made.game.unseal(), made.game, made.variants.values())  # which has models trained, too
         else:
             new = _is_new(ledger)
             conclude(made, findings, releases, show=False)
+    if beside:
+        ledger.add("workers", Spent(beside[0].cpu, 0.0))  # while this process goes on
     if findings.measured is not None:
         ledger.parts |= findings.measured.parts
         return findings.measured
-    ledger.add("evaluation", _bootstrap(made, findings, replicates))
+    with store.forgetting():
+        ledger.add("evaluation", _bootstrap(made, findings, replicates))
     measured = _beside(ledger, findings.queries)
     if new and not findings.any_trains:
         _keep(command, store, measured)
@@ -235,7 +240,7 @@ def _command(cfg: DictConfig) -> str:
     kept: Any = OmegaConf.to_container(cfg, resolve=True)
     kept = {name: value for name, value in kept.items() if name not in BESIDE}
     attacks = [cfg.attack._target_, *(rival._target_ for rival in cfg.rivals.values())]
-    code = source_digest([*attacks, f"{evaluate.__module__}.{evaluate.__name__}"])
+    code = source_digest([*attacks, *(f"{part.__module__}.{part.__name__}" for part in (evaluate, now))])
     return key_of({"command": kept, "code": code})
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ KIND, FILE = "probe", "probe.json"  # of the store, and the file of an entry: wh
 ASKED = ("answers", "success")  # kinds of what a release said: of many alike, the first two are asked
 NEEDED = (*TRAINED, *ASKED, "private_self_test", "features", "company")  # kinds that a rehearsal makes once itself
 LEAST_ASKED = 2  # the first of them warms up
+KEPT = "kept"  # what stands for all other kinds
 SMALLEST = 0.05  # seconds of processor time below which nothing is kept: it is as soon measured
 
 
@@ -57,6 +58,16 @@ class RehearsalStore(Store):
     _asked: dict[str, list[tuple[Path, Spent]]] = field(default_factory=dict, compare=False)
     _asking: dict[str, Spent] = field(default_factory=dict, compare=False)  # key -> when its computation began
     _read: set[Path] = field(default_factory=set, compare=False)
+    _hidden: set[str] = field(default_factory=set, compare=False)  # kinds whose entries made here are not found
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Have results that this rehearsal kept computed again; the models and their answers stay."""
+        self._hidden.add(KEPT)
+        try:
+            yield
+        finally:
+            self._hidden.discard(KEPT)
 
     def begin(self, job: int, parts: Ledger) -> Ledger:
         """Begin a job of a sweep; parts: a ledger of what it has done before its store was known."""
@@ -98,10 +109,10 @@ class RehearsalStore(Store):
     def find(self, kind: str, document: Mapping[str, Any]) -> Path | None:
         """Return the entry's folder; of many answers alike, the first ones are computed and the others made up.
 
-        Of results that were kept only those below: what a rehearsal computes again it is to compute.
+        Results that were kept are found again as a run would find them, but while `forgetting`.
         """
         folder = super().find(kind, document)
-        if folder is not None and kind not in NEEDED and not folder.is_symlink():
+        if folder is not None and self._hidden and kind not in NEEDED and not folder.is_symlink():
             return None
         if folder is not None or kind not in ASKED:
             return folder
