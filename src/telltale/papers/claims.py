@@ -12,7 +12,7 @@ from telltale.errors import InputError
 from telltale.papers.entries import read
 from telltale.papers.quantity import Quantity
 
-LISTS = ("controls", "rows", "requires", "either")
+LISTS = ("controls", "rows", "requires", "either", "first_of")
 
 
 class Verdict(StrEnum):
@@ -77,6 +77,9 @@ class Claim:
     rows            names that are compared with and shown alike, and refute nothing: a blind guess may be cleverer than
                     an attack that sees memory all the same
 
+    first_of        other experiments, each of which the quantity must exceed, by a paired difference: the claim is
+                    "first of all of them", and what is shown is the rank, 1 = first
+
     power           a ceiling that must exceed, by its margin, each bound, each control and what the quantity
                     subtracts. Where it is not shown to, a verdict that says that little was found is held back: the
                     claim could not have come out otherwise
@@ -98,6 +101,7 @@ class Claim:
     either: Sequence[Claim] = ()
     controls: Sequence[str] = ()
     rows: Sequence[str] = ()
+    first_of: Sequence[str] = ()
     power: Power | None = None
     cannot_tell: str | None = None
     name: str | None = None
@@ -152,5 +156,7 @@ def _check(claim: Claim) -> None:
         raise InputError("claims.within", claim.within, "beside one of above and below, or alone")
     if claim.either and bounded:
         raise InputError("claims.either", claim.text, "the bounds in its readings, none beside them")
-    if not (bounded or claim.either or claim.controls or claim.cannot_tell):
-        raise InputError("claims", claim.text, "needs above, below, within, either or controls")
+    if claim.first_of and (bounded or claim.either or claim.controls or claim.power):
+        raise InputError("claims.first_of", claim.text, "alone: a rank has no bounds, readings, controls or ceiling")
+    if not (bounded or claim.either or claim.controls or claim.first_of or claim.cannot_tell):
+        raise InputError("claims", claim.text, "needs above, below, within, either, first_of or controls")

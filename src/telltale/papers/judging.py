@@ -12,6 +12,7 @@ from telltale.papers.claims import Claim, Verdict
 from telltale.papers.decision import decide
 from telltale.papers.power import comparisons, shortfall, withholds
 from telltale.papers.quantity import Quantity, per_seed
+from telltale.papers.rank import rank
 from telltale.papers.results import Results
 from telltale.papers.seeds import LEVEL, Mean, over_seeds
 
@@ -87,10 +88,12 @@ def judge(claim: Claim, results: Results) -> Tested:
 
     main = mean(claim.quantity)
     controls = {name: mean(claim.quantity.versus(name)) for name in claim.controls}
+    controls |= {name: mean(claim.quantity.beside(name)) for name in claim.first_of}
     rows = {f"over {name}": difference.cell for name, difference in controls.items()}
     rows |= {f"over {name} (a row: refutes nothing)": mean(claim.quantity.versus(name)).cell for name in claim.rows}
     ceilings = comparisons(claim, mean) if claim.power else []
-    found = Tested(claim, *main.cell, Verdict.UNKNOWN, seeds=len(seeds), rows={} if main.missing else rows)
+    cell = rank(list(controls.values())) if claim.first_of else main.cell
+    found = Tested(claim, *cell, Verdict.UNKNOWN, seeds=len(seeds), rows={} if main.missing else rows)
     if reason := _untestable(claim, len(seeds), [main, *controls.values(), *(one.mean for one in ceilings)]):
         return replace(found, reason=reason)
     decision = decide(claim, main, controls)

@@ -48,6 +48,10 @@ class Quantity:
         """Return how much `of` is above `name`, in the same runs."""
         return Quantity(self.metrics, self.experiments, self.of, minus=name)
 
+    def beside(self, experiment: str) -> Quantity:
+        """Return how much it is above the same in another experiment."""
+        return Quantity(self.metrics, self.experiments, self.of, minus_experiments=[experiment])
+
 
 def per_seed(quantity: Quantity, results: Results, seed: int, ceiling: Quantity | None = None) -> Measured:
     """Return one seed's number. KeyError names what is missing.
