@@ -12,13 +12,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from telltale.evaluation.cluster_ranking import AUC, measure_by_cluster
-from telltale.evaluation.extraction import discordant, template_index
+from telltale.evaluation.extraction import DISCORDANT_NEEDED, discordant, template_index
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
 BLIND = "zero_query"  # may be the better chemist, so that no leak need exceed it
 RIDGE = 1.0  # on coefficients of standardised scores: keeps them finite where the classes can be separated
 STEPS = 25  # of Newton's method, which needs fewer than ten
+NOVEL_DISCORDANT = "novel_discordant_auc"  # of every ranking, the attack's, controls' and rivals'
+
+
+def novel_discordant(
+    evidence: ExtractedMolecules, hits: np.ndarray, hits_disjoint: np.ndarray, plan: Resampling
+) -> Estimate:
+    """AUC of one encoder's own score for novel candidates found only in G against those only in G'.
+
+    G and G' are drawn alike, so that a candidate of one of them alone is of either with the chance of a coin, whatever
+    chemistry it is: a score that knows no model has one half. Nothing is taken off the score, so that it may be one
+    that is calibrated itself. hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G'.
+    """
+    index, novel = template_index(evidence, plan), np.asarray(evidence.novel, dtype=bool)
+    asked = np.asarray(hits, dtype=bool) ^ np.asarray(hits_disjoint, dtype=bool)
+    asked &= novel
+    values = [
+        measure_by_cluster(score[keep], inside[keep], index[keep], plan.of_clusters(victim), {"": AUC})[""]
+        for victim, (score, inside, keep) in enumerate(zip(evidence.scores, hits, asked, strict=True))
+    ]
+    n = int(asked.sum())
+    few = f"cannot tell: {n} novel discordant candidates, {DISCORDANT_NEEDED} needed"
+    return plan.estimate(plan.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
 
 
 @dataclass(frozen=True)

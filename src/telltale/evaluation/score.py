@@ -25,7 +25,7 @@ from telltale.evaluation.frechet import begin_distances, distances_to
 from telltale.evaluation.kept_estimates import Measured
 from telltale.evaluation.matching import matches
 from telltale.evaluation.membership import score_membership, score_with_roc
-from telltale.evaluation.memory_gain import BLIND, memory
+from telltale.evaluation.memory_gain import BLIND, NOVEL_DISCORDANT, memory, novel_discordant
 from telltale.evaluation.no_model import less_expected
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
@@ -179,6 +179,8 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     for name, guess in evidence.items():
         metrics[name] |= _exact_membership(guess, scoring) | distances[name]
     if hits_disjoint is not None:
+        for name, guess in evidence.items():
+            metrics[name][NOVEL_DISCORDANT] = novel_discordant(guess, hits, hits_disjoint, plan)
         metrics["target"] |= memory(evidence, hits, hits_disjoint, plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(

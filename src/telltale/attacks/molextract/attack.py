@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from telltale.attacks.base import Attack
+from telltale.attacks.molextract.calibrated import CALIBRATED, calibrated_rankings, check_shadows
 from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
-from telltale.attacks.molextract.scorers import SCORERS, ScorerOptions
+from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
 from telltale.errors import InputError
@@ -28,6 +29,7 @@ class Molextract(Attack):
     """Ranks ring + motif candidates by part–whole agreement of embeddings.
 
     scorer          paper | released_code | fixed: how a candidate's embedding is judged by those of its parts
+                    | calibrated: one of these less its mean over shadow encoders
     k               size of the published list, or several sizes; of all candidates, pooled over rings
     k_within_ring   the same of each ring's candidates alone
     rings           most frequent rings of the attacker's own molecules to grow from
@@ -37,6 +39,7 @@ class Molextract(Attack):
     alpha           α of Eq. (1), where it is constant
     size_weighted   Eq. (1) weighs a part by its heavy atoms
     cuts            cuts that a challenge molecule is tested at, at most; 0 = no membership test
+    calibrates      the scorer that `calibrated` takes, which then is a rival, too
     rivals          other rankings of the same candidates
     """
 
@@ -57,9 +60,11 @@ class Molextract(Attack):
         alpha: float = 0.5,
         size_weighted: bool = True,
         cuts: int = 4,
+        calibrates: str = "paper",
         rivals: Sequence[str] = (),
     ) -> None:
-        choice("attack.scorer", scorer, SCORERS)
+        choice("attack.scorer", scorer, [*SCORERS, CALIBRATED])
+        self.calibrates = choice("attack.calibrates", calibrates, SCORERS)
         number("attack.alpha", alpha, least=0, most=1, expected="a number from 0 to 1")
         whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
         self.scorer = scorer
@@ -67,11 +72,15 @@ class Molextract(Attack):
         self.pool = Pool(VocabularyOptions(rings, motifs, largest_motif, vocabulary))
         self.options, self.cuts = ScorerOptions(alpha, size_weighted), cuts
         others = [name for name in rivals if name != scorer]  # its own scorer is no rival
+        if scorer == CALIBRATED and calibrates not in others:
+            others = [calibrates, *others]
         self._cuts: dict[tuple[str, int], Cuts] = {}
         self._rivals = rivals_named(others, self.pool, self.options, self.lists)
 
     def check(self, knowledge: Knowledge) -> None:
-        """Enumerate the pool, and refuse lists that are longer than it."""
+        """Enumerate the pool, and refuse lists that are longer than it, and calibration without shadows."""
+        if self.scorer == CALIBRATED:
+            check_shadows(knowledge)
         pool = len(self.candidates(knowledge))
         for k in self.lists.pooled:
             if k > pool:
@@ -93,16 +102,23 @@ class Molextract(Attack):
     def run(self, world: World) -> ExtractedMolecules:
         """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
         candidates = self.candidates(world.knowledge)
-        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
-        rankings = [
-            scored_by(self.scorer, self.options, Context(candidates, release, derive(seed, "scorer", victim), kept))
-            for victim, release in enumerate(world.releases)
-        ]
+        rankings = self._rankings(world, candidates)
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
         return evidence_of(candidates, scores, self.lists, mixing, self._membership(world))
 
+    def _rankings(self, world: World, candidates: Candidates) -> list[Scored]:
+        if self.scorer == CALIBRATED:
+            return calibrated_rankings(world, candidates, self.calibrates, self.options)
+        seed, kept = world.knowledge.seed, kept_for(world.knowledge)
+        return [
+            scored_by(self.scorer, self.options, Context(candidates, release, derive(seed, "scorer", victim), kept))
+            for victim, release in enumerate(world.releases)
+        ]
+
     def begin(self, world: World) -> None:
         """Have the scorer learned, of the same embeddings: they are asked for by copies of the releases."""
+        if self.scorer == CALIBRATED:
+            return
         candidates = self.candidates(world.knowledge)
         seed, kept = world.knowledge.seed, kept_for(world.knowledge)
         for victim, release in enumerate(world.releases):
