@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from telltale.attacks.base import Attack
+from telltale.attacks.molextract.auxiliary import AuxiliaryPool
 from telltale.attacks.molextract.calibrated import CALIBRATED, calibrated_rankings, check_shadows
-from telltale.attacks.molextract.candidates import Candidates, Pool, VocabularyOptions, digest
+from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
@@ -36,6 +37,8 @@ class Molextract(Attack):
     motifs          most frequent side chains to attach
     largest_motif   heavy atoms of a side chain, at most
     vocabulary      a user's list of rings and motifs in place of those; None = learned
+    templates       rings | rings_and_chains: what molecules are grown from
+    auxiliary       own | hard | nci | b3db: where the attacker's molecules come from
     alpha           α of Eq. (1), where it is constant
     size_weighted   Eq. (1) weighs a part by its heavy atoms
     cuts            cuts that a challenge molecule is tested at, at most; 0 = no membership test
@@ -62,6 +65,8 @@ class Molextract(Attack):
         cuts: int = 4,
         calibrates: str = "paper",
         rivals: Sequence[str] = (),
+        templates: str = "rings",
+        auxiliary: str = "own",
     ) -> None:
         choice("attack.scorer", scorer, [*SCORERS, CALIBRATED])
         self.calibrates = choice("attack.calibrates", calibrates, SCORERS)
@@ -69,7 +74,7 @@ class Molextract(Attack):
         whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
         self.scorer = scorer
         self.lists = ListSizes(_list_sizes("k", k), _list_sizes("k_within_ring", k_within_ring))
-        self.pool = Pool(VocabularyOptions(rings, motifs, largest_motif, vocabulary))
+        self.pool = AuxiliaryPool(VocabularyOptions(rings, motifs, largest_motif, vocabulary, templates), auxiliary)
         self.options, self.cuts = ScorerOptions(alpha, size_weighted), cuts
         others = [name for name in rivals if name != scorer]  # its own scorer is no rival
         if scorer == CALIBRATED and calibrates not in others:
@@ -87,13 +92,14 @@ class Molextract(Attack):
                 raise InputError("attack.k", k, f"at most {pool}, the number of candidates (a quarter of it says more)")
 
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
-        """Say how many challenge molecules the membership test cannot cut."""
+        """Say whose molecules the attacker has, and how many challenge molecules the membership test cannot cut."""
+        of_pool = self.pool.notes(knowledge.auxiliary, knowledge.challenge)
         if not self.cuts:
-            return ()
+            return of_pool
         uncut = len(knowledge.challenge) - len(np.unique(self._cuts_of(knowledge).molecule))
         fate = "they get the median" if uncut < len(knowledge.challenge) else "it is left out"
         whole = f"{uncut:,} of {len(knowledge.challenge):,} challenge molecules have no bond at a ring to cut"
-        return (f"membership test: {whole}; {fate}",) if uncut else ()
+        return (*of_pool, f"membership test: {whole}; {fate}") if uncut else of_pool
 
     def candidates(self, knowledge: Knowledge) -> Candidates:
         """Return the pool, the same for every ranking of it."""

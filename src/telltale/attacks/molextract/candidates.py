@@ -15,8 +15,9 @@ import numpy as np
 import rdkit
 from rdkit import Chem, rdBase
 
+from telltale.attacks.molextract.ring_free import TEMPLATES, with_chains
 from telltale.attacks.molextract.vocabulary import Block, Vocabulary, learn, read
-from telltale.checks import whole_number
+from telltale.checks import choice, whole_number
 from telltale.data.kept import content_digest
 from telltale.data.molecules.cache import through_cache, write_whole
 from telltale.data.molecules.records import MoleculeRecords, as_texts
@@ -28,14 +29,19 @@ from telltale.store.sources import source_digest
 
 @dataclass(frozen=True)
 class VocabularyOptions:
-    """How rings and motifs are found; `vocabulary` names a user's list and overrides the rest."""
+    """How templates and motifs are found.
+
+    `vocabulary` names a user's list in place of what is learned; templates: rings, or chains as well.
+    """
 
     rings: int
     motifs: int
     largest_motif: int
     vocabulary: str | None = None
+    templates: str = "rings"
 
     def __post_init__(self) -> None:
+        choice("attack.templates", self.templates, TEMPLATES)
         for name in ("rings", "motifs", "largest_motif"):
             whole_number(f"attack.{name}", getattr(self, name))
 
@@ -139,6 +145,8 @@ def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
         vocabulary = read(options.vocabulary)
     else:
         vocabulary = learn(auxiliary.smiles.tolist(), options.rings, options.motifs, options.largest_motif)
+    if options.templates == "rings_and_chains":
+        vocabulary = with_chains(vocabulary, auxiliary.smiles.tolist())
     smiles, ring, motif, proposed, valid = join_all(vocabulary)
     if not smiles:
         raise InputError(
