@@ -181,6 +181,12 @@ def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], i
 
 def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | None:
     """Join two molecules by a single bond in place of a hydrogen each; None where no valid molecule results."""
+    joined = joined_molecule(ring, site, motif, motif_site)
+    return None if joined is None else Chem.MolToSmiles(joined, isomericSmiles=False)
+
+
+def joined_molecule(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> Chem.Mol | None:
+    """Return what `join` spells, the ring's atoms before the motif's."""
     joined = Chem.RWMol(Chem.CombineMols(ring, motif))
     ends = site, ring.GetNumAtoms() + motif_site
     for end in ends:
@@ -192,7 +198,7 @@ def join(ring: Chem.Mol, site: int, motif: Chem.Mol, motif_site: int) -> str | N
     joined.AddBond(*ends, Chem.BondType.SINGLE)
     with rdBase.BlockLogs():  # a join that cannot be is counted, not told
         failed = Chem.SanitizeMol(joined, catchErrors=True)
-    return None if failed else Chem.MolToSmiles(joined, isomericSmiles=False)
+    return None if failed else joined
 
 
 def _key(auxiliary_key: str, options: VocabularyOptions) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class ScorerOptions:
 
 def fixed(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
     """Eq. (1) with constant α; nothing is learned."""
-    return lambda: Scored(part_whole_score(parts, options.alpha, options.size_weighted))
+    return partial(Constant(options).scores, parts)
 
 
 def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
@@ -50,9 +50,7 @@ def paper(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -
     Score = cos( g(f(Ĝ)), α g(f(R)) + (1 - α) g(f(M)) ), α = sigmoid(h([f(R); f(M); f(Ĝ)])), one shared two-layer g
     of width 300, h linear; cross-entropy of sigmoid(Score) with the auxiliary label; Adam 0.005, 100 steps.
     """
-    with _seeded(seed):
-        model = _PaperScorer(parts.whole.shape[1])
-    return partial(_trained, model, parts, labels, cross_entropy, steps=100, learning_rate=0.005, weight_decay=0.0)
+    return partial(_trained, begun("paper", parts.whole.shape[1], seed, options), parts, labels)
 
 
 def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOptions) -> Scoring:
@@ -62,9 +60,7 @@ def released_code(parts: Parts, labels: np.ndarray, seed: int, options: ScorerOp
     loss = Σ_hits -Score + w Σ_misses Score + 50 Σ_{α outside (0, 1]} |α|, w = share of hits; Adam 0.001, weight
     decay 0.0005, 200 steps.
     """
-    with _seeded(seed):
-        model = _ReleasedCodeScorer(parts.whole.shape[1])
-    return partial(_trained, model, parts, labels, signed_cosine, steps=200, learning_rate=0.001, weight_decay=0.0005)
+    return partial(_trained, begun("released_code", parts.whole.shape[1], seed, options), parts, labels)
 
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of scores, mixing weights and labels, each (candidates,)
@@ -159,26 +155,78 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _trained(
-    model: nn.Module,
-    parts: Parts,
-    labels: np.ndarray,
-    loss: Loss,
-    *,
-    steps: int,
-    learning_rate: float,
-    weight_decay: float,
-) -> Scored:
-    inputs = Fragments.of(parts.ring), Fragments.of(parts.motif), torch.from_numpy(parts.whole)
-    sizes = torch.from_numpy(np.stack([parts.ring_size, parts.motif_size], 1).astype(np.float32))
-    hits = torch.from_numpy(labels.astype(bool))
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
-    with one_thread():  # on several, the digits would depend on their number
-        for _ in range(steps):
-            optimizer.zero_grad()
-            score, alpha = model(*inputs, sizes)
-            loss(score, alpha, hits).backward()
-            optimizer.step()
-        with torch.no_grad():
-            score, alpha = model(*inputs, sizes)
-    return Scored(score.numpy(), alpha.numpy())
+class Judge(Protocol):
+    """A scorer that scores any parts, and may be learned."""
+
+    def learn(self, parts: Parts, labels: np.ndarray, steps: int | None = None) -> None:
+        """Go on learning by Eq. (3) for so many steps, those of the warm-up if None; labels: (candidates,) bool."""
+        ...
+
+    def scores(self, parts: Parts) -> Scored:
+        """Score (candidates,) triples of parts and whole."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Eq. (1) with constant α."""
+
+    options: ScorerOptions
+
+    def learn(self, parts: Parts, labels: np.ndarray, steps: int | None = None) -> None:
+        """Learn nothing: there is nothing to learn."""
+
+    def scores(self, parts: Parts) -> Scored:
+        """Score by Eq. (1) as it stands."""
+        return Scored(part_whole_score(parts, self.options.alpha, self.options.size_weighted))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network that scores, and how it is learned: its loss, and Adam's settings."""
+
+    model: nn.Module
+    loss: Loss
+    steps: int
+    learning_rate: float
+    weight_decay: float
+
+    def learn(self, parts: Parts, labels: np.ndarray, steps: int | None = None) -> None:
+        """Take full-batch steps of Adam on one thread: on several, the digits would depend on their number."""
+        inputs, hits = _inputs(parts), torch.from_numpy(labels.astype(bool))
+        rate, decay = self.learning_rate, self.weight_decay
+        optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, weight_decay=decay, fused=True)
+        with one_thread():
+            for _ in range(self.steps if steps is None else steps):
+                optimizer.zero_grad()
+                score, alpha = self.model(*inputs)
+                self.loss(score, alpha, hits).backward()
+                optimizer.step()
+
+    def scores(self, parts: Parts) -> Scored:
+        """Score all at once: memory goes with the number of candidates times that of distinct parts."""
+        inputs = _inputs(parts)
+        with one_thread(), torch.no_grad():
+            score, alpha = self.model(*inputs)
+        return Scored(score.numpy(), alpha.numpy())
+
+
+def begun(name: str, width: int, seed: int, options: ScorerOptions) -> Judge:
+    """Return the named scorer of embeddings so wide before it has learned anything, its weights drawn."""
+    with _seeded(seed):
+        if name == "paper":
+            return Learned(_PaperScorer(width), cross_entropy, steps=100, learning_rate=0.005, weight_decay=0.0)
+        if name == "released_code":
+            return Learned(_ReleasedCodeScorer(width), signed_cosine, 200, learning_rate=0.001, weight_decay=0.0005)
+    return Constant(options)
+
+
+def _trained(judge: Judge, parts: Parts, labels: np.ndarray) -> Scored:
+    judge.learn(parts, labels)
+    return judge.scores(parts)
+
+
+def _inputs(parts: Parts) -> tuple[Fragments, Fragments, Tensor, Tensor]:
+    sizes = np.stack([parts.ring_size, parts.motif_size], 1).astype(np.float32)
+    rings, motifs = Fragments.of(parts.ring), Fragments.of(parts.motif)
+    return rings, motifs, torch.from_numpy(parts.whole), torch.from_numpy(sizes)

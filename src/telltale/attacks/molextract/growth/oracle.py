@@ -1,0 +1,97 @@
+"""Queries to a release about molecules: each is asked once, counted, and paid for out of a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from telltale.data.molecules.records import MoleculeRecords, as_texts
+from telltale.errors import NumericalError
+from telltale.owner.release import Release
+
+
+class Oracle:
+    """Answers with embeddings of canonical SMILES, in batches; a molecule asked twice is a query once.
+
+    release   whose counter every new molecule goes on
+    budget    queries in all; None = unlimited
+    """
+
+    def __init__(self, release: Release, budget: int | None = None) -> None:
+        self.release, self.budget = release, budget
+        self._rows: dict[str | None, int] = {}
+        self._table = np.zeros((0, 0), np.float32)
+
+    @property
+    def asked(self) -> int:
+        """Count the queries so far."""
+        return len(self._rows)
+
+    @property
+    def left(self) -> int | None:
+        """Count the queries that the budget still allows; None = any number."""
+        return None if self.budget is None else self.budget - self.asked
+
+    def knows(self, smiles: Iterable[str | None]) -> np.ndarray:
+        """Tell which molecules were asked about before: (molecules,) bool."""
+        return np.array([text in self._rows for text in smiles], bool)
+
+    def affordable(self, rollouts: Iterable[Sequence[str]]) -> int:
+        """Count how many roll-outs, from the first on, can be asked about whole: each a list of molecules."""
+        left, count = self.left, 0
+        new: set[str] = set()
+        for molecules in rollouts:
+            if left is not None:
+                new.update(text for text in molecules if text not in self._rows)
+                if len(new) > left:
+                    break
+            count += 1
+        return count
+
+    def embeddings(self, smiles: Sequence[str]) -> np.ndarray:
+        """Return the embeddings of canonical SMILES, (molecules, width); asks about those that are new.
+
+        ValueError where they would pass the budget: ask `affordable` first. NumericalError names a molecule whose
+        answer is not finite.
+        """
+        new = [text for text in dict.fromkeys(smiles) if text not in self._rows]
+        if self.left is not None and len(new) > self.left:
+            raise ValueError(f"{len(new)} new molecules, but the budget allows {self.left} more")
+        if new:
+            self._keep(embeddings_of(self.release, MoleculeRecords(as_texts(new), "grown molecules")))
+            self._rows |= {text: row for row, text in enumerate(new, len(self._rows))}
+        return self._table[[self._rows[text] for text in smiles]]
+
+    def _keep(self, answers: np.ndarray) -> None:
+        """Write answers behind those that are known; room is doubled where there is none."""
+        known = len(self._rows)
+        needed = known + len(answers)
+        if needed > len(self._table):
+            larger = np.zeros((max(needed, 2 * len(self._table)), answers.shape[1]), answers.dtype)
+            if known:
+                larger[:known] = self._table[:known]
+            self._table = larger
+        self._table[known:needed] = answers
+
+
+def embeddings_of(release: Release, molecules: MoleculeRecords) -> np.ndarray:
+    """Ask for embeddings, (molecules, width). NumericalError names the first molecule whose answer is not finite."""
+    try:
+        answers = release.embeddings(molecules)
+    except NumericalError:
+        unlimited = release.restricted(release.access)  # to find the molecule costs no query of the attacker's
+        for row in range(len(molecules)):
+            try:
+                unlimited.embeddings(molecules.take(np.array([row])))
+            except NumericalError:
+                raise _not_finite(release, molecules.smiles[row]) from None
+        raise
+    bad = np.flatnonzero(~np.isfinite(answers).all(1))
+    if len(bad):
+        raise _not_finite(release, molecules.smiles[bad[0]])
+    return answers
+
+
+def _not_finite(release: Release, smiles: str) -> NumericalError:
+    return NumericalError(f"model {release.name}: its embedding of {smiles} is not finite")
