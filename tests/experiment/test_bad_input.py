@@ -24,6 +24,8 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "evaluation.replicates=1": ("evaluation.replicates=1", "from 2"),
     "report.prior=1": ("report.prior=1", "a share above 0, below 1"),
     "report.auc=0.5": ("report.auc=0.5", "above 0.5, below 1"),
+    "objective=regression": ("dataset=", "needs measured values", "dataset=b3db dataset.kind=values"),
+    "attack.answers=values attack.cuts=0 attack.rivals=[]": ("attack=", "asks for values", "objective=regression"),
     "verbose=7": ("verbose=7", "true or false"),
     "dataset=zinc15": ("dataset.root=null", "zinc_standard_agent"),
     "dataset=zinc15 dataset.root={folder}/none": ("dataset.root=", "/none", "no such file or folder"),

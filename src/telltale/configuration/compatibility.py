@@ -60,6 +60,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
     if missing := attack.access - EVERY_RELEASE - BESIDE - met.answers:
         calls = " or ".join(sorted(missing))
         other = "captioning" if missing & Captioning.answers else "classification"
+        other = "regression" if "values" in missing else other
         raise InputError(field, name, f"asks for {calls}, which this recipe does not release; try objective={other}")
 
 
@@ -156,6 +157,9 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
         expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
         chose = "dataset" if recipe.start is None else "downstream"
         raise InputError(chose, choices[chose], expected)
+    if objective.learns_values and getattr(records, "values", None) is None:
+        expected = f"needs measured values, {records.source} gives none; try dataset=b3db dataset.kind=values"
+        raise InputError("dataset", choices["dataset"], expected)
     if kind not in PICTURES:
         _require_no_augmentation(recipe, group, f"{records.source} holds {kind}, not pictures")
     elif trunk_of(recipe.model):

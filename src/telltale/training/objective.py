@@ -56,10 +56,11 @@ class Objective(nn.Module):
 
     A subclass implements `terms` (the loss) and `success` (how well the owner's own task is learned), and declares
 
-        accepts     kinds of data
-        supervised  whether it learns the records' classes
-        answers     calls that what is released understands, beside embeddings and weights
-        in_phases   whether some of its weights have no gradient in some epochs
+        accepts        kinds of data
+        supervised     whether it learns the records' classes
+        learns_values  whether it learns a number that was measured of each record
+        answers        calls that what is released understands, beside embeddings and weights
+        in_phases      whether some of its weights have no gradient in some epochs
 
     Options:
 
@@ -73,6 +74,7 @@ class Objective(nn.Module):
 
     accepts: str | frozenset[str] = "molecules"
     supervised: ClassVar[bool] = False
+    learns_values: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset()
     in_phases: ClassVar[bool] = False
     optimizer: str  # by name, where the objective has several

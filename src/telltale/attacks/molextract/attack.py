@@ -18,6 +18,7 @@ from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
+from telltale.attacks.molextract.scalar import ANSWERS, check_scalar, rivals_seeing, seen
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
@@ -39,6 +40,7 @@ class Molextract(Attack):
     vocabulary      a user's list of rings and motifs in place of those; None = learned
     templates       rings | rings_and_chains: what molecules are grown from
     auxiliary       own | hard | nci | b3db: where the attacker's molecules come from
+    answers         embeddings | values: what the release is asked for
     alpha           α of Eq. (1), where it is constant
     size_weighted   Eq. (1) weighs a part by its heavy atoms
     cuts            cuts that a challenge molecule is tested at, at most; 0 = no membership test
@@ -67,11 +69,15 @@ class Molextract(Attack):
         rivals: Sequence[str] = (),
         templates: str = "rings",
         auxiliary: str = "own",
+        answers: str = "embeddings",
     ) -> None:
         choice("attack.scorer", scorer, [*SCORERS, CALIBRATED])
         self.calibrates = choice("attack.calibrates", calibrates, SCORERS)
         number("attack.alpha", alpha, least=0, most=1, expected="a number from 0 to 1")
         whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
+        self.answers = choice("attack.answers", answers, ANSWERS)
+        self.access = frozenset({answers})
+        check_scalar(answers, cuts, scorer, rivals)
         self.scorer = scorer
         self.lists = ListSizes(_list_sizes("k", k), _list_sizes("k_within_ring", k_within_ring))
         self.pool = AuxiliaryPool(VocabularyOptions(rings, motifs, largest_motif, vocabulary, templates), auxiliary)
@@ -80,7 +86,7 @@ class Molextract(Attack):
         if scorer == CALIBRATED and calibrates not in others:
             others = [calibrates, *others]
         self._cuts: dict[tuple[str, int], Cuts] = {}
-        self._rivals = rivals_named(others, self.pool, self.options, self.lists)
+        self._rivals = rivals_seeing(rivals_named(others, self.pool, self.options, self.lists), answers)
 
     def check(self, knowledge: Knowledge) -> None:
         """Enumerate the pool, and refuse lists that are longer than it, and calibration without shadows."""
@@ -107,7 +113,7 @@ class Molextract(Attack):
 
     def run(self, world: World) -> ExtractedMolecules:
         """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
-        candidates = self.candidates(world.knowledge)
+        candidates, world = self.candidates(world.knowledge), seen(world, self.answers)
         rankings = self._rankings(world, candidates)
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
         return evidence_of(candidates, scores, self.lists, mixing, self._membership(world))
@@ -125,7 +131,7 @@ class Molextract(Attack):
         """Have the scorer learned, of the same embeddings: they are asked for by copies of the releases."""
         if self.scorer == CALIBRATED:
             return
-        candidates = self.candidates(world.knowledge)
+        candidates, world = self.candidates(world.knowledge), seen(world, self.answers)
         seed, kept = world.knowledge.seed, kept_for(world.knowledge)
         for victim, release in enumerate(world.releases):
             context = Context(candidates, release.restricted(self.access), derive(seed, "scorer", victim), kept)

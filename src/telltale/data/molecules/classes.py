@@ -1,4 +1,4 @@
-"""Make one property of molecules their class: 0 and 1 as they are, other numbers cut in two."""
+"""Make one property of molecules what is learned: their class (0 and 1, or numbers cut in two), or a value."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from telltale.data.loaded import InvalidRecord
 from telltale.data.molecules.smiles_files import ReadMolecules
 from telltale.errors import InputError
+
+KINDS = ("classes", "values")  # of what is learned
 
 
 def check_cut(cut: float | str | None, label: str | None) -> None:
@@ -54,6 +56,32 @@ def with_classes(read: ReadMolecules, label: str, cut: float | str | None = None
         conflicts=read.differing_values[label],
         told=(*read.told, *told),
         dropped=(*read.dropped, *unlabelled),
+        places=None if read.places is None else read.places[measured],
+    )
+
+
+def with_values(read: ReadMolecules, label: str) -> ReadMolecules:
+    """Return the molecules that have a value of the property `label`, as `values` that a regression learns.
+
+    In standard deviations from their mean over all of these, so that one learning rate does for every unit. Raises
+    InputError where fewer than two different values are left.
+    """
+    properties: Mapping[str, np.ndarray] = read.records.properties or {}
+    values = properties[label]
+    measured = ~np.isnan(values)
+    of = values[measured]
+    if len(of) < 2 or (deviation := float(of.std())) == 0:
+        raise InputError("dataset.label", label, f"fewer than two different values; {would_do(properties, label)}")
+    mean, missing = float(of.mean()), int((~measured).sum())
+    told = [f"{missing:,} of {len(values):,} molecules have no {label} and were dropped"] if missing else []
+    told.append(f"{label} is learned in standard deviations ({deviation:.6g}) from its mean, {mean:.6g}")
+    records = read.records.take(measured) if missing else read.records
+    return replace(
+        read,
+        records=replace(records, values=(of - mean) / deviation, labels=None, classes=()),
+        unlabelled=missing,
+        conflicts=read.differing_values[label],
+        told=(*read.told, *told),
         places=None if read.places is None else read.places[measured],
     )
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from telltale.checks import choice
 from telltale.data.compressed import LARGEST
 from telltale.data.folders import first_found, require_all_inside, require_root
 from telltale.data.loaded import Loaded
-from telltale.data.molecules.classes import check_cut, with_classes, would_do
+from telltale.data.molecules.classes import KINDS, check_cut, with_classes, with_values, would_do
 from telltale.data.molecules.rows import PropertyError, header, numeric_columns
 from telltale.data.molecules.smiles_files import read_molecules
 from telltale.data.molecules.views import seen_as
@@ -57,12 +58,14 @@ def load(
     max_invalid: float = 0.05,
     largest: float = LARGEST,
     view: str = "graph",
+    kind: str = "classes",
 ) -> Loaded[Any]:
     """Return the molecules of one data set with what was measured of them, NaN where blank, and a class each.
 
     root: folder with <name>/raw/<file>.csv, or that file; label: the column that is the class, None = the first
     that was measured; molecules without it are dropped; cut: where it is cut in two (see `with_classes`);
-    largest: GiB that the file may unpack to; view: graph | morgan, see `seen_as`.
+    largest: GiB that the file may unpack to; view: graph | morgan, see `seen_as`; kind: classes | values = what was
+    measured stays as it is, for objective=regression.
     Raises InputError where there is no such file or column.
     """
     key = str(name).lower()
@@ -74,19 +77,20 @@ def load(
     measured = task.measured or tuple(c.strip() for c in columns if c.strip().lower() not in IDENTIFIERS)
     label = label or measured[0]
     check_cut(cut, label)
+    values = choice("dataset.kind", kind, KINDS) == "values"
     try:
         properties = tuple(dict.fromkeys((*measured, label)))
         read = read_molecules(
             *([file], task.smiles, max_invalid, cache, task.title, properties),
             label=label,
-            binary=cut is None,
+            binary=cut is None and not values,
             largest=largest,
         )
     except PropertyError as error:
         if label in (possible := numeric_columns(file)):
             raise  # another column is at fault
         raise InputError("dataset.label", label, f"{error.expected}; {would_do(possible, label)}") from None
-    return seen_as(with_classes(read, label, cut), view)
+    return seen_as(with_values(read, label) if values else with_classes(read, label, cut), view)
 
 
 def _file(root: str | None, name: str, task: Task) -> Path:

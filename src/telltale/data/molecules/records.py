@@ -29,6 +29,7 @@ class MoleculeRecords:
     labels      (n,) int64, the class of each, None = not labelled
     classes     their names, a label is a position there
     ids         (n,) text, what their owner calls them; None = nothing
+    values      (n,) float, what a regression learns of each; None = nothing
     """
 
     smiles: np.ndarray
@@ -38,6 +39,7 @@ class MoleculeRecords:
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     ids: np.ndarray | None = None
+    values: np.ndarray | None = None
     kind: str = field(default="molecules", init=False)
     _origin: tuple[MoleculeGraphs, np.ndarray] | None = field(default=None, repr=False)  # graphs, rows of ours
 
@@ -63,23 +65,20 @@ class MoleculeRecords:
         rows = np.arange(len(self))[rows]
         properties = self.properties and {name: values[rows] for name, values in self.properties.items()}
         labels = None if self.labels is None else self.labels[rows]
-        ids = None if self.ids is None else self.ids[rows]
+        ids, values = (None if of is None else of[rows] for of in (self.ids, self.values))
         origin = self._origin
         if "_graphs" in self.__dict__:  # already made: slicing them is cheaper than asking the disk again
             origin = self._graphs, rows
         elif origin is not None:
             origin = origin[0], origin[1][rows]
-        smiles = self.smiles[rows]
-        return with_known_digests(
-            replace(self, smiles=smiles, properties=properties, labels=labels, ids=ids, _origin=origin), self, rows
-        )
+        taken = {"smiles": self.smiles[rows], "properties": properties, "labels": labels, "ids": ids, "values": values}
+        return with_known_digests(replace(self, **taken, _origin=origin), self, rows)
 
     @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:
-        """Return the BLAKE2b digest of each canonical SMILES, with its label where there is one, (n,) dtype S16."""
-        texts = (
-            self.smiles if self.labels is None else (f"{s} {k}" for s, k in zip(self.smiles, self.labels, strict=True))
-        )
+        """Return the BLAKE2b digest of each canonical SMILES, with its label or value, if any, (n,) dtype S16."""
+        learned = self.values.tolist() if self.values is not None else self.labels
+        texts = self.smiles if learned is None else (f"{s} {k}" for s, k in zip(self.smiles, learned, strict=True))
         return as_digests(blake2b(text.encode(), digest_size=16).digest() for text in texts)
 
     def arrays(self) -> MoleculeGraphs:
@@ -98,7 +97,7 @@ class MoleculeRecords:
 @once("_input_digests_kept")
 def _(records: MoleculeRecords) -> np.ndarray:
     """Digest the canonical SMILES, stereochemistry included: the graph's chirality and bond directions follow it."""
-    return replace(records, labels=None, classes=()).fingerprints()
+    return replace(records, labels=None, classes=(), values=None).fingerprints()
 
 
 def as_texts(texts: Sequence[str | None]) -> np.ndarray:

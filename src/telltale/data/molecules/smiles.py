@@ -12,7 +12,7 @@ from telltale.data.compressed import LARGEST
 from telltale.data.folders import Below, files_below, require_root
 from telltale.data.given import KINDS
 from telltale.data.loaded import Loaded
-from telltale.data.molecules.classes import check_cut, with_classes, would_do
+from telltale.data.molecules.classes import check_cut, with_classes, with_values, would_do
 from telltale.data.molecules.given_molecules import Said, given_molecules
 from telltale.data.molecules.rows import SUFFIXES, PropertyError, numeric_columns
 from telltale.data.molecules.smiles_files import ReadMolecules, read_molecules
@@ -67,8 +67,9 @@ def load(
     if said.anything:
         given, more = given_molecules(files, read, said, column, label, cut, largest)
         read = replace(read, told=(*read.told, *more)).with_given(given)
-    if label is not None and not (read.given is not None and read.given.real):
-        read = with_classes(read, label, cut)
+    if label is not None:
+        real = read.given is not None and read.given.real
+        read = with_values(read, label) if real else with_classes(read, label, cut)
     return seen_as(read, view)
 
 
