@@ -24,6 +24,7 @@ from telltale.errors import InputError
 from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
 from telltale.game.answers import answers_of
+from telltale.game.probing import measured
 from telltale.game.world import World
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.release import Release
@@ -114,7 +115,7 @@ def conclude(plan: Plan, findings: Findings, releases: Sequence[Release], show: 
     controls = findings.present("zero_query", *plan.controls)
     with job.stage("evaluation"):
         scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed, Kept(owner.store))
-        success = game.utility()
+        success = game.utility() | measured(plan.probes, game.released())
     outcome = _outcome(plan, findings, truth, scored, controls, releases, success)
     if plan.standards.answers:
         answers_of(game).save(job.folder / "answers.npz")

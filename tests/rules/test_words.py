@@ -27,6 +27,7 @@ ROOM_OF_GROUP = {
     "logger": "reporting",
     "model": "models",
     "objective": "objectives",
+    "probes": "data",
     "target": "targets",
     "trainer": "training",
 }

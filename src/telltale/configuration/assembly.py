@@ -15,7 +15,7 @@ from telltale.checks import share, whole_number, yes_or_no
 from telltale.configuration.building import built, told_as
 from telltale.configuration.command_line import check_options
 from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
-from telltale.configuration.parts import owner_of, pools_of, recipe_of, records_of, transfer_of
+from telltale.configuration.parts import owner_of, pools_of, probes_of, recipe_of, records_of, transfer_of
 from telltale.data.downstream import TransferData
 from telltale.data.pools import Pools, PoolSizes
 from telltale.data.records import Records
@@ -24,6 +24,7 @@ from telltale.errors import InputError
 from telltale.evaluation.answer import Standards
 from telltale.evaluation.score import checked_replicates
 from telltale.game.game import MODELS, Game
+from telltale.game.probing import Probe
 from telltale.owner.defense import Defense
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
@@ -44,6 +45,7 @@ class Plan:
     owner         who trains
     controls      worlds in which there is nothing to find, by name
     variants      other releases of the same victims, by name
+    probes        what embeddings are measured by, beside the owner's task, by name
     replicates    bootstrap replicates behind every interval
     standards     what the answer of the report is measured by
     """
@@ -57,6 +59,7 @@ class Plan:
     owner: Owner
     controls: Mapping[str, OtherWorld]
     variants: Mapping[str, OtherWorld]
+    probes: Mapping[str, Probe]
     replicates: int
     standards: Standards
 
@@ -137,4 +140,7 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
         for group in ("controls", "variants")
     )
     owner = owner_of(cfg, on_epoch)
-    return Plan(cfg, choices, records, transfer, attack, recipe, owner, controls, variants, replicates, standards)
+    probes = probes_of(cfg, owner)
+    return Plan(
+        cfg, choices, records, transfer, attack, recipe, owner, controls, variants, probes, replicates, standards
+    )

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from telltale.configuration.words import configuration_folder
 
-MANY = ("controls", "rivals", "variants")  # groups of several parts, by name
+MANY = ("controls", "rivals", "variants", "probes")  # groups of several parts, by name
 
 
 def nearest(value: str, options: Collection[str], but: str = "") -> str:

@@ -16,10 +16,12 @@ from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
 from telltale.data.downstream import Downstream, TransferData
+from telltale.data.kept import Kept
 from telltale.data.pools import Pools, PoolSizes, deal
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.errors import InputError
+from telltale.game.probing import Probe, probe_of
 from telltale.models.trunk_options import at_hand
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
@@ -91,6 +93,19 @@ def owner_of(cfg: DictConfig, on_epoch: Curve) -> Owner:
     if not cfg.paths.store:
         raise InputError("paths.store", "null", "a folder for all that is trained")
     return Owner(store_of(cfg), instantiate(cfg.executor), on_epoch)
+
+
+def probes_of(cfg: DictConfig, owner: Owner) -> dict[str, Probe]:
+    """Read the data sets of probes, by name. Raises InputError for one that cannot be probed, under its name there."""
+    probes = {}
+    for name, options in cfg.probes.items():
+        try:
+            loaded = instantiate(options, _convert_="all")
+        except InputError as mistake:
+            field = f"probes.{name}.{mistake.field.removeprefix('dataset.')}"
+            raise InputError(field, mistake.value, mistake.expected) from None
+        probes[str(name)] = probe_of(str(name), loaded.records, Kept(owner.store))
+    return probes
 
 
 def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None = None) -> Recipe:
