@@ -9,6 +9,7 @@ import pytest
 
 from telltale.defenses.output_noise import OutputNoise, gaussian
 from telltale.defenses.rounding import Rounding, rounded
+from telltale.defenses.top_dimensions import TopDimensions
 from telltale.defenses.top_k_only import TopKOnly, top_k
 from telltale.owner.defense import Defense
 from tests.defenses.recipes import RECORDS, alone, fleet, recipe_of
@@ -80,6 +81,30 @@ def test_top_k_shows_the_k_largest_and_shares_the_rest(k: int) -> None:
         assert np.array_equal(shown[largest], row[largest])
         assert len(set(shown[rest])) <= 1 and shown.sum() == pytest.approx(1)
     assert np.array_equal(top_k(asked, k).argmax(1), asked.argmax(1))
+
+
+def test_the_largest_coordinates_stay_whatever_their_sign() -> None:
+    """Catches the largest in place of those farthest from zero, and a coordinate of all records at once."""
+    asked = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    shown = TopDimensions(3).answer("embeddings", asked, KEYS[:50])
+    for row, kept in zip(asked, shown, strict=True):
+        farthest = sorted(range(8), key=lambda c: -abs(row[c]))[:3]
+        assert np.flatnonzero(kept).tolist() == sorted(farthest) and np.array_equal(kept[farthest], row[farthest])
+    assert shown.dtype == np.float32 and np.array_equal(TopDimensions(8).answer("embeddings", asked, KEYS[:50]), asked)
+
+
+def test_noise_drawn_anew_averages_away_and_that_of_the_record_does_not() -> None:
+    """Catches noise that an attacker takes out by asking again: of 100 fresh draws a tenth is left, of ours all."""
+    asked = np.random.default_rng(0).normal(size=(500, 16))
+    unit = np.sqrt(np.square(asked).mean(1, keepdims=True))
+
+    def left(answers: list[np.ndarray]) -> float:
+        return float(((np.mean(answers, 0) - asked) / unit).std())
+
+    noise = OutputNoise(0.5)
+    assert left([noise.answer("embeddings", asked, KEYS[:500]) for _ in range(100)]) == pytest.approx(0.5, rel=0.03)
+    anew = [noise.answer("embeddings", asked, KEYS[500 * (k % 40) : 500 * (k % 40) + 500] + k) for k in range(100)]
+    assert left(anew) == pytest.approx(0.05, rel=0.05)
 
 
 def test_of_equal_probabilities_exactly_k_are_shown() -> None:

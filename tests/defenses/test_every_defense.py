@@ -20,7 +20,16 @@ from tests.experiment.commands import QUICK, ROOT, command, read
 
 FILES = sorted(file.stem for file in (ROOT / "conf" / "defense").glob("*.yaml") if file.stem != "none")
 SIMPLE = ("early_stopping", "label_smoothing", "weight_decay", "relaxloss", "output_noise", "top_k_only", "rounding")
-SIMPLE += ("quantization", "fine_tuned_quantization", "augmentation", "fine_tuning", "pruning", "deep_compression")
+SIMPLE += (
+    "top_dimensions",
+    "query_limit",
+    "quantization",
+    "fine_tuned_quantization",
+    "augmentation",
+    "fine_tuning",
+    "pruning",
+    "deep_compression",
+)
 METHODS = {
     "data": {"records", "of_models", "examples", "measured"},
     "training": {"prepare", "begin", "loss"},
@@ -38,6 +47,8 @@ MISTAKES = {
     "output_noise": ["sigma=-1"],
     "top_k_only": ["k=0"],
     "rounding": ["decimals=-1"],
+    "top_dimensions": ["k=0"],
+    "query_limit": ["queries=0"],
     "dp_sgd": ["epsilon=0", "epsilon=-1", "clip=-1", "delta=0", "delta=1", "on=both", "mode=fast", "accountant=gdp"],
     "torchao": ["bits=0", "bits=1", "bits=9", "group=0"],
     "quantization": ["bits=0", "bits=9", "quantizer=ternary", "granularity=row"],
@@ -70,11 +81,11 @@ def test_the_file_gives_the_defaults_of_the_class_and_no_guarantee(name: str) ->
     assert inspect.getdoc(type(defense))
 
 
-@pytest.mark.parametrize("name", ["output_noise", "top_k_only", "rounding"])
+@pytest.mark.parametrize("name", ["output_noise", "top_k_only", "rounding", "top_dimensions"])
 def test_an_answer_stage_changes_the_calls_it_says_it_protects_and_no_embedding_else(name: str) -> None:
     """Catches a `protects` that lets an attack run on answers which nothing protects."""
     defense = instantiate(options(name))
-    keys, values = np.arange(4), np.random.default_rng(0).dirichlet(np.ones(5), 4)
+    keys, values = np.arange(4), np.random.default_rng(0).dirichlet(np.ones(20), 4)
     assert defense.protects and defense.protects <= set(ANSWER_CALLS)
     for call in defense.protects:
         assert not np.array_equal(defense.answer(call, values, keys), values)

@@ -13,6 +13,7 @@ from telltale.checks import whole_number
 from telltale.data.captions.withheld import granted
 from telltale.data.pools import Pools
 from telltale.data.seeds import derive, generator
+from telltale.defenses.query_limit import limit_of
 from telltale.errors import InputError
 from telltale.game.usefulness import mean_of, success
 from telltale.game.world import Knowledge, World
@@ -89,6 +90,7 @@ class Game:
             derive(self.seed, "attacker"),
             self.victims,
             self.models - self.victims,
+            query_budget=limit_of(self.recipe.defenses),
             fewest=self._fewest(),
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from telltale import checks
 from telltale.attacks.base import Attack
 from telltale.attacks.embedding_membership.calibration import judge
+from telltale.attacks.embedding_membership.rationing import guessed, rationed
 from telltale.attacks.embedding_membership.signals import SIGNALS, Probes, measure
 from telltale.checks import choice, number, whole_number
 from telltale.data.molecules.records import MoleculeRecords
@@ -86,27 +87,31 @@ class EmbeddingMembership(Attack):
                 "challenge molecules has a single bond outside a ring; use norm, views or logistic"
             )
             raise InputError("attack.signal", self.signal, expected)
+        self._asked(knowledge)
 
     def applies(self, knowledge: Knowledge) -> bool:
         """Tell whether there are parts, where the signal is of nothing else."""
         return self.signal != "part_whole" or self._probes(knowledge).sides is not None
 
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
-        """Say how many molecules have no parts."""
-        probes = self._probes(knowledge)
+        """Say how many molecules have no parts, and how many a query limit leaves out."""
+        probes, asked, points = self._probes(knowledge), len(self._asked(knowledge).challenge), len(knowledge.challenge)
+        limited = f"the query limit allows for {asked:,} of {points:,} points; the others are guessed alike"
+        notes = (limited,) if asked < points else ()
         if knowledge.challenge.kind != "molecules" or not probes.uncut:
-            return ()
+            return notes
         fate = (
             "part_whole is left out of the signals and of the rivals"
             if probes.sides is None
             else "in part_whole they get the medians of the others"
         )
-        return (f"{probes.uncut:,} of {len(knowledge.challenge):,} challenge molecules have no bond to cut; {fate}",)
+        uncut = f"{probes.uncut:,} of {points:,} challenge molecules have no bond to cut; {fate}"
+        return (*notes, uncut)
 
     def run(self, world: World) -> MembershipScores:
         """Ask every victim, and its shadows, for what the signal needs."""
         shadows = [world.shadows(victim) for victim in range(len(world.releases))]
-        probes = self._probes(world.knowledge)
+        probes, points = self._asked(world.knowledge), len(world.knowledge.challenge)
         distinct = {release.key: release for releases, _ in shadows for release in releases}
         known = {
             key: measure(release, probes, self.signal)
@@ -115,9 +120,10 @@ class EmbeddingMembership(Attack):
         judged = []
         for release, (others, members) in zip(track(world.releases, "asking encoders"), shadows, strict=True):
             target, signals = measure(release, probes, self.signal), np.stack([known[other.key] for other in others])
-            judged.append(judge(target, signals, members, self.calibrated, self.ridge))
+            known_of = members[:, : len(probes.challenge)]
+            judged.append(judge(target, signals, known_of, self.calibrated, self.ridge))
         thresholds = np.array([victim.threshold for victim in judged])
-        return MembershipScores(np.stack([victim.scores for victim in judged]), thresholds)
+        return MembershipScores(np.stack([guessed(victim.scores, points) for victim in judged]), thresholds)
 
     def blind(self, knowledge: Knowledge) -> MembershipScores | None:
         """Score by likeness to the attacker's own records, where the kind of data has one."""
@@ -131,6 +137,9 @@ class EmbeddingMembership(Attack):
     def _variant(self, name: str) -> EmbeddingMembership:
         signal = name.removesuffix("_calibrated")
         return EmbeddingMembership(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
+
+    def _asked(self, knowledge: Knowledge) -> Probes:
+        return rationed(self._probes(knowledge), self.signal, knowledge.query_budget)
 
     def _probes(self, knowledge: Knowledge) -> Probes:
         return _probes(knowledge.challenge, knowledge.auxiliary, self.views, self.share, self.cuts, knowledge.seed)

@@ -17,6 +17,7 @@ from telltale.attacks.molextract.calibrated import CALIBRATED, calibrated_rankin
 from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
+from telltale.attacks.molextract.rationing import may_ask, require_budget
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
 from telltale.attacks.molextract.scalar import ANSWERS, check_scalar, rivals_seeing, seen
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
@@ -96,6 +97,7 @@ class Molextract(Attack):
         for k in self.lists.pooled:
             if k > pool:
                 raise InputError("attack.k", k, f"at most {pool}, the number of candidates (a quarter of it says more)")
+        require_budget(self.candidates(knowledge), knowledge.query_budget, max(self.lists.pooled))
 
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say whose molecules the attacker has, and how many challenge molecules the membership test cannot cut."""
@@ -148,6 +150,8 @@ class Molextract(Attack):
 
     def _membership(self, world: World) -> MembershipScores | None:
         if not self.cuts or not len((cuts := self._cuts_of(world.knowledge)).molecule):
+            return None
+        if not all(may_ask(release, len(cuts.whole) + len(cuts.sides)) for release in world.releases):
             return None
         options = self.options
         scores = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import product
@@ -65,6 +65,11 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.smiles)
+
+    def take(self, rows: np.ndarray) -> Candidates:
+        """Return some of the candidates, of the same rings and motifs."""
+        kept = {name: getattr(self, name)[rows] for name in ("smiles", "ring", "motif", "in_auxiliary")}
+        return replace(self, **kept)
 
     @cached_property
     def molecules(self) -> MoleculeRecords:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from telltale.attacks.molextract.candidates import Candidates
+from telltale.attacks.molextract.rationing import rationed, spread
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions, Scoring
 from telltale.attacks.molextract.scoring import Parts
 from telltale.data.kept import NOWHERE, Kept, content_digest
@@ -38,6 +39,10 @@ class Context:
     seed: int
     kept: Kept = NOWHERE
 
+    def within(self, rows: np.ndarray | None) -> Context:
+        """Return the same for the candidates at `rows` alone, None = all."""
+        return self if rows is None else replace(self, candidates=self.candidates.take(rows))
+
 
 def embed(release: Release, candidates: Candidates) -> Parts:
     """Ask for the embeddings of rings and motifs once, and of every candidate."""
@@ -46,12 +51,16 @@ def embed(release: Release, candidates: Candidates) -> Parts:
 
 def scored_by(name: str, options: ScorerOptions, context: Context) -> Scored:
     """Score the candidates by the named scorer; what was learned of the same embeddings before is found again."""
+    every, rows = context.candidates, rationed(context.candidates, context.release, context.seed)
+    context = context.within(rows)
     scoring, of = _asked_for(name, options, context)
-    return scores_kept(context.kept if of else NOWHERE, name, context.candidates, scoring, of, __name__)
+    scored = scores_kept(context.kept if of else NOWHERE, name, context.candidates, scoring, of, __name__)
+    return spread(scored, rows, len(every), context.seed)
 
 
 def begin_scoring(name: str, options: ScorerOptions, context: Context) -> None:
     """Have another core learn what `scored_by` will be asked for."""
+    context = context.within(rationed(context.candidates, context.release, context.seed))
     if len(context.candidates) < WORTH:
         return
     scoring, of = _asked_for(name, options, context)

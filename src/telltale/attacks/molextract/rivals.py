@@ -24,6 +24,7 @@ from telltale.attacks.molextract.ranking import (
     scored_by,
     scores_kept,
 )
+from telltale.attacks.molextract.rationing import rationed, spread
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.attacks.molextract.synthetic_accessibility import synthetic_accessibility
 from telltale.checks import choice
@@ -128,14 +129,16 @@ CHEMISTRY = {"qed": _qed, "sa": _ease}  # of SMILES alone
 
 def classifier_on_embedding(context: Context) -> np.ndarray:
     """The paper's MLP baseline: a two-layer classifier, width 300, on f(Ĝ), trained on the auxiliary label."""
-    candidates = context.candidates
+    every, rows = context.candidates, rationed(context.candidates, context.release, context.seed, parts=0)
+    candidates = context.within(rows).candidates
     embeddings = context.release.embeddings(candidates.molecules)
     of = {"embeddings": content_digest(embeddings), "seed": context.seed, "torch": version("torch")}
 
     def make() -> np.ndarray:
         return _classified(embeddings, candidates.in_auxiliary, context.seed)
 
-    return _kept(context.kept, "mlp", candidates, make, of)
+    scored = Scored(_kept(context.kept, "mlp", candidates, make, of))
+    return spread(scored, rows, len(every), context.seed).scores
 
 
 def _classified(values: np.ndarray, hits: np.ndarray, seed: int) -> np.ndarray:
