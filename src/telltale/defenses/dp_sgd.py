@@ -174,7 +174,8 @@ ASSUMPTIONS = (
 def _require_separable(objective: Objective, defense: DPSGD) -> None:
     """Refuse, by InputError, whatever lets one record's gradient depend on another record."""
     if not objective.separable:
-        expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try classification"
+        others = "attribute_masking or edge_prediction" if objective.accepts == "molecules" else "classification"
+        expected = f"needs a loss of each record alone, which {type(objective).__name__} has not; try {others}"
         raise InputError("defense", "dp_sgd", expected)
     if defense.mode in ("hooks", "ghost") and objective.model.accepts == "molecules":
         expected = "auto, or another mode: hooks see atoms, where one record is one of the molecules"

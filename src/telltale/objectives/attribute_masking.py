@@ -12,7 +12,9 @@ from telltale.checks import share
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.data.molecules.graphs import ELEMENTS, MASKED_ELEMENT
 from telltale.models.molecule_encoder import MoleculeEncoder
+from telltale.objectives.by_molecule import mean_by_molecule
 from telltale.objectives.corruption import choose_atoms, sizes_of
+from telltale.training.batches import LabelledBatch
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
 
 Batch = TypeVar("Batch")
@@ -45,6 +47,19 @@ class AttributeMasking(Objective):
         logits, element = self._masked(batch)
         loss = nn.functional.cross_entropy(logits, element, reduction="sum")
         return [LossTerm(loss, torch.tensor(float(len(element)), device=loss.device))]
+
+    def record_losses(self, batch: LabelledBatch) -> Tensor:
+        """Average over each molecule's own masked atoms: (molecules,); no molecule's loss depends on another's.
+
+        Their mean weighs molecules alike, where `terms` weighs masked atoms alike.
+        """
+        molecules: MoleculeBatch = batch.inputs
+        masked = masked_atoms(molecules, self.rate, "attribute_masking")
+        # the head sees every atom: private gradients need to know whose its rows are
+        logits = self.predict_element(self.model.atom_embeddings(hidden(molecules, masked)))
+        element = torch.where(masked, molecules.atoms[:, 0], 0)
+        losses = nn.functional.cross_entropy(logits, element, reduction="none")
+        return mean_by_molecule(losses, molecules.molecule_of, masked, len(molecules))
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return masked-atom accuracy beside the share of the most common element."""

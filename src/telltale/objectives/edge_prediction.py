@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.models.molecule_encoder import MoleculeEncoder
+from telltale.objectives.by_molecule import mean_by_molecule
 from telltale.objectives.corruption import sizes_of
+from telltale.training.batches import LabelledBatch
 from telltale.training.counter_random import uniform
 from telltale.training.objective import LossTerm, Objective, balanced_accuracy
 
@@ -26,6 +28,22 @@ class EdgePrediction(Objective):
         bonded, unbonded = self._scores(batch)
         losses = nn.functional.softplus(-bonded), nn.functional.softplus(unbonded)
         return [LossTerm(part.sum(), part.new_tensor(float(len(part)))) for part in losses]
+
+    def record_losses(self, batch: LabelledBatch) -> Tensor:
+        """Add each molecule's mean over its bonds and over its unbonded pairs: (molecules,).
+
+        No molecule's loss depends on another's. Their mean weighs molecules alike, where `terms` weighs pairs alike.
+        """
+        molecules: MoleculeBatch = batch.inputs
+        atoms = self.model.atom_embeddings(molecules)
+        bonds = molecules.ends[:, molecules.ends[0] < molecules.ends[1]]
+        sides = (bonds, -1.0), (unbonded_pairs(molecules), 1.0)
+        losses = torch.zeros(len(molecules), dtype=atoms.dtype, device=atoms.device)
+        for pairs, sign in sides:
+            of_pairs = nn.functional.softplus(sign * _dot_products(atoms, pairs))
+            owner = molecules.molecule_of[pairs[0]]
+            losses = losses + mean_by_molecule(of_pairs, owner, torch.ones_like(owner, dtype=torch.bool), len(losses))
+        return losses
 
     def success(self, batches: Iterable[MoleculeBatch]) -> dict[str, float]:
         """Return the balanced accuracy of telling bonds from unbonded pairs by the sign of the score."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from telltale.data.molecules.batch import MoleculeBatch
 from telltale.training.batches import LabelledBatch
 from telltale.training.objective import Objective
 
@@ -60,6 +61,13 @@ class _RecordLosses(nn.Module):
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         return self.objective.record_losses(batch)
+
+
+def with_labels(batch: LabelledBatch | MoleculeBatch) -> LabelledBatch:
+    """Return a batch of records, of which molecules that nobody labelled get labels that no loss looks at."""
+    if isinstance(batch, LabelledBatch):
+        return batch
+    return LabelledBatch(batch, torch.zeros_like(batch.keys), batch.keys)
 
 
 def total_of(losses: Tensor, taken: Tensor | None) -> Tensor:

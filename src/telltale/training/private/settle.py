@@ -18,6 +18,7 @@ from telltale.training.batches import LabelledBatch
 from telltale.training.objective import Objective
 from telltale.training.private.modes import MODES, inexactness
 from telltale.training.private.privacy import Plan
+from telltale.training.private.problem import with_labels
 from telltale.training.private.self_test import Start, require_private
 
 log = logging.getLogger("telltale")
@@ -39,7 +40,7 @@ def start_of(objective: Objective, batch: LabelledBatch) -> Start:
 def settle(objective: Objective, dataset: Any, store: Store, document: Mapping[str, Any], device: str) -> None:
     """Have one model compute gradients in the mode of its recipe, and test that its training is exact and private."""
     number = min(objective.batch_size, len(dataset.fingerprints))
-    batch = dataset[0, np.arange(number)].to(device)
+    batch = with_labels(dataset[0, np.arange(number)].to(device))
     objective.private.use(document["gradient_mode"])
     plan = objective.private.options.plan(len(dataset.fingerprints), objective.batch_size, objective.epochs)
     test_once(store, document, objective, batch, start_of(objective, batch), plan)

@@ -18,7 +18,7 @@ from telltale.training.objective import Objective
 from telltale.training.private.ledger import Ledger
 from telltale.training.private.modes import MODES, STACKABLE, STACKED, Mode
 from telltale.training.private.privacy import Plan, Privacy, doubt_of_delta
-from telltale.training.private.problem import Clipped, Problem, State
+from telltale.training.private.problem import Clipped, Problem, State, with_labels
 from telltale.training.private.sampling import Padded, PoissonBatches, PoissonFleetBatches, loader_over
 from telltale.training.private.step import privatised, with_gradient
 
@@ -81,9 +81,10 @@ class PrivateTraining:
         self.begin(objective, plan, dataset.seed)
         return loader_over(dataset, PoissonBatches(number, plan.rate, plan.steps, dataset.seed))
 
-    def loss(self, objective: Objective, batch: LabelledBatch) -> Tensor:
+    def loss(self, objective: Objective, batch: Any) -> Tensor:
         """Return Σ loss / expected batch size, whose gradient is the private one; counts the step."""
         assert self.plan is not None and self._mode is not None
+        batch = with_labels(batch)
         problem, ledger, parameters = Problem(objective), ledger_of(objective), dict(objective.named_parameters())
         trained = [parameters[name] for name in problem.trained]
         total, sums = trained[0].new_zeros(()), [torch.zeros_like(parameter) for parameter in trained]
