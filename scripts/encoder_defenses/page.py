@@ -1,0 +1,107 @@
+"""docs/encoder_defenses.md: the table, a figure of leak against use, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scripts.encoder_defenses.rows import LEARNED, SIZES, Found
+from scripts.pages import machine
+from telltale.papers.grid_view import markdown
+from telltale.papers.results import Measured
+from telltale.reporting.figures import new_panels
+
+PICTURE = "encoder_defenses.png"
+TEMPLATE = Path(__file__).with_name("encoder_defenses.md.template")
+COLOURS = {"infograph": "#2563EB", "edge prediction": "#D97706"}
+
+
+def table(found: Sequence[Found]) -> list[list[str]]:
+    """Return the table: a row a defence."""
+    tasks = list(found[0].probes) if found else []
+    rows = [
+        [
+            *("encoders", "defence", "extraction: novel precision", "its best control"),
+            *("membership: AUC", "its best control", "distance alone, plain / calibrated"),
+            *(f"probe: {task.upper()}" for task in tasks),
+        ]
+    ]
+    for one in found:
+        says = one.row.says + (f" (spent {one.guarantee})" if one.guarantee else "")
+        rows.append(
+            [
+                *(one.row.objective, says, shown(one.novel), f"{shown(one.base[1])} {one.base[0].replace('_', ' ')}"),
+                *(shown(one.membership), f"{one.control[1].value:.3f} {one.control[0].replace('_', ' ')}"),
+                " / ".join(f"{auc.value:.3f}" for auc in one.norm),
+                *(shown(one.probes[task]) for task in tasks),
+            ]
+        )
+    return rows
+
+
+def figure(found: Sequence[Found]) -> Figure:
+    """Draw what each defence leaks against what the encoder is still good for."""
+    titles = ["Membership", "Extraction of what is new"]
+    drawn, axes = new_panels(titles, "mean AUC of linear probes (what the encoder is good for)", "", 4.6, 11.0)
+    for axis, name in zip(axes, ("membership", "novel"), strict=True):
+        for one in found:
+            leak: Measured = getattr(one, name)
+            colour = COLOURS[one.row.objective]
+            marker = "*" if one.row.words == ("defense=none",) else "o"
+            axis.plot(one.use, leak.value, marker, color=colour, markersize=13 if marker == "*" else 6, zorder=3)
+            if name == "membership" and np.isfinite([leak.low, leak.high]).all():
+                axis.vlines(one.use, leak.low, leak.high, color=colour, linewidth=1, alpha=0.5)
+            axis.annotate(one.row.name, (one.use, leak.value), xytext=(5, 4), textcoords="offset points", fontsize=7.5)
+        controls = [one.control[1].value if name == "membership" else one.base[1].value for one in found]
+        axis.axhline(sum(controls) / len(controls), color="#6B7280", linewidth=1, linestyle=(0, (3, 2)))
+    axes[0].set_ylabel("AUC; dashed: mean of the best controls")
+    axes[1].set_ylabel("novel precision; dashed: mean of the best controls")
+    for objective, colour in COLOURS.items():
+        axes[0].plot([], [], "o", color=colour, label=objective)
+    axes[0].plot([], [], "*", color="#374151", label="no defence")
+    axes[0].legend(fontsize=8)
+    return drawn
+
+
+def page(found: Sequence[Found], scale: str, tasks: bool) -> str:
+    """Write the page."""
+    plain = {one.row.objective: one for one in found if one.row.words == ("defense=none",)}
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        table=markdown(table(found)),
+        sizes=", ".join(f"`{word}`" for word in (*SIZES[scale], *LEARNED[scale])),
+        tasks="BBBP, BACE and B3DB" if tasks else "B3DB",
+        machine=machine("torch", "rdkit", "scikit-learn"),
+        picture=PICTURE,
+        reading="\n".join(reading(found, plain)),
+    )
+
+
+def reading(found: Sequence[Found], plain: dict[str, Found]) -> list[str]:
+    """Say of each defence what of the leak is left, and what of the use, beside no defence."""
+    lines = []
+    for one in found:
+        base = plain.get(one.row.objective)
+        if base is None or one is base:
+            continue
+        left = _left(one.membership.value, base.membership.value)
+        lost = f"{one.use - base.use:+.3f} of the probes' AUC"
+        auc = f"membership {base.membership.value:.3f} → {one.membership.value:.3f}"
+        lines.append(f"- {one.row.says} ({one.row.objective}): {auc}{left}; {lost}.")
+    return lines
+
+
+def _left(now: float, before: float) -> str:
+    lead = before - 0.5
+    return f" ({100 * (now - 0.5) / lead:.0f} % of the lead over one half)" if lead > 0.02 else ""
+
+
+def shown(one: Measured) -> str:
+    """Write a figure with its interval, where it has one that says something."""
+    if np.isnan(one.value):
+        return "–"
+    if not np.isfinite([one.low, one.high]).all():
+        return f"{one.value:.3f}"
+    return f"{one.value:.3f} [{one.low:.2f}, {one.high:.2f}]"
