@@ -27,7 +27,6 @@ ROOM_OF_GROUP = {
     "logger": "reporting",
     "model": "models",
     "objective": "objectives",
-    "probes": "data",
     "target": "targets",
     "trainer": "training",
 }

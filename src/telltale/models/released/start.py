@@ -30,10 +30,20 @@ class StartedEncoder(MoleculeEncoder):
     by the first name that differs.
     """
 
-    def __init__(self, kind: str, start: str | None = None, layers: int = 5, width: int = 300, **options: Any) -> None:
+    def __init__(
+        self,
+        kind: str,
+        start: str | None = None,
+        layers: int = 5,
+        width: int = 300,
+        jumping_knowledge: str = "last",
+        pooling: str = "mean",
+        dropout: float = 0.0,
+        norm: str = "batch",
+    ) -> None:
         self.kind = choice("model.kind", kind, ENCODERS)
         self.with_degrees = ENCODERS[kind].with_degrees
-        super().__init__(layers, width, **options)
+        super().__init__(layers, width, jumping_knowledge, pooling, dropout, norm)
         if start is not None:
             self._begin_at(start)
 
