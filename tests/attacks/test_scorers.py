@@ -158,7 +158,7 @@ def test_a_learned_scorer_repeats_itself_and_leaves_torchs_generator_alone(name:
 def test_a_rival_that_mixes_hands_its_weights_over() -> None:
     """Catches α of the released code's scorer dropped, without which Figure 3 cannot be compared."""
     pool = Pool(VocabularyOptions(rings=3, motifs=6, largest_motif=6))
-    owner, release = SimpleNamespace(store=None), SimpleNamespace(embeddings=vectors)
+    owner, release = SimpleNamespace(store=None), SimpleNamespace(budget=None, embeddings=vectors)
     known = SimpleNamespace(auxiliary=molecules(40), seed=0, owner=owner)
     rivals = rivals_named(["released_code", "qed"], pool, ScorerOptions(), ListSizes((5,)))
     world: Any = SimpleNamespace(knowledge=known, releases=[release, release])
