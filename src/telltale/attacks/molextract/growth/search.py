@@ -88,7 +88,8 @@ def begun_problem(
 
     All candidates where half of the queries left pay for them, else a random sample that takes so many.
     """
-    oracle, vocabulary = Oracle(release, options.query_budget), candidates.vocabulary
+    limits = [limit for limit in (options.query_budget, release.budget) if limit is not None]
+    oracle, vocabulary = Oracle(release, min(limits, default=None)), candidates.vocabulary
     rings = oracle.embeddings([block.smiles for block in vocabulary.rings])
     motifs = oracle.embeddings([block.smiles for block in vocabulary.motifs])
     judge = begun(scorer, rings.shape[1], seed, scorer_options)
