@@ -1,6 +1,7 @@
 """Test a paper's claims: run its experiments (or find them), print claim | paper | ours | verdict, write it down.
 
 python -m scripts.reproduce_paper [PAPER] [--scale small] [--jobs 2] [--folder outputs/papers] [--fresh] [--plan]
+    [--finished] [--page docs/PAPER.md]
 
 Without PAPER all papers, the cheapest first, and a table over them at the end. What is finished is not run again, and
 what the rest will take is said first.
@@ -31,6 +32,7 @@ from telltale.papers.grid import Grid, cells
 from telltale.papers.grid_view import print_grid, write_grids
 from telltale.papers.judging import judge_all
 from telltale.papers.overview import print_overview, write_overview
+from telltale.papers.page import write_page
 from telltale.papers.results import Results, read_run
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
@@ -67,14 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     either.add_argument("--plan", action="store_true", help="say what it would take, and train nothing")
     either.add_argument("--unplanned", action="store_true", help="begin without saying what it will take")
     parser.add_argument("--against", type=Path, help="earlier verdicts, to say what flipped: claims.json or a page")
+    parser.add_argument("--finished", action="store_true", help="run nothing; judge the seeds whose runs are all there")
+    parser.add_argument("--page", type=Path, help="write verdicts and tables as one page, e.g. docs/molextract.md")
     options = parser.parse_args(arguments)
     try:
         names = [options.paper] if options.paper else papers()
         if options.against and not options.paper:
             raise InputError("--against", options.against, "with the name of one paper")
+        if options.page and not options.paper:
+            raise InputError("--page", options.page, "with the name of one paper")
         read = {name: read_paper(name, options.scale) for name in names}
         earlier = {name: earlier_verdicts(name, options) for name in names}
-        order, refused = (list(read), []) if options.unplanned else plan(read, options)
+        order, refused = (list(read), []) if options.unplanned or options.finished else plan(read, options)
         for line in refused:
             print(line, file=sys.stderr)
         if options.plan:
@@ -132,7 +138,9 @@ def reproduce(
     """Run, judge, print and write one paper; return how its verdicts come out, and the jobs that failed."""
     folder = options.folder / name / options.scale
     jobs = jobs_of(paper, options.scale, folder)
-    failed = run_all(jobs, max(1, options.jobs), options.fresh)
+    if options.finished:
+        jobs = of_whole_seeds(jobs)
+    failed = [] if options.finished else run_all(jobs, max(1, options.jobs), options.fresh)
     results = read_results(jobs)
     tested = judge_all([Claim.of(entry) for entry in paper["claims"]], results)
     flips = None if earlier is None else flipped(tested, earlier)
@@ -145,9 +153,20 @@ def reproduce(
     tables = [(table, lines(table, results)) for table in map(Table.of, paper.get("tables", []))]
     written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
     curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
-    for path in [*files, write_json_of(title, tested, folder), *written, *write_curves(curves, folder)]:
+    written += write_curves(curves, folder)
+    if options.page:
+        command = f"make reproduce-paper PAPER={name} SCALE={options.scale} PAGE={options.page}"
+        written.append(write_page(options.page, title, paper.get("about", ""), command, tested, grids, tables))
+    for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)
     return Tally.of(tested), failed
+
+
+def of_whole_seeds(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs of seeds of which none is left to run."""
+    code = code_digest()
+    left = {job.seed for job in jobs if not job.run(code).is_finished()}
+    return [job for job in jobs if job.seed not in left]
 
 
 def earlier_verdicts(name: str, options: argparse.Namespace) -> dict[str, str] | None:

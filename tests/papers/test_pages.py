@@ -125,3 +125,40 @@ def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(
     assert "since the earlier table: none" in capsys.readouterr().out
     assert reproduce_paper.main([*arguments, "--against", "claims.json"]) == 2
     assert reproduce_paper.main(["tmi", *arguments, "--against", str(tmp_path / "nothing.json")]) == 2
+
+
+def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a seed of which one run is missing that leaves every claim without a verdict, and a page without one."""
+    paper = {
+        **{"paper": "A paper", "about": "What | it is about.", "seeds": {"smoke": [1, 2, 3, 4]}},
+        "experiments": {"gin": ["attack=lira"], "gcn": ["attack=lira", "model=gcn"]},
+        "claims": [
+            {
+                "text": "It leaks.",
+                "source": "ours",
+                "quantity": {"metrics": ["auc"], "experiments": ["gin"]},
+                "above": 0.5,
+            }
+        ],
+        "grids": [{"title": "Grid", "metric": "auc", "rows": {"target": "attack"}, "columns": {"gcn": "GCN"}}],
+        "tables": [{"title": "Table", "columns": {"auc": "AUC"}, "rows": {"GIN": ["gin", "target"]}}],
+    }
+    monkeypatch.setattr(reproduce_paper, "read_paper", lambda *_: paper)
+    monkeypatch.setattr(reproduce_paper, "code_digest", lambda: "code")
+    for job in reproduce_paper.jobs_of(paper, "smoke", tmp_path / "tmi" / "smoke"):
+        if (job.experiment, job.seed) != ("gcn", 4):
+            write_json(job.folder / "metrics.json", {"metrics": {"auc": {"value": 0.7 + job.seed / 100}}})
+            write_json(job.folder / "made_by.json", job.run("code").made_by)
+    page = tmp_path / "docs" / "tmi.md"
+    arguments = ["tmi", "--scale", "smoke", "--folder", str(tmp_path), "--finished", "--page", str(page)]
+    assert reproduce_paper.main(arguments) == 0
+    text = page.read_text("utf-8")
+    assert text.startswith(
+        "# A paper, scale smoke\n\nWhat | it is about.\n\nAll that follows is written by `make repro"
+    )
+    assert "| 0.720 [0.695, 0.745] | holds |" in text  # seeds 1 to 3
+    assert text.index("## Verdicts") < text.index("## Table") < text.index("| GIN | 0.720") < text.index("## Grid")
+    assert read_verdicts(page) == {"It leaks.": "holds"}
+    assert reproduce_paper.main(["--page", str(page), *arguments[1:-2]]) == 2

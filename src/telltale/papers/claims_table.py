@@ -52,13 +52,18 @@ def write_claims(
     """Write claims.md and claims.html, with the commands that made the figures."""
     commands = [f"python -m src.run {' '.join(overrides)}" for _, _, overrides in jobs]
     page_md, page_html = folder / "claims.md", folder / "claims.html"
-    cells = [[cell.replace("|", "\\|").replace("\n", "<br>") for cell in row] for row in rows(tested)]
-    after = [expected(tested), "", *([*changes(flips), ""] if flips is not None else [])]
-    lines = [f"# {title}", "", judged(), "", markdown([COLUMNS, *cells]), "", *after, "Runs:", ""]
+    after = [*changes(flips), ""] if flips is not None else []
+    lines = [f"# {title}", "", verdicts(tested), "", *after, "Runs:", ""]
     folder.mkdir(parents=True, exist_ok=True)
     page_md.write_text("\n".join([*lines, *(f"    {command}" for command in commands)]) + "\n", encoding="utf-8")
     page_html.write_text(_page(title, tested, commands, flips), encoding="utf-8")
     return page_md, page_html
+
+
+def verdicts(tested: Sequence[Tested]) -> str:
+    """Write the table in Markdown, with the rules before it and what must be expected to be wrong after it."""
+    cells = [[cell.replace("|", "\\|").replace("\n", "<br>") for cell in row] for row in rows(tested)]
+    return "\n\n".join([judged(), markdown([COLUMNS, *cells]), expected(tested)])
 
 
 def rows(tested: Sequence[Tested]) -> list[list[str]]:

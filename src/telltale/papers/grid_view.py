@@ -33,8 +33,7 @@ def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]
     folder.mkdir(parents=True, exist_ok=True)
     parts, files = [], [folder / "grids.md"]
     for grid, cells in grids:
-        written = markdown([["", *grid.columns.values()], *_texts(grid, cells)])
-        parts.append("\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written]))
+        parts.append(grid_page(grid, cells))
         if cells:
             file = folder / f"{re.sub(r'[^a-z0-9]+', '_', grid.title.lower()).strip('_')}.png"
             series = {
@@ -46,6 +45,12 @@ def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]
             )
     files[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return files
+
+
+def grid_page(grid: Grid, cells: Cells) -> str:
+    """Write one grid in Markdown."""
+    written = markdown([["", *grid.columns.values()], *_texts(grid, cells)])
+    return "\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written])
 
 
 def cell_text(cell: Cell | None) -> str:
