@@ -13,6 +13,7 @@ from telltale.attacks.molextract.growth.environment import Environment
 from telltale.attacks.molextract.growth.oracle import Oracle
 from telltale.attacks.molextract.growth.problem import Contained, Problem
 from telltale.attacks.molextract.growth.state import State
+from telltale.attacks.molextract.policy.options import PolicyOptions
 from telltale.attacks.molextract.scorers import ScorerOptions, begun
 from telltale.attacks.molextract.scoring import Parts
 from telltale.checks import choice, whole_number
@@ -24,8 +25,8 @@ ROOM = "telltale.attacks.molextract"
 SEARCHES = {  # name -> module and function, imported where it is asked for
     "enumerate": ("growth.enumeration", "enumerated"),
     "beam": ("growth.enumeration", "beam"),
-    "policy": ("policy.soft_actor_critic", "search"),
-    "policy_gradient": ("policy.policy_gradient", "search"),
+    "policy": ("policy.search", "by_soft_actor_critic"),
+    "policy_gradient": ("policy.search", "by_policy_gradient"),
 }
 
 
@@ -51,6 +52,7 @@ class SearchOptions:
         whole_number("attack.steps", self.steps)
         whole_number("attack.query_budget", self.query_budget, or_null=True)
         whole_number("attack.most", self.most)
+        PolicyOptions.of(self.policy)
 
     @property
     def function(self) -> Search:
