@@ -63,6 +63,27 @@ class CanaryScores(MembershipScores):
 
 
 @dataclass(frozen=True)
+class RangeScores(MembershipScores):
+    """How strongly each range of records looks like one that holds a training record; scores (victims, ranges).
+
+    inside  (ranges, challenge points) bool: which of the game's points lie in each range; no model plays a part in it
+    names   (ranges,) what each range is, for people
+    """
+
+    inside: np.ndarray = field(kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+def held_by(members: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Tell which ranges hold a member: (models, points) and (ranges, points) bool -> (models, ranges) bool.
+
+    >>> held_by(np.array([[True, False, False]]), np.array([[True, True, False], [False, False, True]]))
+    array([[ True, False]])
+    """
+    return np.asarray(members, dtype=np.float32) @ np.asarray(inside, dtype=np.float32).T > 0
+
+
+@dataclass(frozen=True)
 class ExtractedMolecules:
     """Molecules an attacker proposes as (parts of) training molecules, each with its score.
 

@@ -28,6 +28,7 @@ class Truth:
                   in kind; None = they cannot, or nothing is known of them
     predicted     (challenge points, columns) float32, what models of their labels, fitted without membership, say of
                   each (`evaluation/reference_predictions.py`); None = labels are not known, or too few
+    counted       (victims, points) bool, of which points a victim is judged; None = of all
     """
 
     membership: np.ndarray
@@ -40,3 +41,4 @@ class Truth:
     groups: np.ndarray | None = None
     features: np.ndarray | None = None
     predicted: np.ndarray | None = None
+    counted: np.ndarray | None = None

@@ -20,6 +20,7 @@ class Attack:
     uses_true_labels    reads the answer at a record's own class, which a model fine-tuned on other classes has not
     before_transfer     meets the pre-trained models themselves, the most there is to find
     begins              has something to begin ahead of `run`, where a core is free
+    yardstick           knows what no attacker does: it shows how much there is to find, and is no contestant
 
     A class states its own; an attack for which an option decides sets it on itself.
     """
@@ -30,6 +31,7 @@ class Attack:
     uses_true_labels: bool = False
     before_transfer: bool = False
     begins: bool = False
+    yardstick: bool = False
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""

@@ -14,10 +14,14 @@ SHADOWS_A_SIDE = 4  # a mean and a variance of fewer models say next to nothing
 def contestants(attack: Attack, rivals: Mapping[str, Attack]) -> tuple[str, ...]:
     """Name the evidence from which the strongest may be picked: who has no more access than the attack.
 
-    Who sees probabilities sees labels. A ceiling meets other models than the release, so it is none.
+    Who sees probabilities sees labels. A ceiling meets other models than the release, or knows more, so it is none.
     """
     granted = attack.access | ({"labels"} if "probabilities" in attack.access else set())
-    equal = (name for name, rival in rivals.items() if rival.access <= granted and not rival.before_transfer)
+    equal = (
+        name
+        for name, rival in rivals.items()
+        if rival.access <= granted and not (rival.before_transfer or rival.yardstick)
+    )
     return ("target", *equal)
 
 

@@ -39,17 +39,19 @@ def membership_roc(evidence: MembershipScores, membership: np.ndarray, resamplin
 
 
 def score_with_roc(
-    evidence: MembershipScores, membership: np.ndarray, resampling: Resampling
+    evidence: MembershipScores, membership: np.ndarray, resampling: Resampling, counted: np.ndarray | None = None
 ) -> tuple[dict[str, Estimate], Band]:
-    """Return both of the above, which share what takes the time."""
+    """Return both of the above, which share what takes the time; counted: (victims, points) bool, None = all."""
     scores, truth = _fitting(evidence, membership, resampling)
-    grid, estimate = roc_grid(truth), partial(resampling.estimate, n=truth.size, limits=(0.0, 1.0))
-    parts = {"auc": _area(scores, truth, resampling)}
+    every = np.ones(truth.shape, bool) if counted is None else counted
+    grid, estimate = roc_grid(truth[every]), partial(resampling.estimate, n=int(every.sum()), limits=(0.0, 1.0))
+    parts = {"auc": _area(scores, truth, resampling, every)}
     if evidence.threshold is not None:
         called = scores >= evidence.thresholds(resampling.victims)[:, None]
-        parts["balanced_accuracy"] = _decided(called, truth)
-    tprs, best, found = _of_thresholds(scores, truth, resampling, np.concatenate([FALSE_POSITIVE_RATES, grid]), parts)
-    distinct = int((~truth).any(axis=0).sum())
+        parts["balanced_accuracy"] = _decided(called, truth, every)
+    fprs = np.concatenate([FALSE_POSITIVE_RATES, grid])
+    tprs, best, found = _of_thresholds(scores, truth, resampling, fprs, parts, every)
+    distinct = int((~truth & every).any(axis=0).sum())
     values = {"auc": estimate(found["auc"])}
     for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
         values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct)
@@ -81,8 +83,12 @@ def auc_replicates(scores: np.ndarray, membership: np.ndarray, resampling: Resam
     return _measured({"auc": _area(scores, membership, resampling)}, resampling)["auc"]
 
 
-def _area(scores: np.ndarray, membership: np.ndarray, resampling: Resampling) -> Part:
-    value, influence = auc_influence(np.ravel(scores), np.ravel(membership))
+def _area(
+    scores: np.ndarray, membership: np.ndarray, resampling: Resampling, counted: np.ndarray | None = None
+) -> Part:
+    every = np.ones(membership.shape, bool) if counted is None else counted
+    influence = np.zeros(membership.shape)
+    value, influence[every] = auc_influence(scores[every], membership[every])
 
     def finish(moved: np.ndarray) -> np.ndarray:
         from scipy.special import expit, logit
@@ -94,7 +100,7 @@ def _area(scores: np.ndarray, membership: np.ndarray, resampling: Resampling) ->
             return replicates
         return value + moved
 
-    return Part(influence.reshape(membership.shape), finish)
+    return Part(influence, finish)
 
 
 def tpr_replicates(
@@ -110,25 +116,33 @@ def _of_thresholds(
     resampling: Resampling,
     fprs: np.ndarray,
     others: Mapping[str, Part] | None = None,
+    counted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Return the TPRs and the best balanced accuracy with their replicates: (rates, 1 + components B) and one row.
 
     One component ranks every replicate anew. Three take influences: groups are few, and drawing some of them twice
     and others not at all moves a threshold far from its place (of four victims, standard errors 1.16 times too large).
-    others: metrics that are measured along with these.
+    others: metrics that are measured along with these; counted: (victims, points) bool, None = all.
     """
-    items, positives, others = np.ravel(scores), np.ravel(truth), others or {}
+    every = np.ones(truth.shape, bool) if counted is None else counted
+    items, positives, others = scores[every], truth[every], others or {}
     if resampling.components == 1:
         drawn = np.concatenate([np.ones((1, resampling.clusters), np.uint16), resampling.cluster_draws])
         metrics: dict[str, Metric] = {"tpr": lambda of: of.tpr_at_fprs(fprs), "best": Ranked.best_balanced_accuracy}
-        ranked = measure(items, positives, np.tile(drawn, (1, resampling.victims)), metrics)
+        ranked = measure(items, positives, np.tile(drawn, (1, resampling.victims))[:, every.ravel()], metrics)
         return np.ascontiguousarray(ranked["tpr"].T), ranked["best"], _measured(others, resampling)
     values, influence = tpr_influence(items, positives, fprs)
     best, threshold = best_threshold(items, positives)
-    points = truth.shape[1]
-    table = Rows((*truth.shape, len(fprs)), lambda victim: influence(slice(victim * points, (victim + 1) * points)))
+    ends = np.concatenate([[0], np.cumsum(every.sum(1))])
+
+    def row(victim: int) -> np.ndarray:
+        of_victim = np.zeros((truth.shape[1], len(fprs)))
+        of_victim[every[victim]] = influence(slice(ends[victim], ends[victim + 1]))
+        return of_victim
+
+    table = Rows((*truth.shape, len(fprs)), row)
     rates = Part(table, lambda sums: sums.T)
-    found = _measured({"tpr": rates, "best": _decided(scores >= threshold, truth), **others}, resampling)
+    found = _measured({"tpr": rates, "best": _decided(scores >= threshold, truth, every), **others}, resampling)
     moved = found.pop("tpr")
     moved[:, 0] = 0
     of_best = found.pop("best")
@@ -136,14 +150,15 @@ def _of_thresholds(
     return values[:, None] + moved, of_best, found
 
 
-def _decided(called: np.ndarray, truth: np.ndarray) -> Part:
-    """(TPR + TNR) / 2 of what is called a member, all (victims, points) bool."""
+def _decided(called: np.ndarray, truth: np.ndarray, every: np.ndarray) -> Part:
+    """(TPR + TNR) / 2 of what is called a member, all (victims, points) bool; every: the points that count."""
 
     def finish(sums: np.ndarray) -> np.ndarray:
         right_in, inside, right_out, outside = sums.T
         return (ratio_or_nan(right_in, inside) + ratio_or_nan(right_out, outside)) / 2
 
-    return Part(np.stack([called & truth, truth, ~called & ~truth, ~truth], axis=-1), finish)
+    outside = ~truth & every
+    return Part(np.stack([called & truth & every, truth & every, ~called & outside, outside], axis=-1), finish)
 
 
 def _fitting(

@@ -27,19 +27,23 @@ from telltale.evaluation.matching import matches
 from telltale.evaluation.membership import score_membership, score_with_roc
 from telltale.evaluation.memory_gain import BLIND, NOVEL_DISCORDANT, memory, novel_discordant
 from telltale.evaluation.no_model import less_expected
+from telltale.evaluation.ranges import of_ranges
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
 from telltale.evaluation.statistics import Band, Estimate, Resampling, groups_of
 from telltale.evaluation.strata import NO_MODEL, overlap_weights, strata_of, within_strata
-from telltale.evidence import CaptionMembership, Evidence, ExtractedMolecules, MembershipScores, ReconstructedRecords
+from telltale.evidence import (
+    CaptionMembership,
+    Evidence,
+    ExtractedMolecules,
+    MembershipScores,
+    RangeScores,
+    ReconstructedRecords,
+)
 from telltale.progress import track
 from telltale.truth import Truth
 
 Metrics = dict[str, Estimate]
-UNPAIRED = (
-    "best_threshold",
-    "empirical_epsilon",
-    "auc_among_alike",
-)  # no leakage: optimistic, or a bound without replicates
+UNPAIRED = ("best_threshold", "empirical_epsilon", "auc_among_alike")  # no leakage: optimistic, or without replicates
 RECONSTRUCTION_LEAKAGE = ("ssim", "well_encoded", "recognised")  # higher is more given away
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
@@ -122,9 +126,9 @@ class Scoring:
 
     def over_members(self) -> Resampling:
         """Return the plan over challenge points and victims; those that complement each other are drawn as one."""
-        membership = self.truth.membership
+        membership, counted = self.truth.membership, self.truth.counted
         victims, points = membership.shape
-        return self.plan(victims, points, groups=groups_of(membership), drawn_with=self.truth.groups)
+        return self.plan(victims, points, groups=groups_of(membership, counted), drawn_with=self.truth.groups)
 
     def leakage(self, metrics: Mapping[str, Metrics], names: Sequence[str]) -> dict[str, LeakageEstimate]:
         """Take the strongest control off the target, for each of the named metrics."""
@@ -202,7 +206,7 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
 
     def score(guess: MembershipScores) -> tuple[Metrics, Band]:
         def make() -> tuple[Metrics, Band]:
-            values, roc = score_with_roc(guess.for_victims(victims), membership, plan)
+            values, roc = score_with_roc(guess.for_victims(victims), membership, plan, scoring.truth.counted)
             return empirical_epsilon(guess, membership) | values, roc
 
         return measured.with_curve("scores", guess, make)
@@ -232,6 +236,12 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
         versus_rivals=versus_rivals(metrics["target"], rivals),
         exposure=exposure_by(target.for_victims(victims), membership),
     )
+
+
+@scored.register
+def scored_ranges(target: RangeScores, scoring: Scoring) -> ScoredMembership:
+    """Score ranges of records: found only among a model's records, or only among what it was not trained on."""
+    return scored_membership(target, replace(scoring, truth=of_ranges(scoring.truth, target.inside)))
 
 
 @scored.register

@@ -205,15 +205,18 @@ class Resampling:
         return Estimate(float(values[0]), replicates, int(n), note, self.key, self.degrees, distinct, limits)
 
 
-def groups_of(membership: np.ndarray) -> np.ndarray:
+def groups_of(membership: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
     """Return the group of each victim by (victims, points) membership: victims 2i and 2i + 1 are one if complementary.
+
+    counted: (victims, points) bool, the points that both have to be complementary in; None = in all.
 
     >>> groups_of(np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]], dtype=bool))
     array([0, 0, 1])
     """
     begins = np.ones(len(membership), dtype=int)
     for second in range(1, len(membership), 2):
-        begins[second] = not np.array_equal(membership[second], ~membership[second - 1])
+        both = slice(None) if counted is None else counted[second] & counted[second - 1]
+        begins[second] = not np.array_equal(membership[second][both], ~membership[second - 1][both])
     return np.cumsum(begins) - 1
 
 

@@ -17,9 +17,10 @@ from telltale.evidence import (
     CaptionMembership,
     ExtractedMolecules,
     MembershipScores,
+    RangeScores,
     ReconstructedRecords,
 )
-from telltale.reporting import caption_view, extraction_view, membership_view, reconstruction_view
+from telltale.reporting import caption_view, extraction_view, membership_view, range_view, reconstruction_view
 from telltale.reporting.answering import Spoken, spoken
 from telltale.reporting.console import print_summary
 from telltale.reporting.gallery import Gallery
@@ -63,6 +64,7 @@ VIEWS: dict[type, View] = {
     MembershipScores: membership_view,
     CanaryScores: membership_view,
     CaptionMembership: caption_view,
+    RangeScores: range_view,
     ReconstructedRecords: reconstruction_view,
 }
 
