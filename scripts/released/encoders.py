@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +35,7 @@ from telltale.models.released import hu2020
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
+from telltale.store.store import Store
 from telltale.targets.weights import fitted, read_weights
 
 FOLDER, OTHERS = Path("../shared/data/hu2020_encoders"), Path("../shared/data/moleculenet/lipo.csv")
@@ -94,7 +96,7 @@ def _normalised(network: MoleculeEncoder) -> MoleculeEncoder:
     with torch.no_grad():
         for norm in network.norms:
             cast(Any, norm).momentum = None  # a plain mean over batches
-        network.train()(hu2020.graphs_of(_zinc_like(0, MOLECULES)))
+        network.train()(hu2020.graphs_of(zinc_like(0, MOLECULES)))
     return network.eval()
 
 
@@ -106,7 +108,8 @@ def _moses() -> list[str]:
     return [texts[row] for row in np.random.default_rng(0).permutation(len(texts))]
 
 
-def _zinc_like(first: int, last: int) -> list[str]:
+def zinc_like(first: int, last: int) -> list[str]:
+    """Return molecules of MOSES, which are from ZINC, in an order drawn once."""
     return _moses()[first:last]
 
 
@@ -120,13 +123,13 @@ def _others() -> list[str]:
 def measure_encoders(folder: Path = FOLDER, replicates: int = 1000) -> FoundOfEncoders:
     """Attack every encoder, trained or not, in one world."""
     known, end = encoders(folder), MOLECULES + AUXILIARY
-    inside, outside = _zinc_like(0, MOLECULES), _others()
+    inside, outside = zinc_like(0, MOLECULES), _others()
     challenge = MoleculeRecords.of([*inside, *outside], "MOSES and lipophilicity")
-    auxiliary = MoleculeRecords.of(_zinc_like(MOLECULES, end), "MOSES")
-    reference = SubstructureIndex(_zinc_like(end, end + REFERENCE))
+    auxiliary = MoleculeRecords.of(zinc_like(MOLECULES, end), "MOSES")
+    reference = SubstructureIndex(zinc_like(end, end + REFERENCE))
     truth = np.arange(len(challenge)) < len(inside)
-    releases = {name: Release(partial(_itself, network), name) for name, network in known.items()}
-    world = _world(list(releases.values()), auxiliary, challenge)
+    releases = {name: Release(partial(itself, network), name) for name, network in known.items()}
+    world = world_of(list(releases.values()), auxiliary, challenge)
     probes = Probes(challenge, auxiliary, VIEWS, 0.8, VIEWS, 0)
     attack = Molextract(scorer="fixed", k=list(TOP), cuts=0, **VOCABULARY)
     listed = attack.run(world)
@@ -149,13 +152,18 @@ def measure_encoders(folder: Path = FOLDER, replicates: int = 1000) -> FoundOfEn
     )
 
 
-def _itself(network: MoleculeEncoder) -> MoleculeEncoder:
+def itself(network: MoleculeEncoder) -> MoleculeEncoder:
+    """Return the network: what a release takes it from."""
     return network
 
 
-def _world(releases: Sequence[Release], auxiliary: MoleculeRecords, challenge: MoleculeRecords) -> World:
+def world_of(
+    releases: Sequence[Release], auxiliary: MoleculeRecords, challenge: MoleculeRecords, store: Store | None = None
+) -> World:
+    """Return a world of releases without shadows, since nobody repeats how they came about; store: of results."""
     none = auxiliary.take(np.arange(0))
-    nobody = cast(Recipe, None), cast(Owner, None)  # nobody repeats what took days on two million molecules
+    keeps: Any = SimpleNamespace(store=store)
+    nobody = cast(Recipe, None), cast(Owner, keeps)  # nobody repeats what took days on two million molecules
     knowledge = Knowledge(auxiliary, none, none, challenge, *nobody, seed=0, victims=len(releases))
     alone: Any = tuple(((), np.zeros((0, len(challenge)), bool)) for _ in releases)
     return World(tuple(releases), knowledge, alone)
