@@ -22,13 +22,13 @@ SIZES = {
         *("pools.population=40", "pools.test=40", "objective.epochs=2", "model.layers=5", "model.width=300"),
     ),
     "small": (
-        *("scale=small", "victims=8", "pools.members=150", "pools.non_members=150", "pools.auxiliary=200"),
+        *("scale=small", "victims=6", "pools.members=150", "pools.non_members=150", "pools.auxiliary=200"),
         *("pools.population=300", "pools.test=300", "objective.epochs=30"),
     ),
 }
 FIXED = (
     *("attack=lira", "model=hu2020", "dataset=moleculenet", "dataset.name=bbbp", "objective=classification"),
-    *("objective.optimizer=adam", "objective.learning_rate=0.001", "objective.batch_size=32"),
+    *("objective.optimizer=adam", "objective.learning_rate=0.001", "objective.batch_size=8"),
     *("controls=untrained", "rivals=membership", "seed=1", "logger=none"),
 )
 RIVALS = ("rmia", "lira_fixed", "loss")
