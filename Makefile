@@ -22,7 +22,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help environment hooks lock run test test-slow slurm lint docs bench peers audit-released reproduce-paper matrix defend clean
+.PHONY: help environment hooks lock run test test-slow slurm lint docs bench peers audit-released reproduce-paper matrix exposure defend clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -85,6 +85,9 @@ reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextrac
 
 matrix: $(READY)  ## every attack against every defence it can meet, in outputs/matrix/; SCALE=smoke
 	$(BIN)/python -m scripts.matrix --scale $(SCALE)
+
+exposure: $(READY)  ## when molecular encoders leak: measure the named cells, write docs/exposure.md; SCALE=smoke; PLAN=1
+	$(BIN)/python -m scripts.exposure --scale $(SCALE) --jobs $(WORKERS) $(if $(PLAN),--plan)
 
 defend: $(READY)  ## search the best defence, or FIND=attack the strongest attack; GAME="attack=… dataset=…" SCALE=smoke
 	$(BIN)/python -m scripts.defend --find $(FIND) --scale $(SCALE) $(if $(GAME),--game $(GAME))

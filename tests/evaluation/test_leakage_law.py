@@ -12,9 +12,11 @@ from telltale.evaluation.leakage_law import (
     Law,
     as_auc,
     covered,
+    expected_error,
     fitted,
     left_out,
     separation,
+    steadied,
     weighted_error,
 )
 
@@ -143,3 +145,19 @@ def test_a_law_at_another_place_has_the_level_and_the_slopes_it_says() -> None:
     law = Fit("power", np.array([[1.0, 2.0]]), np.array([[0.5, -1.0]]), np.zeros(1))
     value = law.at(np.array([1]), np.log(np.array([[4.0, 2.0]])))
     assert value[0, 0] == pytest.approx(2.0 * 4**0.5 / 2)
+
+
+def test_the_expected_error_is_that_of_many_draws() -> None:
+    """Catches a variance of another formula: normal scores, half a unit apart."""
+    rng = np.random.default_rng(6)
+    areas = [float((rng.normal(0.5, 1, (40, 1)) > rng.normal(0, 1, 40)).mean()) for _ in range(3000)]
+    assert expected_error(np.array(np.mean(areas)), np.array(40)) == pytest.approx(np.std(areas), rel=0.05)
+
+
+def test_errors_of_few_degrees_are_drawn_together_and_keep_their_size() -> None:
+    """Catches a cell that outweighs all others by luck, and errors that lose what encoders add to them."""
+    rng = np.random.default_rng(7)
+    expected = rng.uniform(0.01, 0.05, 4000)
+    lucky = 2 * expected * np.sqrt(rng.chisquare(2, 4000) / 2)
+    steady = steadied(lucky, expected) / expected
+    assert np.mean(steady**2) == pytest.approx(4, rel=0.05) and steady.std() < 0.25 * (lucky / expected).std()
