@@ -87,9 +87,12 @@ def test_a_run_is_read_by_its_own_file_with_notes(tmp_path: Path) -> None:
         "note": "cannot tell: 3 discordant candidates, 300 needed",
     }
     document = {"metrics": {"auc": estimate}, "controls": {"blind": {"auc": estimate}}, "target": {"accuracy": 0.9}}
+    document["costs"] = {"target": {"queries": {"embeddings": 7, "values": 1}, "seconds": 2.5}}
     write_json(tmp_path / "metrics.json", document)
     run = read_run(tmp_path)
-    assert run is not None and set(run) == {"target/auc", "blind/auc", "owner/accuracy"}
+    costs = {"target/queries": 8.0, "target/seconds": 2.5}
+    assert run is not None and {name: run.pop(name).value for name in costs} == costs  # type: ignore[attr-defined]
+    assert set(run) == {"target/auc", "blind/auc", "owner/accuracy"}
     assert run["target/auc"].cautions == ("3 discordant candidates, 300 needed",) and run["owner/accuracy"].value == 0.9
     assert read_run(tmp_path / "never") is None
 

@@ -50,7 +50,10 @@ Results = Mapping[tuple[str, int], Run]  # (experiment, seed) -> its run
 
 
 def read_run(folder: Path) -> Run | None:
-    """Read every figure of a finished run, its owners' own success as "owner/…"; None where there is no run."""
+    """Read every figure of a finished run, its owners' own success as "owner/…"; None where there is no run.
+
+    What each attack took is among them: its `queries`, all calls together, and its `seconds`, by that machine.
+    """
     file = folder / "metrics.json"
     if not file.exists():
         return None
@@ -64,4 +67,9 @@ def read_run(folder: Path) -> Run | None:
         for metric, entry in metrics.items()
     }
     owners = {f"owner/{name}": Measured.of({"value": value}) for name, value in document.get("target", {}).items()}
-    return found | owners
+    costs = {
+        f"{name}/{what}": Measured(float(value))
+        for name, cost in document.get("costs", {}).items()
+        for what, value in (("queries", sum(cost["queries"].values())), ("seconds", cost["seconds"]))
+    }
+    return costs | found | owners
