@@ -24,7 +24,7 @@ from scripts.exposure.page import write
 from scripts.exposure.playing import Part, results
 from scripts.jobs import ROOT
 from telltale.errors import InputError
-from telltale.reporting.metrics_file import write_json
+from telltale.writing import write_text
 
 Documents = dict[str, dict[str, Any]]  # "cell part" -> what was measured
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = lacking(design, cells, documents, options)
         _tell(f"{len(cells)} cells, {len(jobs)} of them to be measured, {options.jobs} at a time")
         failed = measure(jobs, options, documents, file)
-    write_json(file, documents)
+    save(file, documents)
     page = options.page or _usual(options.scale, "md")
     write(page, design, documents)
     print(page)
@@ -58,6 +58,21 @@ def read(files: Sequence[Path]) -> Documents:
         if file.exists():
             documents |= json.loads(file.read_text(encoding="utf-8"))
     return documents
+
+
+def save(file: Path, documents: Documents) -> None:
+    """Write measurements, a line each, whole or not at all; numbers to six digits."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    lines = (f"{json.dumps(name)}: {json.dumps(_rounded(documents[name]))}" for name in sorted(documents))
+    write_text(partial, "{" + ",\n".join(lines) + "}\n")
+    partial.replace(file)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(of) for name, of in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def lacking(
@@ -91,7 +106,7 @@ def measure(jobs: Sequence[Sequence[Part]], options: argparse.Namespace, documen
     began, failed, done, number = time.monotonic(), 0, 0, sum(map(len, jobs))
     for ended in results(jobs, options.jobs, options.stop_after):
         documents |= {f"{document['cell']} {document['part']}": document for document in ended}
-        write_json(file, documents)
+        save(file, documents)
         for document in ended:
             done += 1
             failed += "failed" in document

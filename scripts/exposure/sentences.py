@@ -58,6 +58,8 @@ def _others(exposure: Exposure, compared: Sequence[Comparison]) -> str:
 
 def _direction(factor: tuple[float, float]) -> str:
     low, high = factor
+    if low == high == 1:
+        return "have no part in the law"
     told = "raise d′" if low > 1 else "lower d′" if high < 1 else "do not surely change d′"
     return f"{told} (× {low:.2f} to {high:.2f})"
 
