@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,15 @@ class ExtractedMolecules:
     proposed       how many joins were tried
     valid          how many of them gave a sanitisable molecule
     membership     the same score turned on whole challenge molecules, or None
+
+    Where molecules are grown, each search proposes its own:
+
+    listed         (victims, candidates) bool, what each victim's search proposed, others' scores are NaN; None = all
+    joins          (candidates,) fewest joins that make it, as far as is known; None = one each
+    asked          queries that the searches took, over all victims; None = every candidate was asked about
+    common         the same attack's scores of what it and the evidence it is compared with proposed; None = these
+                   are the same candidates
+    searches       who made the scores, for the attack itself
     """
 
     smiles: np.ndarray
@@ -109,6 +119,15 @@ class ExtractedMolecules:
     valid: int = 0
     membership: MembershipScores | None = None
     k_within_ring: tuple[int, ...] = ()
+    listed: np.ndarray | None = field(default=None, kw_only=True)
+    joins: np.ndarray | None = field(default=None, kw_only=True)
+    asked: int | None = field(default=None, kw_only=True)
+    common: ExtractedMolecules | None = field(default=None, kw_only=True)
+    searches: tuple[Any, ...] = field(default=(), kw_only=True, repr=False, compare=False)
+
+    def listed_for(self, victim: int) -> np.ndarray:
+        """Tell which candidates are on one victim's list: (candidates,) bool."""
+        return np.ones(len(self.smiles), bool) if self.listed is None else self.listed[victim]
 
 
 @dataclass(frozen=True)

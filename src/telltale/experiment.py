@@ -109,6 +109,8 @@ def begin(plan: Plan) -> None:
 def conclude(plan: Plan, findings: Findings, releases: Sequence[Release], show: bool) -> Summary:
     """Open the truth, score all evidence against it and report; releases: of the victims, as the attack met them."""
     game, owner, job = plan.game, plan.owner, findings.job
+    with job.stage("attack"):
+        findings.evidence |= plan.attack.together(findings.evidence)
     truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
     for name, perfect in originals(truth, findings.evidence["target"]).items():
         findings.add_ceiling(name, perfect)

@@ -51,6 +51,10 @@ class Attack:
     def begin(self, world: World) -> None:
         """Have another core begin what `run` will need of this world; counts no query, and changes no number."""
 
+    def together(self, evidence: Mapping[str, Evidence | None]) -> Mapping[str, Evidence | None]:
+        """Make evidence of several worlds comparable, where each has its own; before the truth is opened."""
+        return evidence
+
     def blind(self, knowledge: Knowledge) -> Evidence | None:
         """Return the best guess without a single query, on the same auxiliary data and tuning budget."""
         return None

@@ -43,7 +43,7 @@ def score_extraction(
     """
     _require_fit(evidence, [hits, exact_hits], resampling)
     index = template_index(evidence, resampling, clusters)
-    everything, novel = np.ones(len(evidence.smiles), dtype=bool), np.asarray(evidence.novel, dtype=bool)
+    everything, novel = listed_of(evidence), listed_of(evidence) & np.asarray(evidence.novel, dtype=bool)
     scored = partial(_score, evidence.scores, index=index, resampling=resampling)
     precisions, of_all = _precision("precision_at", evidence.k, everything), _ranking("")
     novel_precisions, of_novel = _precision("novel_precision_at", evidence.k, novel), _ranking("novel_")
@@ -83,19 +83,19 @@ def precision_curve(
 ) -> Band:
     """Return precision over log-spaced K with its band; novel: only candidates new to the attacker."""
     _require_fit(evidence, [hits], resampling)
-    keep = np.asarray(evidence.novel, dtype=bool) if novel else np.ones(len(evidence.smiles), dtype=bool)
-    largest = max(1, int(keep.sum()))
+    keep = listed_of(evidence) & (np.asarray(evidence.novel, dtype=bool) if novel else True)
+    largest = max(1, int(keep.sum(1).min()))
     sizes = np.unique(np.geomspace(min(SMALLEST_LIST, largest), largest, points).round().astype(int))
-    index = template_index(evidence, resampling, clusters)[keep]
+    index = template_index(evidence, resampling, clusters)
     precisions: dict[str, Metric] = {"": methodcaller("precisions_at", sizes)}
     of_victims = np.array(
         [
-            measure_by_cluster(s[keep], t[keep], index, resampling.of_clusters(v), precisions)[""]
-            for v, (s, t) in enumerate(zip(evidence.scores, hits, strict=True))
+            measure_by_cluster(s[of], t[of], index[of], resampling.of_clusters(v), precisions)[""]
+            for v, (s, t, of) in enumerate(zip(evidence.scores, hits, keep, strict=True))
         ]
     )  # (victims, rows, sizes)
     averages = (resampling.average(column) for column in np.moveaxis(np.array(of_victims), -1, 0))
-    return Band.of(sizes, [resampling.estimate(average, int(keep.sum())) for average in averages])
+    return Band.of(sizes, [resampling.estimate(average, _longest(keep)) for average in averages])
 
 
 def discordant(
@@ -178,11 +178,11 @@ def _score(
     resampling: Resampling,
 ) -> dict[str, Estimate]:
     per_victim = [
-        measure_by_cluster(s[keep], t[keep], index[keep], resampling.of_clusters(v), metrics)
-        for v, (s, t) in enumerate(zip(scores, truth, strict=True))
+        measure_by_cluster(s[of], t[of], index[of], resampling.of_clusters(v), metrics)
+        for v, (s, t, of) in enumerate(zip(scores, truth, keep, strict=True))
     ]
-    n = int(keep.sum())
-    negatives = n - int(truth[:, keep].sum(axis=1).max(initial=0))
+    n = _longest(keep)
+    negatives = int((keep & ~np.asarray(truth, bool)).sum(axis=1).min(initial=n))
     return {
         name: resampling.estimate(
             resampling.average(np.array([values[name] for values in per_victim])),
@@ -199,8 +199,17 @@ def _caution(name: str, negatives: int) -> str:
     return f"FPR 0.01 of {negatives} misses is fewer than 10 candidates"
 
 
+def listed_of(evidence: ExtractedMolecules) -> np.ndarray:
+    """Tell which candidates are on each victim's list: (victims, candidates) bool."""
+    return np.stack([evidence.listed_for(victim) for victim in range(len(evidence.scores))])
+
+
+def _longest(keep: np.ndarray) -> int:
+    return int(keep.sum(axis=1).max(initial=0))
+
+
 def _precision(name: str, sizes: Sequence[int], keep: np.ndarray) -> dict[str, Metric]:
-    return {f"{name}_{k}": methodcaller("precision_at", k) for k in sizes if k <= keep.sum()}
+    return {f"{name}_{k}": methodcaller("precision_at", k) for k in sizes if k <= keep.sum(1).min()}
 
 
 def _ranking(prefix: str) -> dict[str, Metric]:
@@ -215,18 +224,19 @@ def _within_rings(
     evidence: ExtractedMolecules, hits: np.ndarray, index: np.ndarray, resampling: Resampling
 ) -> dict[str, Estimate]:
     """Precision of the top K of each template's own candidates, as a mean over templates (the paper's way)."""
-    sizes, found = np.bincount(index, minlength=resampling.clusters), {}
+    listed, found = listed_of(evidence), {}
+    sizes = np.array([np.bincount(index[of], minlength=resampling.clusters) for of in listed])  # (victims, templates)
     for k in evidence.k_within_ring:
-        large = np.flatnonzero(sizes >= 2 * k)
-        if not len(large):
+        if not (sizes >= 2 * k).any():
             continue
         values = []
-        for victim, (scores, truth) in enumerate(zip(evidence.scores, hits, strict=True)):
-            rings = (index == ring for ring in large)
+        for victim, (scores, truth, of) in enumerate(zip(evidence.scores, hits, listed, strict=True)):
+            large = np.flatnonzero(sizes[victim] >= 2 * k)
+            rings = (of & (index == ring) for ring in large)
             precisions = [precision_at(scores[ring], truth[ring], k, np.ones((1, ring.sum())))[0] for ring in rings]
             values.append(weighted_mean(np.array(precisions), resampling.of_victim(victim, large)))
         average = resampling.average(np.array(values))
-        found[f"precision_at_{k}_within_ring"] = resampling.estimate(average, len(large))
+        found[f"precision_at_{k}_within_ring"] = resampling.estimate(average, _longest(sizes >= 2 * k))
     return found
 
 
@@ -246,15 +256,20 @@ def _mixing(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampl
 
 
 def _production(evidence: ExtractedMolecules) -> dict[str, Estimate]:
-    distinct, nan = len(evidence.smiles), float("nan")
+    listed, nan = listed_of(evidence), float("nan")
+    found, victims = len(evidence.smiles), len(evidence.scores)
+    distinct = found if evidence.listed is None else float(listed.sum() / victims)
+    novel = (listed & evidence.novel).sum() / victims
+    each = 1 if evidence.listed is None else victims  # what was proposed is counted over all of them
     validity = evidence.valid / evidence.proposed if evidence.proposed else nan
-    uniqueness = distinct / evidence.valid if evidence.valid else nan
-    return {
+    uniqueness = distinct * each / evidence.valid if evidence.valid else nan
+    production = {
         "validity": Estimate.exact(validity, evidence.proposed),
         "uniqueness": Estimate.exact(uniqueness, evidence.valid),
-        "candidates": Estimate.exact(distinct, distinct),
-        "novel_candidates": Estimate.exact(int(np.sum(evidence.novel)), distinct),
+        "candidates": Estimate.exact(distinct, found),
+        "novel_candidates": Estimate.exact(novel, found),
     }
+    return production | ({} if evidence.asked is None else {"queries": Estimate.exact(evidence.asked / victims, found)})
 
 
 def _require_fit(evidence: ExtractedMolecules, arrays: Sequence[np.ndarray], resampling: Resampling) -> None:

@@ -58,10 +58,7 @@ def distances_to(
     longest = {name: max(guess.k) for name, guess in evidence.items()}
     distances: list[list[float | None]] = []
     for victim, records in enumerate(truth.learned):
-        lists = [
-            guess.smiles[np.argsort(-guess.scores[victim], kind="stable")[: longest[name]]].tolist()
-            for name, guess in evidence.items()
-        ]
+        lists = [_best(guess, victim, longest[name]) for name, guess in evidence.items()]
         molecules: np.ndarray = records.smiles  # type: ignore[attr-defined]
         distances.append(frechet_chemnet_distances(lists, molecules.tolist(), kept))
     metrics: dict[str, dict[str, Estimate]] = {}
@@ -70,6 +67,12 @@ def distances_to(
         figure = f"fcd_at_{longest[name]}"
         metrics[name] = {figure: Estimate.exact(float(np.mean(known)), longest[name])} if known else {}
     return metrics
+
+
+def _best(guess: ExtractedMolecules, victim: int, k: int) -> list[str]:
+    scores, smiles = (of[guess.listed_for(victim)] for of in (guess.scores[victim], guess.smiles))
+    best: list[str] = smiles[np.argsort(-scores, kind="stable")[:k]].tolist()
+    return best
 
 
 def frechet_chemnet_distances(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from telltale.evaluation.cluster_ranking import AUC, measure_by_cluster
-from telltale.evaluation.extraction import DISCORDANT_NEEDED, discordant, template_index
+from telltale.evaluation.extraction import DISCORDANT_NEEDED, discordant, listed_of, template_index
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -23,17 +23,22 @@ NOVEL_DISCORDANT = "novel_discordant_auc"  # of every ranking, the attack's, con
 
 
 def novel_discordant(
-    evidence: ExtractedMolecules, hits: np.ndarray, hits_disjoint: np.ndarray, plan: Resampling
+    evidence: ExtractedMolecules,
+    hits: np.ndarray,
+    hits_disjoint: np.ndarray,
+    plan: Resampling,
+    clusters: np.ndarray | None = None,
 ) -> Estimate:
     """AUC of one encoder's own score for novel candidates found only in G against those only in G'.
 
     G and G' are drawn alike, so that a candidate of one of them alone is of either with the chance of a coin, whatever
     chemistry it is: a score that knows no model has one half. Nothing is taken off the score, so that it may be one
-    that is calibrated itself. hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G'.
+    that is calibrated itself. hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G';
+    clusters: as in `score_extraction`.
     """
-    index, novel = template_index(evidence, plan), np.asarray(evidence.novel, dtype=bool)
+    index, novel = template_index(evidence, plan, clusters), np.asarray(evidence.novel, dtype=bool)
     asked = np.asarray(hits, dtype=bool) ^ np.asarray(hits_disjoint, dtype=bool)
-    asked &= novel
+    asked &= novel & listed_of(evidence)
     values = [
         measure_by_cluster(score[keep], inside[keep], index[keep], plan.of_clusters(victim), {"": AUC})[""]
         for victim, (score, inside, keep) in enumerate(zip(evidence.scores, hits, asked, strict=True))
@@ -57,18 +62,23 @@ class Scores:
 
 
 def memory(
-    evidence: Mapping[str, ExtractedMolecules], hits: np.ndarray, hits_disjoint: np.ndarray, plan: Resampling
+    evidence: Mapping[str, ExtractedMolecules],
+    hits: np.ndarray,
+    hits_disjoint: np.ndarray,
+    plan: Resampling,
+    clusters: np.ndarray | None = None,
 ) -> dict[str, Estimate]:
     """Ask in several ways whether the target's score knows more of G than a model of G' does.
 
-    evidence has target and disjoint; hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G'.
+    evidence has target and disjoint; hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G';
+    clusters: as in `score_extraction`.
     """
     target, disjoint = evidence["target"], evidence["disjoint"]
-    metrics = {"discordant_auc": discordant(target, disjoint, hits, hits_disjoint, plan)}
+    metrics = {"discordant_auc": discordant(target, disjoint, hits, hits_disjoint, plan, clusters)}
     if BLIND in evidence:
         scores = Scores(target.scores, disjoint.scores, evidence[BLIND].scores)
         novel = np.asarray(target.novel, dtype=bool)
-        metrics |= memory_gain(scores, hits, hits_disjoint, template_index(target, plan), plan, novel)
+        metrics |= memory_gain(scores, hits, hits_disjoint, template_index(target, plan, clusters), plan, novel)
     return metrics
 
 

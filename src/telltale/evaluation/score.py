@@ -20,12 +20,13 @@ from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
 from telltale.evaluation.exposure import Exposure, exposure_by
-from telltale.evaluation.extraction import LeakageEstimate, leakage, precision_curve, score_extraction
+from telltale.evaluation.extraction import LeakageEstimate, leakage
 from telltale.evaluation.frechet import begin_distances, distances_to
 from telltale.evaluation.kept_estimates import Measured
-from telltale.evaluation.matching import matches
+from telltale.evaluation.matching import Matches
 from telltale.evaluation.membership import score_membership, score_with_roc
-from telltale.evaluation.memory_gain import BLIND, NOVEL_DISCORDANT, memory, novel_discordant
+from telltale.evaluation.memory_gain import BLIND
+from telltale.evaluation.molecule_lists import Lists
 from telltale.evaluation.no_model import less_expected
 from telltale.evaluation.ranges import of_ranges
 from telltale.evaluation.reconstruction import Hidden, over_pictures, recognised, score_reconstruction, stealth
@@ -77,20 +78,21 @@ class ScoredMembership(Scored):
 
 @dataclass(frozen=True)
 class ScoredExtraction(Scored):
-    """What more is known of extracted molecules; tables are (victims, candidates) bool.
+    """What more is known of extracted molecules, by name of evidence.
 
-    curves         name of evidence -> precision against K
+    curves         precision against K
     novel_curves   the same, of candidates that are new to the attacker
-    hits           the candidate is part of a training molecule of G
-    exact_hits     it is one
-    hits_disjoint  it is part of a training molecule of G'; None without such a control
+    matched        which of its candidates are molecules of G, or parts of one, and of G'
     """
 
     curves: Mapping[str, Band]
     novel_curves: Mapping[str, Band]
-    hits: np.ndarray
-    exact_hits: np.ndarray
-    hits_disjoint: np.ndarray | None
+    matched: Mapping[str, Matches]
+
+    @property
+    def hits(self) -> np.ndarray:
+        """Tell which of the target's candidates are part of a training molecule of G: (victims, candidates) bool."""
+        return self.matched["target"].parts
 
 
 @dataclass(frozen=True)
@@ -174,27 +176,21 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     truth = scoring.truth
     begin_distances(truth, scoring.kept)
     against_disjoint = "disjoint" in scoring.evidence and len(truth.disjoint) > 0
-    found = matches(target.smiles, truth, against_disjoint, scoring.kept)
-    hits, exact_hits, hits_disjoint = found.parts, found.exact, found.disjoint
-    evidence = {name: _for_every_victim(guess, len(hits)) for name, guess in scoring.evidence.items()}
-    plan = scoring.plan(len(truth.learned), len(np.unique(target.templates)), groups=groups_of(truth.membership))
-    metrics = {name: score_extraction(guess, hits, exact_hits, plan) for name, guess in evidence.items()}
-    distances = distances_to(evidence, truth, scoring.kept)
+    evidence = {name: _for_every_victim(guess, len(truth.learned)) for name, guess in scoring.evidence.items()}
+    lists = Lists.of(evidence, truth, against_disjoint, scoring.kept)
+    plan = scoring.plan(len(truth.learned), len(lists.clusters), groups=groups_of(truth.membership))
+    metrics = lists.metrics(plan)
+    distances, discordant = distances_to(evidence, truth, scoring.kept), lists.discordant(plan)
     for name, guess in evidence.items():
-        metrics[name] |= _exact_membership(guess, scoring) | distances[name]
-    if hits_disjoint is not None:
-        for name, guess in evidence.items():
-            metrics[name][NOVEL_DISCORDANT] = novel_discordant(guess, hits, hits_disjoint, plan)
-        metrics["target"] |= memory(evidence, hits, hits_disjoint, plan)
+        metrics[name] |= _exact_membership(guess, scoring) | distances[name] | discordant[name]
+    metrics["target"] |= lists.memory(plan)
     names = [*LEAKAGE_METRICS, *(name for name in metrics["target"] if "precision_at" in name)]
     return ScoredExtraction(
         metrics=metrics,
         leakage=replace(scoring, controls=[name for name in scoring.controls if name != BLIND]).leakage(metrics, names),
-        curves={name: precision_curve(guess, hits, plan) for name, guess in evidence.items()},
-        novel_curves={name: precision_curve(guess, hits, plan, novel=True) for name, guess in evidence.items()},
-        hits=hits,
-        exact_hits=exact_hits,
-        hits_disjoint=hits_disjoint,
+        curves=lists.curves(plan),
+        novel_curves=lists.curves(plan, novel=True),
+        matched=lists.matched,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,22 +36,26 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
     """Keep every candidate with all its scores and what it really was, as CSV and parquet."""
     import pandas as pd  # slow, and other evidence does without it
 
-    scored = _scored(outcome)
+    found = _scored(outcome).matched["target"]
+    alike = {name: guess for name, guess in outcome.present.items() if np.array_equal(guess.smiles, target.smiles)}
     table: dict[str, Any] = {"smiles": target.smiles, "template": target.templates, "novel": target.novel}
+    if target.joins is not None:
+        table["joins"] = target.joins
     for victim in range(len(target.scores)):
         suffix = f"_{victim}" if len(target.scores) > 1 else ""
-        table[f"hit{suffix}"], table[f"exact_hit{suffix}"] = scored.hits[victim], scored.exact_hits[victim]
-        if scored.hits_disjoint is not None:
-            table[f"hit_disjoint{suffix}"] = scored.hits_disjoint[victim]
+        table[f"hit{suffix}"], table[f"exact_hit{suffix}"] = found.parts[victim], found.exact[victim]
+        if found.disjoint is not None:
+            table[f"hit_disjoint{suffix}"] = found.disjoint[victim]
         if target.mixing is not None:
             table[f"alpha{suffix}"] = target.mixing[victim]
-        for name, guess in outcome.present.items():
+        for name, guess in alike.items():
             table[f"score_{name}{suffix}"] = guess.scores[victim if len(guess.scores) > 1 else 0]
     frame = pd.DataFrame(table)
     first_score = next(name for name in frame.columns if name.startswith("score_target"))
     for_people = frame.assign(smiles=frame["smiles"].map(cell), template=frame["template"].map(cell))
     for_people.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
     frame.to_parquet(folder / "evidence.parquet", index=False)
+    _write_lists({name: guess for name, guess in outcome.present.items() if name not in alike}, outcome, folder)
     if target.membership is not None:
         scores = {
             f"membership_{name}": guess.membership.scores
@@ -58,6 +63,24 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
             if guess.membership is not None
         }
         np.savez_compressed(folder / "evidence.npz", allow_pickle=False, **scores)
+
+
+def _write_lists(others: Mapping[str, ExtractedMolecules], outcome: Outcome, folder: Path) -> None:
+    """Keep lists that hold other candidates than the target's, one under the other; scores of every victim."""
+    import pandas as pd
+
+    frames = []
+    for name, guess in others.items():
+        found = _scored(outcome).matched[name]
+        table: dict[str, Any] = {"list": name, "smiles": guess.smiles, "template": guess.templates}
+        table["novel"] = guess.novel
+        for victim, scores in enumerate(guess.scores):
+            suffix = f"_{victim}" if len(found.parts) > 1 else ""
+            table[f"hit{suffix}"], table[f"exact_hit{suffix}"] = found.parts[victim], found.exact[victim]
+            table[f"score{suffix}"] = scores
+        frames.append(pd.DataFrame(table))
+    if frames:
+        pd.concat(frames, ignore_index=True).to_parquet(folder / "lists.parquet", index=False)
 
 
 def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[PageFigure]:
@@ -84,7 +107,7 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
             "AUC on novel candidates. What controls reach is chemistry, not memory.",
         ),
         "scores": (
-            partial(figures.score_histograms, target.scores, scored.hits, target.novel),
+            partial(figures.score_histograms, *_listed(target, scored.hits)),
             "Scores of the candidates.",
         ),
     }
@@ -97,23 +120,39 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
 
 
 def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:
-    """Return the best-scored molecules of the first victim, marked as hit, novel hit or miss."""
-    best = np.argsort(-target.scores[0], kind="stable")[:MOLECULES_DRAWN]
-    hits = _scored(outcome).hits[0]
+    """Return the best-scored molecules of the first victim, marked as hit, novel hit or miss.
+
+    Where molecules are grown, the best of those that a single join does not make stand in the second half.
+    """
+    order = np.argsort(-target.scores[0], kind="stable")[: int(target.listed_for(0).sum())]
+    joins = np.ones(len(target.smiles), int) if target.joins is None else target.joins
+    best, beyond = order[:MOLECULES_DRAWN], order[joins[order] > 1][: MOLECULES_DRAWN // 2]
+    if len(beyond):
+        best = np.array(list(dict.fromkeys([*order[: MOLECULES_DRAWN - len(beyond)], *beyond])), int)
+    hits, rank_of = _scored(outcome).hits[0], {place: rank for rank, place in enumerate(order.tolist())}
     return [
         MoleculeCard(
             smiles=target.smiles[place],
-            rank=rank + 1,
+            rank=rank_of[place] + 1,
             score=float(target.scores[0, place]),
             verdict=("novel hit" if target.novel[place] else "hit") if hits[place] else "miss",
             template=target.templates[place],
+            joins=int(joins[place]),
         )
-        for rank, place in enumerate(best)
+        for place in best.tolist()
     ]
 
 
 def gallery(target: ExtractedMolecules, outcome: Outcome) -> None:
     """Return nothing: what was extracted stands on the cards."""
+
+
+def _listed(target: ExtractedMolecules, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return scores, hits and novelty of the first victim's list where lists differ, of all victims where not."""
+    if target.listed is None:
+        return target.scores, hits, target.novel
+    of = target.listed[0]
+    return target.scores[:1, of], hits[:1, of], target.novel[of]
 
 
 def _scored(outcome: Outcome) -> ScoredExtraction:

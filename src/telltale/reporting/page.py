@@ -56,6 +56,7 @@ class MoleculeCard:
     score     by which it was ranked
     verdict   "hit", "novel hit" (not contained in the attacker's own molecules) or "miss"
     template  the ring it was grown from
+    joins     how many it takes to make it, as far as is known
     """
 
     smiles: str
@@ -63,6 +64,7 @@ class MoleculeCard:
     score: float
     verdict: str
     template: str
+    joins: int = 1
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

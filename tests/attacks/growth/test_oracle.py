@@ -42,6 +42,13 @@ def test_only_whole_rollouts_are_paid_for() -> None:
     assert asked.asked == 1 and asked.left == 3
 
 
+def test_an_owners_limit_is_a_budget_too() -> None:
+    """Catches a search that is refused half way, and one that forgets what was asked before."""
+    release = Answering(lambda text: "N" in text)
+    release.budget, release.queries["embeddings"] = 10, 4
+    assert [Oracle(release, budget).budget for budget in (None, 3, 8)] == [6, 3, 6]  # type: ignore[arg-type]
+
+
 def test_judging_stops_at_the_budget() -> None:
     """Catches roll-outs that are scored though they were never paid for."""
     environment = Environment(vocabulary(), 2)

@@ -37,6 +37,7 @@ class Answering:
     """A release that embeds a molecule by what `knows` says of it: (1, 0) if it does, else (0, 1)."""
 
     name, access = "answering", frozenset({"embeddings"})
+    budget: int | None = None
 
     def __init__(self, knows: Any) -> None:
         self.knows, self.queries, self.batches = knows, Counter[str](), 0

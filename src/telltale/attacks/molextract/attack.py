@@ -1,13 +1,14 @@
 """Molextract (Huang et al., NeurIPS 2024): training molecules out of an encoder that answers with embeddings.
 
 Enumerate ring + motif molecules, score each by how well its embedding mixes its parts' embeddings, publish the
-top K. The learned scorer is trained on the label "contained in one of the attacker's own molecules". The paper's
-policy network, which grows molecules over several steps, is not part of this file.
+top K. The learned scorer is trained on the label "contained in one of the attacker's own molecules". Molecules of
+several joins, and searches that learn where to look, are grown: `growth/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from telltale.attacks.molextract.auxiliary import AuxiliaryPool
 from telltale.attacks.molextract.calibrated import CALIBRATED, calibrated_rankings, check_shadows
 from telltale.attacks.molextract.candidates import Candidates, VocabularyOptions, digest
 from telltale.attacks.molextract.cuts import Cuts, cuts_kept, part_whole_membership
+from telltale.attacks.molextract.growth.blind import guessed
+from telltale.attacks.molextract.growth.grower import Grower, together
+from telltale.attacks.molextract.growth.pool import GrownPool
+from telltale.attacks.molextract.growth.rivals import growing_rivals
+from telltale.attacks.molextract.growth.search import SearchOptions
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
 from telltale.attacks.molextract.rationing import may_ask, require_budget
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
@@ -24,12 +30,12 @@ from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
 from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
 from telltale.errors import InputError
-from telltale.evidence import ExtractedMolecules, MembershipScores
+from telltale.evidence import Evidence, ExtractedMolecules, MembershipScores
 from telltale.game.world import Knowledge, World
 
 
 class Molextract(Attack):
-    """Ranks ring + motif candidates by part–whole agreement of embeddings.
+    """Ranks ring + motif candidates, or molecules grown of more, by part–whole agreement of embeddings.
 
     scorer          paper | released_code | fixed: how a candidate's embedding is judged by those of its parts
                     | calibrated: one of these less its mean over shadow encoders
@@ -46,7 +52,12 @@ class Molextract(Attack):
     size_weighted   Eq. (1) weighs a part by its heavy atoms
     cuts            cuts that a challenge molecule is tested at, at most; 0 = no membership test
     calibrates      the scorer that `calibrated` takes, which then is a rival, too
-    rivals          other rankings of the same candidates
+    search          enumerate | beam | policy | policy_gradient: how molecules are grown
+    steps           joins a molecule
+    query_budget    molecules that each model may be asked about by a search, None = any number
+    most            molecules that are grown where no budget ends the search
+    policy          options of the searches that learn
+    rivals          other rankings of the same candidates; where molecules are grown, of what enumeration proposes
     """
 
     access = frozenset({"embeddings"})
@@ -71,6 +82,11 @@ class Molextract(Attack):
         templates: str = "rings",
         auxiliary: str = "own",
         answers: str = "embeddings",
+        search: str = "enumerate",
+        steps: int = 1,
+        query_budget: int | None = None,
+        most: int = 20_000,
+        policy: Mapping[str, int | float | str] | None = None,
     ) -> None:
         choice("attack.scorer", scorer, [*SCORERS, CALIBRATED])
         self.calibrates = choice("attack.calibrates", calibrates, SCORERS)
@@ -87,12 +103,20 @@ class Molextract(Attack):
         if scorer == CALIBRATED and calibrates not in others:
             others = [calibrates, *others]
         self._cuts: dict[tuple[str, int], Cuts] = {}
-        self._rivals = rivals_seeing(rivals_named(others, self.pool, self.options, self.lists), answers)
+        self.search = SearchOptions(search, steps, query_budget, most, dict(policy or {}))
+        self.grower = self._grower() if self.search.grows else None
+        if self.grower is None:
+            named = rivals_named(others, self.pool, self.options, self.lists)
+        else:
+            named = growing_rivals(self.grower, others)
+        self._rivals = rivals_seeing(named, answers)
 
     def check(self, knowledge: Knowledge) -> None:
         """Enumerate the pool, and refuse lists that are longer than it, and calibration without shadows."""
         if self.scorer == CALIBRATED:
             check_shadows(knowledge)
+        if self.grower:
+            return self.grower.check(knowledge)
         pool = len(self.candidates(knowledge))
         for k in self.lists.pooled:
             if k > pool:
@@ -102,6 +126,7 @@ class Molextract(Attack):
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say whose molecules the attacker has, and how many challenge molecules the membership test cannot cut."""
         of_pool = self.pool.notes(knowledge.auxiliary, knowledge.challenge)
+        of_pool += self.grower.notes(knowledge) if self.grower else ()
         if not self.cuts:
             return of_pool
         uncut = len(knowledge.challenge) - len(np.unique(self._cuts_of(knowledge).molecule))
@@ -114,7 +139,12 @@ class Molextract(Attack):
         return self.pool.of(knowledge.auxiliary)
 
     def run(self, world: World) -> ExtractedMolecules:
-        """Query rings and motifs once, every candidate once, and the challenge molecules with their sides."""
+        """Query rings and motifs once, every candidate once, and the challenge molecules with their sides.
+
+        Where molecules are grown, those that the search asks about in place of every candidate.
+        """
+        if self.grower:
+            return replace(self.grower.run(seen(world, self.answers)), membership=self._membership(world))
         candidates, world = self.candidates(world.knowledge), seen(world, self.answers)
         rankings = self._rankings(world, candidates)
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
@@ -131,7 +161,7 @@ class Molextract(Attack):
 
     def begin(self, world: World) -> None:
         """Have the scorer learned, of the same embeddings: they are asked for by copies of the releases."""
-        if self.scorer == CALIBRATED:
+        if self.grower or self.scorer == CALIBRATED:
             return
         candidates, world = self.candidates(world.knowledge), seen(world, self.answers)
         seed, kept = world.knowledge.seed, kept_for(world.knowledge)
@@ -141,12 +171,23 @@ class Molextract(Attack):
 
     def blind(self, knowledge: Knowledge) -> ExtractedMolecules:
         """Rank by what the auxiliary molecules alone say."""
+        if self.grower:
+            return guessed(self.grower.pool.of(knowledge.auxiliary), knowledge.seed, self.lists)
         candidates = self.candidates(knowledge)
         return evidence_of(candidates, blind_ranking(candidates, kept_for(knowledge))[None], self.lists)
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the other rankings that the configuration names."""
         return self._rivals
+
+    def together(self, evidence: Mapping[str, Evidence | None]) -> Mapping[str, Evidence | None]:
+        """Have the models that are compared judge all that any of their searches proposed."""
+        return together(evidence) if self.grower else evidence
+
+    def _grower(self) -> Grower:
+        if self.scorer == CALIBRATED:
+            raise InputError("attack.scorer", CALIBRATED, f"one of {', '.join(SCORERS)}, where molecules are grown")
+        return Grower(GrownPool(self.pool, self.search), self.search, self.scorer, self.options, self.lists)
 
     def _membership(self, world: World) -> MembershipScores | None:
         if not self.cuts or not len((cuts := self._cuts_of(world.knowledge)).molecule):

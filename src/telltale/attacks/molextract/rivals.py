@@ -178,20 +178,26 @@ def blind_ranking(candidates: Candidates, kept: Kept = NOWHERE) -> np.ndarray:
     the auxiliary molecules, its size. One configuration, like the attack's.
     """
     if candidates.in_auxiliary.all() or not candidates.in_auxiliary.any():
-        return _part_frequencies(candidates)[:, :2].sum(1)
+        return blind_guess(candidates)(candidates)
     of = {"scikit-learn": version("scikit-learn")}
-    return _kept(kept, "blind", candidates, lambda: _by_regression(candidates), of)
+    return _kept(kept, "blind", candidates, lambda: blind_guess(candidates)(candidates), of)
 
 
-def _by_regression(candidates: Candidates) -> np.ndarray:
+def blind_guess(candidates: Candidates) -> Callable[[Candidates], np.ndarray]:
+    """Learn the zero-query guess of some candidates; it ranks any."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    features = np.concatenate([_fingerprints(candidates), _part_frequencies(candidates)], 1)
+    if candidates.in_auxiliary.all() or not candidates.in_auxiliary.any():
+        return lambda others: _part_frequencies(others)[:, :2].sum(1)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    model.fit(features, candidates.in_auxiliary)
-    return model.decision_function(features)
+    model.fit(_features(candidates), candidates.in_auxiliary)
+    return lambda others: model.decision_function(_features(others))
+
+
+def _features(candidates: Candidates) -> np.ndarray:
+    return np.concatenate([_fingerprints(candidates), _part_frequencies(candidates)], 1)
 
 
 def kept_for(knowledge: Knowledge) -> Kept:

@@ -10,9 +10,9 @@ from telltale.attacks.molextract.growth.state import State, concatenated
 
 
 def enumerated(problem: Problem, most: int) -> State:
-    """Grow every molecule there is where the budget and `most` allow it, else a random sample."""
-    left = problem.oracle.left
-    return grown(problem.environment, problem.rings, most if left is None else min(most, left), problem.seed)[0]
+    """Take every molecule there is, or the random sample that was drawn of them: the same for every model."""
+    assert problem.pool is not None, "the pool is grown with the problem"
+    return problem.pool
 
 
 def grown(environment: Environment, rings: np.ndarray, most: int, seed: int) -> tuple[State, bool]:

@@ -15,11 +15,13 @@ class Oracle:
     """Answers with embeddings of canonical SMILES, in batches; a molecule asked twice is a query once.
 
     release   whose counter every new molecule goes on
-    budget    queries in all; None = unlimited
+    budget    queries in all; None = as many as the release allows
     """
 
     def __init__(self, release: Release, budget: int | None = None) -> None:
-        self.release, self.budget = release, budget
+        allowed = None if release.budget is None else release.budget - release.queries.total()
+        limits = [limit for limit in (budget, allowed) if limit is not None]
+        self.release, self.budget = release, min(limits, default=None)
         self._rows: dict[str | None, int] = {}
         self._table = np.zeros((0, 0), np.float32)
 
@@ -32,6 +34,14 @@ class Oracle:
     def left(self) -> int | None:
         """Count the queries that the budget still allows; None = any number."""
         return None if self.budget is None else self.budget - self.asked
+
+    def unlimited(self) -> Oracle:
+        """Return one that knows the same answers, without a budget, and asks a copy of the release."""
+        release = self.release.restricted(self.release.access)
+        release.budget = None  # of an owner who limits queries, too
+        other = Oracle(release)
+        other._rows, other._table = dict(self._rows), self._table
+        return other
 
     def knows(self, smiles: Iterable[str | None]) -> np.ndarray:
         """Tell which molecules were asked about before: (molecules,) bool."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,7 @@ class Problem:
     rings        places of the rings to grow from, in the vocabulary
     seed         of all that a search draws
     options      of searches, by name
+    pool         what enumeration proposes: all molecules, or a random sample; None = none was made
     """
 
     environment: Environment
@@ -57,7 +58,8 @@ class Problem:
     contained: Contained
     rings: np.ndarray
     seed: int
-    options: dict[str, object] = field(default_factory=dict)
+    options: Mapping[str, int | float | str] = field(default_factory=dict)
+    pool: State | None = None
 
     def judge(self, state: State) -> Verdicts:
         """Ask about roll-outs and score their steps; fewer than were given come back where the budget ends.
