@@ -18,7 +18,6 @@ from telltale.data.molecules import b3db as b3db_data
 from telltale.data.molecules import nci as nci_data
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.seeds import generator
-from telltale.errors import InputError
 
 HARD_SHARE = 0.8  # of the molecules that are kept (paper, appendix A.3)
 Choose = Callable[[MoleculeRecords], MoleculeRecords]
@@ -37,7 +36,7 @@ class AuxiliaryPool(Pool):
         return super().of(self.chosen(auxiliary))
 
     def chosen(self, auxiliary: MoleculeRecords) -> MoleculeRecords:
-        """Return the attacker's molecules. InputError where the source has too few."""
+        """Return the attacker's molecules."""
         key = digest(auxiliary)
         if key not in self._chosen:
             self._chosen[key] = SOURCES[self.source](auxiliary)
@@ -50,6 +49,9 @@ class AuxiliaryPool(Pool):
         chosen = self.chosen(auxiliary)
         shared = len(set(chosen.smiles.tolist()) & set(challenge.smiles.tolist()))
         of = f"the {len(chosen):,} least typical of {len(auxiliary):,}" if self.source == "hard" else f"{len(chosen):,}"
+        of += (
+            "" if self.source == "hard" or len(chosen) == len(auxiliary) else f" (all, in place of {len(auxiliary):,})"
+        )
         return (f"auxiliary molecules: {of} of {chosen.source}; {shared} of them are challenge points, too",)
 
 
@@ -72,12 +74,12 @@ def hard(molecules: MoleculeRecords) -> MoleculeRecords:
 
 
 def nci(molecules: MoleculeRecords) -> MoleculeRecords:
-    """Draw as many of the NCI collection's first 5,000."""
+    """Draw as many of the NCI collection's first 5,000, or all of them."""
     return _drawn(nci_data.load(str(molecules.cache) if molecules.cache else None).records, molecules)
 
 
 def b3db(molecules: MoleculeRecords) -> MoleculeRecords:
-    """Draw as many of B3DB, most of them drugs."""
+    """Draw as many of B3DB, most of them drugs, or all of them."""
     return _drawn(b3db_data.load(str(molecules.cache) if molecules.cache else None).records, molecules)
 
 
@@ -85,9 +87,6 @@ SOURCES: dict[str, Choose] = {"own": own, "hard": hard, "nci": nci, "b3db": b3db
 
 
 def _drawn(source: MoleculeRecords, dealt: MoleculeRecords) -> MoleculeRecords:
-    if len(source) < len(dealt):
-        expected = f"at most {len(source):,}, as many as attack.auxiliary has: {source.source}"
-        raise InputError("pools.auxiliary", len(dealt), expected)
     rows = generator(0, f"auxiliary molecules in place of {digest(dealt)}").permutation(len(source))[: len(dealt)]
     return replace(source.take(np.sort(rows)), labels=None, classes=(), properties=None, ids=None)
 
