@@ -198,6 +198,20 @@ def test_two_models_judge_what_either_proposed() -> None:
     assert together(alike)["target"].common is None  # type: ignore[union-attr]
 
 
+def test_a_sample_that_a_budget_cuts_short_is_compared_with_a_guess_of_all_of_it() -> None:
+    """Catches a blind guess of more molecules than were asked about, after which nothing can be told."""
+    hunter, world = attack(**ENUMERATED, query_budget=120), world_of(Memory(G))
+    lists = {"target": hunter.run(world), "disjoint": hunter.run(world_of(Memory(G_PRIME)))}
+    guess = hunter.blind(world.knowledge)
+    assert np.array_equal(lists["target"].smiles, lists["disjoint"].smiles)
+    assert len(guess.smiles) > len(lists["target"].smiles)
+    done: Any = hunter.together(lists | {"zero_query": guess})
+    common = [done[name].common for name in ("target", "disjoint", "zero_query")]
+    assert all(set(one.smiles) == set(lists["target"].smiles) for one in common)
+    judged = dict(zip(common[0].smiles, common[0].scores[0], strict=True))
+    assert [judged[text] for text in lists["target"].smiles] == pytest.approx(lists["target"].scores[0])
+
+
 def test_each_victim_has_its_own_list() -> None:
     """Catches one victim's molecules on another's list."""
     found = attack(**BEAM, query_budget=150).run(world_of(Memory(G), Memory(G_PRIME)))

@@ -93,7 +93,8 @@ def together(evidence: Mapping[str, Evidence | None]) -> dict[str, Evidence | No
     grown = {name: guess for name, guess in evidence.items() if isinstance(guess, ExtractedMolecules)}
     done: dict[str, Evidence | None] = {name: replace(guess, searches=()) for name, guess in grown.items()}
     searched = [grown[name] for name in COMPARED if name in grown and grown[name].searches]
-    if len(searched) == len(COMPARED) and not _alike(*searched):
+    judging = [grown[name] for name in (*COMPARED, BLIND) if name in grown and grown[name].searches]
+    if len(searched) == len(COMPARED) and not all(_alike(judging[0], other) for other in judging):
         searches = [search for guess in searched for search in guess.searches]
         problem = searches[0].problem
         state = distinct_paths(concatenated([search.state for search in searches]))
