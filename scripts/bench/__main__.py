@@ -24,6 +24,7 @@ from scripts.bench import (
     molecules,
     own_tables,
     page,
+    policies,
     private,
     purchases,
     quantizers,
@@ -272,6 +273,7 @@ SECTIONS = {
     "command": commands,
     "reruns": reruns.section,
     "growth": growth.section,
+    "policies": policies.section,
 }
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("temperature", "updates", "near"), [(0.3, 200, 0.1), pytest.param(1.0, 500, 0.04, marks=pytest.mark.slow)]
+    ("temperature", "updates", "near"), [(0.3, 200, 0.1), pytest.param(1.0, 500, 0.06, marks=pytest.mark.slow)]
 )
 def test_soft_actor_critic_learns_the_soft_optimum_of_two_steps(temperature: float, updates: int, near: float) -> None:
     """Catches values that do not reach the step before, an entropy with the wrong sign or weight, greedy growth."""

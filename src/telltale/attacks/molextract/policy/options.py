@@ -42,7 +42,7 @@ class PolicyOptions:
     scorer_steps: int = 10
     temperature: float | str = 1.0
     random_share: float = 0.06
-    updates: int = 64
+    updates: int = 16
     batch_size: int = 32
     replay: int = 1_000_000
     polyak: float = 0.995

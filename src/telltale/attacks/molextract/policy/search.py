@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ def by_soft_actor_critic(problem: Problem, most: int) -> State:
         for batch in rows:
             learner.update(replay.steps.take(batch))
 
-    at_first = -int(-options.random_share * options.epochs // 1)  # rounded up
+    at_first = ceil(options.random_share * options.epochs)
     return _searched(problem, most, learner.policy, motifs, learn, at_first, "growing by soft actor-critic")
 
 
