@@ -13,6 +13,7 @@ from telltale.evaluation.variance import students_p
 
 MATTERS = 0.55  # AUC, as report.auc
 NEAR = 1.5  # times the smallest error of cells left out
+APART = 0.05  # AUC, from which forms say different things
 
 
 def sentences(exposure: Exposure, law: Law, compared: Sequence[Comparison], extracted: Sequence[Measured]) -> list[str]:
@@ -32,28 +33,39 @@ def _who(exposure: Exposure, law: Law) -> str:
 def _what_protects(exposure: Exposure, law: Law, compared: Sequence[Comparison]) -> str:
     first, sizes = exposure.ranked(law)[0][0], np.geomspace(1000, 1e8, 600)
     value, _, high = exposure.at(law, first, sizes, IN_USE[1])
-    middle, least, most = (float(end[0]) for end in exposure.at(law, first, [IN_USE[0]], IN_USE[1]))
+    needed = _first(sizes, value < MATTERS), _first(sizes, high < MATTERS)
+    there = tuple(float(end[0]) for end in exposure.at(law, first, [IN_USE[0]], IN_USE[1]))
     largest = max(entry.cell.members for entry in exposure.fitted_to if entry.cell.objective == first)
     more, longer, wider = (exposure.change(law, **of) for of in ({"members": 10}, {"epochs": 3}, {"width": 2}))
-    low, upper = _first(sizes, value < MATTERS), _first(sizes, high < MATTERS)
-    whose, far = first.replace("_", " "), f"{middle:.3f} [{least:.3f}, {most:.3f}]"
     return (
         f"Ten times the molecules {_direction(more)}, three times the epochs {_direction(longer)}, twice the width "
-        f"{_direction(wider)}: under {whose}, the leakiest, at {IN_USE[1]} epochs the law puts the AUC below "
-        f"{MATTERS} from {low} molecules on (upper end of the 95 % interval: {upper}); at {IN_USE[0]:,} molecules it "
-        f"says {far}, which is the law continued from at most {largest:,}, and {_others(exposure, compared)}."
+        f"{_direction(wider)}; under {first.replace('_', ' ')}, the leakiest, "
+        f"{continued(there, near(exposure, first, compared), needed, largest)}."
     )
 
 
-def _others(exposure: Exposure, compared: Sequence[Comparison]) -> str:
-    """Say what the forms say there that foretell cells left out nearly as well: to choose one is a guess."""
+def near(exposure: Exposure, objective: str, compared: Sequence[Comparison]) -> list[float]:
+    """Return what AUC the forms say at sizes in use that foretell cells left out nearly as well as the best."""
     rows = [row for row in compared if row.form in LAWS]
-    near = [row for row in rows if row.left_out <= NEAR * min(row.left_out for row in rows)]
-    first = exposure.ranked(near[0].law)[0][0]
-    areas = [float(exposure.at(row.law, first, [IN_USE[0]], IN_USE[1])[0][0]) for row in near]
-    if len(near) == 1:
-        return "no other form foretells nearly as well"
-    return f"{len(near)} forms that foretell nearly as well say {min(areas):.3f} to {max(areas):.3f}"
+    least = min(row.left_out for row in rows)
+    good = [row for row in rows if row.left_out <= NEAR * least]
+    return [float(exposure.at(row.law, objective, [IN_USE[0]], IN_USE[1])[0][0]) for row in good]
+
+
+def continued(there: Sequence[float], forms: Sequence[float], needed: tuple[str, str], largest: int) -> str:
+    """Say what the law says of sizes in use, or that the cells do not tell where forms as good say something else."""
+    place = f"at {IN_USE[0]:,} molecules and {IN_USE[1]} epochs"
+    if max(forms) - min(forms) > APART:
+        return (
+            f"cells of at most {largest:,} molecules do not tell what holds {place}: {len(forms)} forms of the law "
+            f"that foretell cells nearly as well say an AUC from {min(forms):.3f} to {max(forms):.3f} there"
+        )
+    value, low, high = there
+    return (
+        f"the law puts the AUC at {IN_USE[1]} epochs below {MATTERS} from {needed[0]} molecules on (upper end of the "
+        f"95 % interval: {needed[1]}), and {place} it says {value:.3f} [{low:.3f}, {high:.3f}], continued from at most "
+        f"{largest:,} molecules"
+    )
 
 
 def _direction(factor: tuple[float, float]) -> str:

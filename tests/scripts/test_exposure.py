@@ -17,6 +17,7 @@ from scripts.exposure import laws
 from scripts.exposure.cells import PARTS, Design, plan
 from scripts.exposure.laws import Exposure, cells_of
 from scripts.exposure.playing import Part, measured
+from scripts.exposure.sentences import continued
 from telltale.configuration.parsed import composed
 from telltale.evaluation.leakage_law import as_auc, expected_error
 from telltale.reporting.metrics_file import write_json
@@ -201,6 +202,14 @@ def test_other_words_of_the_design_are_other_measurements(everything: dict[str, 
     assert len(cells_of(design, everything, "membership")) == len(design.cells)
     with mock.patch.dict(design.options, {"words": ["scale=small"]}):
         assert not cells_of(design, everything, "membership")
+
+
+def test_where_forms_as_good_disagree_no_number_is_told_of_sizes_in_use() -> None:
+    """Catches a law that is continued as if its form were known, and a number withheld where all agree."""
+    told = continued((0.7, 0.5, 1.0), [0.5, 0.7], ("9", "10"), 1000)
+    assert "do not tell" in told and "from 0.500 to 0.700" in told and "[" not in told
+    told = continued((0.51, 0.5, 0.52), [0.5, 0.51], ("40,000", "60,000"), 30_000)
+    assert "0.510 [0.500, 0.520], continued from at most 30,000" in told and "below 0.55 from 40,000" in told
 
 
 def test_progress_is_half_after_a_thousand_steps_and_the_reference_is_no_change(everything: dict[str, Any]) -> None:
