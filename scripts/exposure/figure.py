@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,27 @@ from telltale.evaluation.leakage_law import Law
 LEVELS = (0.5, 0.51, 0.525, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 LINES = (0.525, 0.55, 0.6, 0.7, 0.8, 0.9)
 IN_USE = (2_000_000, 100)  # molecules and epochs of the encoders that are shared: Hu et al. 2020 and who followed
+APART = 0.05  # AUC, from which forms of the law say different things
 INK = "#1b2a33"
 
 
-def draw(exposure: Exposure, law: Law, file: Path) -> None:
-    """Write the map of the leakiest objective, and the objectives' AUC at the reference."""
+def draw(exposure: Exposure, law: Law, forms: Sequence[float], file: Path) -> None:
+    """Write the map of the leakiest objective, and the objectives' AUC at the reference.
+
+    forms: what forms of the law that are as good say at sizes in use; where they disagree, the map ends with the cells.
+    """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     with mpl.rc_context({"font.size": 9, "axes.edgecolor": INK, "text.color": INK, "axes.labelcolor": INK}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1.65, 1), layout="constrained")
-        _map(exposure, law, left)
+        _map(exposure, law, forms, left)
         _ranking(exposure, law, right)
         figure.savefig(file, dpi=130)
         plt.close(figure)
 
 
-def _map(exposure: Exposure, law: Law, axes) -> None:  # type: ignore[no-untyped-def]
+def _map(exposure: Exposure, law: Law, forms: Sequence[float], axes) -> None:  # type: ignore[no-untyped-def]
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
@@ -42,16 +47,16 @@ def _map(exposure: Exposure, law: Law, axes) -> None:  # type: ignore[no-untyped
     lines = axes.contour(sizes, epochs, grid, LINES, colors="white", linewidths=0.9)
     axes.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=8)
     largest = max(m.cell.members for m in measured)
-    beyond = axes.axvspan(largest * 1.25, sizes[-1], facecolor="none", edgecolor="#667", hatch="///", linewidth=0)
-    beyond.set_alpha(0.55)
-    axes.text(
-        largest * 1.6,
-        2.3,
-        "nothing measured here:\nthe law, continued",
-        fontsize=8,
-        va="bottom",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+    agreed = max(forms) - min(forms) <= APART
+    face, told = (
+        ("none", "nothing measured here:\nthe law, continued") if agreed else ("white", "nothing measured here,")
     )
+    if not agreed:
+        told += f"\nand laws that fit as well\nsay {min(forms):.2f} to {max(forms):.2f} at the star"
+    style = {"hatch": "///", "linewidth": 0, "edgecolor": "#66778890", "facecolor": face}
+    axes.axvspan(largest * 1.25, sizes[-1], zorder=2, **style)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9}
+    axes.text(largest * 1.6, 2.3, told, fontsize=8, va="bottom", bbox=box, zorder=3)
     for kept_back, marker, label in ((False, "o", "measured"), (True, "D", "measured, kept back from the fit")):
         rows = [m for m in measured if m.cell.kept_back is kept_back]
         if rows:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scripts.exposure.cells import PARTS, Cell, Design
 from scripts.exposure.figure import IN_USE, draw
 from scripts.exposure.laws import FORMS, LAWS, NAMES, PLAIN, Comparison, Exposure, Measured, cells_of
-from scripts.exposure.sentences import real, sentences
+from scripts.exposure.sentences import near, real, sentences
 from scripts.pages import machine
 from telltale.evaluation.leakage_law import Law, as_auc
 from telltale.papers.grid_view import markdown
@@ -41,7 +41,7 @@ def write(page: Path, design: Design, documents: Documents) -> None:
     }
     if (law := exposure.law(compared)) is not None:
         figure = page.with_suffix(".png")
-        draw(exposure, law, figure)
+        draw(exposure, law, near(exposure, exposure.ranked(law)[0][0], compared), figure)
         words |= {"figure": figure.name, "sentences": sentences(exposure, law, compared, extracted)}
         words |= _of_law(exposure, law, compared)
     environment = Environment(

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scripts.exposure.figure import IN_USE
+from scripts.exposure.figure import APART, IN_USE
 from scripts.exposure.laws import LAWS, PLAIN, Comparison, Exposure, Measured
 from telltale.evaluation.leakage_law import Law
 from telltale.evaluation.variance import students_p
 
 MATTERS = 0.55  # AUC, as report.auc
 NEAR = 1.5  # times the smallest error of cells left out
-APART = 0.05  # AUC, from which forms say different things
 
 
 def sentences(exposure: Exposure, law: Law, compared: Sequence[Comparison], extracted: Sequence[Measured]) -> list[str]:
