@@ -417,12 +417,17 @@ def test_options_of_other_records_out_of_range_are_refused(options: dict[str, An
     assert refused.value.field == field
 
 
-def test_too_few_encoders_and_ranges_without_a_point_are_refused(knowledge: Knowledge) -> None:
-    """Catches calibration by nobody, and a verdict about nothing."""
+def test_too_few_encoders_unequal_halves_and_ranges_without_a_point_are_refused(
+    knowledge: Knowledge, tmp_path: Path
+) -> None:
+    """Catches calibration by nobody, ranges that are seldom in a model, and a verdict about nothing."""
     with pytest.raises(InputError, match=r"^victims=3: range_membership needs at least 2 shadow encoders"):
         attack().check(replace(knowledge, victims=3))
     with pytest.raises(InputError, match=r"^attack\.kind=similar: fewer than two ranges hold one to 3 of 120"):
         attack("similar", similarity=1.0).check(knowledge)
+    with pytest.raises(InputError, match=r"^pools\.non_members=another number than pools\.members: "):
+        attack().check(game_of(tmp_path, members=40).knowledge)
+    attack().check(replace(knowledge, victims=5, fewest=(1, 1)))
     (note,) = attack().notes(knowledge)
     assert "ranges hold" in note and "of 120 challenge points, none in two" in note
 

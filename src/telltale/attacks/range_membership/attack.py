@@ -70,7 +70,10 @@ class RangeMembership(Attack):
         raise NotImplementedError
 
     def check(self, knowledge: Knowledge) -> None:
-        """Refuse challenge points of which none lies in a range."""
+        """Refuse challenge points that are not halved, and of which none lies in a range."""
+        if sum(knowledge.fewest) < knowledge.models - 2 - knowledge.models % 2:  # halved, each is in half of the models
+            expected = "${pools.members}: only then is a range as likely in a model as out of it, however common it is"
+            raise InputError("pools.non_members", "another number than pools.members", expected)
         if len(self.ranges(knowledge).names) < 2:
             points = f"{len(knowledge.challenge):,} challenge points"
             most = self.options.most_inside
