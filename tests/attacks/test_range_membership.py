@@ -442,7 +442,7 @@ def test_the_command_asks_about_pictures_with_its_controls_and_rivals(tmp_path: 
     assert ended.code == 0, ended.err
     document = read(tmp_path / "run" / "metrics.json")
     assert {"auc", "balanced_accuracy"} <= set(document["metrics"])
-    assert set(document["controls"]) == {"untrained", "disjoint", "shuffled"}
+    assert set(document["controls"]) == {"untrained", "disjoint"}
     assert set(document["rivals"]) == set(RIVALS)
     lines = (tmp_path / "run" / "ranges.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 81 and lines[0].startswith("range,points,score_0")
