@@ -14,7 +14,9 @@ import pytest
 
 from telltale.attacks.molextract.attack import Molextract
 from telltale.attacks.molextract.candidates import Candidates
+from telltale.attacks.molextract.rationing import rationed
 from telltale.data.molecules.records import MoleculeRecords
+from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.evaluation.matching import parts_of
 from telltale.evaluation.memory_gain import novel_discordant
@@ -50,7 +52,7 @@ class Encoder:
         self.known = dict(zip(candidates.smiles, whole, strict=True))
         self.known |= dict(zip(candidates.ring_molecules.smiles, rings, strict=True))
         self.known |= dict(zip(candidates.motif_molecules.smiles, motifs, strict=True))
-        self.key, self.queries = str(seed), Counter[str]()
+        self.key, self.queries, self.budget = str(seed), Counter[str](), None
 
     def embeddings(self, records: MoleculeRecords) -> np.ndarray:
         self.queries["embeddings"] += len(records)
@@ -119,6 +121,17 @@ def test_the_victim_pays_for_its_own_answers_and_keeps_its_lists(play: Playing) 
     assert evidence.k == (10,) and evidence.k_within_ring == (5,)
     once = len(evidence.smiles) + sum(SIZES.values())
     assert [release.queries["embeddings"] for release in world.releases] == [2 * once] * VICTIMS  # once as a shadow
+
+
+def test_under_a_query_limit_what_was_not_asked_about_comes_last(play: Playing) -> None:
+    """Catches candidates that nobody asked about ahead of others, as free shadows think less of them."""
+    world, parts = play(memory=0.3).world, sum(SIZES.values())
+    candidates, seed = attack().candidates(world.knowledge), derive(world.knowledge.seed, "calibrated scorer")
+    for release in world.releases:
+        release.budget = parts + 40
+    for release, scores in zip(world.releases, attack().run(world).scores, strict=True):
+        rows = rationed(candidates, release, seed)
+        assert rows is not None and set(np.argsort(scores)[-40:]) == set(rows)
 
 
 def test_what_is_calibrated_is_a_rival_and_the_scorer_is_none_of_itself() -> None:

@@ -8,11 +8,13 @@ alone (Watson et al. 2022 for membership; as in `embedding_membership`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from telltale.attacks.molextract.candidates import Candidates
 from telltale.attacks.molextract.ranking import Context, scored_by
+from telltale.attacks.molextract.rationing import rationed, spread
 from telltale.attacks.molextract.rivals import kept_for
 from telltale.attacks.molextract.scorers import Scored, ScorerOptions
 from telltale.data.seeds import derive
@@ -56,7 +58,12 @@ def calibrated_rankings(world: World, candidates: Candidates, scorer: str, optio
     for victim, release in enumerate(world.releases):
         shadows, _ = world.shadows(victim)
         own = ranked(release)  # asked of the victim, and counted, though it may be another one's shadow
-        rankings.append(Scored(calibrated(own.scores, np.stack(of_shadows(shadows))), own.mixing))
+        others, rows = np.stack(of_shadows(shadows)), rationed(candidates, release, seed)
+        if rows is None:
+            rankings.append(Scored(calibrated(own.scores, others), own.mixing))
+        else:  # under a query limit of the victim
+            asked = Scored(calibrated(own.scores[rows], others[:, rows]))
+            rankings.append(replace(spread(asked, rows, len(candidates), seed), mixing=own.mixing))
     return rankings
 
 
