@@ -112,6 +112,13 @@ def test_molecules_stop_after_the_last_step_and_where_no_site_is_open() -> None:
     assert state.done.all() and capped.smiles(state).tolist() == ["N#CN1CC1"]
 
 
+def test_no_molecules_at_all_are_spelled_as_none() -> None:
+    """Catches a search that falls where what is left of its budget pays for no roll-out of the next batch."""
+    environment = Environment(vocabulary(), 3)
+    nothing = environment.reset(np.zeros(0, np.int64))
+    assert nothing.paths() == [] and environment.steps_of(nothing).shape == (0, 4)
+
+
 def test_one_step_of_every_action_is_the_pool_of_candidates() -> None:
     """Catches sites that enumeration knows and growth does not, or the other way round."""
     words = vocabulary()

@@ -69,7 +69,7 @@ class State:
 
     def paths(self) -> list[tuple[int, ...]]:
         """Return what names each molecule's making: the ring, then three numbers a join."""
-        flat, ends = self.actions.reshape(len(self), -1).tolist(), (3 * self.taken).tolist()
+        flat, ends = self.actions.reshape(len(self), 3 * self.actions.shape[1]).tolist(), (3 * self.taken).tolist()
         return [(ring, *row[:end]) for ring, row, end in zip(self.ring.tolist(), flat, ends, strict=True)]
 
 
