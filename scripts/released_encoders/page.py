@@ -129,10 +129,12 @@ def _tuned(tuned: Sequence[Tuned]) -> str:
     lines = []
     for one in tuned:
         if one.start.weights is not None and (other := fresh.get(one.start.kind)):
-            there, here = other.areas["lira"].value, one.areas["lira"].value
-            gain = one.task["accuracy"] - other.task["accuracy"]
-            name = one.start.name.replace("_", " ")
-            lines.append(
-                f"- {name}: LiRA {here:.3f} against {there:.3f} from fresh weights; test accuracy {gain:+.3f}."
-            )
+            compared = [
+                f"{title} {one.areas[name].value:.3f} against {other.areas[name].value:.3f}"
+                for name, title in (("lira", "LiRA"), ("rmia", "RMIA"))
+                if name in one.areas and name in other.areas
+            ]
+            gain, name = one.task["accuracy"] - other.task["accuracy"], one.start.name.replace("_", " ")
+            said = f"{', '.join(compared)} from fresh weights; test accuracy {gain:+.3f}"
+            lines.append(f"- {name}: {said}.")
     return "\n".join(lines)

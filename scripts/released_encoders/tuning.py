@@ -31,7 +31,7 @@ FIXED = (
     *("objective.optimizer=adam", "objective.learning_rate=0.001", "objective.batch_size=8"),
     *("controls=untrained", "rivals=membership", "seed=1", "logger=none"),
 )
-RIVALS = ("rmia", "lira_fixed", "loss")
+RIVALS = ("rmia", "lira_offline", "loss")
 
 
 @dataclass(frozen=True)
