@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scripts.encoder_defenses.page import PICTURE, figure, page, table
 from scripts.encoder_defenses.rows import ATTACKS, ROWS, SCALES, Row, is_finished, read, run_of
+from scripts.encoder_defenses.untrained import untrained_probes
 from scripts.jobs import ROOT, play_all
 from telltale.errors import InputError
 from telltale.papers.grid_view import markdown
@@ -43,10 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [row for row in ROWS if not options.only or row.name in options.only]
     failed = measure(chosen, options.scale, tasks, folder, max(1, options.jobs), options.fresh)
     found = [read(row, folder) for row in chosen if is_finished(row, options.scale, tasks, folder)]
-    print(markdown(table(found)))
+    objectives = dict.fromkeys(one.row.objective for one in found)
+    untrained = {name: untrained_probes(name, options.scale, tasks, folder) for name in objectives}
+    print(markdown(table(found, untrained)))
     whole = options.scale == "small" and not options.only
     if found and (place := options.page or (PAGE if whole else None)):
-        write_text(place, page(found, options.scale, tasks is not None))
+        write_text(place, page(found, options.scale, tasks is not None, untrained))
         print(place, save_png(figure(found), place.parent / PICTURE))
     for row in failed:
         print(f"failed: {row.name}; see {folder / row.name}*.log", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from telltale.reporting.figures import new_panels
 
 PICTURE = "encoder_defenses.png"
 TEMPLATE = Path(__file__).with_name("encoder_defenses.md.template")
+Untrained = Mapping[str, Mapping[str, Measured]]  # objective -> task -> AUC of the probe
 COLOURS = {"infograph": "#2563EB", "edge prediction": "#D97706"}
 
 
-def table(found: Sequence[Found]) -> list[list[str]]:
-    """Return the table: a row a defence."""
+def table(found: Sequence[Found], untrained: Untrained | None = None) -> list[list[str]]:
+    """Return the table: a row a defence, then encoders that were never trained, by objective."""
     tasks = list(found[0].probes) if found else []
     rows = [
         [
@@ -39,6 +40,8 @@ def table(found: Sequence[Found]) -> list[list[str]]:
                 *(shown(one.probes[task]) for task in tasks),
             ]
         )
+    for objective, probes in (untrained or {}).items():
+        rows.append([objective, "never trained", *["–"] * 5, *(shown(probes[task]) for task in tasks)])
     return rows
 
 
@@ -66,11 +69,11 @@ def figure(found: Sequence[Found]) -> Figure:
     return drawn
 
 
-def page(found: Sequence[Found], scale: str, tasks: bool) -> str:
+def page(found: Sequence[Found], scale: str, tasks: bool, untrained: Untrained | None = None) -> str:
     """Write the page."""
     plain = {one.row.objective: one for one in found if one.row.words == ("defense=none",)}
     return TEMPLATE.read_text(encoding="utf-8").format(
-        table=markdown(table(found)),
+        table=markdown(table(found, untrained)),
         sizes=", ".join(f"`{word}`" for word in (*SIZES[scale], *LEARNED[scale])),
         tasks="BBBP, BACE and B3DB" if tasks else "B3DB",
         machine=machine("torch", "rdkit", "scikit-learn"),
