@@ -37,6 +37,8 @@ WITH_ATTACK = {
 }
 WITH_DEFENSE = {
     "output_noise": ("attack=embedding_membership",),
+    "query_limit": ("attack=embedding_membership",),
+    "top_dimensions": ("attack=embedding_membership",),
     "torchao": ("attack=quantized_encoding",),
 }
 WITHOUT_OWN_WORDS = ("attack=threshold", "rivals=none")  # what every other defence is played under

@@ -79,6 +79,7 @@ def page(found: Sequence[Found], scale: str, tasks: bool, untrained: Untrained |
         machine=machine("torch", "rdkit", "scikit-learn"),
         picture=PICTURE,
         reading="\n".join(reading(found, plain)),
+        never="\n".join(never_trained(plain, untrained or {})),
     )
 
 
@@ -93,6 +94,18 @@ def reading(found: Sequence[Found], plain: dict[str, Found]) -> list[str]:
         lost = f"{one.use - base.use:+.3f} of the probes' AUC"
         auc = f"membership {base.membership.value:.3f} → {one.membership.value:.3f}"
         lines.append(f"- {one.row.says} ({one.row.objective}): {auc}{left}; {lost}.")
+    return lines
+
+
+def never_trained(plain: Mapping[str, Found], untrained: Untrained) -> list[str]:
+    """Say how much of the probes' AUC training has added at all."""
+    lines = []
+    for objective, probes in untrained.items():
+        if objective in plain:
+            before = sum(one.value for one in probes.values()) / len(probes)
+            now = plain[objective].use
+            shares = f"{before:.3f} on average, {now:.3f} once trained and undefended"
+            lines.append(f"- never trained ({objective}): {shares}; training adds {now - before:+.3f}, and no more.")
     return lines
 
 
