@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whole = options.scale == "small" and not options.only
     if found and (place := options.page or (PAGE if whole else None)):
         write_text(place, page(found, options.scale, tasks is not None, untrained))
-        print(place, save_png(figure(found), place.parent / PICTURE))
+        print(place, save_png(figure(found, untrained), place.parent / PICTURE))
     for row in failed:
         print(f"failed: {row.name}; see {folder / row.name}*.log", file=sys.stderr)
     return 1 if failed else 0

@@ -12,7 +12,7 @@ from scripts.encoder_defenses.rows import LEARNED, SIZES, Found
 from scripts.pages import machine
 from telltale.papers.grid_view import markdown
 from telltale.papers.results import Measured
-from telltale.reporting.figures import new_panels
+from telltale.reporting.figures import new_figure
 
 PICTURE = "encoder_defenses.png"
 TEMPLATE = Path(__file__).with_name("encoder_defenses.md.template")
@@ -45,27 +45,31 @@ def table(found: Sequence[Found], untrained: Untrained | None = None) -> list[li
     return rows
 
 
-def figure(found: Sequence[Found]) -> Figure:
-    """Draw what each defence leaks against what the encoder is still good for."""
-    titles = ["Membership", "Extraction of what is new"]
-    drawn, axes = new_panels(titles, "mean AUC of linear probes (what the encoder is good for)", "", 4.6, 11.0)
-    for axis, name in zip(axes, ("membership", "novel"), strict=True):
-        for one in found:
-            leak: Measured = getattr(one, name)
-            colour = COLOURS[one.row.objective]
-            marker = "*" if one.row.words == ("defense=none",) else "o"
-            axis.plot(one.use, leak.value, marker, color=colour, markersize=13 if marker == "*" else 6, zorder=3)
-            if name == "membership" and np.isfinite([leak.low, leak.high]).all():
-                axis.vlines(one.use, leak.low, leak.high, color=colour, linewidth=1, alpha=0.5)
-            axis.annotate(one.row.name, (one.use, leak.value), xytext=(5, 4), textcoords="offset points", fontsize=7.5)
-        controls = [one.control[1].value if name == "membership" else one.base[1].value for one in found]
-        axis.axhline(sum(controls) / len(controls), color="#6B7280", linewidth=1, linestyle=(0, (3, 2)))
-    axes[0].set_ylabel("AUC; dashed: mean of the best controls")
-    axes[1].set_ylabel("novel precision; dashed: mean of the best controls")
+def figure(found: Sequence[Found], untrained: Untrained | None = None) -> Figure:
+    """Draw how well members are told under each defence against what the encoder is still good for."""
+    x = "mean AUC of linear probes: what the encoder is good for"
+    drawn, axis = new_figure("Leak against use, by defence", x, "membership: AUC", height=5.2)
+    for place, one in enumerate(found):
+        colour, plain = COLOURS[one.row.objective], one.row.words == ("defense=none",)
+        leak = one.membership
+        axis.vlines(one.use, leak.low, leak.high, color=colour, linewidth=1, alpha=0.4)
+        axis.plot(one.use, leak.value, "*" if plain else "o", color=colour, markersize=13 if plain else 6, zorder=3)
+        aside = (-6, 4 - 14 * (place % 2)) if place % 2 else (6, 4)
+        side = "right" if place % 2 else "left"
+        axis.annotate(
+            one.row.name, (one.use, leak.value), xytext=aside, textcoords="offset points", fontsize=7.5, ha=side
+        )
+    controls = [one.control[1].value for one in found]
+    axis.axhline(sum(controls) / len(controls), color="#6B7280", linewidth=1, linestyle=(0, (3, 2)))
+    axis.plot([], [], color="#6B7280", linewidth=1, linestyle=(0, (3, 2)), label="mean of the best controls")
+    for objective, probes in (untrained or {}).items():
+        mean = sum(one.value for one in probes.values()) / len(probes)
+        label = f"never trained, {objective}"
+        axis.axvline(mean, color=COLOURS[objective], linewidth=1, linestyle=(0, (1, 1)), label=label)
     for objective, colour in COLOURS.items():
-        axes[0].plot([], [], "o", color=colour, label=objective)
-    axes[0].plot([], [], "*", color="#374151", label="no defence")
-    axes[0].legend(fontsize=8)
+        axis.plot([], [], "o", color=colour, label=objective)
+    axis.plot([], [], "*", color="#374151", label="no defence")
+    axis.legend(fontsize=7.5, loc="lower left")
     return drawn
 
 
