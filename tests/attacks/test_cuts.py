@@ -112,7 +112,7 @@ def test_where_nothing_can_be_cut_the_membership_test_is_left_out_and_that_is_no
     """Catches sides that are asked for where there are none: a traceback after everything is trained."""
     attack = Molextract("paper", k=1, rings=1, motifs=1, largest_motif=4)
     bare, mixed = (
-        SimpleNamespace(challenge=records(*smiles), seed=0, owner=SimpleNamespace(store=None))
+        SimpleNamespace(challenge=records(*smiles), auxiliary=None, seed=0, owner=SimpleNamespace(store=None))
         for smiles in (("CCO", "CCC"), ("CCO", "Oc1ccccc1"))
     )
     world: Any = SimpleNamespace(knowledge=bare, releases=[None])  # a release that is asked ends the test

@@ -284,7 +284,9 @@ def _for_every_victim(evidence: ExtractedMolecules, victims: int) -> ExtractedMo
     """Repeat a guess that was made without looking at any victim."""
     if len(evidence.scores) == victims:
         return evidence
-    return replace(evidence, scores=np.broadcast_to(evidence.scores, (victims, evidence.scores.shape[1])))
+    common = None if evidence.common is None else _for_every_victim(evidence.common, victims)
+    scores = np.broadcast_to(evidence.scores, (victims, evidence.scores.shape[1]))
+    return replace(evidence, scores=scores, common=common)
 
 
 def _exact_membership(evidence: ExtractedMolecules, scoring: Scoring) -> Metrics:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from telltale.attacks.molextract.asking import embeddings_of
 from telltale.attacks.molextract.growth.environment import Environment
-from telltale.attacks.molextract.growth.oracle import Oracle, embeddings_of
+from telltale.attacks.molextract.growth.oracle import Oracle
 from telltale.attacks.molextract.growth.random_growth import rolled_out
 from telltale.attacks.molextract.growth.rewards import returns
 from telltale.data.molecules.records import MoleculeRecords

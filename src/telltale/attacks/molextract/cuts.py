@@ -9,6 +9,7 @@ import numpy as np
 import rdkit
 from rdkit import Chem, rdBase
 
+from telltale.attacks.molextract.asking import embeddings_of
 from telltale.attacks.molextract.candidates import heavy_atoms
 from telltale.attacks.molextract.scoring import Parts, part_whole_score
 from telltale.attacks.molextract.vocabulary import acyclic_single_bonds
@@ -76,7 +77,7 @@ def _cuts(
 
 def part_whole_membership(release: Release, cuts: Cuts, alpha: float, size_weighted: bool) -> np.ndarray:
     """Average Eq. (1) over each molecule's cuts: (molecules,); one without a cut gets the median."""
-    whole, sides = release.embeddings(cuts.whole), release.embeddings(cuts.sides)
+    whole, sides = (embeddings_of(release, molecules) for molecules in (cuts.whole, cuts.sides))
     sizes = heavy_atoms(cuts.sides)
     parts = Parts(
         sides[cuts.ring_of],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from telltale.attacks.molextract.asking import embeddings_of
 from telltale.attacks.molextract.candidates import Candidates
 from telltale.attacks.molextract.rationing import rationed, spread
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions, Scoring
@@ -107,8 +108,8 @@ def _as_arrays(make: Scoring) -> dict[str, np.ndarray]:
 
 def _asked(release: Release, candidates: Candidates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the embeddings of rings, of motifs and of candidates, each (molecules, width)."""
-    rings, motifs = release.embeddings(candidates.ring_molecules), release.embeddings(candidates.motif_molecules)
-    return rings, motifs, release.embeddings(candidates.molecules)
+    rings, motifs = (embeddings_of(release, part) for part in (candidates.ring_molecules, candidates.motif_molecules))
+    return rings, motifs, embeddings_of(release, candidates.molecules)
 
 
 def _parts(candidates: Candidates, rings: np.ndarray, motifs: np.ndarray, whole: np.ndarray) -> Parts:

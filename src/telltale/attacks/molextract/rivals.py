@@ -13,6 +13,7 @@ from rdkit import Chem
 from rdkit.Chem import QED, rdFingerprintGenerator
 
 from telltale.attacks.base import Attack
+from telltale.attacks.molextract.asking import embeddings_of
 from telltale.attacks.molextract.candidates import Candidates, Pool
 from telltale.attacks.molextract.ranking import (
     WORTH,
@@ -131,7 +132,7 @@ def classifier_on_embedding(context: Context) -> np.ndarray:
     """The paper's MLP baseline: a two-layer classifier, width 300, on f(Ĝ), trained on the auxiliary label."""
     every, rows = context.candidates, rationed(context.candidates, context.release, context.seed, parts=0)
     candidates = context.within(rows).candidates
-    embeddings = context.release.embeddings(candidates.molecules)
+    embeddings = embeddings_of(context.release, candidates.molecules)
     of = {"embeddings": content_digest(embeddings), "seed": context.seed, "torch": version("torch")}
 
     def make() -> np.ndarray:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from telltale.attacks.molextract.asking import embeddings_of
 from telltale.data.molecules.records import MoleculeRecords, as_texts
-from telltale.errors import NumericalError
 from telltale.owner.release import Release
 
 
@@ -83,25 +83,3 @@ class Oracle:
                 larger[:known] = self._table[:known]
             self._table = larger
         self._table[known:needed] = answers
-
-
-def embeddings_of(release: Release, molecules: MoleculeRecords) -> np.ndarray:
-    """Ask for embeddings, (molecules, width). NumericalError names the first molecule whose answer is not finite."""
-    try:
-        answers = release.embeddings(molecules)
-    except NumericalError:
-        unlimited = release.restricted(release.access)  # to find the molecule costs no query of the attacker's
-        for row in range(len(molecules)):
-            try:
-                unlimited.embeddings(molecules.take(np.array([row])))
-            except NumericalError:
-                raise _not_finite(release, molecules.smiles[row]) from None
-        raise
-    bad = np.flatnonzero(~np.isfinite(answers).all(1))
-    if len(bad):
-        raise _not_finite(release, molecules.smiles[bad[0]])
-    return answers
-
-
-def _not_finite(release: Release, smiles: str) -> NumericalError:
-    return NumericalError(f"model {release.name}: its embedding of {smiles} is not finite")
