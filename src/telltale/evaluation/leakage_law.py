@@ -87,7 +87,7 @@ def separation(auc: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Return d′ and its standard error from AUC and its own; an AUC is taken as at most 1 - 10⁻⁴, at least 10⁻⁴.
 
     >>> [round(float(x), 3) for x in separation(0.76, 0.01)]
-    [0.999, 0.046]
+    [0.999, 0.045]
     """
     from scipy.special import ndtri
 

@@ -30,8 +30,8 @@ class Trim:
     def mean(self, scores: np.ndarray) -> np.ndarray:
         """Average the scores between both quantiles, at least one of them: (…, samples) -> (…).
 
-        >>> Trim(0.5).mean(np.array([4.0, 1.0, 2.0, 3.0])), Trim(0.75).mean(np.array([4.0, 1.0, 2.0, 3.0]))
-        (3.5, 4.0)
+        >>> [float(Trim(share).mean(np.array([4.0, 1.0, 2.0, 3.0]))) for share in (0.5, 0.75)]
+        [3.5, 4.0]
         """
         samples = scores.shape[-1]
         low, high = int(self.keep_from * samples), int(np.ceil(self.keep_to * samples - 1e-9))
