@@ -260,7 +260,7 @@ def _production(evidence: ExtractedMolecules) -> dict[str, Estimate]:
     found, victims = len(evidence.smiles), len(evidence.scores)
     distinct = found if evidence.listed is None else float(listed.sum() / victims)
     novel = (listed & evidence.novel).sum() / victims
-    each = 1 if evidence.listed is None else victims  # what was proposed is counted over all of them
+    each = 1 if evidence.asked is None and evidence.listed is None else victims  # searches count over all of them
     validity = evidence.valid / evidence.proposed if evidence.proposed else nan
     uniqueness = distinct * each / evidence.valid if evidence.valid else nan
     production = {

@@ -159,6 +159,13 @@ def test_a_sample_is_of_the_size_asked_for_and_repeats_itself() -> None:
     assert np.array_equal(one.actions, again.actions)
 
 
+def test_molecules_that_end_early_do_not_make_a_sample_larger() -> None:
+    """Catches rivals that ask about more molecules than the query budget allows: all of the sample."""
+    words = vocabulary(["*n1cccc1", "*c1ccncc1"], ["*Cl", "*C#N", "*CC*", "*OC*"])
+    state, whole = grown(Environment(words, 2), np.arange(2), 6, 0)
+    assert not whole and len(state) == 6 and set(state.taken.tolist()) == {1, 2}
+
+
 @pytest.mark.parametrize(
     ("rings", "motifs", "steps", "said"),
     [

@@ -167,6 +167,15 @@ def test_repeats_are_counted_and_listed_once() -> None:
     assert uniqueness == len(found.smiles) / (2 * len(state))
 
 
+def test_lists_of_two_victims_that_are_alike_are_no_repeats() -> None:
+    """Catches molecules counted as repeats of themselves because both victims' searches made them."""
+    found = attack(**ENUMERATED, most=50).run(world_of(Memory(G), Memory(G_PRIME)))
+    assert found.listed is None and found.valid == 2 * len(found.smiles)
+    hits, rings = np.zeros(found.scores.shape, bool), len(set(found.templates))
+    plan = Resampling.crossed(2, rings, 5, seed=0)
+    assert score_extraction(found, hits, hits, plan)["uniqueness"].value == 1
+
+
 def test_one_step_of_growth_ranks_as_the_pool_of_candidates_does() -> None:
     """Catches a step that is scored otherwise than a candidate: a budget that is large enough changes no order."""
     noise = Noise(1)
@@ -228,6 +237,8 @@ def test_each_victim_has_its_own_list() -> None:
         ({"query_budget": 0}, "attack.query_budget=0: a whole number from 1, or null"),
         ({"steps": 2, "query_budget": 7}, "attack.query_budget=7: at least 10 (8 rings and motifs, 2 for one roll-o"),
         ({"steps": 2, "most": 9}, "attack.k=10: at most 9, the molecules that are grown"),
+        ({"search": "beam", "steps": 2, "query_budget": 17}, "attack.k=10: at most 9, the molecules that are grown"),
+        ({"search": "policy", "policy": {"epochs": 3, "molecules": 3}}, "attack.k=10: at most 9, the molecules that a"),
         ({"search": "beam", "query_budget": 30, "scorer": "calibrated"}, "attack.scorer=calibrated: one of paper, "),
     ],
 )

@@ -14,7 +14,7 @@ from telltale.attacks.molextract.growth.search import SearchOptions
 from telltale.attacks.molextract.policy.network import Policy
 from telltale.attacks.molextract.policy.rollout import at_random, by_policy, motifs_of, rewards_of_steps, roll_out
 from telltale.attacks.molextract.policy.search import by_policy_gradient, by_soft_actor_critic, reward_anew
-from telltale.errors import InputError
+from telltale.errors import InputError, NumericalError
 from tests.attacks.growth.worlds import MOTIFS, RINGS, part_of, problem_of, vocabulary
 
 SEARCHES = {"policy": by_soft_actor_critic, "policy_gradient": by_policy_gradient}
@@ -143,6 +143,13 @@ def test_replayed_steps_are_rewarded_by_the_scorer_as_it_is_now(environment: Env
     reward_anew(searched, steps, rows, rollout.state)
     assert steps.reward[rows] == pytest.approx(wanted[rows])
     assert (np.delete(steps.reward, rows) == 7).all()
+
+
+@pytest.mark.parametrize("search", ["policy", "policy_gradient"])
+def test_a_policy_that_diverges_says_so(environment: Environment, search: str) -> None:
+    """Catches sites drawn from memory that nobody wrote to, where no probability is a number."""
+    with pytest.raises(NumericalError, match=r"lower attack\.policy\.learning_rate"):
+        SEARCHES[search](problem(environment, **SMALL | {"learning_rate": 1e30, "epochs": 6}), 10**6)
 
 
 def test_a_bad_option_of_the_policy_is_refused_before_anything_is_asked() -> None:

@@ -55,7 +55,7 @@ class Molextract(Attack):
     search          enumerate | beam | policy | policy_gradient: how molecules are grown
     steps           joins a molecule
     query_budget    molecules that each model may be asked about by a search, None = any number
-    most            molecules that are grown where no budget ends the search
+    most            molecules that are grown where no budget ends the search; one step without a budget ranks all
     policy          options of the searches that learn
     rivals          other rankings of the same candidates; where molecules are grown, of what enumeration proposes
     """

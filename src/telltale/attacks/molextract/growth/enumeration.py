@@ -18,7 +18,8 @@ def enumerated(problem: Problem, most: int) -> State:
 def grown(environment: Environment, rings: np.ndarray, most: int, seed: int) -> tuple[State, bool]:
     """Grow every molecule that the rings give, each once a ring, and tell whether these are all.
 
-    A step that would take more than `most` joins takes so many of them, each equally likely, in random order.
+    A step that would take more than `most` joins takes so many of them, each equally likely, in random order. Of more
+    than `most` molecules so many are kept: those that no more can be joined to come on top of the last step's.
     """
     rng, whole = np.random.default_rng(seed), True
     state, finished = environment.reset(rings), []
@@ -30,7 +31,10 @@ def grown(environment: Environment, rings: np.ndarray, most: int, seed: int) -> 
             whole, chosen = False, rng.permutation(len(actions))[:most]
             actions, parents = actions[chosen], parents[chosen]
         state = distinct(environment, environment.step(state.take(parents), actions))
-    return concatenated([*finished, state]), whole
+    state = concatenated([*finished, state])
+    if len(state) > most:
+        whole, state = False, state.take(np.sort(rng.permutation(len(state))[:most]))
+    return state, whole
 
 
 def beam(problem: Problem, most: int) -> State:
@@ -47,7 +51,7 @@ def beam(problem: Problem, most: int) -> State:
         state = state.take(~state.done)
         if not len(state):
             break
-        share = max(1, (most if oracle.left is None else oracle.left) // (environment.steps - step))
+        share = max(1, min(most, most if oracle.left is None else oracle.left) // (environment.steps - step))
         if step:
             order = _best_of_each_ring(state, problem.judge(state).rewards)
             state = _expanded(environment, state.take(order), share, rng)

@@ -18,6 +18,7 @@ from telltale.attacks.molextract.growth.pool import GrownCandidates, GrownPool
 from telltale.attacks.molextract.growth.search import SearchOptions
 from telltale.attacks.molextract.growth.state import concatenated
 from telltale.attacks.molextract.growth.warm_up import begun_problem
+from telltale.attacks.molextract.policy.options import PolicyOptions
 from telltale.attacks.molextract.ranking import ListSizes
 from telltale.attacks.molextract.scorers import ScorerOptions
 from telltale.data.seeds import derive
@@ -55,9 +56,15 @@ class Grower:
                 raise InputError("attack.k", k, f"at most {most}, the molecules that are grown")
 
     def _most(self, knowledge: Knowledge) -> int:
+        """Count the molecules that a list may have: what is enumerated or rolled out, as far as it can be paid for."""
+        most, options = self.search.most, PolicyOptions.of(self.search.policy)
         if self.search.search == "enumerate":
-            return len(self.pool.of(knowledge.auxiliary))
-        return min(self.search.most, self.search.query_budget or self.search.most)
+            most = len(self.pool.of(knowledge.auxiliary))
+        elif self.search.search != "beam":
+            most = min(most, options.epochs * options.molecules)
+        blocks = self.search.blocks(self.pool.pool.of(knowledge.auxiliary))
+        budgets = self.search.query_budget, knowledge.query_budget
+        return min([most, *(budget - blocks for budget in budgets if budget is not None)])
 
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say how molecules were grown, and what the rivals rank."""

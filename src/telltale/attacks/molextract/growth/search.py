@@ -60,16 +60,19 @@ class SearchOptions:
         search: Search = getattr(importlib.import_module(f"{ROOM}.{module}"), name)
         return search
 
+    def blocks(self, candidates: Candidates) -> int:
+        """Count the different rings and motifs, with which each search begins."""
+        return len({block.smiles for block in (*candidates.vocabulary.rings, *candidates.vocabulary.motifs)})
+
     def least_queries(self, candidates: Candidates, learned: bool) -> int:
         """Count the queries of the smallest search: rings, motifs, one roll-out, one candidate to learn from."""
-        blocks = {block.smiles for block in (*candidates.vocabulary.rings, *candidates.vocabulary.motifs)}
-        return len(blocks) + self.steps + learned
+        return self.blocks(candidates) + self.steps + learned
 
     def check(self, candidates: Candidates, environment: Environment, learned: bool, allowed: int | None) -> None:
         """Refuse, by InputError, what cannot be grown or paid for; allowed: queries that the owner allows."""
         environment.check()
         least = self.least_queries(candidates, learned)
-        blocks = least - self.steps - learned
+        blocks = self.blocks(candidates)
         said = f"{blocks} rings and motifs, {self.steps} for one roll-out{', 1 to learn from' * learned}"
         for field_name, budget in (("attack.query_budget", self.query_budget), ("defense.queries", allowed)):
             if budget is not None and budget < least:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from telltale.errors import NumericalError
+
 
 class Choice(NamedTuple):
     """An action for each of n molecules.
@@ -35,13 +37,16 @@ def sum_within(values: Tensor, group: Tensor, groups: int) -> Tensor:
 
 
 def drawn(log_probs: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one column a row by the Gumbel trick: (rows, columns) -> (rows,). What has probability 0 is not drawn."""
-    return (log_probs + _gumbel(log_probs, generator)).argmax(1)
+    """Draw one column a row by the Gumbel trick: (rows, columns) -> (rows,). What has probability 0 is not drawn.
+
+    NumericalError where a probability is not a number.
+    """
+    return _noisy(log_probs, generator).argmax(1)
 
 
 def drawn_within(log_probs: Tensor, group: Tensor, groups: int, generator: torch.Generator) -> Tensor:
-    """Draw one row of each group: (rows,), (rows,) -> (groups,). Every group has a row."""
-    noisy = log_probs + _gumbel(log_probs, generator)
+    """Draw one row of each group: (rows,), (rows,) -> (groups,). Every group has a row. NumericalError: as there."""
+    noisy = _noisy(log_probs, generator)
     top = noisy.new_zeros(groups).scatter_reduce(0, group, noisy, "amax", include_self=False)
     best = torch.nonzero(noisy == top[group])[:, 0]
     chosen = torch.empty(groups, dtype=torch.int64)
@@ -49,6 +54,10 @@ def drawn_within(log_probs: Tensor, group: Tensor, groups: int, generator: torch
     return chosen
 
 
-def _gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Return -log(-log U): its maximum over log-probabilities plus it falls on each with its probability."""
-    return -torch.empty(like.shape, dtype=like.dtype).exponential_(generator=generator).log()
+def _noisy(log_probs: Tensor, generator: torch.Generator) -> Tensor:
+    """Add -log(-log U), whose maximum falls on each with its probability. NumericalError where one is NaN."""
+    waits = torch.empty(log_probs.shape, dtype=log_probs.dtype).exponential_(generator=generator)
+    noisy = log_probs - waits.clamp_min(torch.finfo(waits.dtype).tiny).log()  # of 0 infinite: a closed one were drawn
+    if noisy.isnan().any():
+        raise NumericalError("the policy's probabilities are no numbers; lower attack.policy.learning_rate")
+    return noisy

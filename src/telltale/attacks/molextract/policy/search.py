@@ -41,7 +41,7 @@ def by_soft_actor_critic(problem: Problem, most: int) -> State:
         for batch in rows:
             learner.update(replay.steps.take(batch))
 
-    at_first = ceil(options.random_share * options.epochs)
+    at_first = ceil(round(options.random_share * options.epochs, 9))  # 0.07 of 100 are 7, in floats a little more
     return _searched(problem, most, learner.policy, motifs, learn, at_first, "growing by soft actor-critic")
 
 
