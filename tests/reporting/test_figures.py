@@ -24,6 +24,7 @@ CURVES = {"target": BAND, "mlp": BAND, "untrained": UNDEFINED}
         lambda: figures.mixing_histogram(np.random.default_rng(0).random((2, 50))),
         lambda: figures.forest({"target": Estimate(0.6, np.ones(4), 4), "exact": Estimate.exact(0.5, 1)}, ROLES),
         lambda: figures.precision_curves({}),
+        lambda: figures.precision_curves({"target": UNDEFINED}),
         lambda: figures.roc_figure({}),
         lambda: figures.mixing_histogram(np.empty((1, 0))),
     ],

@@ -54,6 +54,8 @@ def precision_curves(
     _bands(axes, curves, roles)
     if base_rate is not None:
         axes.axhline(base_rate, color="#374151", linewidth=1, linestyle=(0, (1, 1)), label="base rate")
+    if not any(np.isfinite(curve.value).any() for curve in curves.values()):
+        axes.set_xlim(1, 10)  # of nothing a logarithmic axis has no ends
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
     _whole_ticks(axes)

@@ -237,6 +237,7 @@ def test_each_victim_has_its_own_list() -> None:
         ({"query_budget": 0}, "attack.query_budget=0: a whole number from 1, or null"),
         ({"steps": 2, "query_budget": 7}, "attack.query_budget=7: at least 10 (8 rings and motifs, 2 for one roll-o"),
         ({"steps": 2, "most": 9}, "attack.k=10: at most 9, the molecules that are grown"),
+        ({"search": "beam", "rings": 1, "motifs": 1}, "attack.k=10: at most 1, the molecules that are grown"),
         ({"search": "beam", "steps": 2, "query_budget": 17}, "attack.k=10: at most 9, the molecules that are grown"),
         ({"search": "policy", "policy": {"epochs": 3, "molecules": 3}}, "attack.k=10: at most 9, the molecules that a"),
         ({"search": "beam", "query_budget": 30, "scorer": "calibrated"}, "attack.scorer=calibrated: one of paper, "),

@@ -57,10 +57,9 @@ class Grower:
 
     def _most(self, knowledge: Knowledge) -> int:
         """Count the molecules that a list may have: what is enumerated or rolled out, as far as it can be paid for."""
-        most, options = self.search.most, PolicyOptions.of(self.search.policy)
-        if self.search.search == "enumerate":
-            most = len(self.pool.of(knowledge.auxiliary))
-        elif self.search.search != "beam":
+        pool, options = self.pool.of(knowledge.auxiliary), PolicyOptions.of(self.search.policy)
+        most = len(pool) if pool.whole or self.search.search == "enumerate" else self.search.most
+        if self.search.search not in ("enumerate", "beam"):
             most = min(most, options.epochs * options.molecules)
         blocks = self.search.blocks(self.pool.pool.of(knowledge.auxiliary))
         budgets = self.search.query_budget, knowledge.query_budget
