@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError("--page", options.page, "with the name of one paper")
         read = {name: read_paper(name, options.scale) for name in names}
         earlier = {name: earlier_verdicts(name, options) for name in names}
+        if options.finished and options.paper:
+            require_a_whole_seed(options.paper, read[options.paper], options)
         order, refused = (list(read), []) if options.unplanned or options.finished else plan(read, options)
         for line in refused:
             print(line, file=sys.stderr)
@@ -156,10 +158,36 @@ def reproduce(
     written += write_curves(curves, folder)
     if options.page:
         command = f"make reproduce-paper PAPER={name} SCALE={options.scale} PAGE={options.page}"
-        written.append(write_page(options.page, title, paper.get("about", ""), command, tested, grids, tables))
+        about, rests_on = paper.get("about", ""), seeds_in_words(jobs, paper["seeds"][options.scale])
+        written.append(write_page(options.page, title, about, command, rests_on, tested, grids, tables))
     for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)
     return Tally.of(tested), failed
+
+
+def seeds_in_words(jobs: Sequence[Job], named: Sequence[int]) -> str:
+    """Say which seeds there are, and how many of those that the paper's file names they are.
+
+    >>> seeds_in_words([Job("gin", 1, (), Path()), Job("gcn", 1, (), Path())], [1, 2, 3])
+    'seed 1 (one of 3 named; the others are not finished)'
+    """
+    there = sorted({job.seed for job in jobs})
+    told = f"seed{'s' * (len(there) > 1)} {', '.join(map(str, there))}"
+    if len(there) == len(named):
+        return told
+    number = "one" if len(there) == 1 else len(there)
+    return f"{told} ({number} of {len(named)} named; the others are not finished)"
+
+
+def require_a_whole_seed(name: str, paper: dict, options: argparse.Namespace) -> None:
+    """Raise InputError where no seed has all its runs: a page of nothing would replace one of something."""
+    jobs = jobs_of(paper, options.scale, options.folder / name / options.scale)
+    if not of_whole_seeds(jobs):
+        left = len(_waiting(name, paper, options))
+        expected = (
+            f"of no seed at scale {options.scale} all runs are there ({left} of {len(jobs)} are left by this code)"
+        )
+        raise InputError("--finished", name, f"{expected}; without --finished they are made")
 
 
 def of_whole_seeds(jobs: Sequence[Job]) -> list[Job]:

@@ -68,6 +68,19 @@ def test_a_row_is_shown_and_refutes_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_lists_of_unlike_length_are_compared_at_the_sizes_that_both_have(elsewhere: bool) -> None:
+    """Catches a longer list's worse precision at a K that the shorter one has none at, told as a difference."""
+    short = {"precision_at_50": 0.6, "precision_at_100": 0.5}
+    long = {"precision_at_50": 0.5, "precision_at_100": 0.4, "precision_at_200": 0.0}
+    sides = ("gin", "target", short), ("gcn", "target", long), ("gin", "random", long)
+    found: dict[Any, dict[str, Measured]] = {("gin", 0): {}, ("gcn", 0): {}}
+    for experiment, name, of in sides:
+        found[experiment, 0] |= {f"{name}/{metric}": Measured(value) for metric, value in of.items()}
+    minus: dict[str, Any] = {"minus_experiments": ["gcn"]} if elsewhere else {"minus": "random"}
+    assert per_seed(Quantity(["precision_at_*"], ["gin"], **minus), found, 0).value == pytest.approx(0.1)
+
+
 def test_any_of_several_comparisons_refutes_at_its_share_of_the_level() -> None:
     """Catches a claim refuted by one of four comparisons, each at the full level."""
     controls = ["untrained", "mlp"]

@@ -161,7 +161,10 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
     assert text.startswith(
         "# A paper, scale smoke\n\nWhat | it is about.\n\nAll that follows is written by `make repro"
     )
-    assert "| 0.720 [0.695, 0.745] | holds |" in text  # seeds 1 to 3
+    assert "It rests on seeds 1, 2, 3 (3 of 4 named; the others are not finished)." in text
+    assert "| 0.720 [0.695, 0.745] | holds |" in text
     assert text.index("## Verdicts") < text.index("## Table") < text.index("| GIN | 0.720") < text.index("## Grid")
     assert read_verdicts(page) == {"It leaks.": "holds"}
     assert reproduce_paper.main(["--page", str(page), *arguments[1:-2]]) == 2
+    monkeypatch.setattr(reproduce_paper, "code_digest", lambda: "other code")
+    assert reproduce_paper.main(arguments) == 2 and page.read_text("utf-8") == text  # of nothing no page is made

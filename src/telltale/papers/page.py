@@ -19,12 +19,16 @@ def write_page(
     title: str,
     about: str,
     command: str,
+    rests_on: str,
     tested: Sequence[Tested],
     grids: Sequence[tuple[Grid, Cells]],
     tables: Sequence[tuple[Table, Lines]],
 ) -> Path:
-    """Write the page; about: Markdown that stands first; command: what writes this. Returns the file."""
-    head = [f"# {title}", about.strip(), f"All that follows is written by `{command}`."]
+    """Write the page; about: Markdown that stands first; command: what writes this; rests_on: which seeds.
+
+    Returns the file.
+    """
+    head = [f"# {title}", about.strip(), f"All that follows is written by `{command}`. It rests on {rests_on}."]
     parts = [*head, "## Verdicts", verdicts(tested), *(table_view.page(table, lines) for table, lines in tables)]
     parts += [grid_page(grid, cells) for grid, cells in grids]
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from telltale.papers.results import Measured, Results
 @dataclass(frozen=True)
 class Quantity:
     """Mean over `experiments` and `metrics` of `of`'s metric, minus that of `minus` where it is given.
+
+    A difference is of the metrics that both have: a list too short for some K is compared at the other K.
 
     metrics             names, or patterns such as precision_at_*
     experiments         of the paper's file
@@ -59,27 +60,56 @@ def per_seed(quantity: Quantity, results: Results, seed: int, ceiling: Quantity 
     ceiling: what stands in the place of `of`, so that the number is what a ceiling would reach.
     """
     first = ceiling or quantity
-    value = _level(results, seed, first.experiments, first.of, first.metrics)
+    here = _found(results, seed, first.experiments, first.of, first.metrics)
     if quantity.minus is not None or quantity.minus_experiments:
         places = quantity.minus_experiments or quantity.experiments
-        other = _level(results, seed, places, quantity.minus or quantity.of, quantity.metrics)
+        there = _found(results, seed, places, quantity.minus or quantity.of, quantity.metrics)
+        if first.metrics == quantity.metrics and places == first.experiments:
+            pairs = [_of_both([of], [other]) for of, other in zip(here, there, strict=True)]
+            here, there = [of for left, _ in pairs for of in left], [of for _, right in pairs for of in right]
+        elif first.metrics == quantity.metrics:
+            here, there = _of_both(here, there)
+        value, other = _mean(here), _mean(there)
         scale = abs(other.value) if quantity.relative else 1.0
         difference = (value.value - other.value) / scale if scale > 0 else np.nan
         value = Measured(difference, note=_notes([value, other]))
+    else:
+        value = _mean(here)
     if quantity.less is not None:
         less = per_seed(quantity.less, results, seed)
         value = Measured(value.value - less.value, note=_notes([value, less]))
     return value
 
 
-def _level(results: Results, seed: int, experiments: Sequence[str], name: str, metrics: Sequence[str]) -> Measured:
-    parts = []
-    for experiment, metric in product(experiments, metrics):
-        run = results.get((experiment, seed), {})
-        names = fnmatch.filter(run, f"{name}/{metric}")
-        if not names:
-            raise KeyError(f"{name}/{metric} of {experiment}, seed {seed}")
-        parts += [run[matching] for matching in names]
+def _found(
+    results: Results, seed: int, experiments: Sequence[str], name: str, metrics: Sequence[str]
+) -> list[dict[str, Measured]]:
+    """Return the figures of each experiment by the name of their metric; KeyError for a pattern without any."""
+    found = []
+    for experiment in experiments:
+        run, figures = results.get((experiment, seed), {}), dict[str, Measured]()
+        for metric in metrics:
+            names = fnmatch.filter(run, f"{name}/{metric}")
+            if not names:
+                raise KeyError(f"{name}/{metric} of {experiment}, seed {seed}")
+            figures |= {matching.removeprefix(f"{name}/"): run[matching] for matching in names}
+        found.append(figures)
+    return found
+
+
+def _of_both(
+    here: Sequence[Mapping[str, Measured]], there: Sequence[Mapping[str, Measured]]
+) -> tuple[list[dict[str, Measured]], list[dict[str, Measured]]]:
+    """Keep the metrics that both sides of a difference have in every experiment; KeyError where there is none."""
+    shared = set.intersection(*(set(figures) for figures in [*here, *there]))
+    if not shared:
+        raise KeyError(f"a metric that both have, of {', '.join(sorted({name for of in here for name in of}))}")
+    kept = [[{name: of[name] for name in of if name in shared} for of in side] for side in (here, there)]
+    return kept[0], kept[1]
+
+
+def _mean(found: Sequence[Mapping[str, Measured]]) -> Measured:
+    parts = [figure for figures in found for figure in figures.values()]
     if len(parts) == 1:
         return parts[0]
     return Measured(float(np.mean([part.value for part in parts])), note=_notes(parts))
