@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.exposure.cells import PARTS, SCALES, Cell, Design, plan
+from scripts.exposure.cells import HEADLINES, PARTS, SCALES, Cell, Design, plan
 from scripts.exposure.page import write
 from scripts.exposure.playing import Part, results
 from scripts.jobs import ROOT
@@ -95,7 +95,7 @@ def lacking(
 
 
 def _is_there(document: dict[str, Any], made_by: dict[str, Any]) -> bool:
-    if "made_by" not in document or "failed" in document:
+    if "made_by" not in document or "failed" in document or HEADLINES[document["part"]] not in _of_target(document):
         return False
     same = document["made_by"] == made_by
     return same or (document.get("taken", False) and document["made_by"]["words"] == made_by["words"])
@@ -164,10 +164,14 @@ def _usual(scale: str, ending: str) -> Path:
 
 
 def _headline(document: dict[str, Any]) -> str:
-    metrics = document["evidence"]["target"]
-    name = "auc" if document["part"] == "membership" else "novel_discordant_auc"
-    found = metrics[name]
+    name = HEADLINES[document["part"]]
+    found = _of_target(document)[name]
     return f"{name} {found['value']:.3f} [{found['low']:.2f}, {found['high']:.2f}], {document['seconds']:.0f} s"
+
+
+def _of_target(document: dict[str, Any]) -> dict[str, Any]:
+    metrics: dict[str, Any] = document.get("evidence", {}).get("target", {})
+    return metrics
 
 
 def _tell(text: str) -> None:

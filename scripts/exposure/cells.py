@@ -17,6 +17,8 @@ from telltale.store.sources import source_digest
 DESIGN = Path(__file__).with_name("design.yaml")
 SCALES = ("smoke", "small", "paper")  # paper: small and the large cells
 PARTS = ("membership", "extraction")
+HEADLINES = {"membership": "auc", "extraction": "novel_discordant_auc"}  # what the page says of a part
+SCORING = ("scripts/exposure/playing.py", "src/telltale/evaluation/memory_gain.py")  # what makes extraction's figures
 WIDTH_POWER = 1.5  # by which the time of a step grows with the width
 STEP_S = 0.025  # of six stacked encoders and their batches of 128, measured: one H200, one core beside it
 
@@ -148,6 +150,7 @@ def _code(objective: str, part: str) -> str:
     model = "grover.Grover" if objective == "grover" else "gin.GIN"
     package = "embedding_membership" if part == "membership" else "molextract"
     files = sorted((ROOT / "src" / "telltale" / "attacks" / package).glob("*.py"))
+    files += [] if part == "membership" else [ROOT / name for name in SCORING]
     attack = blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
     return f"{source_digest([f'telltale.models.{model}', target])}-{attack}"
 

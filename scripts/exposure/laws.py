@@ -139,7 +139,7 @@ class Exposure:
             shape = self.cells.shaped(form)
             if len(shape) < len(np.unique(shape.group)) + shape.factors.shape[1] + DEGREES:
                 continue
-            law = Law.of(self.cells, form, REPLICATES // 2)
+            law = Law.of(self.cells, form, REPLICATES)
             kept, guess = self.kept_back, np.zeros(0)
             if len(kept):
                 guess, low, high = law.predicted(kept.group, kept.factors, kept.error)
@@ -158,7 +158,7 @@ class Exposure:
     def law(self, compared: Sequence[Comparison]) -> Law | None:
         """Return the law in the best form of those that can be continued; None where cells are too few for any."""
         rows = [row for row in compared if row.form in LAWS]
-        return Law.of(self.cells, self.best(rows), REPLICATES) if rows else None
+        return next(row.law for row in rows if row.form == self.best(rows)) if rows else None
 
     def at(
         self, law: Law, objective: str, members: Sequence[float] | np.ndarray, epochs: float, scattered: bool = True

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scripts.exposure.cells import PARTS, Cell, Design
+from scripts.exposure.cells import HEADLINES, PARTS, Cell, Design
 from scripts.exposure.figure import IN_USE, draw
 from scripts.exposure.laws import FORMS, LAWS, NAMES, PLAIN, Comparison, Exposure, Measured, cells_of
 from scripts.exposure.sentences import near, real, sentences
@@ -33,7 +33,7 @@ def write(page: Path, design: Design, documents: Documents) -> None:
     words: dict[str, Any] = {
         **{"victims": design.victims, "scale_option": "" if design.scale == "small" else f" --scale {design.scale}"},
         **{"law": "", "extraction": _extraction(extracted) if extracted else "", "rows": _cells(exposure)},
-        **dict(zip(("real", "asked"), real(extracted), strict=True)),
+        **dict(zip(("real", "asked", "least"), real(extracted), strict=True)),
         **{"most_extracted": design.options["extraction"]["most_members"], "reference": design.reference},
         "lacking": ", ".join(_lacking(design, measured, extracted)),
         "failed": ", ".join(name for name in documents if name not in there),
@@ -146,13 +146,15 @@ def _stronger(exposure: Exposure) -> dict[str, Any] | None:
 
 
 def _extraction(extracted: Sequence[Measured]) -> str:
-    rows = [["cell", "candidates", "calibrated", "plain", "novel precision at 100", "by the control"]]
+    head = ["cell", "candidates", "calibrated", "plain", "less the control's"]
+    rows = [[*head, "novel precision at 100", "by the control"]]
     for entry in extracted:
         target, control = entry.evidence[PLAIN], entry.evidence["disjoint"]
-        first = target["novel_discordant_auc"]
-        plain = entry.evidence.get("fixed target", {}).get("novel_discordant_auc")
+        first, less = (target.get(name) for name in (HEADLINES["extraction"], "novel_difference_auc"))
+        plain = entry.evidence.get("fixed target", {}).get(HEADLINES["extraction"])
+        number = next(f"{found['n']:,}" for found in (first, less) if found)
         precisions = [_number(found.get("novel_precision_at_100")) for found in (target, control)]
-        rows.append([title(entry.cell), f"{first['n']:,}", _interval(first), _interval(plain), *precisions])
+        rows.append([title(entry.cell), number, *map(_interval, (first, plain, less)), *precisions])
     return markdown(rows)
 
 
@@ -174,7 +176,7 @@ def _cells(exposure: Exposure) -> str:
 
 def _lacking(design: Design, measured: Sequence[Measured], extracted: Sequence[Measured]) -> Iterator[str]:
     for part, found in zip(PARTS, (measured, extracted), strict=True):
-        there = {entry.cell for entry in found}
+        there = {entry.cell for entry in found if HEADLINES[part] in entry.evidence[PLAIN]}
         for cell in design.cells:
             if design.words(cell, part) is not None and cell not in there:
                 yield f"{title(cell)} ({part})"

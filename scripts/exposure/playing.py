@@ -133,11 +133,14 @@ def membership(evidence: Mapping[tuple[str, str], Any], truth: Truth, plan: Plan
 def extraction(evidence: Mapping[tuple[str, str], Any], truth: Truth, plan: Plan) -> dict[str, Any]:
     """Score every scorer: does it tell candidates that G alone contains from those that G' alone contains?
 
-    novel_discordant_auc: of those alone that no molecule of the attacker's contains.
+    novel_discordant_auc  by the target's own score, of those that no molecule of the attacker's contains
+    discordant_auc        by that score less the score of a model of G', which has the same shadows: calibrated or not,
+    novel_difference_auc  what the shadows say is taken off both and cancels; of all candidates, of novel ones
     """
     from telltale.data.kept import Kept
     from telltale.evaluation.extraction import discordant, score_extraction
     from telltale.evaluation.matching import matches
+    from telltale.evaluation.memory_gain import NOVEL_DISCORDANT, novel_discordant
     from telltale.evaluation.score import Scoring
     from telltale.evaluation.statistics import groups_of
 
@@ -154,10 +157,11 @@ def extraction(evidence: Mapping[tuple[str, str], Any], truth: Truth, plan: Plan
             scored = score_extraction(guess, hits.parts, hits.exact, resampling)
             document = {name: scored[name].to_json() for name in EXTRACTION if name in scored}
             found[" ".join(filter(None, (attack, world)))] = document
-        asked = {"discordant_auc": np.ones_like(novel), "novel_discordant_auc": novel}
-        for name, rows in asked.items():
+        of_target = found[f"{attack} target".strip()]
+        of_target[NOVEL_DISCORDANT] = novel_discordant(pair[0], hits.parts, hits.disjoint, resampling).to_json()
+        for name, rows in {"discordant_auc": np.ones_like(novel), "novel_difference_auc": novel}.items():
             value = discordant(*pair, hits.parts & rows, hits.disjoint & rows, resampling)
-            found[f"{attack} target".strip()][name] = value.to_json()
+            of_target[name] = value.to_json()
     return found
 
 

@@ -147,6 +147,15 @@ def test_a_law_at_another_place_has_the_level_and_the_slopes_it_says() -> None:
     assert value[0, 0] == pytest.approx(2.0 * 4**0.5 / 2)
 
 
+def test_what_is_told_of_a_place_does_not_hang_on_which_others_are_asked_about() -> None:
+    """Catches an interval whose digits are luck, so that two tables tell different ends of one cell."""
+    law = Law.of(world(np.random.default_rng(2), (0.4, -0.4)), SEPARATE, 200)
+    group, factors = np.zeros(3, int), np.log(np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 4.0]]))
+    together = np.stack(law.predicted(group, factors, 0.05))
+    alone = np.concatenate([law.predicted(group[:1], factors[[at]], 0.05) for at in range(3)], axis=1)
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_the_expected_error_is_that_of_many_draws() -> None:
     """Catches a variance of another formula: normal scores, half a unit apart."""
     rng = np.random.default_rng(6)

@@ -17,7 +17,7 @@ from scripts.exposure import laws
 from scripts.exposure.cells import PARTS, Design, plan
 from scripts.exposure.laws import Exposure, cells_of
 from scripts.exposure.playing import Part, measured
-from scripts.exposure.sentences import continued
+from scripts.exposure.sentences import continued, real
 from telltale.configuration.parsed import composed
 from telltale.evaluation.leakage_law import as_auc, expected_error
 from telltale.reporting.metrics_file import write_json
@@ -212,6 +212,29 @@ def test_where_forms_as_good_disagree_no_number_is_told_of_sizes_in_use() -> Non
     assert "0.510 [0.500, 0.520], continued from at most 30,000" in told and "below 0.55 from 40,000" in told
 
 
+def test_a_score_less_the_controls_does_not_stand_for_the_calibrated_score(
+    everything: dict[str, Any], tmp_path: Path
+) -> None:
+    """Catches "none comes out" by a difference from which what shadows say cancels, and without what it takes."""
+    design, words = Design("paper"), "takes an AUC of"
+    whole = real(cells_of(design, everything, "extraction"))
+    assert whole[:2] == (0, len(cells_of(design, everything, "extraction"))) and whole[2] > 0.55
+    older = json.loads(json.dumps(everything))
+    for name, document in older.items():
+        if name.endswith("extraction"):
+            target = document["evidence"]["target"]
+            target["novel_difference_auc"] = target.pop("novel_discordant_auc")
+    assert real(cells_of(design, older, "extraction"))[:2] == (0, 0)
+    write_json(tmp_path / "cells.json", older)
+    assert command(tmp_path, "--scale=paper", "--page-only")[0] == 0
+    page = (tmp_path / "page.md").read_text("utf-8")
+    assert "Whether molecules come out was not asked." in page and words not in page
+    cell = next(cell for cell in design.cells if design.words(cell, "extraction"))
+    options = exposure._options(["--scale=paper"])
+    left = [part.part for job in exposure.lacking(design, [cell], older, options) for part in job]
+    assert left == ["extraction"]
+
+
 def test_progress_is_half_after_a_thousand_steps_and_the_reference_is_no_change(everything: dict[str, Any]) -> None:
     """Catches a factor that is not 0 at the reference, and one that leaves the batch out of the steps."""
     design = Design("paper")
@@ -245,5 +268,7 @@ def test_a_cell_is_measured_whole(tmp_path: Path) -> None:
         found.append(measured(Part(cell.name, part, made_by, folders)))
     assert all("failed" not in document for document in found), json.dumps(found)[:2000]
     assert set(found[0]["evidence"]) >= {"target", "disjoint", "logistic_calibrated target"}
-    assert {"discordant_auc", "novel_discordant_auc"} <= set(found[1]["evidence"]["target"])
+    of_target = found[1]["evidence"]["target"]
+    assert of_target["novel_discordant_auc"]["value"] != of_target["novel_difference_auc"]["value"]
+    assert "discordant_auc" in of_target and "novel_discordant_auc" in found[1]["evidence"]["fixed target"]
     assert len(list((tmp_path / "store" / "release").iterdir())) == 2 * design.victims

@@ -214,8 +214,7 @@ def _scatter(fit: Fit, cells: Cells, data: np.ndarray, keep: np.ndarray, degrees
 class Law:
     """A fitted law with what a bootstrap says of it.
 
-    draws    the same law fitted to worlds in which it holds: cells scatter about it anew, and so do the victims and
-             points of each cell about that
+    draws    the same law fitted to worlds in which it holds, cells off it anew by τ and by their own errors
     degrees  of freedom left by the cells
     """
 
@@ -226,14 +225,13 @@ class Law:
 
     @classmethod
     def of(cls, cells: Cells, form: Form, replicates: int = 1000, seed: int = 0) -> Law:
-        """Fit and bootstrap it: cells, and within each its victims and points. ValueError for too few cells."""
+        """Fit it, and anew to worlds drawn from it. ValueError for too few cells."""
         seen = cells.shaped(form)
         degrees = len(cells) - len(np.unique(seen.group)) - seen.factors.shape[1]
         if degrees < 1:
             raise ValueError(f"{len(cells)} cells are too few for the law `{form.name}`")
         rng, best = np.random.default_rng(seed), fitted(seen, form.family)
-        value = best.at(seen.group, seen.factors)
-        shape = replicates, len(cells)
+        value, shape = best.at(seen.group, seen.factors), (replicates, len(cells))
         spread = np.abs(best.spread(value))
         worlds = value + spread * rng.standard_normal(shape) + seen.error * rng.standard_normal(shape)
         return cls(form, best, fitted(seen, form.family, worlds), degrees)
@@ -252,15 +250,18 @@ class Law:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the separation at other places, (places,), with the 95 % interval of a further cell there.
 
-        error: of the separation to be measured; scattered: False = the interval of the law itself, not of a cell.
+        error: of the separation to be measured; scattered: False = the interval of the law itself, not of a cell. All
+        places share their draws: what one is told does not hang on the others.
         """
+        from scipy.special import stdtrit
+
         group = np.asarray(group) if self.form.grouped else np.zeros(len(group), int)
         factors = np.atleast_2d(factors) @ self.form.mixing(np.atleast_2d(factors).shape[1])
         value, around = self.best.at(group, factors)[0], self.draws.at(group, factors)
-        rng = np.random.default_rng(1)
-        noise = (rng.standard_t(self.degrees, around.shape) for _ in range(2))
         if scattered:
-            around = around + self.draws.spread(around) * next(noise) + error * next(noise)
+            student = stdtrit(self.degrees, (np.arange(len(around)) + 0.5) / len(around))  # by its quantiles
+            of_cell, of_error = (np.random.default_rng(role).permutation(student)[:, None] for role in (1, 2))
+            around = around + self.draws.spread(around) * of_cell + error * of_error
         ends = np.quantile(around, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
         return value, ends[0], ends[1]
 
