@@ -146,6 +146,19 @@ def test_no_search_asks_for_more_than_its_budget(how: dict[str, Any], budget: in
         assert 0.9 * budget - 2 <= asked <= budget and found.asked == asked
 
 
+def test_a_sample_under_an_owners_limit_is_of_all_rings() -> None:
+    """Catches a list that the limit ends among the molecules of the first ring."""
+    release = Memory(G)
+    release.budget = 60
+    world = world_of(release)
+    world.knowledge.query_budget = 60
+    hunter = attack(**ENUMERATED)
+    found = hunter.run(world)
+    rings = set(hunter.grower.pool.of(OWNED).ring.tolist())  # type: ignore[union-attr]
+    assert len(set(found.templates)) == len(rings) > 1 and release.queries.total() <= 60
+    assert hunter.notes(world.knowledge)[0] == "molecules grown by enumerate over 2 steps, at most 60 queries a model"
+
+
 def test_the_same_seed_gives_the_same_list_and_another_one_another() -> None:
     """Catches an order that hangs on hashing or on what ran before."""
     lists = [attack("paper", **BEAM, query_budget=200).run(world_of(Noise(0), seed=seed)) for seed in (3, 3, 4)]

@@ -7,12 +7,18 @@ import numpy as np
 from telltale.attacks.molextract.growth.environment import Environment
 from telltale.attacks.molextract.growth.problem import Problem
 from telltale.attacks.molextract.growth.state import State, concatenated
+from telltale.data.seeds import generator
 
 
 def enumerated(problem: Problem, most: int) -> State:
-    """Take every molecule there is, or the random sample that was drawn of them: the same for every model."""
+    """Take every molecule there is, or the random sample that was drawn of them: the same for every model.
+
+    In random order where the owner's limit may end before they do: the pool knows of the attacker's own budget alone.
+    """
     assert problem.pool is not None, "the pool is grown with the problem"
-    return problem.pool
+    if problem.oracle.release.budget is None:
+        return problem.pool
+    return problem.pool.take(generator(0, "order of enumeration").permutation(len(problem.pool)))
 
 
 def grown(environment: Environment, rings: np.ndarray, most: int, seed: int) -> tuple[State, bool]:

@@ -68,10 +68,13 @@ class Grower:
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say how molecules were grown, and what the rivals rank."""
         pool, search = self.pool.of(knowledge.auxiliary), self.search
-        budget = "any number of queries" if search.query_budget is None else f"at most {search.query_budget:,} queries"
+        allowed = knowledge.query_budget  # by the owner, for the search and what comes after it
+        limits = [limit for limit in (search.query_budget, allowed) if limit is not None]
+        budget = f"at most {min(limits):,} queries" if limits else "any number of queries"
         of_pool = f"all {len(pool):,} there are" if pool.whole else f"a random sample, {len(pool):,}"
         steps = "1 step" if search.steps == 1 else f"{search.steps} steps"
-        grown = f"molecules grown by {search.search} over {steps}, {budget} a model (the membership test's aside)"
+        grown = f"molecules grown by {search.search} over {steps}, {budget} a model"
+        grown += " (the membership test's aside)" if allowed is None else ""
         return grown, f"enumeration and rivals without a search of their own rank {of_pool}"
 
     def run(self, world: World) -> ExtractedMolecules:
