@@ -22,6 +22,10 @@ class AccessDeniedError(Exception):
     """A call on a release that the attack's threat model does not include."""
 
 
+class QueriesSpentError(AccessDeniedError):
+    """A question beyond the number that the owner answers; says how many were asked for."""
+
+
 class NumericalError(Exception):
     """A trained model whose output is not a number; says which model and which record."""
 

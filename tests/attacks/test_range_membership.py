@@ -428,6 +428,8 @@ def test_too_few_encoders_unequal_halves_and_ranges_without_a_point_are_refused(
     with pytest.raises(InputError, match=r"^pools\.non_members=another number than pools\.members: "):
         attack().check(game_of(tmp_path, members=40).knowledge)
     attack().check(replace(knowledge, victims=5, fewest=(1, 1)))
+    with pytest.raises(InputError, match=r"^defense\.queries=9: at least [\d,]+, for the samples"):
+        attack().check(replace(knowledge, query_budget=9))
     (note,) = attack().notes(knowledge)
     assert "ranges hold" in note and "of 120 challenge points, none in two" in note
 

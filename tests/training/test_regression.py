@@ -71,6 +71,7 @@ OPTIONS: dict[str, Any] = {"scorer": "paper", "k": 5, "rings": 2, "motifs": 2, "
     ("wrong", "field"),
     [
         ({"cuts": 2}, "attack.cuts=2: 0 with attack.answers=values"),
+        ({"scorer": "calibrated", "calibrates": "fixed"}, "attack.calibrates=fixed: another one with attack.answers"),
         ({"rivals": ["mlp", "fixed"]}, "attack.rivals=fixed: another one"),
         ({"scorer": "fixed"}, "attack.scorer=fixed: another one"),
         ({"answers": "labels"}, "attack.answers=labels"),

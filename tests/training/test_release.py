@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from telltale.errors import AccessDeniedError
+from telltale.configuration.command_line import explain
+from telltale.errors import AccessDeniedError, QueriesSpentError
 from telltale.owner.defense import Defense
 from telltale.owner.release import Release
 from telltale.training import batches
@@ -51,8 +52,10 @@ def test_the_budget_is_enforced_before_the_answer(trained: Release) -> None:
     """Catches a budget noticed only after the answer was given."""
     limited = trained.restricted(frozenset({"embeddings"}), budget=20)
     limited.embeddings(RECORDS)
-    with pytest.raises(AccessDeniedError, match="12 more queries would pass the budget of 20"):
+    with pytest.raises(QueriesSpentError, match="12 more queries would pass the budget of 20"):
         limited.embeddings(RECORDS)
+    code, said = explain(QueriesSpentError("embeddings: spent"), Path())
+    assert (code, said) == (1, "error: embeddings: spent")  # an attack that asks on ends in one line
     limited.embeddings(RECORDS.take(np.arange(8)))
     assert limited.queries.total() == 20
 

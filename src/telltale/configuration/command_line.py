@@ -21,7 +21,7 @@ from telltale.configuration.disk import told_of
 from telltale.configuration.hints import MANY, nearest, nearest_option, of_other_word
 from telltale.configuration.words import configuration_folder as configuration_folder
 from telltale.configuration.words import groups_of, help_page
-from telltale.errors import InputError, JobsLostError, NotPrivateError, NumericalError
+from telltale.errors import InputError, JobsLostError, NotPrivateError, NumericalError, QueriesSpentError
 from telltale.reporting.slurm import told_of_lost_job
 
 SECTIONS = ("scale", "pools", "evaluation", "report", "paths", "sweep", "debug")  # plain values, built by no class
@@ -138,7 +138,7 @@ def explain(error: BaseException, configuration: Path) -> tuple[int, str]:
     for cause in chain:
         if isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED, f"interrupted: {cause}" if str(cause) else _INTERRUPTED_EARLY
-        if isinstance(cause, NumericalError | NotPrivateError | JobsLostError):
+        if isinstance(cause, NumericalError | NotPrivateError | JobsLostError | QueriesSpentError):
             return FAILED, f"error: {cause}"
         if isinstance(cause, InputError):
             return BAD_INPUT, f"error: {cause}"

@@ -26,7 +26,7 @@ from telltale.configuration.command_line import (
 )
 from telltale.configuration.shape import check_shape
 from telltale.configuration.trust import check_targets
-from telltale.errors import InputError, NotPrivateError, NumericalError
+from telltale.errors import InputError, NotPrivateError, NumericalError, QueriesSpentError
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def told_as_input(words: Sequence[str]) -> Iterator[None]:
         raise
     except Exception as error:
         for cause in causes(error):
-            if isinstance(cause, InputError | NumericalError | NotPrivateError | KeyboardInterrupt):
+            if isinstance(cause, InputError | NumericalError | NotPrivateError | QueriesSpentError | KeyboardInterrupt):
                 raise cause from None
         code, said = explain(error, configuration_folder())
         if code != BAD_INPUT:

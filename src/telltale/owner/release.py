@@ -15,7 +15,7 @@ from torch import nn
 
 from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive
-from telltale.errors import AccessDeniedError, InputError, NumericalError
+from telltale.errors import AccessDeniedError, InputError, NumericalError, QueriesSpentError
 from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
 from telltale.store.store import Store, write_array
@@ -218,7 +218,8 @@ class Release:
             allowed = ", ".join(sorted(self.access)) or "no call"
             raise AccessDeniedError(f"{call}: this threat model grants {allowed}")
         if self.budget is not None and self.queries.total() + number > self.budget:
-            raise AccessDeniedError(f"{call}: {number} more queries would pass the budget of {self.budget}")
+            spent = f"{number} more queries would pass the budget of {self.budget}, {self.queries.total()} are spent"
+            raise QueriesSpentError(f"{call}: {spent}; raise defense.queries, or ask of fewer records")
         self.queries[call] += number
 
 

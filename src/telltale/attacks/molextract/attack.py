@@ -94,7 +94,7 @@ class Molextract(Attack):
         whole_number("attack.cuts", cuts, 0, expected="a whole number from 0 (no test)")
         self.answers = choice("attack.answers", answers, ANSWERS)
         self.access = frozenset({answers})
-        check_scalar(answers, cuts, scorer, rivals)
+        check_scalar(answers, cuts, scorer, rivals, calibrates if scorer == CALIBRATED else "")
         self.scorer = scorer
         self.lists = ListSizes(_list_sizes("k", k), _list_sizes("k_within_ring", k_within_ring))
         self.pool = AuxiliaryPool(VocabularyOptions(rings, motifs, largest_motif, vocabulary, templates), auxiliary)

@@ -69,13 +69,13 @@ def rivals_seeing(rivals: Mapping[str, Attack], answers: str) -> Mapping[str, At
     return {name: OnValues(rival) for name, rival in rivals.items()}
 
 
-def check_scalar(answers: str, cuts: int, scorer: str, rivals: Sequence[str]) -> None:
+def check_scalar(answers: str, cuts: int, scorer: str, rivals: Sequence[str], calibrates: str = "") -> None:
     """Refuse what a single number cannot tell: its cosine with another one is 1 or -1."""
     if answers == "embeddings":
         return
     expected = "with attack.answers=values: a cosine of two numbers is 1 or -1"
     if cuts:
         raise InputError("attack.cuts", cuts, f"0 {expected}")
-    for field, names in (("attack.scorer", [scorer]), ("attack.rivals", rivals)):
+    for field, names in (("attack.scorer", [scorer]), ("attack.calibrates", [calibrates]), ("attack.rivals", rivals)):
         if "fixed" in names:
             raise InputError(field, "fixed", f"another one {expected}")

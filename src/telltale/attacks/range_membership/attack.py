@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from telltale.attacks.base import Attack
+from telltale.attacks.embedding_membership.rationing import prices_of
 from telltale.attacks.embedding_membership.signals import SIGNALS
 from telltale.attacks.membership.lira import LiRA
 from telltale.attacks.membership.rmia import RMIA
@@ -172,7 +173,7 @@ class MoleculeRanges(RangeMembership):
         super().__init__(kind, options, Trim(keep_from, keep_to), asked, rivals)
 
     def check(self, knowledge: Knowledge) -> None:
-        """Refuse too few shadow encoders, and challenge points of which none lies in a range."""
+        """Refuse too few shadow encoders, no point in a range, and a limit below what is asked."""
         if knowledge.models < FEWEST_MODELS:
             expected = (
                 "range_membership needs at least 2 shadow encoders for each victim, the one trained on exactly the "
@@ -180,6 +181,12 @@ class MoleculeRanges(RangeMembership):
             )
             raise InputError("victims", knowledge.models, expected)
         super().check(knowledge)
+        if knowledge.query_budget is not None:
+            probes = ByEmbeddings(self.signal).probes(knowledge, self._samples(self.ranges(knowledge), knowledge)[0])
+            asked = int(prices_of(probes, self.signal).sum()) + len(knowledge.auxiliary)
+            if asked > knowledge.query_budget:
+                expected = f"at least {asked:,}, for the samples of all ranges; fewer attack.ranges or attack.samples"
+                raise InputError("defense.queries", knowledge.query_budget, expected)
 
     def judged(self, world: World, asked: Asked) -> MembershipScores:
         """Score by signals of embeddings."""
