@@ -17,7 +17,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "defense=magic": ("defense=magic", "none"),
     "atack=molextract": ("atack", "did you mean attack?"),
     "attack=null": ("Config group override", "NoneType"),
-    "attack.kk=3": ("attack.kk", "did you mean k?", "scorer, size_weighted, vocabulary"),
+    "attack.kk=3": ("attack.kk", "did you mean k?", "scorer, search, size_weighted"),
     "+attack.kk=3": ("attack.kk=3", "did you mean k?"),
     "+pools.extra=3": ("pools.extra=3", "no such key", "auxiliary"),
     "evaluation=3": ("evaluation=3", "set one of its keys"),

@@ -230,8 +230,9 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_rival_is_played() -> None:
-    """Catches a rival that is in no set, or a set that no attack asks for."""
+    """Catches a rival that is in no set, or a set that neither an attack nor a documented command asks for."""
     played = {chosen_by(attack)["rivals"] for attack in names("attack")}
+    played |= {word.partition("=")[2] for run in to_play() for word in run.split() if word.startswith("rivals=")}
     while more := {entry for name in played for entry in defaults(CONF / "rivals" / f"{name}.yaml")} - played:
         played |= more
     assert played == set(names("rivals"))
