@@ -58,7 +58,8 @@ def continued(there: Sequence[float], forms: Sequence[float], needed: tuple[str,
     if max(forms) - min(forms) > APART:
         return (
             f"cells of at most {largest:,} molecules do not tell what holds {place}: {len(forms)} forms of the law "
-            f"that foretell cells nearly as well say an AUC from {min(forms):.3f} to {max(forms):.3f} there"
+            f"that foretell cells nearly as well (at most {NEAR:g} times the least error) say an AUC "
+            f"from {min(forms):.3f} to {max(forms):.3f} there"
         )
     value, low, high = there
     return (
