@@ -81,6 +81,16 @@ def test_lists_of_unlike_length_are_compared_at_the_sizes_that_both_have(elsewhe
     assert per_seed(Quantity(["precision_at_*"], ["gin"], **minus), found, 0).value == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_several_pieces_of_evidence_are_compared_with_one(elsewhere: bool) -> None:
+    """Catches a pattern of evidence that is told to share no metric with what is subtracted: its names differ."""
+    of = {"uniform 4 bit/mape": 0.6, "kmeans 4 bit/mape": 0.4, "float/mape": 0.2, "kmeans 8 bit/mape": 0.2}
+    run = {name: Measured(value) for name, value in of.items()}
+    minus: dict[str, Any] = {"minus": "float", "minus_experiments": ["gcn"] if elsewhere else []}
+    quantity = Quantity(["mape"], ["gin"], of="[uk]* 4 bit", **minus)
+    assert per_seed(quantity, {("gin", 0): run, ("gcn", 0): run}, 0).value == pytest.approx(0.3)
+
+
 def test_any_of_several_comparisons_refutes_at_its_share_of_the_level() -> None:
     """Catches a claim refuted by one of four comparisons, each at the full level."""
     controls = ["untrained", "mlp"]

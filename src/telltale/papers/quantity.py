@@ -84,7 +84,7 @@ def per_seed(quantity: Quantity, results: Results, seed: int, ceiling: Quantity 
 def _found(
     results: Results, seed: int, experiments: Sequence[str], name: str, metrics: Sequence[str]
 ) -> list[dict[str, Measured]]:
-    """Return the figures of each experiment by the name of their metric; KeyError for a pattern without any."""
+    """Return the figures of each experiment, as a run names them; KeyError for a pattern without any."""
     found = []
     for experiment in experiments:
         run, figures = results.get((experiment, seed), {}), dict[str, Measured]()
@@ -92,7 +92,7 @@ def _found(
             names = fnmatch.filter(run, f"{name}/{metric}")
             if not names:
                 raise KeyError(f"{name}/{metric} of {experiment}, seed {seed}")
-            figures |= {matching.removeprefix(f"{name}/"): run[matching] for matching in names}
+            figures |= {matching: run[matching] for matching in names}
         found.append(figures)
     return found
 
@@ -101,11 +101,15 @@ def _of_both(
     here: Sequence[Mapping[str, Measured]], there: Sequence[Mapping[str, Measured]]
 ) -> tuple[list[dict[str, Measured]], list[dict[str, Measured]]]:
     """Keep the metrics that both sides of a difference have in every experiment; KeyError where there is none."""
-    shared = set.intersection(*(set(figures) for figures in [*here, *there]))
+    shared = set.intersection(*({_metric(name) for name in figures} for figures in [*here, *there]))
     if not shared:
         raise KeyError(f"a metric that both have, of {', '.join(sorted({name for of in here for name in of}))}")
-    kept = [[{name: of[name] for name in of if name in shared} for of in side] for side in (here, there)]
+    kept = [[{name: of[name] for name in of if _metric(name) in shared} for of in side] for side in (here, there)]
     return kept[0], kept[1]
+
+
+def _metric(name: str) -> str:
+    return name.rpartition("/")[2]  # what stands before it is one piece of evidence of several, where `of` is a pattern
 
 
 def _mean(found: Sequence[Mapping[str, Measured]]) -> Measured:
