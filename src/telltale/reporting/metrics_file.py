@@ -73,12 +73,16 @@ def write_json(path: Path | str, document: Any, room: int = 0) -> Path:
 
     room: blanks at its end, for `write_json_in_place`.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + " " * room + "\n"
+    return write_whole(Path(path), text)
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a text as UTF-8 by way of a temporary file beside it: whole or not at all, as it is on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)  # noqa: PTH105 (atomic on every platform)
