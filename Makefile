@@ -80,8 +80,9 @@ peers: $(READY)  ## compare with other tools on the same answers, write docs/pee
 audit-released: $(READY)  ## audit molecular models that others released, write docs/released_models.md; RELEASED=CLONE
 	$(BIN)/python -m scripts.audit_released --folder $(RELEASED)
 
-reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small; PLAN=1: say what it takes; PAGE=docs/molextract.md
-	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE) $(if $(PLAN),--plan) $(if $(PAGE),--page $(PAGE))
+reproduce-paper: $(READY)  ## test all papers' claims, or one's: PAPER=molextract; SCALE=small; PLAN=1: say what it takes; PAGE=docs/molextract.md; SEEDS=1,2; MEASURED=docs/measured
+	$(BIN)/python -m scripts.reproduce_paper $(PAPER) --scale $(SCALE) $(if $(PLAN),--plan) $(if $(PAGE),--page $(PAGE)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MEASURED),--measured $(MEASURED))
 
 matrix: $(READY)  ## every attack against every defence it can meet, in outputs/matrix/; SCALE=smoke
 	$(BIN)/python -m scripts.matrix --scale $(SCALE)

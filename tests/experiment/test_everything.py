@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from scripts import reproduce_paper
+from scripts.paper_runs import Job, PaperRuns
 from scripts.same_numbers import ON_WHAT_EXISTS, WITH_ATTACK, WITH_DEFENSE, WITHOUT_OWN_WORDS
 from telltale.papers.claims import Claim
 from tests.experiment.commands import ROOT, command, read
@@ -199,8 +200,8 @@ def test_every_paper_can_be_reproduced(
     """Catches an experiment that is refused, and results that a claim, grid, table or curve cannot read."""
     errors = {}
 
-    def in_this_process(jobs: Sequence[reproduce_paper.Job], at_once: int, fresh: bool) -> list[reproduce_paper.Job]:
-        for job in jobs if whole else one_of_each_kind(jobs):
+    def in_this_process(runs: PaperRuns, *_: object) -> list[Job]:
+        for job in runs.jobs if whole else one_of_each_kind(runs.jobs):
             ended = command(*job.overrides, *SMALL, *places, f"hydra.run.dir={job.folder}")
             if ended.code:
                 errors[job] = ended.err
@@ -213,7 +214,7 @@ def test_every_paper_can_be_reproduced(
     assert not [claim.text for claim in claims if claim.text.replace("|", "\\|") not in table]
 
 
-def one_of_each_kind(jobs: Sequence[reproduce_paper.Job]) -> list[reproduce_paper.Job]:
+def one_of_each_kind(jobs: Sequence[Job]) -> list[Job]:
     """Choose few experiments that have every option, and every choice, of all: the one with most new ones first.
 
     Numbers make no kind.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scripts import reproduce_paper
+from scripts.paper_runs import Job, PaperRuns, jobs_of
 from telltale import __version__
 from telltale.errors import InputError
 from telltale.evaluation.membership import score_membership
@@ -18,6 +18,7 @@ from telltale.evidence import MembershipScores
 from telltale.papers.claims_file import Flips, Tally, flipped, ids, read_verdicts, write_json_of
 from telltale.papers.claims_table import expected, write_claims
 from telltale.papers.judging import judge_all
+from telltale.papers.kept import Maker
 from telltale.papers.results import Measured, read_run
 from telltale.reporting.metrics_file import write_json
 from tests.papers.test_claims import claim, results
@@ -110,10 +111,10 @@ def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Catches a paper that is left out, and a second time that says nothing of the first."""
-    played = []
+    played: list[Job] = []
 
-    def nothing(jobs: Sequence[reproduce_paper.Job], at_once: int, fresh: bool) -> list[reproduce_paper.Job]:
-        played.extend(jobs)
+    def nothing(runs: PaperRuns, *_: object) -> list[Job]:
+        played.extend(runs.jobs)
         return []
 
     monkeypatch.setattr(reproduce_paper, "run_all", nothing)
@@ -149,8 +150,8 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
         "tables": [{"title": "Table", "columns": {"auc": "AUC"}, "rows": {"GIN": ["gin", "target"]}}],
     }
     monkeypatch.setattr(reproduce_paper, "read_paper", lambda *_: paper)
-    monkeypatch.setattr(reproduce_paper, "code_digest", lambda: "code")
-    for job in reproduce_paper.jobs_of(paper, "smoke", tmp_path / "tmi" / "smoke"):
+    monkeypatch.setattr(reproduce_paper, "this_code", lambda: Maker("code", "5f1c0ffee"))
+    for job in jobs_of(paper, "smoke", tmp_path / "tmi" / "smoke"):
         if (job.experiment, job.seed) != ("gcn", 4):
             write_json(job.folder / "metrics.json", {"metrics": {"auc": {"value": 0.7 + job.seed / 100}}})
             write_json(job.folder / "made_by.json", job.run("code").made_by)
@@ -161,10 +162,11 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
     assert text.startswith(
         "# A paper, scale smoke\n\nWhat | it is about.\n\nAll that follows is written by `make repro"
     )
-    assert "It rests on seeds 1, 2, 3 (3 of 4 named; the others are not finished)." in text
+    assert "It rests on seeds 1, 2, 3 (3 of 4 named; the others are not finished). Its 6 runs were made at" in text
+    assert " made at commit 5f1c0ff." in text
     assert "| 0.720 [0.695, 0.745] | holds |" in text
     assert text.index("## Verdicts") < text.index("## Table") < text.index("| GIN | 0.720") < text.index("## Grid")
     assert read_verdicts(page) == {"It leaks.": "holds"}
     assert reproduce_paper.main(["--page", str(page), *arguments[1:-2]]) == 2
-    monkeypatch.setattr(reproduce_paper, "code_digest", lambda: "other code")
+    monkeypatch.setattr(reproduce_paper, "this_code", lambda: Maker("other code"))
     assert reproduce_paper.main(arguments) == 2 and page.read_text("utf-8") == text  # of nothing no page is made

@@ -13,7 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from scripts import reproduce_paper
-from scripts.reproduce_paper import ROOT, jobs_of, main, read_paper
+from scripts.jobs import ROOT
+from scripts.paper_runs import jobs_of
+from scripts.reproduce_paper import main, read_paper
 from telltale.configuration.assembly import assemble
 from telltale.configuration.command_line import SCALES, register_resolvers
 from telltale.configuration.parsed import composed, told_as_input

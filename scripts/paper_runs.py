@@ -1,0 +1,197 @@
+"""A paper's runs: which are there, made by this code or kept from earlier, and what they were made by."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from scripts.jobs import ROOT, Run, code_digest
+from telltale.errors import InputError
+from telltale.papers.kept import UNKNOWN, KeptRun, Maker, read_kept, write_kept
+from telltale.papers.results import Results, read_run
+from telltale.papers.results import Run as Figures
+from telltale.writing import counted
+
+CODE = ("src", "conf", ":(exclude)conf/paper")  # what `code_digest` covers
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a paper's experiments."""
+
+    experiment: str
+    seed: int
+    overrides: tuple[str, ...]
+    folder: Path
+
+    def run(self, code: str) -> Run:
+        """Return the run that this digest of the code makes."""
+        made_by = {"overrides": list(self.overrides), "code": code}
+        return Run(self.overrides, self.folder, self.folder / "output.log", made_by)
+
+
+def jobs_of(paper: dict, scale: str, folder: Path, seeds: Sequence[int] | None = None) -> list[Job]:
+    """List the runs, seed by seed, so that every experiment has a result before any has a second; None: all seeds."""
+    return [
+        Job(name, seed, (*overrides, f"scale={scale}", f"seed={seed}", "logger=none"), folder / name / f"seed{seed}")
+        for seed in (paper["seeds"][scale] if seeds is None else seeds)
+        for name, overrides in paper["experiments"].items()
+    ]
+
+
+def this_code() -> Maker:
+    """Return what makes runs now: the code's digest, and the commit that is checked out, where there is one."""
+    digest, top = code_digest(), _git("rev-parse", "--show-toplevel")
+    if not top or Path(top) != ROOT:  # no repository, or somebody else's around it
+        return Maker(digest)
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *CODE)
+    return Maker(digest, commit or UNKNOWN, changed=bool(status))
+
+
+def _git(*words: str) -> str:
+    try:
+        told = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return told.stdout.strip()
+
+
+@dataclass(frozen=True)
+class PaperRuns:
+    """The runs of one paper at one scale. A run of this code comes before one that was kept.
+
+    asked   experiment -> what the paper's file asks of its runs
+    shelf   folder where figures are kept, seed<number>/<experiment>.csv; None: nowhere
+    kept    those of the jobs that were made earlier, with the same words, and are taken
+    fresh   whether to run again what is there
+    """
+
+    jobs: Sequence[Job]
+    code: Maker
+    asked: Mapping[str, Sequence[str]]
+    shelf: Path | None = None
+    kept: Mapping[Job, KeptRun] = field(default_factory=dict)
+    fresh: bool = False
+
+    def with_kept(self) -> tuple[PaperRuns, list[str]]:
+        """Take what is kept; returns a line for each reason why a file is not taken. InputError for a damaged one."""
+        if self.fresh:
+            return self, []
+        kept, reasons = {}, dict[str, list[Path]]()
+        for job in self.jobs:
+            file = self._file(job)
+            if file is None or not file.exists():
+                continue
+            run = read_kept(file)
+            if reason := run.unlike(job.overrides, self.asked.get(job.experiment, [])):
+                reasons.setdefault(reason, []).append(file)
+            else:
+                kept[job] = run
+        refused = [
+            f"{files[0]}{f' (and {len(files) - 1} more)' * (len(files) > 1)} is not taken: {reason}"
+            for reason, files in reasons.items()
+        ]
+        return replace(self, kept=kept), refused
+
+    def left(self) -> list[Job]:
+        """List the jobs to run."""
+        return [job for job in self.jobs if self.fresh or not self.is_there(job)]
+
+    def of_whole_seeds(self) -> PaperRuns:
+        """Leave out the seeds of which a job is left to run."""
+        left = {job.seed for job in self.jobs if not self.is_there(job)}
+        return replace(self, jobs=[job for job in self.jobs if job.seed not in left])
+
+    def is_there(self, job: Job) -> bool:
+        """Tell whether there are figures that may be taken for its own."""
+        return job in self.kept or self.is_made(job)
+
+    def is_made(self, job: Job) -> bool:
+        """Tell whether this code has made it, and its folder is there."""
+        return job.run(self.code.code).is_finished()
+
+    def play(self, job: Job, threads: int) -> bool:
+        """Run it, and keep its figures; tell whether it ended well."""
+        ended_well = job.run(self.code.code).play(threads)
+        if ended_well:
+            self.keep(job)
+        return ended_well
+
+    def keep(self, job: Job) -> None:
+        """Keep the figures of a finished run, where there is a place and not the same run in it already.
+
+        One of the same code is left as it is, so that nothing changes but what is new: its commit had that code too.
+        """
+        run, file = read_run(job.folder), self._file(job)
+        if run is not None and file is not None and not self._is_kept(job):
+            asked = self.asked.get(job.experiment, [])
+            try:
+                write_kept(file, KeptRun.of(run, job.overrides, self.code, asked))
+            except OSError as error:
+                raise InputError("--measured", file, f"a file that can be written, but {error}") from error
+
+    def keep_what_is_made(self) -> None:
+        """Keep what this code has made before, be it that its command was killed or did not say where."""
+        if self.shelf is not None:
+            for job in self.jobs:
+                if self.is_made(job):
+                    self.keep(job)
+
+    def results(self) -> Results:
+        """Read the figures of every run that is there, and its owners' success."""
+        runs = {(job.experiment, job.seed): self._figures(job) for job in self.jobs}
+        return {place: run for place, run in runs.items() if run is not None}
+
+    def taken(self) -> list[Job]:
+        """List the jobs whose figures are those kept."""
+        return [job for job in self.jobs if job in self.kept and not self.is_made(job)]
+
+    def told(self) -> str:
+        """Say what is taken from where it was kept; "" for nothing."""
+        if not (taken := self.taken()):
+            return ""
+        commits = commits_in_words([self.kept[job].maker for job in taken])
+        are = "is" if len(taken) == 1 else "are"
+        return f"{len(taken)} of {counted(len(self.jobs), 'run')} {are} taken from {self.shelf}, made at {commits}"
+
+    def made_at(self) -> str:
+        """Say at which commits the runs were made that are there, as a sentence."""
+        makers = [self._maker(job) for job in self.jobs if self._figures(job) is not None]
+        were = "Its run was" if len(makers) == 1 else f"Its {len(makers)} runs were"
+        return f"{were} made at {commits_in_words(makers)}"
+
+    def _maker(self, job: Job) -> Maker:
+        if self.is_made(job) and not self._is_kept(job):
+            return self.code
+        return self.kept[job].maker if job in self.kept else Maker("")
+
+    def _is_kept(self, job: Job) -> bool:
+        """Tell whether what this code makes is kept already, and from files as a commit has them if these are so."""
+        if job not in self.kept:
+            return False
+        maker = self.kept[job].maker
+        return maker.code == self.code.code and maker.changed <= self.code.changed
+
+    def _figures(self, job: Job) -> Figures | None:
+        if job in self.kept and not self.is_made(job):
+            return self.kept[job].figures
+        return read_run(job.folder)
+
+    def _file(self, job: Job) -> Path | None:
+        return None if self.shelf is None else self.shelf / f"seed{job.seed}" / f"{job.experiment}.csv"
+
+
+def commits_in_words(makers: Sequence[Maker]) -> str:
+    """Name commits, those of most runs first, and of several how many runs each.
+
+    >>> commits_in_words([Maker("", "5f1c0ffee"), Maker("", "a11ce5eed"), Maker("", "a11ce5eed")])
+    'commits a11ce5e (2) and 5f1c0ff (1)'
+    """
+    counts = Counter(map(str, makers)).most_common()
+    if len(counts) <= 1:
+        return f"commit {counts[0][0] if counts else UNKNOWN}"
+    *first, last = (f"{name} ({number})" for name, number in counts)
+    return f"commits {', '.join(first)} and {last}"
