@@ -18,6 +18,7 @@ import numpy as np
 from telltale.checks import choice, share, whole_number
 from telltale.data.captions.pools import require_second_source
 from telltale.data.captions.records import NONMEMBER_SOURCES, CaptionedImages
+from telltale.data.captions.shown import joined
 from telltale.data.seeds import generator
 from telltale.errors import InputError
 from telltale.game.world import Knowledge
@@ -184,6 +185,7 @@ def together(first: CaptionedImages, second: CaptionedImages) -> CaptionedImages
         concepts=np.concatenate([first.concepts, second.concepts]),
         sources=np.concatenate([first.sources, second.sources]),
         names=first.names + second.names,
+        shown=joined(first.shown, second.shown),
     )
 
 

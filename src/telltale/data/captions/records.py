@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from telltale.checks import choice
+from telltale.data.captions.shown import Shown
 from telltale.data.digests import as_digests, once, with_known_digests
 from telltale.data.images.records import pixel_digests
 from telltale.data.records import input_digests
@@ -30,6 +31,7 @@ class CaptionedImages:
     source            the data set, as printed beside every figure
     nonmember_source  where non-members are drawn from when pools are dealt: same = the owner's source |
                       other_dataset = the second one, as in the released code of M^4I (mi_attack.py)
+    shown             what the pictures are known to show, of data sets that can say it; else None
     """
 
     images: np.ndarray
@@ -40,13 +42,16 @@ class CaptionedImages:
     names: tuple[str, ...]
     source: str
     nonmember_source: str = "same"
+    shown: Shown | None = None
     kind: str = field(default="captions", init=False)
 
     def __post_init__(self) -> None:
         expected = " or ".join(NONMEMBER_SOURCES)
         choice("dataset.nonmember_source", self.nonmember_source, NONMEMBER_SOURCES, expected=expected)
         count = len(self.images)
-        lengths = {len(part) for part in (self.references, self.concepts, self.sources, self.names)}
+        lengths = {
+            len(part) for part in (self.references, self.concepts, self.sources, self.names, self.shown or self.names)
+        }
         if lengths != {count}:
             raise ValueError(f"{count} pictures, but references, concepts, sources and names of {sorted(lengths)}")
         if self.concepts.dtype != np.int64 or self.sources.dtype != np.int64:
@@ -76,15 +81,16 @@ class CaptionedImages:
                 concepts=self.concepts[rows],
                 sources=self.sources[rows],
                 names=tuple(self.names[place] for place in places),
+                shown=None if self.shown is None else self.shown.take(rows),
             ),
             self,
             rows,
         )
 
     def without_captions(self) -> Self:
-        """Return the pictures for who may not see their captions: references are empty, names are numbers."""
+        """Return the pictures for who may not see their captions: references and what is shown are gone."""
         names = tuple(f"picture {number}" for number in range(1, len(self) + 1))
-        return replace(self, references=((),) * len(self), names=names)
+        return replace(self, references=((),) * len(self), names=names, shown=None)
 
     def unmarked(self) -> Self:
         """Return pictures and captions without what tells where they are from: one source, names are numbers."""
@@ -94,6 +100,7 @@ class CaptionedImages:
             sources=np.zeros(len(self), np.int64),
             source_names=("",),
             names=tuple(f"picture {number}" for number in range(1, len(self) + 1)),
+            shown=None,
         )
 
     @once("_fingerprints_kept")

@@ -8,6 +8,7 @@ import numpy as np
 
 from telltale.data.captions.read import ReadCaptions
 from telltale.data.captions.records import CaptionedImages
+from telltale.data.captions.shown import joined
 from telltale.data.images.records import pixel_digests
 from telltale.errors import InputError
 
@@ -17,7 +18,7 @@ def load(own: Any, other: Any, nonmember_source: str = "same") -> ReadCaptions:
 
     A picture that `own` has is left out of the other set and counted as a duplicate: else a member's twin could be a
     non-member. nonmember_source: same | other_dataset. Raises InputError where they are no captioned pictures of one
-    shape, and where the other set has none of its own.
+    shape, where the other set has none of its own, and where both are scenes of one source.
     """
     for part in (own, other):
         if not isinstance(part.records, CaptionedImages) or len(part.records.source_names) != 1:
@@ -26,6 +27,8 @@ def load(own: Any, other: Any, nonmember_source: str = "same") -> ReadCaptions:
     if first.shape != second.shape:
         expected = f"pictures of shape {first.shape}, as {first.source} has; set both sizes alike"
         raise InputError("dataset.other", second.shape, expected)
+    if first.shown is not None and second.shown is not None and first.source_names == second.source_names:
+        raise InputError("dataset.other", second.source, "expected another source: both are drawn from one law")
     new = ~np.isin(pixel_digests(second.images), pixel_digests(first.images))
     if not new.any():
         raise InputError("dataset.other", second.source, f"expected pictures that {first.source} has not")
@@ -39,6 +42,7 @@ def load(own: Any, other: Any, nonmember_source: str = "same") -> ReadCaptions:
         first.names + second.names,
         f"{first.source} and {second.source}",
         nonmember_source,
+        joined(first.shown, second.shown),
     )
     return ReadCaptions(
         records=records,
