@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -64,8 +66,27 @@ class Run:
 def code_digest() -> str:
     """Digest all code and configuration that a run may use; papers' claims change no run."""
     paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
-    claims = ROOT / "conf" / "paper"
-    return blake2b(b"".join(path.read_bytes() for path in sorted(paths) if path.parent != claims)).hexdigest()
+    return _digest({path.relative_to(ROOT): path.read_bytes() for path in paths})
+
+
+def digest_of_commit(commit: str) -> str | None:
+    """Return what `code_digest` is where just this commit is checked out; None where it is not in this repository."""
+    words = ["git", "-C", str(ROOT), "archive", "--format=tar", commit, "src", "conf"]
+    try:
+        archive = subprocess.run(words, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tree:
+        files = {Path(member.name): tree.extractfile(member) for member in tree if member.isfile()}
+        kinds = {"src": ".py", "conf": ".yaml"}
+        return _digest(
+            {path: file.read() for path, file in files.items() if file and path.suffix == kinds[path.parts[0]]}
+        )
+
+
+def _digest(files: Mapping[Path, bytes]) -> str:
+    claims = Path("conf", "paper")
+    return blake2b(b"".join(files[path] for path in sorted(files) if path.parent != claims)).hexdigest()
 
 
 def command(words: Sequence[str], folder: Path, start: Sequence[str] = COMMAND) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
-from scripts.jobs import ROOT, Run, code_digest
+from scripts.jobs import ROOT, Run, code_digest, digest_of_commit
 from telltale.errors import InputError
 from telltale.papers.kept import UNKNOWN, KeptRun, Maker, read_kept, write_kept
 from telltale.papers.results import Results, read_run
@@ -51,6 +53,13 @@ def this_code() -> Maker:
     return Maker(digest, commit or UNKNOWN, changed=bool(status))
 
 
+@cache
+def maker_of(code: str, commit: str | None) -> Maker:
+    """Say what made a run with code of this digest while this commit was checked out, as far as can be checked."""
+    committed = digest_of_commit(commit) if commit else None
+    return Maker(code) if committed is None else Maker(code, commit or UNKNOWN, changed=committed != code)
+
+
 def _git(*words: str) -> str:
     try:
         told = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True)
@@ -77,15 +86,18 @@ class PaperRuns:
     fresh: bool = False
 
     def with_kept(self) -> tuple[PaperRuns, list[str]]:
-        """Take what is kept; returns a line for each reason why a file is not taken. InputError for a damaged one."""
+        """Take what is kept, or what other code has left in the run's folder, where there is a place to keep it.
+
+        Returns a line for each reason why a file is not taken. InputError for a damaged one.
+        """
         if self.fresh:
             return self, []
         kept, reasons = {}, dict[str, list[Path]]()
         for job in self.jobs:
             file = self._file(job)
-            if file is None or not file.exists():
+            run = None if file is None else read_kept(file) if file.exists() else self._of_other_code(job)
+            if run is None or file is None:
                 continue
-            run = read_kept(file)
             if reason := run.unlike(job.overrides, self.asked.get(job.experiment, [])):
                 reasons.setdefault(reason, []).append(file)
             else:
@@ -127,18 +139,16 @@ class PaperRuns:
         """
         run, file = read_run(job.folder), self._file(job)
         if run is not None and file is not None and not self._is_kept(job):
-            asked = self.asked.get(job.experiment, [])
-            try:
-                write_kept(file, KeptRun.of(run, job.overrides, self.code, asked))
-            except OSError as error:
-                raise InputError("--measured", file, f"a file that can be written, but {error}") from error
+            self._write(file, KeptRun.of(run, job.overrides, self.code, self.asked.get(job.experiment, [])))
 
     def keep_what_is_made(self) -> None:
-        """Keep what this code has made before, be it that its command was killed or did not say where."""
-        if self.shelf is not None:
-            for job in self.jobs:
-                if self.is_made(job):
-                    self.keep(job)
+        """Keep what was made before, be it that its command was killed or did not say where."""
+        for job in self.jobs:
+            file = self._file(job)
+            if file is not None and self.is_made(job):
+                self.keep(job)
+            elif file is not None and job in self.kept and not file.exists():
+                self._write(file, self.kept[job])
 
     def results(self) -> Results:
         """Read the figures of every run that is there, and its owners' success."""
@@ -179,6 +189,24 @@ class PaperRuns:
         if job in self.kept and not self.is_made(job):
             return self.kept[job].figures
         return read_run(job.folder)
+
+    def _of_other_code(self, job: Job) -> KeptRun | None:
+        """Read a run that other code has finished in its folder; None where there is none of these words."""
+        made_by, run, about = job.folder / "made_by.json", read_run(job.folder), job.folder / "run.json"
+        if run is None or not made_by.exists() or self.is_made(job):
+            return None
+        said = json.loads(made_by.read_text("utf-8"))
+        if said.get("overrides") != list(job.overrides):
+            return None
+        commit = json.loads(about.read_text("utf-8")).get("git_commit") if about.exists() else None
+        maker = maker_of(said["code"], commit)
+        return KeptRun.of(run, job.overrides, maker, self.asked.get(job.experiment, []))
+
+    def _write(self, file: Path, run: KeptRun) -> None:
+        try:
+            write_kept(file, run)
+        except OSError as error:
+            raise InputError("--measured", file, f"a file that can be written, but {error}") from error
 
     def _file(self, job: Job) -> Path | None:
         return None if self.shelf is None else self.shelf / f"seed{job.seed}" / f"{job.experiment}.csv"

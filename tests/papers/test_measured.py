@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scripts import reproduce_paper
-from scripts.jobs import ROOT, Run
+from scripts import jobs, reproduce_paper
+from scripts.jobs import ROOT, Run, code_digest, digest_of_commit
 from scripts.paper_runs import PaperRuns, jobs_of, this_code
 from scripts.reproduce_paper import main
 from telltale.papers.kept import UNKNOWN, Maker, read_kept
@@ -146,6 +147,44 @@ def test_what_is_finished_is_kept_by_a_command_that_runs_nothing(world: World) -
     shutil.rmtree(world.shelf)
     assert world("--finished") == 0 and len(world.played) == 8 and world.kept() == kept
     assert world("--plan") == 0 and world.kept() == kept
+
+
+def test_what_other_code_left_in_its_folders_is_kept_with_the_commit_that_it_was_made_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches hours that are lost as their command did not keep them, and a commit that had other code."""
+    assert world("--seeds", "1,2,3,4") == 0
+    kept = world.kept()
+    for job in jobs_of(PAPER, "smoke", world.folder / "here/tmi/smoke"):
+        commit = OLD.commit if job.seed < 4 else NEW.commit
+        write_json(job.folder / "run.json", {"git_commit": commit if job.seed > 1 else None})
+    shutil.rmtree(world.shelf)
+    world.code = NEW
+    monkeypatch.setattr("scripts.paper_runs.digest_of_commit", {OLD.commit: "old", NEW.commit: "new"}.get)
+    assert world("--plan") == 0 and not world.kept()  # nothing is left, and nothing is written
+    assert world() == 0 and len(world.played) == 8
+    again = world.kept()
+    assert {
+        name: again[name] for name in again if "/seed1" not in name and "/seed4" not in name
+    }.items() <= kept.items()
+    makers = [read_kept(world.shelf / f"tmi/smoke/seed{seed}/gin.csv").maker for seed in (1, 2, 4)]
+    assert makers == [Maker("old"), OLD, Maker("old", NEW.commit, changed=True)]
+
+
+def test_a_commit_has_the_digest_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a digest of a commit that no checkout of it has."""
+    monkeypatch.setattr(jobs, "ROOT", tmp_path)
+    for name in ("src/a.py", "src/a/b.py", "src/a/c.txt", "conf/x.yaml", "conf/a/y.yaml", "conf/paper/p.yaml", "x.py"):
+        write_json(tmp_path / name, name)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    committed = digest_of_commit("HEAD")
+    assert committed == code_digest()
+    write_json(tmp_path / "conf/paper/p.yaml", "another claim")
+    assert committed == code_digest()
+    write_json(tmp_path / "src/a/b.py", "other")
+    assert committed == digest_of_commit("HEAD") != code_digest() and digest_of_commit("5f1c0ff") is None
 
 
 def test_only_what_is_of_the_same_words_is_taken_and_the_rest_is_said(
