@@ -207,7 +207,7 @@ def seeds_in_words(jobs: Sequence[Job], named: Sequence[int], asked_for: Collect
 def require_a_whole_seed(name: str, runs: PaperRuns, scale: str) -> None:
     """Raise InputError where no seed has all its runs: a page of nothing would replace one of something."""
     if not runs.of_whole_seeds().jobs:
-        left = f"{len(runs.left())} of {len(runs.jobs)} are left by this code"
+        left = f"{len(runs.left())} of {len(runs.jobs)} are left to run"
         expected = f"of no seed at scale {scale} all runs are there ({left}); without --finished they are made"
         raise InputError("--finished", name, expected)
 

@@ -209,7 +209,7 @@ def test_only_what_is_of_the_same_words_is_taken_and_the_rest_is_said(
     assert world("--finished", machine="elsewhere") == 2
     said = capsys.readouterr().err
     assert "seed1/gin.csv (and 3 more) is not taken: it does not have target/other, which conf/paper asks for" in said
-    assert "(4 of 8 are left by this code)" in said
+    assert "(4 of 8 are left to run)" in said
     assert world("--finished") == 0  # whose folder still has it
     assert b"target/other" in world.kept()["tmi/smoke/seed1/gin.csv"]
 
