@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from rich.logging import RichHandler
 
 from telltale.attacks.base import Attack
+from telltale.auditing.extraction import run_extraction
 from telltale.auditing.run import run_audit, run_scores
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.contest import contestants, hindrances
@@ -39,6 +40,7 @@ from telltale.truth import Truth
 from telltale.worlds.payload import originals, with_payload
 
 log = logging.getLogger("telltale")
+OF_TARGETS = {"molextract": run_extraction}  # attacks on a model that exists, beside the audit
 GIVEN = {"scores": run_scores, "audit": run_audit}  # attacks on what exists: membership is given, not drawn
 
 
@@ -55,7 +57,11 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
         started()
         return GIVEN[attack](cfg, show)
     if (target := hydra.runtime.choices["target"]) != "recipe":
-        raise InputError("target", target, f"is a model that exists; audit it with attack=audit, not attack={attack}")
+        if attack not in OF_TARGETS:
+            expected = f"is a model that exists; audit it with attack=audit, not attack={attack}"
+            raise InputError("target", target, expected)
+        started()
+        return OF_TARGETS[attack](cfg, show)
     folder, in_sweep = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     with RunFolder(folder, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep) as job:
         with job.stage("data"):

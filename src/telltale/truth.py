@@ -16,7 +16,9 @@ class Truth:
 
     membership    (victims, challenge points) bool
     learned       training records of each victim
-    disjoint      training records of the disjoint control, possibly none
+    disjoint      training records of the disjoint control, possibly none; with `beyond`, others that no model has
+    beyond        of each victim, training records that have no counterpart in `disjoint` and are left out where both
+                  are compared; None = `disjoint` are a control's
     references    true captions of each challenge point, where it has any
     payload       records that malicious training code hid in each victim, in their order
     judge         pictures -> classes, by a model that was trained honestly, on pictures that are none of these
@@ -42,3 +44,4 @@ class Truth:
     features: np.ndarray | None = None
     predicted: np.ndarray | None = None
     counted: np.ndarray | None = None
+    beyond: tuple[Records, ...] | None = None

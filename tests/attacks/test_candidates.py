@@ -156,7 +156,7 @@ def test_a_users_list_replaces_what_would_be_learned(auxiliary: MoleculeRecords,
 
 def test_molecules_without_rings_are_refused_in_words() -> None:
     """Catches a crash on auxiliary molecules that teach nothing."""
-    with pytest.raises(InputError, match="no ring and motif could be joined"):
+    with pytest.raises(InputError, match="none has a ring with a substituent"):
         enumerate_candidates(MoleculeRecords.of(["CCO", "CCC"], "chains"), OPTIONS)
 
 

@@ -29,7 +29,8 @@ def listed(rows: list[int], seed: int, victims: int = 1, **more: Any) -> Extract
 
 def truth() -> Any:
     learned = MoleculeRecords.of(["CCCCO", "CCCCCCCN", "CCF"], "G")
-    return SimpleNamespace(learned=[learned], disjoint=MoleculeRecords.of(["CCCCCO", "CCCCN", "CCl"], "G'"))
+    others = MoleculeRecords.of(["CCCCCO", "CCCCN", "CCl"], "G'")
+    return SimpleNamespace(learned=[learned], disjoint=others, beyond=None)
 
 
 def values(metrics: dict[str, Any]) -> dict[str, float]:

@@ -16,6 +16,7 @@ PARTS = 6  # pools into which a recipe's records are dealt: members, others, the
 ENOUGH = 6000  # records for which these have their usual sizes
 MODELS = {"smiles": "gin"}  # network of a recipe by data set; of others, and of fingerprints, an MLP
 DEFENCES = {"gin": "relaxloss", "mlp": "dp_sgd"}
+BY_THE_ATTACK = ("attack", "pools", "controls", "defense", "victims", "shadow_models")  # which an audit has not
 ON_DIGITS = ("attack=lira", "dataset=digits", "defense=dp_sgd")
 
 
@@ -76,6 +77,22 @@ def _by_a_recipe(answers: Answers, typed: Typed) -> tuple[str, str] | None:
     changes = (f"model={model}", f"defense={DEFENCES[model]}", *small)
     said = f"a recipe of ours on the same records; defense=none beside it says what {DEFENCES[model]} does"
     return command(["attack=lira", *kept], changes, typed.line), said
+
+
+def after_extraction(known: bool, typed: Typed) -> list[Step]:
+    """Say what would tell more of an encoder that exists, and how a defence of its answers is tried; known: members."""
+    better = Step(
+        BETTER,
+        command(typed.words, ("dataset.members=COLUMN",), typed.line),
+        "a column, or a file of ids, of what it was trained on: then the ranking is judged",
+    )
+    if known:
+        kept = [word for word in typed.words if not word.lstrip("+~").startswith(BY_THE_ATTACK)]
+        asked = command(["attack=audit", *kept], (), typed.line)
+        better = Step(BETTER, asked, "asks about each molecule of yours itself")
+    bare = str(typed.choices.get("defense", "none")) == "none"
+    change, why = ("defense=output_noise", DEFENCE) if bare else ("defense=none", "to see what the defence does")
+    return [better, Step(why, command(typed.words, (change,), typed.line))]
 
 
 def after_scores(answers: Answers, typed: Typed) -> list[Step]:

@@ -81,7 +81,7 @@ class Scores:
 def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
     """Judge scores or answers of a file; show: print the report. Returns what it says."""
     hydra = HydraConfig.get()
-    with _folder(cfg) as job:
+    with folder_of(cfg) as job:
         with job.stage("data"):
             scores = Scores.of(cfg)
             answers = scores.answers
@@ -90,7 +90,7 @@ def run_scores(cfg: DictConfig, show: bool = True) -> Summary:
             outcome = judged(answers, scores.attacks, scores.manner, notes=scores.notes)
         what = f"{answers.gives} of {counted(answers.models, 'model')}, layout {cfg.scores.layout}"
         choices = {**hydra.runtime.choices, "attack": outcome.attack}
-        return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, _typed(job)), show)
+        return report(job, outcome, Subject.of(answers), choices, what, after_scores(answers, typed_of(job)), show)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Audited:
 
 def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
     """Audit a model that exists; show: print the report. Returns what it says."""
-    with _folder(cfg) as job:
+    with folder_of(cfg) as job:
         with job.stage("data"):
             audited = Audited.of(cfg, job.folder)
             target = audited.target
@@ -154,7 +154,7 @@ def run_audit(cfg: DictConfig, show: bool = True) -> Summary:
             asked.answers.save(job.folder / "answers.npz")
         what = f"audit of {target.name}, which gives {target.gives}"
         named = {**HydraConfig.get().runtime.choices, "attack": outcome.attack}
-        steps = after_audit(asked.answers, _typed(job, audited.available))
+        steps = after_audit(asked.answers, typed_of(job, audited.available))
         return report(job, outcome, Subject.of(asked.answers), named, what, steps, show)
 
 
@@ -171,19 +171,26 @@ def _stand_in(cfg: DictConfig, target: Target, given: Given) -> StandIn | None:
     return stand_in_of(cfg, HydraConfig.get().runtime.choices, target, given)
 
 
-def _folder(cfg: DictConfig) -> RunFolder:
+def folder_of(cfg: DictConfig) -> RunFolder:
+    """Return the folder of a run."""
     hydra = HydraConfig.get()
     place, in_sweep = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     return RunFolder(place, cfg, hydra.overrides.task, hydra.runtime.choices, in_sweep)
 
 
-def given_of(cfg: DictConfig, folder: Path) -> tuple[Given, int | None]:
-    """Read the user's records, and count those of a recipe of ours, if any; what was left out or inferred is said."""
+def loaded_of(cfg: DictConfig, folder: Path) -> Loaded[Any]:
+    """Read a data set as its owner has it; what was left out or inferred is said, and listed in the folder."""
     loaded: Loaded[Any] = instantiate(cfg.dataset, _convert_="all")
     if loaded.invalid or loaded.dropped:
         loaded.write_invalid(folder / "invalid_records.csv")
     for line in loaded.account(as_given=True):
         log.warning(line)
+    return loaded
+
+
+def given_of(cfg: DictConfig, folder: Path) -> tuple[Given, int | None]:
+    """Read the user's records, and count those of a recipe of ours, if any; what was left out or inferred is said."""
+    loaded = loaded_of(cfg, folder)
     if loaded.given is None:
         if "members" in cfg.dataset:
             expected = "which records the model was trained on: a column, a folder, or a file of ids"
@@ -193,7 +200,7 @@ def given_of(cfg: DictConfig, folder: Path) -> tuple[Given, int | None]:
     return loaded.given, None if loaded.records is None else len(loaded.records)
 
 
-def _typed(job: RunFolder, available: int | None = None) -> Typed:
+def typed_of(job: RunFolder, available: int | None = None) -> Typed:
     """Return what was typed, without secrets, and how many records a recipe of ours would find."""
     settings: Any = OmegaConf.to_container(job.cfg, resolve=True)
     return Typed(masked(job.overrides), sys.argv, job.words, masked(settings), available)

@@ -223,7 +223,7 @@ def answered(questions: Sequence[Question], hindrances: Sequence[str] = (), mode
     unmeasured = dict.fromkeys(question.unmeasured for question in questions if question.unmeasured)
     lower = _lowest(measured)
     reasons = [*hindrances, *lower, *(_open(question) for question in largest_of_each(too_wide)), *unmeasured]
-    if not questions:
+    if not questions and not reasons:
         reasons.append("nothing was measured that could tell")
     nearest = _strongest(measured)
     if not reasons:

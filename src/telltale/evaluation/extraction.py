@@ -55,9 +55,13 @@ def score_extraction(
         **{name: found[name] for name in novel_precisions},
         **_within_rings(evidence, hits, index, resampling),
         **{name: found[name] for name in (*of_all, *of_novel)},
-        **_mixing(evidence, index, resampling),
-        **_production(evidence),
+        **described(evidence, index, resampling),
     }
+
+
+def described(evidence: ExtractedMolecules, index: np.ndarray, resampling: Resampling) -> dict[str, Estimate]:
+    """Return what needs no truth: mixing weights, and what became of the joins that were tried."""
+    return {**_mixing(evidence, index, resampling), **_production(evidence)}
 
 
 def template_index(

@@ -21,30 +21,42 @@ class Matches:
 
     parts     the candidate is part of a training molecule
     exact     it is one
-    disjoint  it is part of a training molecule of the disjoint control, the same for every victim; None where none is
-              asked for
+    disjoint  it is part of a training molecule of the disjoint control, or of others that no model has; the same for
+              every victim; None where none is asked for
+    beyond    it is part of a training molecule that has no counterpart among those others; None of a control
     """
 
     parts: np.ndarray
     exact: np.ndarray
     disjoint: np.ndarray | None
+    beyond: np.ndarray | None = None
+
+    @property
+    def compared(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return `parts` and `disjoint` for the question which of the two alone; what lies beyond is in both."""
+        if self.disjoint is None or self.beyond is None:
+            return None if self.disjoint is None else (self.parts, self.disjoint)
+        return self.parts | self.beyond, self.disjoint | self.beyond
 
 
 def matches(smiles: np.ndarray, truth: Truth, disjoint: bool, kept: Kept = NOWHERE) -> Matches:
     """Match candidates, (candidates,) SMILES, with each victim's molecules; disjoint: with those of the control too."""
     sets: list[np.ndarray] = [records.smiles for records in truth.learned]  # type: ignore[attr-defined]
     others = [truth.disjoint.smiles] if disjoint else []  # type: ignore[attr-defined]
+    beyond = [those.smiles for those in truth.beyond or ()] if disjoint else []  # type: ignore[attr-defined]
     document = {
         **{"candidates": content_digest(smiles), "molecules": [content_digest(those) for those in sets]},
         **{"disjoint": [content_digest(those) for those in others], "rdkit": rdkit.__version__},
+        **({"beyond": [content_digest(those) for those in beyond]} if beyond else {}),
     }
 
     def make() -> dict[str, np.ndarray]:
-        return {"parts": parts_of(smiles, [*sets, *others]), "exact": exactly_in(smiles, sets)}
+        return {"parts": parts_of(smiles, [*sets, *others, *beyond]), "exact": exactly_in(smiles, sets)}
 
     found = kept.arrays(KIND, document, make, __name__)
-    parts, of_others = np.split(found["parts"], [len(sets)])
-    return Matches(parts, found["exact"], np.tile(of_others, (len(sets), 1)) if disjoint else None)
+    parts, of_others, of_beyond = np.split(found["parts"], [len(sets), len(sets) + len(others)])
+    of_control = np.tile(of_others, (len(sets), 1)) if disjoint else None
+    return Matches(parts, found["exact"], of_control, of_beyond if disjoint and truth.beyond is not None else None)
 
 
 def parts_of(smiles: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:

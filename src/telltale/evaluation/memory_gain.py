@@ -20,6 +20,7 @@ BLIND = "zero_query"  # may be the better chemist, so that no leak need exceed i
 RIDGE = 1.0  # on coefficients of standardised scores: keeps them finite where the classes can be separated
 STEPS = 25  # of Newton's method, which needs fewer than ten
 NOVEL_DISCORDANT = "novel_discordant_auc"  # of every ranking, the attack's, controls' and rivals'
+DISCORDANT = "discordant_auc"  # of the target less the disjoint model; where there is no such model, as the one above
 
 
 def novel_discordant(
@@ -28,23 +29,24 @@ def novel_discordant(
     hits_disjoint: np.ndarray,
     plan: Resampling,
     clusters: np.ndarray | None = None,
+    novel: bool = True,
 ) -> Estimate:
     """AUC of one encoder's own score for novel candidates found only in G against those only in G'.
 
     G and G' are drawn alike, so that a candidate of one of them alone is of either with the chance of a coin, whatever
     chemistry it is: a score that knows no model has one half. Nothing is taken off the score, so that it may be one
     that is calibrated itself. hits, hits_disjoint: (victims, candidates) bool, part of a molecule of G, of G';
-    clusters: as in `score_extraction`.
+    clusters: as in `score_extraction`; novel: False = for all of them, those that the attacker has too.
     """
-    index, novel = template_index(evidence, plan, clusters), np.asarray(evidence.novel, dtype=bool)
+    index, kept = template_index(evidence, plan, clusters), listed_of(evidence)
     asked = np.asarray(hits, dtype=bool) ^ np.asarray(hits_disjoint, dtype=bool)
-    asked &= novel & listed_of(evidence)
+    asked &= kept & np.asarray(evidence.novel, dtype=bool) if novel else kept
     values = [
         measure_by_cluster(score[keep], inside[keep], index[keep], plan.of_clusters(victim), {"": AUC})[""]
         for victim, (score, inside, keep) in enumerate(zip(evidence.scores, hits, asked, strict=True))
     ]
     n = int(asked.sum())
-    few = f"cannot tell: {n} novel discordant candidates, {DISCORDANT_NEEDED} needed"
+    few = f"cannot tell: {n} {'novel ' * novel}discordant candidates, {DISCORDANT_NEEDED} needed"
     return plan.estimate(plan.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
 
 
@@ -74,7 +76,7 @@ def memory(
     clusters: as in `score_extraction`.
     """
     target, disjoint = evidence["target"], evidence["disjoint"]
-    metrics = {"discordant_auc": discordant(target, disjoint, hits, hits_disjoint, plan, clusters)}
+    metrics = {DISCORDANT: discordant(target, disjoint, hits, hits_disjoint, plan, clusters)}
     if BLIND in evidence:
         scores = Scores(target.scores, disjoint.scores, evidence[BLIND].scores)
         novel = np.asarray(target.novel, dtype=bool)

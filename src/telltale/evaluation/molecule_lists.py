@@ -10,7 +10,7 @@ import numpy as np
 from telltale.data.kept import Kept, content_digest
 from telltale.evaluation.extraction import precision_curve, score_extraction
 from telltale.evaluation.matching import Matches, matches
-from telltale.evaluation.memory_gain import NOVEL_DISCORDANT, memory, novel_discordant
+from telltale.evaluation.memory_gain import DISCORDANT, NOVEL_DISCORDANT, memory, novel_discordant
 from telltale.evaluation.statistics import Band, Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 from telltale.truth import Truth
@@ -58,15 +58,17 @@ class Lists:
         }
 
     def discordant(self, plan: Resampling) -> dict[str, dict[str, Estimate]]:
-        """Ask of every list by itself whether its scores tell novel molecules of G alone from those of G' alone."""
-        found: dict[str, dict[str, Estimate]] = {}
+        """Ask of every list by itself whether its scores tell novel molecules of G alone from those of G' alone.
+
+        Where no model was trained on G', of all molecules too.
+        """
+        found: dict[str, dict[str, Estimate]] = {name: {} for name in self.evidence}
         for name, guess in self.evidence.items():
-            of = self.matched[name]
-            if of.disjoint is None:
-                found[name] = {}
-            else:
-                auc = novel_discordant(guess, of.parts, of.disjoint, plan, self.clusters)
-                found[name] = {NOVEL_DISCORDANT: auc}
+            if (compared := self.matched[name].compared) is None:
+                continue
+            found[name] = {NOVEL_DISCORDANT: novel_discordant(guess, *compared, plan, self.clusters)}
+            if self.matched[name].beyond is not None:
+                found[name][DISCORDANT] = novel_discordant(guess, *compared, plan, self.clusters, novel=False)
         return found
 
     def curves(self, plan: Resampling, novel: bool = False) -> dict[str, Band]:
@@ -80,7 +82,7 @@ class Lists:
         """Ask whether the target knows more of G than a model of G' does, on candidates that both have judged."""
         judged = {name: guess.common or guess for name, guess in self.evidence.items()}
         of = self.common or self.matched["target"]
-        if of.disjoint is None:
+        if of.disjoint is None or of.beyond is not None:
             return {}
         target = judged["target"]
         alike = all(
@@ -88,5 +90,5 @@ class Lists:
             for name in ("target", "disjoint", "zero_query")
         )
         if not alike:
-            return {"discordant_auc": Estimate.exact(float("nan"), 0, LISTS_DIFFER)}
+            return {DISCORDANT: Estimate.exact(float("nan"), 0, LISTS_DIFFER)}
         return memory(judged, of.parts, of.disjoint, plan, self.clusters)

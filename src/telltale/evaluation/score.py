@@ -175,7 +175,7 @@ def scored_extraction(target: ExtractedMolecules, scoring: Scoring) -> ScoredExt
     """Score extracted molecules: precision of the published lists, and whether scores tell G from G'."""
     truth = scoring.truth
     begin_distances(truth, scoring.kept)
-    against_disjoint = "disjoint" in scoring.evidence and len(truth.disjoint) > 0
+    against_disjoint = len(truth.disjoint) > 0 and ("disjoint" in scoring.evidence or truth.beyond is not None)
     evidence = {name: _for_every_victim(guess, len(truth.learned)) for name, guess in scoring.evidence.items()}
     lists = Lists.of(evidence, truth, against_disjoint, scoring.kept)
     plan = scoring.plan(len(truth.learned), len(lists.clusters), groups=groups_of(truth.membership))

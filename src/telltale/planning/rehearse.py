@@ -179,6 +179,9 @@ def cost_of(cfg: DictConfig, name: str, alone: bool = False) -> JobCost:
 def _of_recipe(command: str, cfg: DictConfig, job: RehearsedFolder, replicates: int) -> Measured:
     """Rehearse a game; command: its name, for what an earlier plan has measured."""
     everything, choices = rehearsals(), HydraConfig.get().runtime.choices
+    if (target := choices["target"]) != "recipe":
+        expected = f"false: of target={target} an audit alone is planned; attack.query_budget bounds a search"
+        raise InputError("plan", "true", expected)
     with job.stage("data"):
         made = assemble(cfg, choices, job.folder, job.log_scalars)
         store = everything.store_over(made.owner.store)

@@ -129,7 +129,7 @@ def _published(outcome: Outcome) -> str:
     metrics = outcome.scored.metrics
     lists = (name for name in metrics["target"] if name.removeprefix("precision_at_").isdigit())
     name = next(lists, "")
-    if not name:  # every list would be longer than there are candidates
+    if not name or isnan(metrics["target"][name].value):  # every list would be longer than there are candidates
         return ""
     others = {other: metrics[other][name] for other in outcome.controls if name in metrics.get(other, {})}
     share, beside = (

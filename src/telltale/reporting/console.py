@@ -18,7 +18,7 @@ from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
 from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import ROLES
-from telltale.reporting.sentences import interval, leakage_sentence, metric_title, verdict
+from telltale.reporting.sentences import UNKNOWN, interval, leakage_sentence, metric_title, verdict
 from telltale.reporting.summary import Metrics, Summary
 from telltale.writing import escape_rest
 
@@ -188,7 +188,8 @@ def wide_console(errors: bool = False) -> Console:
 
 
 def _cautions(target: Metrics, present: Sequence[str]) -> list[str]:
-    return [f"{metric_title(name)}: {target[name].note}" for name in present if name in target and target[name].note]
+    notes = {name: target[name].note for name in present if name in target}
+    return [f"{metric_title(name)}: {note}" for name, note in notes.items() if note and not note.startswith(UNKNOWN)]
 
 
 def _counts(queries: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ ASIDE = ".earlier"  # where they wait until the new command is accepted
 # what a run writes, itself or by `scripts/`; all else in its folder is the user's, and `wandb/` has a folder a run
 RESULTS = (
     *("config.yaml", "run.json", "metrics.json", "replicates.npz", "report.html", "made_by.json"),
-    *("evidence.npz", "evidence.csv", "evidence.parquet", "lists.parquet", "ranges.csv"),
+    *("evidence.npz", "evidence.csv", "evidence.parquet", "lists.parquet", "ranges.csv", "candidates.csv"),
     *("exposure.csv", "captions.csv", "invalid_records.csv"),
     *("answers.npz", "scalars.csv", "metrics.csv", "figures/*.png"),
 )

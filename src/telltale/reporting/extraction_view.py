@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from telltale.evaluation.score import ScoredExtraction
+from telltale.evaluation.unjudged import AGREEMENT
 from telltale.evidence import ExtractedMolecules
 from telltale.reporting import figures
 from telltale.reporting.drawing import drawn, estimates_of
@@ -19,13 +20,17 @@ from telltale.reporting.summary import Reading
 from telltale.writing import cell
 
 MOLECULES_DRAWN = 48
+ALPHA = "Mixing weight α of Eq. (1) over all candidates."
 
 
 def reading(target: ExtractedMolecules) -> Reading:
     """Say what a person reads first."""
     k = sorted(target.k)[len(target.k) // 2]
     return Reading(
-        headlines=[f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"],
+        headlines=[
+            *(f"precision_at_{k}", f"novel_precision_at_{k}", "auc", "novel_auc", "exact_membership_auc"),
+            AGREEMENT,
+        ],
         sizes={"candidates": len(target.smiles)},
         resampled="templates",
         brief=("novel_auc", "exact_membership_auc"),
@@ -33,18 +38,22 @@ def reading(target: ExtractedMolecules) -> Reading:
 
 
 def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
-    """Keep every candidate with all its scores and what it really was, as CSV and parquet."""
+    """Keep every candidate with all its scores and what it really was, as CSV and parquet.
+
+    Where nobody knows what they really were, the ranking alone, as candidates.csv.
+    """
     import pandas as pd  # slow, and other evidence does without it
 
-    found = _scored(outcome).matched["target"]
+    found = _scored(outcome).matched.get("target")
     alike = {name: guess for name, guess in outcome.present.items() if np.array_equal(guess.smiles, target.smiles)}
     table: dict[str, Any] = {"smiles": target.smiles, "template": target.templates, "novel": target.novel}
     if target.joins is not None:
         table["joins"] = target.joins
     for victim in range(len(target.scores)):
         suffix = f"_{victim}" if len(target.scores) > 1 else ""
-        table[f"hit{suffix}"], table[f"exact_hit{suffix}"] = found.parts[victim], found.exact[victim]
-        if found.disjoint is not None:
+        if found is not None:
+            table |= {f"hit{suffix}": found.parts[victim], f"exact_hit{suffix}": found.exact[victim]}
+        if found is not None and found.disjoint is not None:
             table[f"hit_disjoint{suffix}"] = found.disjoint[victim]
         if target.mixing is not None:
             table[f"alpha{suffix}"] = target.mixing[victim]
@@ -53,7 +62,11 @@ def write(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> None:
     frame = pd.DataFrame(table)
     first_score = next(name for name in frame.columns if name.startswith("score_target"))
     for_people = frame.assign(smiles=frame["smiles"].map(cell), template=frame["template"].map(cell))
-    for_people.sort_values(first_score, ascending=False, kind="stable").to_csv(folder / "evidence.csv", index=False)
+    best_first = for_people.sort_values(first_score, ascending=False, kind="stable")
+    if found is None:
+        best_first.to_csv(folder / "candidates.csv", index=False)
+        return
+    best_first.to_csv(folder / "evidence.csv", index=False)
     frame.to_parquet(folder / "evidence.parquet", index=False)
     _write_lists({name: guess for name, guess in outcome.present.items() if name not in alike}, outcome, folder)
     if target.membership is not None:
@@ -86,6 +99,9 @@ def _write_lists(others: Mapping[str, ExtractedMolecules], outcome: Outcome, fol
 def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[PageFigure]:
     """Draw precision curves, AUC intervals, score and mixing-weight histograms."""
     scored, roles = _scored(outcome), outcome.titled(outcome.roles)
+    of_alpha = {} if target.mixing is None else {"alpha": (partial(figures.mixing_histogram, target.mixing), ALPHA)}
+    if outcome.unknown:
+        return drawn(of_alpha, folder, outcome.kept)
     target_metrics = scored.metrics["target"]
     made = {
         "precision_vs_k": (
@@ -111,12 +127,7 @@ def draw(target: ExtractedMolecules, outcome: Outcome, folder: Path) -> list[Pag
             "Scores of the candidates.",
         ),
     }
-    if target.mixing is not None:
-        made["alpha"] = (
-            partial(figures.mixing_histogram, target.mixing),
-            "Mixing weight α of Eq. (1) over all candidates.",
-        )
-    return drawn(made, folder, outcome.kept)
+    return drawn(made | of_alpha, folder, outcome.kept)
 
 
 def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:
@@ -129,13 +140,20 @@ def cards(target: ExtractedMolecules, outcome: Outcome) -> list[MoleculeCard]:
     best, beyond = order[:MOLECULES_DRAWN], order[joins[order] > 1][: MOLECULES_DRAWN // 2]
     if len(beyond):
         best = np.array(list(dict.fromkeys([*order[: MOLECULES_DRAWN - len(beyond)], *beyond])), int)
-    hits, rank_of = _scored(outcome).hits[0], {place: rank for rank, place in enumerate(order.tolist())}
+    rank_of = {place: rank for rank, place in enumerate(order.tolist())}
+    hits = None if outcome.unknown else _scored(outcome).hits[0]
+
+    def verdict(place: int) -> str:
+        if hits is None:
+            return "not known"
+        return ("novel hit" if target.novel[place] else "hit") if hits[place] else "miss"
+
     return [
         MoleculeCard(
             smiles=target.smiles[place],
             rank=rank_of[place] + 1,
             score=float(target.scores[0, place]),
-            verdict=("novel hit" if target.novel[place] else "hit") if hits[place] else "miss",
+            verdict=verdict(place),
             template=target.templates[place],
             joins=int(joins[place]),
         )

@@ -38,6 +38,7 @@ class Outcome:
     attacks     names of the evidence from which the strongest is picked: the attack's, and that of rivals with no more
                 access to the release
     hindrances  why this design could miss a leak, whatever is measured
+    unknown     why nobody can say what is right of it, so that nothing is judged; empty: it is judged
     unchecked   why it could not be checked whether members differ from others without the model, so that nothing shows
                 a leak; empty: it was, or chance alone decided
     standards   what would matter
@@ -78,6 +79,7 @@ class Outcome:
     attack: str = "target"
     attacks: tuple[str, ...] = ("target",)
     hindrances: tuple[str, ...] = ()
+    unknown: str = ""
     unchecked: str = ""
     standards: Standards = field(default_factory=Standards)
     kept: Kept = NOWHERE

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATE = "report.html.jinja"
-VERDICTS = ("hit", "novel hit", "miss")
+VERDICTS = ("hit", "novel hit", "miss", "not known")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MoleculeCard:
     smiles    the molecule
     rank      its place in the list, from 1
     score     by which it was ranked
-    verdict   "hit", "novel hit" (not contained in the attacker's own molecules) or "miss"
+    verdict   "hit", "novel hit" (not contained in the attacker's own molecules), "miss" or "not known"
     template  the ring it was grown from
     joins     how many it takes to make it, as far as is known
     """

@@ -97,9 +97,12 @@ def of_molecules(target: ExtractedMolecules, outcome: Outcome) -> Asked:
 
     How many candidates are right is no question: frequent chemistry is right in any set of molecules.
     """
+    if outcome.unknown:
+        return Asked((), "tells molecules of its training set from others", [outcome.unknown])
     standard = outcome.standards.auc
-    primary = _ask("target", "discordant_auc", 0.5, standard, outcome, ())
-    hindrances = [] if primary else ["no model of other molecules to compare with (controls=pretraining)"]
+    primary = _ask("target", "discordant_auc", 0.5, standard, outcome, outcome.controls)  # most controls have none
+    none = [] if primary else ["no model of other molecules to compare with (controls=pretraining)"]
+    hindrances = [*outcome.hindrances, *none]
     gain = _ask("target", "mirrored_memory_gain_auc", 0.0, standard - 0.5, outcome, ())
     questions = [question for question in (primary, gain) if question]
     for name in outcome.attacks:

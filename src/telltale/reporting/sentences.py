@@ -12,6 +12,7 @@ from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
 from telltale.evaluation.trade_off_bound import FAMILY
 
+UNKNOWN = "not available"  # in place of a number, where its note begins so
 COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
 
 
@@ -30,7 +31,7 @@ def metric_title(name: str) -> str:
 
 
 def interval(estimate: Estimate | LeakageEstimate | None) -> str:
-    """Return value and interval, a plain number without interval, "–" without value.
+    """Return value and interval, a plain number without interval, "–" without value or what its note says of that.
 
     Ends have a third digit where two would hide that there is a width.
 
@@ -40,7 +41,7 @@ def interval(estimate: Estimate | LeakageEstimate | None) -> str:
     '0.009 [0.005, 0.014]'
     """
     if estimate is None or math.isnan(estimate.value):
-        return "–"
+        return UNKNOWN if getattr(estimate, "note", "").startswith(UNKNOWN) else "–"
     value = f"{estimate.value:.3f}"
     if math.isnan(estimate.low):
         return f"{estimate.value:,.0f}" if float(estimate.value).is_integer() else value

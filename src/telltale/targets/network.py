@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,17 @@ import torch
 from torch import nn
 
 from telltale.checks import choice
+from telltale.data.given import taken
+from telltale.data.seeds import derive
 from telltale.errors import InputError
 from telltale.progress import track
+from telltale.targets.fresh import average_statistics, is_fresh
 from telltale.targets.function import called, named
 from telltale.targets.shadow_files import FILES, members_of, order_of, require_others, shadow_files
 from telltale.targets.shadows import Shadows, Table
 from telltale.targets.target import GIVES, POPULATION, Target
 from telltale.targets.weights import fitted, read_weights
+from telltale.training.seeding import seeded
 
 if TYPE_CHECKING:
     from telltale.models.released.architectures import Architecture
@@ -76,7 +81,7 @@ class TorchTarget(Target):
         self._prepare = None if prepare is None else prepare if callable(prepare) else named(PREPARE, prepare)
         self._device = device_of(device)
         self._build, self._options = model if callable(model) else named(MODEL, model), dict(options or {})
-        self._network = self.network(weights)
+        self._weights, self._network = weights, self.network(weights)
         self._shadows = shadow_files(shadows, shadow_members)
         self._shadow_members = shadow_members
         require_others(self._shadows, weights)
@@ -88,6 +93,30 @@ class TorchTarget(Target):
 
     def network(self, weights: str | None) -> nn.Module:
         """Build the network with these weights, ready to answer."""
+        state, network = self._built(weights)
+        return fitted(network, state, Path(str(weights))).eval().to(self._device)
+
+    def untrained(self, inputs: Any, seed: int) -> TorchTarget | None:
+        """Return the same architecture with weights as they are drawn, BatchNorm's statistics being those of `inputs`.
+
+        None where what builds it draws none, or brings trained ones along.
+        """
+        drawn = []
+        for draw in range(2):
+            with seeded(derive(seed, "initial weights", draw)):
+                drawn.append(self._built(self._weights)[1].to(self._device))
+        if not is_fresh(drawn[0], drawn[1], self._network):
+            return None
+        twin = copy(self)
+        twin._network = drawn[0]
+        parts = np.array_split(np.arange(len(inputs)), -(-len(inputs) // self.batch_size))
+        batches = [taken(inputs, rows) for rows in parts]
+        with seeded(derive(seed, "dropout")):
+            average_statistics(twin._network, lambda network: [self.answer_of(network, batch) for batch in batches])
+        return twin
+
+    def _built(self, weights: str | None) -> tuple[Mapping[str, torch.Tensor], nn.Module]:
+        """Return a state dict and the network for it, without its weights."""
         state, options = _state(weights), self._options
         if self._known is not None:
             state, _ = self._known.read(state, self._asked)
@@ -95,7 +124,7 @@ class TorchTarget(Target):
         network = called(MODEL, self.name, lambda: self._build(**options))
         if not isinstance(network, nn.Module):
             raise InputError(MODEL, self.name, f"makes a {type(network).__name__}; expected a torch.nn.Module")
-        return fitted(network, state, Path(str(weights))).eval().to(self._device)
+        return state, network
 
     def answer(self, inputs: Any) -> np.ndarray:
         """Ask the network."""

@@ -84,6 +84,10 @@ class Target:
         """Return what shadow models answer that the user has; None where there are none."""
         return None
 
+    def untrained(self, inputs: Any, seed: int) -> Target | None:
+        """Return the same model as it was before any training, for a control; None where nobody can make one."""
+        return None
+
     def ask(self, inputs: Any, classes: tuple[str, ...] = (), ids: np.ndarray | None = None) -> np.ndarray:
         """Answer about all records, in batches: (records, classes) or (records,), checked.
 

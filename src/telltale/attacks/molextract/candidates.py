@@ -152,6 +152,7 @@ def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
         vocabulary = learn(auxiliary.smiles.tolist(), options.rings, options.motifs, options.largest_motif)
     if options.templates == "rings_and_chains":
         vocabulary = with_chains(vocabulary, auxiliary.smiles.tolist())
+    _require_parts(vocabulary, auxiliary, options)
     smiles, ring, motif, proposed, valid = join_all(vocabulary)
     if not smiles:
         raise InputError(
@@ -160,6 +161,15 @@ def _made(auxiliary: MoleculeRecords, options: VocabularyOptions) -> Candidates:
     in_auxiliary = SubstructureIndex(auxiliary.smiles.tolist()).contains(smiles)
     arrays = as_texts(smiles), np.array(ring), np.array(motif), in_auxiliary
     return Candidates(vocabulary, *arrays, proposed, valid, auxiliary.cache)
+
+
+def _require_parts(vocabulary: Vocabulary, auxiliary: MoleculeRecords, options: VocabularyOptions) -> None:
+    """Refuse, by InputError, molecules that teach no ring to grow from, or no side chain to attach."""
+    chain = f"side chain of at most {options.largest_motif} heavy atoms"
+    for kind, what in (("rings", "ring with a substituent"), ("motifs", chain)):
+        if not getattr(vocabulary, kind):
+            expected = f"molecules with rings and side chains: of the attacker's {len(auxiliary):,} none has a {what}"
+            raise InputError("dataset", auxiliary.source, expected)
 
 
 def join_all(vocabulary: Vocabulary) -> tuple[list[str], list[int], list[int], int, int]:
