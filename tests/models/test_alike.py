@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from telltale.data.molecules.alike import Alike
+from telltale.data.molecules.arrivals import Arrivals
 from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import featurise
 from telltale.models.molecule_encoder import MoleculeEncoder
@@ -96,3 +97,21 @@ def test_infograph_of_joined_atoms_is_infograph() -> None:
         losses.append([loss.detach(), *torch.autograd.grad(loss, [*objective.parameters()])])
     for one, other in zip(*losses, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("drawn", [[-1.0] * 12, [-2.0, 3.0, *[0.0] * 10], [3.0, -1.0, 1.0, 0.0] * 3])
+def test_grovers_networks_reach_no_further_than_their_hops(drawn: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a network that ends a pass early or late, or is taken for another, where each passes as it has hops."""
+    monkeypatch.setattr(torch, "randn", lambda number: torch.tensor(drawn))
+    batch = batch_of(SMILES)
+    joined, apart = (all_of(encoder("grover", heads=4), each) for each in (batch, batch.apart()))
+    for one, other in zip(joined, apart, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_arrivals_spare_rows() -> None:
+    """Catches colours that are finer than what arrives can tell apart, and an end of a chain that is said to hear."""
+    atoms, bonds = (make(batch_of(["CCO"] * 7), False) for make in (Arrivals.of_atoms, Arrivals.of_bonds))
+    assert [atoms.after(passes).number for passes in range(3)] == [2, 3, 3]
+    assert [bonds.after(passes).number for passes in range(3)] == [2, 4, 4]  # at an end of the chain a bond hears none
+    assert Arrivals.of_atoms(batch_of(["CCO"] * 7), True).after(0).number == 21
