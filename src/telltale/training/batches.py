@@ -99,19 +99,37 @@ class LabelledBatch:
 
 
 class RecordDataset(Dataset):
-    """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record)."""
+    """Serves (epoch, rows) as one batch whose random corruptions derive from (seed, epoch, record).
 
-    def __init__(self, records: Records, seed: int, targets: np.ndarray | None = None) -> None:
+    innermost: lay pictures out with their channels innermost, as `channels_innermost` does.
+    """
+
+    def __init__(self, records: Records, seed: int, targets: np.ndarray | None = None, innermost: bool = False) -> None:
         self.arrays, self.fingerprints, self.seed = records.arrays(), records.fingerprints(), seed
-        self.labels = targets
+        self.labels, self.innermost = targets, innermost
 
     def __getitem__(self, item: tuple[int, np.ndarray]) -> Any:
         epoch, rows = item
         keys = record_keys(self.fingerprints[rows], self.seed, epoch)
         inputs = make_batch(self.arrays, rows, keys)
+        if self.innermost and isinstance(inputs, Tensor):
+            inputs = channels_innermost(inputs)
         if self.labels is None:
             return inputs
         return LabelledBatch(inputs, trimmed(torch.from_numpy(self.labels[rows])), torch.from_numpy(keys))
+
+
+def channels_innermost(inputs: Tensor) -> Tensor:
+    """Lay pictures out with their channels innermost, which convolutions on CPUs are a fifth to a third faster at.
+
+    (records, channels, height, width); anything else stays as it is.
+    """
+    if inputs.ndim != 4:
+        return inputs
+    _, channels, height, width = inputs.shape
+    # torch leaves those of one channel as they are
+    strides = (channels * height * width, 1, width * channels, channels)
+    return inputs.permute(0, 2, 3, 1).contiguous().as_strided(inputs.shape, strides)
 
 
 def trimmed(targets: Tensor, leading: int = 1) -> Tensor:
@@ -146,10 +164,15 @@ class GlobalBatches(Sampler):
             yield self.epoch, np.array_split(batch, world_size())[rank]
 
 
-def training_loader(records: Records, batch_size: int, seed: int, targets: np.ndarray | None = None) -> DataLoader:
-    """Return the loader of one fit; with targets (records, …), what each record's answer is to be, of LabelledBatch."""
+def training_loader(
+    records: Records, batch_size: int, seed: int, targets: np.ndarray | None = None, innermost: bool = False
+) -> DataLoader:
+    """Return the loader of one fit; with targets (records, …), what each record's answer is to be, of LabelledBatch.
+
+    innermost: lay pictures out with their channels innermost.
+    """
     sampler = GlobalBatches(len(records), batch_size, seed)
-    return DataLoader(RecordDataset(records, seed, targets), sampler=sampler, batch_size=None)
+    return DataLoader(RecordDataset(records, seed, targets, innermost), sampler=sampler, batch_size=None)
 
 
 def evaluation_batches(

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from telltale.threads import one_thread
-from telltale.training.batches import LabelledBatch
+from telltale.training.batches import LabelledBatch, channels_innermost
 from telltale.training.beat import TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.counter_random import keys_from, padded_words, salt_of
@@ -66,7 +66,7 @@ class ModuleFleet:
 
     def __init__(self, objectives: Sequence[Objective], data: FleetData) -> None:
         self.objectives, self.data, self.words = objectives, data, padded_words(data.fingerprints)
-        self.inputs = _channels_last(data.inputs)
+        self.inputs = channels_innermost(data.inputs)
         self.optimizers = [
             objective.optimizer_over([parameter for parameter in objective.parameters() if parameter.requires_grad])
             for objective in objectives
@@ -110,20 +110,6 @@ class ModuleFleet:
     def state_of(self, model: int) -> dict[str, Tensor]:
         """Return one model's parameters and buffers by the names of its objective."""
         return {name: tensor.detach().clone() for name, tensor in self.objectives[model].state_dict().items()}
-
-
-def _channels_last(inputs: Tensor) -> Tensor:
-    """Lay pictures out with their channels innermost, which convolutions on CPUs are a fifth to a third faster at."""
-    if inputs.ndim != 4:
-        return inputs
-    _, channels, height, width = inputs.shape
-    strides = (
-        channels * height * width,
-        1,
-        width * channels,
-        channels,
-    )  # torch leaves those of one channel as they are
-    return inputs.permute(0, 2, 3, 1).contiguous().as_strided(inputs.shape, strides)
 
 
 def turns_of(objectives: Sequence[Objective], data: FleetData, way: str) -> Turns:
