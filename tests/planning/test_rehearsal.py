@@ -11,7 +11,7 @@ from telltale.planning.likeness import likeness
 from telltale.training import beat
 from telltale.training.beat import Beat, TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint
-from telltale.training.rehearsal import Rehearsal, Spent, rehearsing
+from telltale.training.rehearsal import NOTHING, Rehearsal, Spent, rehearsing
 from tests.training.small import DDP, fitted, molecules, objective_of
 
 
@@ -136,3 +136,17 @@ def test_a_fit_by_several_processes_is_rehearsed_by_one(tmp_path: Path) -> None:
     with rehearsing() as rehearsal:
         fitted(molecules(24), tmp_path, objective_of(epochs=50), options=DDP)
     assert rehearsal.steps > 1 and rehearsal.expected.cpu > rehearsal.taken.cpu
+
+
+def test_of_fits_that_differ_in_rates_and_weights_alone_one_is_rehearsed(tmp_path: Path) -> None:
+    """Catches a plan that rehearses the same layers under every option of what begins there, and a pace too many."""
+    paces: dict[str, tuple[Spent, int]] = {}
+    taken = []
+    for place, options in enumerate([{}, {"learning_rate": 0.02}, {"epochs": 41}, {"batch_size": 4}]):
+        with rehearsing(paces=paces) as rehearsal:
+            fitted(molecules(24), tmp_path / str(place), objective_of(**{"epochs": 40, **options}))
+        taken.append(rehearsal)
+    first, other, longer, smaller = taken
+    assert other.taken == NOTHING and other.expected == first.expected and other.steps == first.steps > 0
+    assert (tmp_path / "1" / "curve.csv").read_text() == ""
+    assert longer.taken.cpu > 0 and smaller.taken.cpu > 0 and len(paces) == 3

@@ -55,6 +55,7 @@ class RehearsalStore(Store):
     ledger: Ledger = field(kw_only=True)
     known: dict[str, str] = field(default_factory=dict, compare=False)  # key of an entry or a release -> its likeness
     twins: dict[str, Twin] = field(default_factory=dict, compare=False)
+    paces: dict[str, tuple[Spent, int]] = field(default_factory=dict, compare=False)  # of fits, see Rehearsal
     _asked: dict[str, list[tuple[Path, Spent]]] = field(default_factory=dict, compare=False)
     _asking: dict[str, Spent] = field(default_factory=dict, compare=False)  # key -> when its computation began
     _read: set[Path] = field(default_factory=set, compare=False)
@@ -144,7 +145,7 @@ class RehearsalStore(Store):
         twin = self.twins.get(like)
         if twin is None or twin.warms_up:
             kept = self.kept(like)
-            with self.ledger.frame() as frame, rehearsing(known=kept is not None) as rehearsal:
+            with self.ledger.frame() as frame, rehearsing(kept is not None, self.paces) as rehearsal:
                 Store.find_or_make(self, kind, document, make)
             spent = kept or frame.expected.less(rehearsal.taken).plus(rehearsal.expected)
             if kept is None and rehearsal.steps:

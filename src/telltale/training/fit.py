@@ -28,7 +28,15 @@ from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkp
 from telltale.training.fitted import Fitted
 from telltale.training.plain import PlainTrainer, is_plain
 from telltale.training.processes import total_over_processes, world_size
-from telltale.training.rehearsal import STEPS, left_out, rehearsed, rehearsed_epochs
+from telltale.training.rehearsal import (
+    STEPS,
+    left_out,
+    pace_of,
+    rehearsed,
+    rehearsed_epochs,
+    remembered,
+    repeated,
+)
 from telltale.training.seeding import seeded
 from telltale.training.trainer import Curve, TrainerOptions
 
@@ -52,13 +60,14 @@ def fit(
     best epoch. on_epoch(values, epoch): receives the curve as it grows; checkpoints: about how many are written.
     Where the processes are tasks of a Slurm step, the others are called with the same arguments.
     """
-    if left_out(partial):
+    pace = pace_of(objective, loader, options) if rehearsed() else None
+    if left_out(partial) or repeated(pace, partial):
         return
     if rehearsed():  # the global batch is the same, so one process takes the processor time of all
         options = replace(options, strategy="auto", devices=1)
     distributed = options.strategy == "ddp" and options.devices > 1
     arguments = objective, loader, seed, options, partial.resolve(), name, None, checkpoints
-    with tasks.together(arguments) if distributed else nullcontext():
+    with tasks.together(arguments) if distributed else nullcontext(), remembered(pace):
         _fit(objective, loader, seed, options, partial, name, on_epoch, checkpoints)
 
 

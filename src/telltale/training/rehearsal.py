@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -55,10 +56,13 @@ def now() -> Spent:
 class Rehearsal:
     """What fits inside it took, and what they would have taken.
 
-    known: their cost is known already, so no step is taken
+    known   their cost is known already, so no step is taken
+    paces   what whole fits take, and of how many rehearsed steps that is known, by what decides it: of fits that are
+            alike in that, one is rehearsed
     """
 
     known: bool = False
+    paces: dict[str, tuple[Spent, int]] = field(default_factory=dict)
     taken: Spent = NOTHING
     expected: Spent = NOTHING
     steps: int = 0
@@ -72,9 +76,9 @@ _REHEARSAL: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)
 
 
 @contextmanager
-def rehearsing(known: bool = False) -> Iterator[Rehearsal]:
-    """Have every fit inside rehearsed."""
-    rehearsal = Rehearsal(known)
+def rehearsing(known: bool = False, paces: dict[str, tuple[Spent, int]] | None = None) -> Iterator[Rehearsal]:
+    """Have every fit inside rehearsed; paces: of fits elsewhere."""
+    rehearsal = Rehearsal(known, {} if paces is None else paces)
     token = _REHEARSAL.set(rehearsal)
     try:
         yield rehearsal
@@ -103,6 +107,45 @@ def left_out(partial: Path) -> bool:
         return False
     (partial / "curve.csv").touch()
     return True
+
+
+def pace_of(objective: Any, loader: Any, options: Any) -> str | None:
+    """Name all that decides what a fit takes; None where that is more than this can tell.
+
+    Two fits of one name differ in rates and weights alone: they train the same layers on the same records, by the same
+    options and code. Fleets, private fits and those that choose their epoch have no name.
+    """
+    fingerprints = getattr(loader.dataset, "fingerprints", None)
+    if fingerprints is None or not hasattr(objective, "loss_code") or objective.private or objective.validates:
+        return None
+    own = {name: value for name, value in vars(objective).items() if isinstance(value, str | int)}
+    own.pop("current_epoch")
+    code = [repr(code) for code in objective.loss_code]
+    parts = (str(objective), repr(sorted(own.items())), repr(code), repr(options), len(fingerprints))
+    digest = blake2b("\n".join(map(str, parts)).encode(), digest_size=16)
+    digest.update(fingerprints.tobytes())
+    return digest.hexdigest()
+
+
+def repeated(pace: str | None, partial: Path) -> bool:
+    """Say whether a fit is to take no step, since one like it was rehearsed; its curve is then empty."""
+    rehearsal = rehearsed()
+    if rehearsal is None or pace not in rehearsal.paces:
+        return False
+    expected, steps = rehearsal.paces[pace]
+    rehearsal.note(NOTHING, expected, steps)
+    (partial / "curve.csv").touch()
+    return True
+
+
+@contextmanager
+def remembered(pace: str | None) -> Iterator[None]:
+    """Keep what the fit inside would take, for others like it."""
+    rehearsal = rehearsed()
+    before = (rehearsal.expected, rehearsal.steps) if rehearsal else (NOTHING, 0)
+    yield
+    if rehearsal and pace is not None:
+        rehearsal.paces[pace] = rehearsal.expected.less(before[0]), rehearsal.steps - before[1]
 
 
 def rounds(number: int) -> Iterator[int]:
