@@ -204,6 +204,18 @@ def test_complementary_neighbours_are_one_group_and_one_pair_alone_is_no_cluster
     assert alone.sums(np.ones((2, 9))).tolist() == [18.0] * 11  # every point weighs the same in both
 
 
+@pytest.mark.parametrize("victims", [1, 3])
+def test_means_over_the_first_items_are_those_by_their_weights_to_the_last_bit(victims: int) -> None:
+    """Catches weights that are remembered for another victim or number of items, and another order of additions."""
+    plan = Resampling.over(40, 30, seed=1) if victims == 1 else Resampling.crossed(victims, 40, 30, seed=1)
+    values = np.random.default_rng(0).random((victims, 40))
+    for items in (40, 7, 40):
+        for victim in range(victims):
+            weights = plan.of_victim(victim, np.arange(items))
+            expected = (weights @ values[victim, :items]) / weights.sum(1).clip(1)
+            np.testing.assert_array_equal(plan.mean_of_first(victim, values[victim, :items]), expected)
+
+
 def test_items_of_a_cluster_are_drawn_together() -> None:
     weights = Resampling.over(3, 20, seed=0).of_victim(0, np.array([0, 2, 0, 1]))
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])

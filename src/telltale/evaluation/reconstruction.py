@@ -147,9 +147,7 @@ def over_pictures(values: np.ndarray, plan: Resampling, note: str = "") -> Estim
     A guess that holds for every victim has one row.
     """
     values = np.broadcast_to(values, (plan.victims, values.shape[1])).astype(np.float64)
-    index = np.arange(values.shape[1])
-    weights = [plan.of_victim(victim, index) for victim in range(plan.victims)]
-    means = np.stack([(drawn @ row) / np.maximum(drawn.sum(1), 1) for drawn, row in zip(weights, values, strict=True)])
+    means = np.stack([plan.mean_of_first(victim, row) for victim, row in enumerate(values)])
     return plan.estimate(plan.average(means), values.shape[1], note)
 
 

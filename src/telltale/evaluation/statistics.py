@@ -43,6 +43,9 @@ class Resampling:
     seed: int = 0
     drawn_with: np.ndarray | None = field(default=None, repr=False)
     _kept: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _weights: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def over(cls, clusters: int, replicates: int = 1000, *, seed: int) -> Resampling:
@@ -138,6 +141,21 @@ class Resampling:
         drawn = [self.cluster_draws] + ([self.cells(int(self.group_of[victim]))] if self.components == 3 else [])
         rows = [weights.astype(np.float32)[:, index] for weights in drawn]
         return np.concatenate([np.ones((1, len(index)), np.float32), *rows])
+
+    def mean_of_first(self, victim: int, values: np.ndarray) -> np.ndarray:
+        """Return the mean over one victim's first clusters, an item each: (items,) to (rows of `of_victim`,).
+
+        The weights are remembered: many metrics are averages over the same items.
+        """
+        drawn, sums = self._weights.get((victim, len(values))) or self._of_first(victim, len(values))
+        return (drawn @ values) / sums
+
+    def _of_first(self, victim: int, items: int) -> tuple[np.ndarray, np.ndarray]:
+        drawn = self.of_victim(victim, np.arange(items))
+        weights = drawn.astype(np.float64, order="C"), np.maximum(drawn.sum(1), 1)
+        if self.victims * weights[0].nbytes <= KEPT // 4:
+            self._weights[victim, items] = weights
+        return weights
 
     def of_clusters(self, victim: int) -> np.ndarray:
         """Return the weight of each cluster of one victim, (rows, clusters): as `of_victim` of an item a cluster."""
