@@ -75,3 +75,14 @@ def test_processor_time_counts_processes_that_ended() -> None:
     child.start()
     child.join()
     assert now().less(began).cpu >= 0.2
+
+
+def test_what_code_has_finished_answers_as_fast_as_what_it_began_with(tmp_path: Path) -> None:
+    """Catches a plan that asks each of forty compressions of one network, and one that takes networks for alike."""
+    store = store_in(tmp_path)
+    begun, larger = (store.folder("release", {"width": width}).name for width in (8, 16))
+    codes = [{"finishes": begun, "code": {"bits": 4}}, {"finishes": begun, "code": {"bits": 2}}]
+    finished = [store.folder("release", document).name for document in codes]
+    assert store.known[finished[0]] != store.known[finished[1]]  # they take another time to make
+    asked = [store.folder("answers", {"release": key}).name for key in (begun, *finished, larger)]
+    assert len({store.known[key] for key in asked[:3]}) == 1 and store.known[asked[3]] != store.known[asked[0]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class RehearsalStore(Store):
     known: dict[str, str] = field(default_factory=dict, compare=False)  # key of an entry or a release -> its likeness
     twins: dict[str, Twin] = field(default_factory=dict, compare=False)
     paces: dict[str, tuple[Spent, int]] = field(default_factory=dict, compare=False)  # of fits, see Rehearsal
+    _begun: dict[str, str] = field(default_factory=dict, compare=False)  # key of a finished entry -> what it began as
     _asked: dict[str, list[tuple[Path, Spent]]] = field(default_factory=dict, compare=False)
     _asking: dict[str, Spent] = field(default_factory=dict, compare=False)  # key -> when its computation began
     _read: set[Path] = field(default_factory=set, compare=False)
@@ -79,7 +81,10 @@ class RehearsalStore(Store):
     def folder(self, kind: str, document: Mapping[str, Any]) -> Path:
         """Return where the entry lies, here or below, or would lie."""
         final = super().folder(kind, document)
-        self.known.setdefault(final.name, likeness(kind, document, self.known))
+        if (begun := document.get("finishes")) and kind == "release":  # the network stays, and answers as fast
+            self._begun[final.name] = self._begun.get(begun) or self.known.get(begun, "")
+        known = ChainMap(self._begun, self.known) if kind in ASKED else self.known
+        self.known.setdefault(final.name, likeness(kind, document, known))
         return final
 
     def _place(self, kind: str, key: str) -> Path:
