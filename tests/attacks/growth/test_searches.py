@@ -11,7 +11,7 @@ import pytest
 from rdkit import Chem
 
 from telltale.attacks.molextract.attack import Molextract
-from telltale.attacks.molextract.growth.enumeration import grown
+from telltale.attacks.molextract.growth.enumeration import Actions, grown
 from telltale.attacks.molextract.growth.environment import Environment
 from telltale.attacks.molextract.growth.grower import together
 from telltale.attacks.molextract.growth.lists import Searched, evidence_of_searches
@@ -261,3 +261,18 @@ def test_what_cannot_be_grown_is_refused_in_one_line(options: dict[str, Any], sa
     with pytest.raises(InputError) as refused:
         attack(**options).check(world_of(Memory(G)).knowledge)
     assert str(refused.value).startswith(said) and "\n" not in str(refused.value)
+
+
+def test_actions_that_are_drawn_are_laid_out_as_all_are() -> None:
+    """Catches a sample of another molecule's sites, or motifs that come before sites."""
+    environment = Environment(vocabulary(), 2)
+    every = Actions.of(environment, environment.reset(np.arange(len(environment.rings))))
+    actions, parents = every.at(None)
+    assert (
+        len(every)
+        == len(actions)
+        == len({(parent, *row) for parent, row in zip(parents, map(tuple, actions), strict=True)})
+    )
+    assert environment.possible(environment.reset(parents), actions).all()
+    drawn = np.random.default_rng(0).permutation(len(every))[:50]
+    assert all(np.array_equal(some, of[drawn]) for some, of in zip(every.at(drawn), (actions, parents), strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from telltale.attacks.molextract.growth.environment import Environment
@@ -32,10 +34,10 @@ def grown(environment: Environment, rings: np.ndarray, most: int, seed: int) -> 
     for _ in range(environment.steps):
         finished.append(state.take(state.done))
         state = state.take(~state.done)
-        actions, parents = children(environment, state)
-        if len(actions) > most:
-            whole, chosen = False, rng.permutation(len(actions))[:most]
-            actions, parents = actions[chosen], parents[chosen]
+        every, chosen = Actions.of(environment, state), None
+        if len(every) > most:  # they are millions: those that are taken alone are laid out
+            whole, chosen = False, rng.permutation(len(every))[:most]
+        actions, parents = every.at(chosen)
         state = distinct(environment, environment.step(state.take(parents), actions))
     state = concatenated([*finished, state])
     if len(state) > most:
@@ -67,20 +69,44 @@ def beam(problem: Problem, most: int) -> State:
     return concatenated([*finished, state])
 
 
+@dataclass(frozen=True, eq=False)
+class Actions:
+    """Every action of some molecules, one of each symmetry class: molecule by molecule, site by site, motif by motif.
+
+    site, parent   (sites,) where on a molecule something can be joined, and on which
+    motif, end     (ends,) what can be joined there, and by which of its atoms
+    """
+
+    site: np.ndarray
+    parent: np.ndarray
+    motif: np.ndarray
+    end: np.ndarray
+
+    @classmethod
+    def of(cls, environment: Environment, state: State) -> Actions:
+        """Find the sites of each molecule that differ."""
+        is_open, offsets = state.graph.open, state.graph.offsets
+        sites = [np.zeros(0, np.int64)]
+        for place, path in enumerate(state.paths()):
+            open_atoms = np.flatnonzero(is_open[offsets[place] : offsets[place + 1]])
+            classes = environment.symmetry(path)[open_atoms]
+            sites.append(open_atoms[np.sort(np.unique(classes, return_index=True)[1])])
+        parent = np.repeat(np.arange(len(state)), [len(of) for of in sites[1:]])
+        return cls(np.concatenate(sites), parent, *_motif_sites(environment))
+
+    def __len__(self) -> int:
+        """Count the actions."""
+        return len(self.site) * len(self.motif)
+
+    def at(self, places: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Lay out the actions at these places, None = all: (actions, 3), and whose each is: (actions,)."""
+        rows, ends = np.divmod(np.arange(len(self)) if places is None else places, max(1, len(self.motif)))
+        return np.stack([self.site[rows], self.motif[ends], self.end[ends]], 1), self.parent[rows]
+
+
 def children(environment: Environment, state: State) -> tuple[np.ndarray, np.ndarray]:
     """Return every action of every molecule, one of each symmetry class: (actions, 3), and whose it is: (actions,)."""
-    motif, site = _motif_sites(environment)
-    graph, offsets = state.graph.open, state.graph.offsets
-    actions, parents = [], []
-    for place, path in enumerate(state.paths()):
-        open_atoms = np.flatnonzero(graph[offsets[place] : offsets[place + 1]])
-        classes = environment.symmetry(path)[open_atoms]
-        sites = open_atoms[np.sort(np.unique(classes, return_index=True)[1])]
-        table = np.stack([np.repeat(sites, len(motif)), np.tile(motif, len(sites)), np.tile(site, len(sites))], 1)
-        actions.append(table)
-        parents.append(np.full(len(table), place))
-    empty = np.zeros((0, 3), np.int64)
-    return np.concatenate([empty, *actions]), np.concatenate([empty[:, 0], *parents])
+    return Actions.of(environment, state).at(None)
 
 
 def distinct(environment: Environment, state: State) -> State:
