@@ -107,6 +107,8 @@ class ExtractedMolecules:
     common         the same attack's scores of what it and the evidence it is compared with proposed; None = these
                    are the same candidates
     searches       who made the scores, for the attack itself
+
+    told           what a reader has to know of how it came about: sentences without a full stop
     """
 
     smiles: np.ndarray
@@ -124,6 +126,7 @@ class ExtractedMolecules:
     asked: int | None = field(default=None, kw_only=True)
     common: ExtractedMolecules | None = field(default=None, kw_only=True)
     searches: tuple[Any, ...] = field(default=(), kw_only=True, repr=False, compare=False)
+    told: tuple[str, ...] = field(default=(), kw_only=True)
 
     def listed_for(self, victim: int) -> np.ndarray:
         """Tell which candidates are on one victim's list: (candidates,) bool."""

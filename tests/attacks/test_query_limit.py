@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,6 +71,12 @@ def test_candidates_that_nobody_asked_about_come_last_in_an_order_of_chance() ->
     assert rationing.rationed(candidates, SimpleNamespace(budget=108), 1) is None  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^defense\.queries=20: 28 at least: 8 rings and motifs, and a list of 20"):
         rationing.require_budget(candidates, 20, 20)
+
+
+def test_the_queries_that_are_left_are_those_of_the_model_with_the_fewest() -> None:
+    """Catches a limit that one victim has spent and another has not."""
+    models: Any = [SimpleNamespace(budget=limit, queries=Counter(embeddings=5)) for limit in (None, 30, 12)]
+    assert rationing.left_of(models) == 7 and rationing.left_of(models[:1]) == np.inf
 
 
 def test_the_smallest_limit_holds_and_other_defences_have_none() -> None:

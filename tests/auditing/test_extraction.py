@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,11 @@ def test_searches_and_the_owners_limit_work_on_what_exists(place: Path, tmp_path
     assert ended.code == 0, ended.err
     document = told(tmp_path)
     assert 0 < document["queries"]["embeddings"] <= 300 and document["answer"]["kind"] != "leaks"
+    left, needed = re.findall(
+        r"membership test left out: (\d+) queries of the owner's limit were left, ([\d,]+) needed",
+        ended.out.replace("\n  ", " "),
+    )[0]
+    assert int(left) == 300 - document["queries"]["embeddings"] < int(needed.replace(",", ""))
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def tests_of(outcome: Outcome) -> Mapping[str, Tests]:
 
 def _notes(outcome: Outcome, resampled: str) -> list[str]:
     victims = len(outcome.evidence["target"].scores)
-    notes = list(outcome.notes)
+    notes = [*outcome.notes, *getattr(outcome.evidence["target"], "told", ())]
     notes.append(_of_models(victims, resampled, outcome.scored.metrics["target"].values()))
     if audited := privacy_sentence(outcome.scored.metrics["target"], outcome.guarantee):
         notes.append(audited)

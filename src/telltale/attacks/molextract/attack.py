@@ -23,7 +23,7 @@ from telltale.attacks.molextract.growth.pool import GrownPool
 from telltale.attacks.molextract.growth.rivals import growing_rivals
 from telltale.attacks.molextract.growth.search import SearchOptions
 from telltale.attacks.molextract.ranking import Context, ListSizes, begin_scoring, evidence_of, scored_by
-from telltale.attacks.molextract.rationing import may_ask, require_budget
+from telltale.attacks.molextract.rationing import left_of, require_budget
 from telltale.attacks.molextract.rivals import blind_ranking, kept_for, rivals_named
 from telltale.attacks.molextract.scalar import ANSWERS, check_scalar, rivals_seeing, seen
 from telltale.attacks.molextract.scorers import SCORERS, Scored, ScorerOptions
@@ -144,11 +144,11 @@ class Molextract(Attack):
         Where molecules are grown, those that the search asks about in place of every candidate.
         """
         if self.grower:
-            return replace(self.grower.run(seen(world, self.answers)), membership=self._membership(world))
+            return self._with_membership(self.grower.run(seen(world, self.answers)), world)
         candidates, world = self.candidates(world.knowledge), seen(world, self.answers)
         rankings = self._rankings(world, candidates)
         scores, mixing = np.stack([ranking.scores for ranking in rankings]), [ranking.mixing for ranking in rankings]
-        return evidence_of(candidates, scores, self.lists, mixing, self._membership(world))
+        return self._with_membership(evidence_of(candidates, scores, self.lists, mixing), world)
 
     def _rankings(self, world: World, candidates: Candidates) -> list[Scored]:
         if self.scorer == CALIBRATED:
@@ -189,16 +189,19 @@ class Molextract(Attack):
             raise InputError("attack.scorer", CALIBRATED, f"one of {', '.join(SCORERS)}, where molecules are grown")
         return Grower(GrownPool(self.pool, self.search), self.search, self.scorer, self.options, self.lists)
 
-    def _membership(self, world: World) -> MembershipScores | None:
+    def _with_membership(self, found: ExtractedMolecules, world: World) -> ExtractedMolecules:
+        """Test the challenge molecules with the queries that are left; where they are too few, say so."""
         if not self.cuts or not len((cuts := self._cuts_of(world.knowledge)).molecule):
-            return None
-        if not all(may_ask(release, len(cuts.whole) + len(cuts.sides)) for release in world.releases):
-            return None
+            return found
+        left, needed = left_of(world.releases), len(cuts.whole) + len(cuts.sides)
+        if left < needed:
+            told = f"membership test left out: {left:,} queries of the owner's limit were left, {needed:,} needed"
+            return replace(found, told=(*found.told, told))
         options = self.options
         scores = [
             part_whole_membership(release, cuts, options.alpha, options.size_weighted) for release in world.releases
         ]
-        return MembershipScores(np.stack(scores))
+        return replace(found, membership=MembershipScores(np.stack(scores)))
 
     def _cuts_of(self, knowledge: Knowledge) -> Cuts:
         seed = derive(knowledge.seed, "cuts")

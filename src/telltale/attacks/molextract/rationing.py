@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import inf
+
 import numpy as np
 
 from telltale.attacks.molextract.candidates import Candidates
@@ -54,6 +57,7 @@ def require_budget(candidates: Candidates, budget: int | None, listed: int) -> N
         raise InputError("defense.queries", budget, expected)
 
 
-def may_ask(release: Release, number: int) -> bool:
-    """Tell whether so many more records may be asked about."""
-    return release.budget is None or release.queries.total() + number <= release.budget
+def left_of(releases: Iterable[Release]) -> float:
+    """Count the records that each of some releases may still be asked about, of the fewest; inf without a limit."""
+    left = (release.budget - release.queries.total() for release in releases if release.budget is not None)
+    return min(left, default=inf)
