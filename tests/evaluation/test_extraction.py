@@ -142,7 +142,7 @@ def test_precision_within_rings_is_the_mean_over_rings_large_enough() -> None:
 def test_few_misses_are_warned_of_at_low_false_positive_rates() -> None:
     evidence, hits, exact = by_hand()
     metrics = score_extraction(evidence, hits, exact, Resampling.over(2, 20, seed=0))
-    assert "fewer than 10" in metrics["tpr_at_fpr_0.01"].note and metrics["auc"].note == ""
+    assert "fewer than 10" in metrics["tpr_at_fpr_0.01"].note and "fewer than 10" not in metrics["auc"].note
 
 
 def test_a_plan_over_other_templates_is_refused() -> None:
@@ -256,3 +256,16 @@ def test_frechet_distance_is_zero_for_equal_sets_and_grows() -> None:
     same, other = frechet_chemnet_distances([alcohols], alcohols)[0], frechet_chemnet_distances([alcohols], rings)[0]
     assert same is not None and other is not None and same < 0.01 < other
     assert frechet_chemnet_distances([["CCO"]], rings) == [None]
+
+
+def test_an_interval_of_one_ring_is_not_one_of_no_width() -> None:
+    """Catches a small search that grew one ring, and whose precision looks certain."""
+    evidence, hits = random_case(0, n=200)
+    plan = Resampling.over(20, 50, seed=0)
+    for rings, known in ((1, False), (3, True), (20, True)):
+        listed = np.isin(evidence.templates, [f"ring{ring:02d}" for ring in range(rings)])[None]
+        found = score_extraction(dataclasses.replace(evidence, listed=listed, k=(5,)), hits, hits & False, plan)
+        estimate = found["precision_at_5"]
+        assert np.isfinite(estimate.value) and np.isfinite(estimate.low) == known
+        assert ("cannot tell" in estimate.note) is not known
+        assert ("alone, and intervals resample templates" in estimate.note) == (rings < 5)
