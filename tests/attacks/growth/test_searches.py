@@ -276,3 +276,12 @@ def test_actions_that_are_drawn_are_laid_out_as_all_are() -> None:
     assert environment.possible(environment.reset(parents), actions).all()
     drawn = np.random.default_rng(0).permutation(len(every))[:50]
     assert all(np.array_equal(some, of[drawn]) for some, of in zip(every.at(drawn), (actions, parents), strict=True))
+
+
+@pytest.mark.parametrize(("budget", "ended"), [(2000, True), (20, False)])
+def test_a_policy_that_its_epochs_end_says_what_it_asked(budget: int, ended: bool) -> None:
+    """Catches two searches that are compared at one budget, of which one has spent a half."""
+    policy = {"epochs": 2, "molecules": 8, "width": 8, "updates": 1}
+    options = {"search": "policy_gradient", "steps": 2, "query_budget": budget, "policy": policy}
+    found = attack(**options).run(world_of(Memory(G)))
+    assert [f"of {budget:,} queries" in told for told in found.told] == [True] * ended

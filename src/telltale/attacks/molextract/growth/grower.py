@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,7 +85,20 @@ class Grower:
             for victim in range(len(world.releases))
         ]
         queries = world.queries.total() - before
-        return evidence_of_searches(searches, set(candidates.one_step.smiles.tolist()), queries, self.lists)
+        found = evidence_of_searches(searches, set(candidates.one_step.smiles.tolist()), queries, self.lists)
+        return replace(found, told=self._ended(searches))
+
+    def _ended(self, searches: Sequence[Searched]) -> tuple[str, ...]:
+        """Say what a search that learns has asked where its epochs, and not its budget, ended it."""
+        oracles, search = [searched.problem.oracle for searched in searches], self.search
+        spent = [oracle for oracle in oracles if oracle.budget is None or oracle.asked + search.steps >= oracle.budget]
+        if search.search in ("enumerate", "beam") or spent or oracles[0].budget is None:
+            return ()
+        asked = " to ".join(
+            dict.fromkeys(f"{of:,}" for of in (min(o.asked for o in oracles), max(o.asked for o in oracles)))
+        )
+        why = f"its epochs (attack.policy.epochs={PolicyOptions.of(search.policy).epochs}) or attack.most ended it"
+        return (f"{search.search} asked {asked} of {oracles[0].budget:,} queries: {why} before its budget",)
 
     def _searched(self, candidates: GrownCandidates, world: World, victim: int, seed: int) -> Searched:
         release = world.releases[victim]
