@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 import pytest
 
 from telltale.data.molecules.records import MoleculeRecords
+from telltale.evaluation.estimate import Estimate
 from telltale.evaluation.score import evaluate
 from telltale.evidence import ExtractedMolecules
+from telltale.reporting.answering import spoken
 from telltale.reporting.outcome import Cost, Outcome
 from telltale.reporting.report import report
 from telltale.truth import Truth
@@ -77,3 +80,15 @@ def test_page_and_console_ask_the_primary_question_and_the_headline_is_the_middl
     assert "only in G against only in G′  cannot tell: 4 discordant candidates, 300 needed" in console
     assert page.count('class="badge') == len(SMILES) and "6 candidates" in console
     assert "one trained model" in page and "1,200 (embeddings 1,200)" in console
+
+
+def test_what_is_found_at_few_false_alarms_is_said_of_candidates(outcome: Outcome) -> None:
+    """Catches candidates that are called members, and an accusation of nobody."""
+    few = " ".join(spoken(outcome).meaning)
+    assert "right candidates above 99 % of the wrong ones are not measured: FPR 0.01" in few and "member" not in few
+    draws = np.random.default_rng(0).normal(0.25, 0.01, (1, 50))
+    metrics = {**outcome.scored.metrics["target"], "tpr_at_fpr_0.01": Estimate(0.25, draws, 1000)}
+    scored = replace(outcome.scored, metrics={**outcome.scored.metrics, "target": metrics})
+    said = " ".join(spoken(replace(outcome, scored=scored)).meaning)
+    assert "of 1,000 candidates that are part of a training molecule" in said and "puts 250 [2" in said
+    assert "guessing puts 10" in said and "member" not in said

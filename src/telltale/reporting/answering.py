@@ -20,6 +20,7 @@ from telltale.evaluation.answer import (
     largest_of_each,
     sureness,
 )
+from telltale.evaluation.estimate import Estimate
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evidence import ExtractedMolecules, ReconstructedRecords
 from telltale.reporting.next_steps import Step
@@ -108,6 +109,8 @@ def _meaning(answer: Answer, outcome: Outcome, attack: str) -> list[str]:
     meaning = [published] if published else []
     if found is None or isnan(found.standard_error):
         return meaning
+    if isinstance(target, ExtractedMolecules):
+        return [*meaning, *_candidates(found, answer.tests, strongest=attack)]
     if found.note:
         return [*meaning, f"members found at 1 % false alarms are not measured: {found.note}"]
     measured = Difference.of(found)
@@ -121,6 +124,19 @@ def _meaning(answer: Answer, outcome: Outcome, attack: str) -> list[str]:
         f"guessing finds {PEOPLE * FALSE_ALARMS:g}",
         f"one accusation is right in {sure:.0f} % [{sure_ends[0]:.0f}, {sure_ends[1]:.0f}] of cases, where "
         f"{100 * prior:g} % of those asked about are members (report.prior)",
+    ]
+
+
+def _candidates(found: Estimate, tests: int, strongest: str) -> list[str]:
+    """Say of candidates that are part of a training molecule how many stand above nearly all that are none."""
+    if found.note:
+        return [f"right candidates above 99 % of the wrong ones are not measured: {found.note}"]
+    measured = Difference.of(found)
+    low, high = (f"{PEOPLE * end:,.0f}" for end in np.clip(measured.ends(max(1, tests)), 0, 1))
+    return [
+        f"of {PEOPLE:,} candidates that are part of a training molecule {strongest} puts "
+        f"{PEOPLE * measured.value:,.0f} [{low}, {high}] above 99 % of those that are not; "
+        f"guessing puts {PEOPLE * FALSE_ALARMS:g}"
     ]
 
 
