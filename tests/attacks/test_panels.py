@@ -61,8 +61,8 @@ def together(attack: ShadowAttack, signals: Signals) -> tuple[np.ndarray, np.nda
 def each_alone(attack: ShadowAttack, signals: Signals) -> tuple[np.ndarray, np.ndarray]:
     pairs = zip(signals.victims, signals.shadows, strict=True)
     shadows = [np.stack([signals.of_shadows[key] for key in keys]) for keys, _ in signals.shadows]
-    found = [attack.judge(own, said, of[1], NOBODY) for (own, of), said in zip(pairs, shadows, strict=True)]
-    return np.stack([scores for scores, _ in found]), np.array([threshold for _, threshold in found])
+    found = [attack.judge([own], said, of[1], NOBODY) for (own, of), said in zip(pairs, shadows, strict=True)]
+    return np.stack([scores[0] for scores, _ in found]), np.array([threshold for _, threshold in found])
 
 
 @pytest.mark.parametrize("paired", [True, False])

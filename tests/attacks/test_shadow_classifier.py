@@ -42,8 +42,8 @@ def test_members_answered_with_more_confidence_are_found(inputs: str) -> None:
     attack = ShadowClassifier(inputs)
     attack._seed, attack._trained = 0, {}
     signals = np.stack([read_by(attack, one) for one in softmax(logits)])
-    scores, _ = attack.judge(signals[0], signals[1:], rows[1:], knowledge())
-    assert areas(scores[None], rows[:1]).item() > 0.8
+    scores, _ = attack.judge(signals[:1], signals[1:], rows[1:], knowledge())
+    assert areas(scores, rows[:1]).item() > 0.8
 
 
 def test_other_inputs_are_refused() -> None:

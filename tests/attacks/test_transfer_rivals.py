@@ -156,7 +156,8 @@ def test_one_query_and_two_classes_make_adapted_lira_the_scalar_one() -> None:
             sides = [others[side[:, point], point, 0] for side in (rows, ~rows)]
             laws = [norm.logpdf(own[point, 0], side.mean(), side.std(**density)) for side in sides]
             expected.append(laws[0] - laws[1])
-        np.testing.assert_allclose(AdaptedLiRA(covariance).score(both, those, rows), expected, rtol=1e-9)
+        attack = AdaptedLiRA(covariance)
+        np.testing.assert_allclose(attack.score(*attack.facing(both, those), rows), expected, rtol=1e-9)
 
 
 def test_rmia_reads_points_and_population_at_the_targets_class() -> None:

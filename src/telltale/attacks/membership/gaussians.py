@@ -33,6 +33,8 @@ from typing import Self
 
 import numpy as np
 
+from telltale.attacks.membership.log_normal import log_normal
+
 VARIANCES = ("per_point", "pooled_per_side", "pooled", "released_fixed")
 CENTRES = ("mean", "median", "released_median")
 LEAST = 1e-30  # of a deviation, as the authors have it
@@ -81,7 +83,9 @@ def full_likelihood_ratio(target: np.ndarray, shadows: np.ndarray, members: np.n
 
     Λ = log N(φ; μ_in, Σ_in) − log N(φ; μ_out, Σ_out), full covariances; shapes as in `likelihood_ratio`.
     """
-    return _log_normal(target, *_moments(shadows, members)) - _log_normal(target, *_moments(shadows, ~members))
+    of_points = np.ascontiguousarray(shadows.swapaxes(0, 1))
+    densities = [log_normal(target, *_moments(of_points, side.T)) for side in (members, ~members)]
+    return densities[0] - densities[1]
 
 
 @dataclass(frozen=True)
@@ -159,23 +163,15 @@ def _log_density(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> 
 
 
 def _moments(shadows: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (points, queries) and unbiased covariance (points, queries, queries) of one side; NaN where it is empty."""
-    weight = side.T[..., None].astype(np.float64)
-    values, number = shadows.swapaxes(0, 1), weight.sum(1)
-    mean = np.divide((weight * values).sum(1), number, out=np.full(values[:, 0].shape, np.nan), where=number > 0)
-    residual = weight * (values - mean[:, None])
+    """Mean (points, queries) and unbiased covariance (points, queries, queries) of one side; NaN where it is empty.
+
+    shadows: (points, shadows, queries); side: (points, shadows) bool.
+    """
+    weight = side[..., None].astype(np.float64)
+    number, total = weight.sum(1), (weight.swapaxes(1, 2) @ shadows)[:, 0]
+    mean = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    residual = weight * (shadows - mean[:, None])
     return mean, residual.swapaxes(1, 2) @ residual / np.maximum(number - 1, 1)[..., None]
-
-
-def _log_normal(values: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Log-density (points,); along directions in which the covariance is 0, as scipy cuts them, none is counted."""
-    known = np.isfinite(mean).all(1)
-    variances, axes = np.linalg.eigh(np.where(known[:, None, None], covariance, 0))
-    kept = variances > 1e6 * np.finfo(float).eps * np.abs(variances).max(1, keepdims=True)
-    along = np.einsum("pq,pqk->pk", values - mean, axes)
-    variances = np.where(kept, variances, 1)
-    terms = np.where(kept, np.square(along) / variances + np.log(2 * np.pi * variances), 0)
-    return np.where(known, -terms.sum(1) / 2, np.nan)
 
 
 def _negative_log_tail(standardised: np.ndarray) -> np.ndarray:

@@ -29,6 +29,13 @@ class Signals:
     of_shadows: Mapping[str, np.ndarray]
     shadows: list[tuple[tuple[str, ...], np.ndarray]]
 
+    def alike(self) -> list[list[int]]:
+        """Group the victims that have the same shadows, of which they believe the same: complements of each other."""
+        groups: dict[tuple[tuple[str, ...], bytes], list[int]] = {}
+        for victim, (keys, members) in enumerate(self.shadows):
+            groups.setdefault((keys, members.tobytes()), []).append(victim)
+        return list(groups.values())
+
     def digest(self) -> str:
         """Name all that is judged: the signals, and what the attacker believes of its shadows."""
         made = {id(signal): content_digest(signal) for signal in (*self.of_shadows.values(), *self.victims)}

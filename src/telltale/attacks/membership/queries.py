@@ -12,9 +12,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from telltale.checks import choice, whole_number
+from telltale.data.digests import once
 from telltale.data.images.records import ImageRecords
 from telltale.data.recorded import RecordedPoints
-from telltale.data.records import Records
+from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
 from telltale.game.world import Knowledge
@@ -29,7 +30,7 @@ AUGMENTATIONS = {
     "shift_flip": ("shift", True),
 }
 
-
+PER_PICTURE = ("labels", "coarse", "ids")  # beside pixels
 DRAWN = ("per_model", "once", "shifts")
 
 
@@ -89,14 +90,63 @@ def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: st
         shifted = islice(queries(challenge, "shift"), number)
         return np.stack([release.probabilities(records) for records in shifted], 1)
     if isinstance(challenge, ImageRecords):
-        once = drawn == "once"
-        seed = derive(knowledge.seed, "queries" if once else f"queries of {release.name}")
-        challenge = randomly_changed(challenge, number, seed, keep_first=once)
+        alike = drawn == "once"
+        seed = derive(knowledge.seed, "queries" if alike else f"queries of {release.name}")
+        challenge = changed_pictures(challenge, number, seed, alike)
     answers = release.probabilities(challenge)
     return np.ascontiguousarray(answers.reshape(-1, len(knowledge.challenge), answers.shape[1]).swapaxes(0, 1))
 
 
-@lru_cache(maxsize=1)  # where all models are asked the same
+class ChangedPictures:
+    """What `randomly_changed` returns, made when a model looks at it: where its answers are known, none does.
+
+    Digests are kept, 16 bytes a picture.
+    """
+
+    kind = "images"
+
+    def __init__(self, records: ImageRecords, number: int, seed: int, keep_first: bool) -> None:
+        self._of, self._number, self._draw = records, number, (records, number, seed, keep_first)
+        self.source, self.classes, self.shape = records.source, records.classes, records.shape
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return self._number * len(self._of)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Return the class of each picture."""
+        return np.tile(self._of.labels, self._number)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """Return the pictures."""
+        return self.arrays().pixels
+
+    def arrays(self) -> ImageRecords:
+        """Make the pictures."""
+        return randomly_changed(*self._draw)
+
+    def take(self, rows: np.ndarray) -> ImageRecords:
+        """Return the pictures at `rows`."""
+        return self.arrays().take(rows)
+
+    @once("_fingerprints_kept")
+    def fingerprints(self) -> np.ndarray:
+        """Return the digest of each picture with its label, (n,) dtype S16."""
+        return self.arrays().fingerprints()
+
+
+@input_digests.register
+@once("_input_digests_kept")
+def _(records: ChangedPictures) -> np.ndarray:
+    return input_digests(records.arrays())
+
+
+changed_pictures = lru_cache(maxsize=512)(ChangedPictures)  # each model is asked the same by several attacks
+
+
+@lru_cache(maxsize=1)  # where all models are asked the same, and for digests and pixels of one
 def randomly_changed(records: ImageRecords, number: int, seed: int, keep_first: bool = False) -> ImageRecords:
     """Flip each picture with probability 1/2 and crop it from its reflected surroundings: `number` times all of them.
 
@@ -113,5 +163,7 @@ def randomly_changed(records: ImageRecords, number: int, seed: int, keep_first: 
     padded = np.pad(both, ((0, 0), (0, 0), (0, 0), *((step, step) for step in most)), mode="reflect")
     crops = sliding_window_view(padded, sides, axis=(3, 4))  # (flip, record, channel, down, across, height, width)
     changed = crops[flips, np.arange(len(records)), :, down, across]
-    repeated = records.take(np.tile(np.arange(len(records)), number))
-    return replace(repeated, pixels=changed.reshape(-1, *pixels.shape[1:]))
+    others: dict[str, Any] = {
+        name: np.tile(getattr(records, name), number) for name in PER_PICTURE if getattr(records, name) is not None
+    }
+    return replace(records, pixels=changed.reshape(-1, *pixels.shape[1:]), **others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -84,11 +85,11 @@ class RMIA(ShadowAttack):
         return self._compared(target, shadows, members, 0.0 if self.online else self._tuned(shadows, members))
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
+        self, targets: Sequence[np.ndarray], shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
-        """Score one victim's points and fix its threshold; a is tuned once a victim."""
+        """Score the victims' points and fix their threshold; a is tuned once, on the shadows."""
         offset = 0.0 if self.online else self._tuned(shadows, members)
-        return self.judged(target, shadows, members, partial(self._compared, offset=offset))
+        return self.judged(targets, shadows, members, partial(self._compared, offset=offset))
 
     @property
     def shares_sums(self) -> bool:

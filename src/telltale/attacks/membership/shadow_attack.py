@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -62,25 +63,34 @@ class ShadowAttack(Attack):
         """Return one number a point of a victim's own signal, higher = member: (points,); None where it has no such."""
         return None
 
+    def facing(self, target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Read off both signals what bears on this target, before `score`: all of it, unless a subclass says less."""
+        return target, shadows
+
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
+        self, targets: Sequence[np.ndarray], shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
-        """Score one victim's points and fix its threshold on its shadows: some of them in the target's part."""
-        return self.judged(target, shadows, members, self.score)
+        """Score the points of all victims that have these shadows: (victims, points); some of these fix the threshold.
+
+        Signals as in `score`, of each victim; what follows from the shadows alone is made once.
+        """
+        return self.judged(targets, shadows, members, self.score)
 
     def judge_all(self, signals: Signals, knowledge: Knowledge) -> Judged:
         """Score all victims and fix their thresholds: together where sums are shared, else one after the other."""
         if self.shares_sums:
             return in_order(of.judged(self.scores_of_panels(of)) for of in Panels.of(signals, self.least_shadows))
-        pairs = zip(signals.victims, signals.shadows, strict=True)
-        scores, thresholds = [], []
-        for own, (keys, members) in track(pairs, f"{type(self).__name__}: victims judged", len(signals.victims)):
-            those = slice(self.most_shadows)
+        scores: list[Any] = [None] * len(signals.victims)
+        thresholds, those = np.empty(len(scores)), slice(self.most_shadows)
+        groups, bar = signals.alike(), f"{type(self).__name__}: victims judged"
+        for victims in track(groups, bar, len(scores), max(map(len, groups), default=1)):
+            keys, members = signals.shadows[victims[0]]
             shadows = np.stack([signals.of_shadows[key] for key in keys[those]])
-            score, threshold = self.judge(own, shadows, members[those], knowledge)
-            scores.append(score)
-            thresholds.append(threshold)
-        return np.array(scores), np.array(thresholds)
+            targets = [signals.victims[victim] for victim in victims]
+            found, thresholds[victims] = self.judge(targets, shadows, members[those], knowledge)
+            for victim, score in zip(victims, found, strict=True):
+                scores[victim] = score
+        return np.array(scores), thresholds
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse too few victims before any is trained, and records without labels."""
@@ -124,9 +134,9 @@ class ShadowAttack(Attack):
         raise InputError("victims", world.knowledge.victims, f"{name} needs shadows with and without each point: {why}")
 
     def judged(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, score: Score
+        self, targets: Sequence[np.ndarray], shadows: np.ndarray, members: np.ndarray, score: Score
     ) -> tuple[np.ndarray, float]:
-        """Score a target by all shadows; for the threshold some of them take its part, judged by the others.
+        """Score targets by all shadows; for the threshold some of these take their part, judged by the others.
 
         A shadow's complement is no judge of it, unless too few are left.
         """
@@ -134,8 +144,14 @@ class ShadowAttack(Attack):
         judges = np.stack([unrelated(members, shadow) for shadow in chosen])
         if (judges.sum(1) < self.least_shadows).any():
             judges = np.arange(len(members)) != chosen[:, None]
-        pseudo = [score(shadows[k], shadows[those], members[those]) for k, those in zip(chosen, judges, strict=True)]
-        return score(target, shadows, members), best_threshold(np.stack(pseudo), members[chosen])
+
+        def by(judges: np.ndarray | slice, target: np.ndarray) -> np.ndarray:
+            own, others = self.facing(target, shadows)
+            return score(own, others[judges], members[judges])
+
+        pseudo = [by(those, shadows[shadow]) for shadow, those in zip(chosen, judges, strict=True)]
+        scores = [by(slice(None), target) for target in targets]
+        return np.stack(scores), best_threshold(np.stack(pseudo), members[chosen])
 
 
 def in_order(judged: Iterable[Judged]) -> Judged:

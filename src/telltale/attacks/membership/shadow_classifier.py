@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -71,7 +72,7 @@ class ShadowClassifier(ShadowAttack):
         return np.log(np.maximum(np.concatenate([true, rest], 1), 1e-12)).astype(np.float32)
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
+        self, targets: Sequence[np.ndarray], shadows: np.ndarray, members: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Train on some shadows; the decision is at even odds."""
         labels, classes = true_labels(knowledge), len(knowledge.challenge.classes)
@@ -82,7 +83,7 @@ class ShadowClassifier(ShadowAttack):
                 network = self._trained[key] = ClassNetworks(classes, shadows.shape[2], self.hidden)
                 standardised = self.inputs == "log_probabilities"
                 network.fit(shadows, members, labels, self.epochs, self.learning_rate, standardised)
-        return self._trained[key].log_odds(target, labels), 0.0
+        return np.stack([self._trained[key].log_odds(target, labels) for target in targets]), 0.0
 
 
 class ClassNetworks(nn.Module):

@@ -41,9 +41,12 @@ class AdaptedLiRA(ShadowAttack):
         """Return φ of every point, query and class: (points, queries, classes)."""
         return class_logits(drawn_answers(release, knowledge, self.queries, self.drawn), FLOOR)
 
+    def facing(self, target: np.ndarray, shadows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Read all answers at the class that the target finds most probable: (…, points, queries)."""
+        return on_targets_class(target, shadows)
+
     def score(self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the likelihood ratio of every point."""
-        target, shadows = on_targets_class(target, shadows)
         if self.covariance == "full":
             return full_likelihood_ratio(target, shadows, rows)
         return likelihood_ratio(target, shadows, rows, variance=COVARIANCES[self.covariance])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from hashlib import blake2b
 
@@ -83,7 +83,8 @@ class TMI(ShadowAttack):
             epochs=epochs,
             batch_size=batch_size,
         )
-        self.normalise = choice("attack.normalise", normalise, NORMALISATIONS)
+        # comes after all judging: both ways are found by one name in the store
+        self._normalise = choice("attack.normalise", normalise, NORMALISATIONS)
         self._trained: dict[tuple[str, ...], Trained] = {}
 
     def check(self, knowledge: Knowledge) -> None:
@@ -100,17 +101,17 @@ class TMI(ShadowAttack):
         return logits(answers, self.settings.top_k)
 
     def judge(
-        self, target: np.ndarray, shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
+        self, targets: Sequence[np.ndarray], shadows: np.ndarray, rows: np.ndarray, knowledge: Knowledge
     ) -> tuple[np.ndarray, float]:
         """Score by one network a point, trained on the shadows' answers; the decision is at even odds."""
-        learned, queries = prepared(target, shadows, self.settings.features)
-        members = np.repeat(rows.T, target.shape[1], axis=1)
-        odds = self._networks(learned, members, knowledge).log_odds(queries)
-        return expit(odds.astype(np.float64)).mean(1), EVEN_ODDS
+        learned, asked = prepared(np.stack(targets), shadows, self.settings.features)
+        networks = self._networks(learned, np.repeat(rows.T, shadows.shape[2], axis=1), knowledge)
+        odds = np.stack([networks.log_odds(queries) for queries in asked])
+        return expit(odds.astype(np.float64)).mean(2), EVEN_ODDS
 
     def _networks(self, learned: np.ndarray, members: np.ndarray, knowledge: Knowledge) -> Trained:
-        """Train, or find: victims that share their shadows, controls and the other normalisation share networks."""
-        key = tuple(blake2b(array.tobytes()).hexdigest() for array in (members, learned))
+        """Train, or find: controls and the other normalisation share networks with the victims."""
+        key = tuple(blake2b(np.ascontiguousarray(array).data).hexdigest() for array in (members, learned))
         if key not in self._trained:
             seed, device = derive(knowledge.seed, f"metaclassifiers {key[0]}"), knowledge.recipe.trainer.device_type
             self._trained[key] = train(learned, members, self.settings, seed, device)
@@ -118,13 +119,13 @@ class TMI(ShadowAttack):
 
     def run(self, world: World) -> MembershipScores:
         """Score every victim against its own shadows."""
-        return normalised(super().run(world), self.normalise)
+        return normalised(super().run(world), self._normalise)
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the same scores, normalised the other way."""
         other = copy(self)  # with the same networks
-        other.normalise = "none" if self.normalise == "per_victim" else "per_victim"
-        return {"tmi_unnormalised" if other.normalise == "none" else "tmi_normalised": other}
+        other._normalise = "none" if self._normalise == "per_victim" else "per_victim"
+        return {"tmi_unnormalised" if other._normalise == "none" else "tmi_normalised": other}
 
 
 def normalised(evidence: MembershipScores, how: str) -> MembershipScores:

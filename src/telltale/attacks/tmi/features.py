@@ -32,10 +32,10 @@ def clipped(logits: np.ndarray) -> np.ndarray:
 
 
 def prepared(target: np.ndarray, shadows: np.ndarray, features: str) -> tuple[np.ndarray, np.ndarray]:
-    """Make rows to learn from (points, shadows · queries, classes) and queries (points, queries, classes), float32.
+    """Make rows to learn from (points, shadows · queries, classes) and queries (…, points, queries, classes), float32.
 
-    target: (points, queries, classes) φ; shadows: (shadows, points, queries, classes). Row s · queries + a is the
-    answer of shadow s to query a.
+    target: (…, points, queries, classes) φ of one target or several; shadows: (shadows, points, queries, classes). Row
+    s · queries + a is the answer of shadow s to query a.
     """
     if features == "clipped":
         target, shadows = clipped(target), clipped(shadows)
@@ -43,5 +43,5 @@ def prepared(target: np.ndarray, shadows: np.ndarray, features: str) -> tuple[np
         centre, spread = shadows.mean((0, 2))[:, None], shadows.std((0, 2))[:, None]
         spread = np.where(spread > 0, spread, 1)
         target, shadows = (target - centre) / spread, (shadows - centre) / spread
-    rows = np.moveaxis(shadows, 0, 1).reshape(len(target), -1, target.shape[2])
-    return rows.astype(np.float32), target.astype(np.float32)
+    rows = np.moveaxis(shadows.astype(np.float32), 0, 1).reshape(shadows.shape[1], -1, shadows.shape[3])
+    return rows, target.astype(np.float32)
