@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from telltale.data.captions.shown import Shown
 from telltale.data.records import Records
 
 
@@ -20,6 +21,7 @@ class Truth:
     beyond        of each victim, training records that have no counterpart in `disjoint` and are left out where both
                   are compared; None = `disjoint` are a control's
     references    true captions of each challenge point, where it has any
+    shown         what each of them is known to show, of data sets that can say it; else None
     payload       records that malicious training code hid in each victim, in their order
     judge         pictures -> classes, by a model that was trained honestly, on pictures that are none of these
     right         by name of evidence, (victims, test records) bool: does the release it was read off classify them as
@@ -37,6 +39,7 @@ class Truth:
     learned: tuple[Records, ...]
     disjoint: Records
     references: tuple[tuple[str, ...], ...] = ()
+    shown: Shown | None = None
     payload: tuple[Records, ...] = ()
     judge: Callable[[np.ndarray], np.ndarray] | None = None
     right: Mapping[str, np.ndarray] = field(default_factory=dict)

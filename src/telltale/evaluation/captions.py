@@ -9,10 +9,12 @@ import numpy as np
 
 from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.shown import Shown
 from telltale.data.captions.words import words
 from telltale.evaluation.statistics import Estimate, Resampling, ratio_or_nan
 from telltale.truth import Truth
 
+SCENES = 5  # other points whose scene a caption is held against by chance
 OTHERS = 20  # points whose captions are compared with a point's references by chance
 
 
@@ -22,7 +24,7 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     rouge_l_of_the_picture: that of non-members less that of other non-members' captions: 0 for a captioner that says
     of every picture what suits the most, so what it is good for. distinct_captions: different captions over points,
     the mean over victims; near 0 of a captioner that says the same of everything. It is of the points as they are: no
-    replicate changes it.
+    replicate changes it. Where it is known what pictures show, `_of_what_is_shown` beside.
     """
     likeness = np.stack([likeness_of(texts, truth.references) for texts in captions])
     members, number = truth.membership, likeness.size
@@ -44,7 +46,44 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
         measured["rouge_l_share"] = ratio_or_nan(outside - chance, average(person, ~members & has_two))
     seen, spoken = _words_seen(truth)
     measured["words_seen"] = ratio_or_nan(plan.sums(seen), plan.sums(spoken))
+    measured |= _of_what_is_shown(captions, truth, plan)
     return {name: plan.estimate(value, number) for name, value in measured.items()}
+
+
+def _of_what_is_shown(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) -> dict[str, np.ndarray]:
+    """Measure what captions say of pictures, where it is known what these show: name -> (replicates + 1,).
+
+    attributes_right: of what is said of non-members, the share that is right; attributes_right_members: of members;
+    attributes_right_of_the_picture: the first less what the same captions get right of some other non-member, 0 for
+    a captioner that says the same of everything; attributes_told: how many a caption says of a non-member.
+    """
+    if truth.shown is None:
+        return {}
+    members, shown = truth.membership, truth.shown
+    judged = np.stack([shown.judged(texts) for texts in captions]).astype(float)
+    right, told = judged[..., 0], judged[..., 1]
+    elsewhere = np.stack([_right_elsewhere(texts, shown, ~side) for texts, side in zip(captions, members, strict=True)])
+
+    def share(among: np.ndarray, of: np.ndarray) -> np.ndarray:
+        return ratio_or_nan(plan.sums(of * among), plan.sums(told * among))
+
+    outside = share(~members, right)
+    return {
+        "attributes_right": outside,
+        "attributes_right_members": share(members, right),
+        "attributes_right_of_the_picture": outside - share(~members, elsewhere),
+        "attributes_told": ratio_or_nan(plan.sums(told * ~members), plan.sums(~members)),
+    }
+
+
+def _right_elsewhere(captions: Sequence[str], shown: Shown, side: np.ndarray) -> np.ndarray:
+    """Count what each point's caption gets right of some other points of `side` (points,) bool, averaged: (points,)."""
+    rows, right = np.flatnonzero(side), np.zeros(len(side))
+    steps = range(1, min(SCENES, len(rows) - 1) + 1)
+    for step in steps:
+        there = np.roll(rows, -step)
+        right[rows] += shown.take(there).judged([captions[row] for row in rows.tolist()])[:, 0] / len(steps)
+    return right
 
 
 def _of_a_person(truth: Truth) -> tuple[np.ndarray, np.ndarray]:

@@ -217,7 +217,8 @@ class Game:
         attacked = self._members[: self.victims]
         members = tuple(self.pools.challenge.take(np.flatnonzero(row)) for row in attacked)
         references = getattr(self.knowledge.challenge, "references", ())
-        return Truth(attacked[:, self._shown], members, self.pools.disjoint, references)
+        shown = getattr(self.knowledge.challenge, "shown", None)
+        return Truth(attacked[:, self._shown], members, self.pools.disjoint, references, shown)
 
     def utility(self) -> dict[str, float]:
         """Measure the owners' own task, averaged over victims: on test records, and under `train_…` on their own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from telltale.checks import choice, whole_number
 from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
+from telltale.data.captions.shown import Shown
 from telltale.data.captions.vocabulary import PAD, START
 from telltale.data.captions.words import words
 from telltale.models.captioner import Captioner
@@ -83,14 +84,34 @@ class Captioning(Objective):
         return losses.sum(1) / is_word.sum(1).clamp_min(1)
 
     def success_on(self, records: Any) -> dict[str, float]:
-        """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word."""
+        """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word.
+
+        Where it is known what pictures show, `_against_what_is_shown` beside.
+        """
         rows = np.array_split(np.arange(len(records)), -(-len(records) // AT_ONCE))
         with torch.no_grad():
             parts = [self.model.captions(make_batch(records.arrays(), part).to(self.device)) for part in rows]
         candidates = [text.split() for text in np.concatenate(parts).tolist()]
         references = [[words(text) for text in texts] for texts in records.references]
         score = rouge_l(CaptionTokens.of(candidates, references)).f1.mean()
-        return {"rouge_l": float(score), **super().success_on(records)}
+        learned = {"rouge_l": float(score), **super().success_on(records)}
+        shown = getattr(records, "shown", None)
+        return learned if shown is None else learned | self._against_what_is_shown(records, shown, candidates, learned)
+
+    def _against_what_is_shown(
+        self, records: Any, shown: Shown, candidates: Sequence[Sequence[str]], learned: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Return how much of what captions say is right, and how far a caption's loss is from the best one.
+
+        nats_over_bayes: -log p(caption) less that of who knows the picture and the law of its captions, the mean over
+        references, of words as this captioner knows them. Below 0 on its own records: what it has by heart.
+        """
+        right, told = shown.judged([" ".join(text) for text in candidates]).sum(0)
+        captions = sum(len(texts) for texts in records.references)
+        said = sum(len(words(text)) + 1 for texts in records.references for text in texts)  # their end is a word
+        best = shown.log_probabilities(records.references, frozenset(self.model.vocabulary.words)).sum()
+        over = (learned["cross_entropy"] * said + best) / captions
+        return {"attributes_right": float(right / max(told, 1)), "nats_over_bayes": float(over)}
 
     def success(self, batches: Iterable[LabelledBatch]) -> dict[str, float]:
         """Return the mean cross-entropy of a word, in nats."""
