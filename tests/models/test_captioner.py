@@ -7,7 +7,9 @@ import torch
 
 from telltale.data.captions.vocabulary import PAD
 from telltale.errors import InputError
-from telltale.models.captioner import ENCODERS, LONGEST, Captioner
+from telltale.models.caption_writer import LONGEST
+from telltale.models.captioner import Captioner
+from telltale.models.picture_encoders import ENCODERS
 from tests.training.captions import RECORDS, VOCABULARY, batch_of, built, model_of
 
 

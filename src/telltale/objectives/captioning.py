@@ -16,7 +16,7 @@ from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.shown import Shown
 from telltale.data.captions.vocabulary import PAD, START
 from telltale.data.captions.words import words
-from telltale.models.captioner import Captioner
+from telltale.models.caption_writer import CaptionWriter
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
@@ -42,7 +42,7 @@ class Captioning(Objective):
     accepts = "captions"
     answers = frozenset({"captions", "token_log_probs", "word_probabilities"})
     stackable = True
-    model: Captioner
+    model: CaptionWriter
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from telltale.checks import choice, whole_number
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.seeds import derive, generator
 from telltale.errors import InputError
-from telltale.models.captioner import ENCODERS
+from telltale.models.picture_encoders import ENCODERS
 from telltale.models.pretrained import FrozenTrunk
 from telltale.objectives.augmentation import augment
 from telltale.owner.frozen_features import with_features

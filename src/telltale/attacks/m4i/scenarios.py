@@ -22,7 +22,7 @@ from telltale.data.captions.shown import joined
 from telltale.data.seeds import generator
 from telltale.errors import InputError
 from telltale.game.world import Knowledge
-from telltale.models.captioner import ENCODERS
+from telltale.models.picture_encoders import ENCODERS
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.recipe import Recipe
 

@@ -1,0 +1,94 @@
+"""How a decoder of captions is asked for whole sentences: greedily, or by beams, many pictures at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from telltale.data.captions.vocabulary import END, PAD, START
+
+Memory = tuple[Tensor, ...]  # what a decoder keeps of the words so far, captions first: (captions, …) each
+
+
+class WordDecoder(nn.Module):
+    """A network that writes a caption word by word; `features`, (pictures, …), are what an encoder makes of them.
+
+    A subclass says how probable given captions are (`forward`), and how one begins (`first`) and goes on (`next`).
+    """
+
+    def forward(self, features: Tensor, words: Tensor) -> Tensor:
+        """Predict from each word of the captions the next one: logits (records, length, words).
+
+        words: (records, length) int64, a picture's captions one after the other, each from its <start>. What is
+        predicted from <end> and <pad> means nothing.
+        """
+        raise NotImplementedError
+
+    def first(self, features: Tensor) -> tuple[Tensor, Memory]:
+        """Start a caption of each picture: log-probabilities (captions, words) of its first word."""
+        raise NotImplementedError
+
+    def next(self, words: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Go on after a word a caption: log-probabilities (captions, words) of the next."""
+        raise NotImplementedError
+
+    def greedy(self, features: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+        """Choose the most probable word at each step: words (records, longest), <pad> after the end, and the
+        log-probability (records,) of each caption with its <end>.
+        """
+        scores, memory = self.first(features)
+        total, going = scores.new_zeros(len(scores)), torch.ones_like(scores[:, 0], dtype=torch.bool)
+        caption = []
+        for _ in range(longest):
+            best, word = without_marks(scores).max(-1)
+            total = total + best * going
+            going = going & (word != END)
+            caption.append(torch.where(going, word, PAD))
+            if not going.any():
+                break
+            scores, memory = self.next(word, memory)
+        return filled_up(torch.stack(caption, 1), longest), total
+
+    def beam(self, features: Tensor, longest: int, width: int) -> tuple[Tensor, Tensor]:
+        """Keep the `width` most probable beginnings at each step; shapes as `greedy`, whose caption is a candidate too.
+
+        So a wider beam never tells a less probable caption than the greedy one.
+        """
+        records = len(features)
+        following, memory = self.first(features)
+        following, words = without_marks(following), following.shape[-1]
+        scores, beginnings = following.topk(min(width, words), -1)  # (records, beams)
+        width = scores.shape[1]
+        captions = beginnings[..., None]
+        memory = tuple(part.repeat_interleave(width, 0) for part in memory)
+        for _ in range(longest - 1):
+            last = captions[..., -1]
+            ended = (last == END) | (last == PAD)
+            if ended.all():
+                break
+            following, memory = self.next(last.flatten(), memory)
+            following = without_marks(following).view(records, width, words)
+            only_pad = torch.full_like(following, -torch.inf)
+            only_pad[..., PAD] = 0  # what has ended stays as it is
+            following = torch.where(ended[..., None], only_pad, following)
+            scores, place = (scores[..., None] + following).flatten(1).topk(width, -1)
+            origin, word = place // words, place % words
+            captions = torch.cat([captions.gather(1, origin[..., None].expand_as(captions)), word[..., None]], -1)
+            rows = (torch.arange(records, device=origin.device)[:, None] * width + origin).flatten()
+            memory = tuple(part[rows] for part in memory)
+        best, which = scores.max(-1)
+        best_caption = captions[torch.arange(records, device=which.device), which]
+        best_caption = filled_up(best_caption.masked_fill(best_caption == END, PAD), longest)
+        plain, plain_score = self.greedy(features, longest)
+        better = best > plain_score
+        return torch.where(better[:, None], best_caption, plain), torch.where(better, best, plain_score)
+
+
+def without_marks(scores: Tensor) -> Tensor:
+    """Leave out what no caption has inside: <pad> and <start>."""
+    return scores.index_fill(-1, torch.tensor([PAD, START], device=scores.device), -torch.inf)
+
+
+def filled_up(words: Tensor, longest: int) -> Tensor:
+    """Fill captions (records, length) up with <pad> to a common length."""
+    return nn.functional.pad(words, (0, longest - words.shape[1]), value=PAD)
