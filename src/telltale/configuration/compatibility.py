@@ -20,6 +20,7 @@ from telltale.defenses.augmentation import Augmentation
 from telltale.errors import InputError
 from telltale.game.game import Game
 from telltale.models.trunk_options import trunk_of
+from telltale.objectives.caption_contrast import CaptionContrast
 from telltale.objectives.captioning import Captioning
 from telltale.owner.recipe import Recipe
 
@@ -61,6 +62,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         calls = " or ".join(sorted(missing))
         other = "captioning" if missing & Captioning.answers else "classification"
         other = "regression" if "values" in missing else other
+        other = "caption_contrast" if missing & CaptionContrast.answers else other
         raise InputError(field, name, f"asks for {calls}, which this recipe does not release; try objective={other}")
 
 

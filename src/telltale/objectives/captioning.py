@@ -16,6 +16,7 @@ from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.shown import Shown
 from telltale.data.captions.vocabulary import PAD, START
 from telltale.data.captions.words import words
+from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
@@ -55,6 +56,8 @@ class Captioning(Objective):
         augmentation: str = "none",
         contrastive_epochs: int = 0,
     ) -> None:
+        if not isinstance(model, CaptionWriter):
+            raise InputError("model", type(model).__name__, "a model that writes captions, e.g. model=captioner")
         super().__init__(model, epochs, batch_size, learning_rate, weight_decay)
         choice("objective.optimizer", optimizer, ("adam", "sgd"))
         choice("objective.augmentation", augmentation, AUGMENTATIONS)

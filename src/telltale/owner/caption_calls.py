@@ -1,4 +1,4 @@
-"""What a released captioner is asked beside captions: how probable it finds the words of a given text."""
+"""What is asked with a text a picture: how probable a captioner finds its words, how near a dual encoder puts it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def word_distributions(texts: Sequence[str]) -> Query:
         return logits[:, :-1].softmax(-1) * is_word[..., None]
 
     return _query(texts, distributions)
+
+
+def caption_cosines(texts: Sequence[str]) -> Query:
+    """Ask for the cosine of each picture and its text: (n,)."""
+
+    def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:
+        numbered = model.vocabulary.rows([(texts[row],) for row in rows])
+        cosines: np.ndarray = model.cosines(pictures, torch.from_numpy(numbered).to(pictures.device)).cpu().numpy()
+        return cosines
+
+    return asked
 
 
 def without_rest(log_probs: np.ndarray) -> np.ndarray:

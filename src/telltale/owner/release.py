@@ -16,7 +16,7 @@ from torch import nn
 from telltale.data.records import Records, input_digests
 from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError, QueriesSpentError
-from telltale.owner.caption_calls import Query, without_rest, word_distributions, word_log_probs
+from telltale.owner.caption_calls import Query, caption_cosines, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
 from telltale.store.store import Store, write_array
 from telltale.threads import one_thread_each
@@ -33,6 +33,7 @@ ANSWER_CALLS = (
     "captions",
     "token_log_probs",
     "word_probabilities",
+    "caption_cosines",
 )
 CALLS = frozenset((*ANSWER_CALLS, "weights", "published_records"))
 FILE = "answer.npy"
@@ -136,6 +137,11 @@ class Release:
         """
         output = f"word_probabilities of {_digest_of(records, texts)}"
         return self._answer("word_probabilities", records, output, word_distributions(texts), keep=False)
+
+    def caption_cosines(self, records: Records, texts: Sequence[str]) -> np.ndarray:
+        """Hold one text a picture against it: the cosine of their embeddings, (records,) float64."""
+        output = f"caption_cosines of {_digest_of(records, texts)}"
+        return self._answer("caption_cosines", records, output, caption_cosines(texts)).astype(np.float64)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Hand over all parameters and buffers by name."""

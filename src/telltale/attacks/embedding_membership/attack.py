@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, singledispatch
+from typing import ClassVar
 
 import numpy as np
 
 from telltale import checks
 from telltale.attacks.base import Attack
 from telltale.attacks.embedding_membership.calibration import judge
-from telltale.attacks.embedding_membership.rationing import guessed, rationed
+from telltale.attacks.embedding_membership.rationing import guessed, prices_of, rationed
 from telltale.attacks.embedding_membership.signals import SIGNALS, Probes, measure
 from telltale.checks import choice, number, whole_number
 from telltale.data.molecules.records import MoleculeRecords
@@ -23,10 +24,18 @@ from telltale.data.records import Records
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
 from telltale.game.world import Knowledge, World
+from telltale.owner.release import Release
 from telltale.progress import track
 
 FEWEST_VICTIMS = 4  # itself, possibly its complement, a shadow that plays the victim, and one that calibrates that
-VARIANTS = tuple(f"{signal}{kind}" for signal in SIGNALS for kind in ("", "_calibrated"))
+
+
+def variants_of(signals: Sequence[str]) -> tuple[str, ...]:
+    """Name signals raw and calibrated, as `rivals` does."""
+    return tuple(f"{signal}{kind}" for signal in signals for kind in ("", "_calibrated"))
+
+
+VARIANTS = variants_of(SIGNALS)
 
 
 class EmbeddingMembership(Attack):
@@ -44,6 +53,7 @@ class EmbeddingMembership(Attack):
 
     access = frozenset({"embeddings"})
     accepts = frozenset({"molecules", "images"})
+    signals: ClassVar[tuple[str, ...]] = SIGNALS
 
     def __init__(
         self,
@@ -55,13 +65,13 @@ class EmbeddingMembership(Attack):
         ridge: float = 1.0,
         rivals: Sequence[str] = (),
     ) -> None:
-        choice("attack.signal", signal, SIGNALS)
+        choice("attack.signal", signal, self.signals)
         whole_number("attack.views", views, 1, 1000)
         whole_number("attack.cuts", cuts, 1, 1000)
         checks.share("attack.share", share)
         number("attack.ridge", ridge, above=0)
         for name in rivals:
-            choice("attack.rivals", name, VARIANTS)
+            choice("attack.rivals", name, variants_of(self.signals))
         self.signal, self.calibrated, self.ridge = signal, calibrated, ridge
         self.views, self.share, self.cuts = views, share, cuts
         self._rivals = tuple(name for name in rivals if name != self.name)
@@ -114,12 +124,12 @@ class EmbeddingMembership(Attack):
         probes, points = self._asked(world.knowledge), len(world.knowledge.challenge)
         distinct = {release.key: release for releases, _ in shadows for release in releases}
         known = {
-            key: measure(release, probes, self.signal)
+            key: self.measured(release, probes)
             for key, release in track(distinct.items(), "asking shadow encoders", len(distinct))
         }
         judged = []
         for release, (others, members) in zip(track(world.releases, "asking encoders"), shadows, strict=True):
-            target, signals = measure(release, probes, self.signal), np.stack([known[other.key] for other in others])
+            target, signals = self.measured(release, probes), np.stack([known[other.key] for other in others])
             known_of = members[:, : len(probes.challenge)]
             judged.append(judge(target, signals, known_of, self.calibrated, self.ridge))
         thresholds = np.array([victim.threshold for victim in judged])
@@ -134,12 +144,21 @@ class EmbeddingMembership(Attack):
         """Return the other signals that the configuration names."""
         return {name: self._variant(name) for name in self._rivals}
 
+    def measured(self, release: Release, probes: Probes) -> np.ndarray:
+        """Ask an encoder what the signal needs: (points, its columns)."""
+        return measure(release, probes, self.signal)
+
+    def prices(self, probes: Probes) -> np.ndarray:
+        """Count the queries that each point takes: (points,)."""
+        return prices_of(probes, self.signal)
+
     def _variant(self, name: str) -> EmbeddingMembership:
         signal = name.removesuffix("_calibrated")
-        return EmbeddingMembership(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
+        return type(self)(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
 
     def _asked(self, knowledge: Knowledge) -> Probes:
-        return rationed(self._probes(knowledge), self.signal, knowledge.query_budget)
+        probes = self._probes(knowledge)
+        return rationed(probes, self.signal, knowledge.query_budget, self.prices(probes))
 
     def _probes(self, knowledge: Knowledge) -> Probes:
         return _probes(knowledge.challenge, knowledge.auxiliary, self.views, self.share, self.cuts, knowledge.seed)

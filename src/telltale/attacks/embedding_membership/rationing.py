@@ -13,12 +13,13 @@ FEWEST = 20  # points that are asked about at least
 OF_CENTRE = 4  # a quarter of the limit, at most, goes to the auxiliary records behind the centre
 
 
-def rationed(probes: Probes, signal: str, budget: int | None) -> Probes:
+def rationed(probes: Probes, signal: str, budget: int | None, each: np.ndarray | None = None) -> Probes:
     """Return the probes that a limit leaves: the first points, whose order tells nothing, with all that they need.
 
-    Raises InputError for a limit that is too small for FEWEST points, and says what would do.
+    each: (points,) queries that a point takes; None = those of the signal. Raises InputError for a limit that is too
+    small for FEWEST points, and says what would do.
     """
-    prices = np.cumsum(prices_of(probes, signal))
+    prices = np.cumsum(prices_of(probes, signal) if each is None else each)
     if budget is None or prices[-1] + len(probes.auxiliary) <= budget:
         return probes
     centre = min(len(probes.auxiliary), budget // OF_CENTRE)

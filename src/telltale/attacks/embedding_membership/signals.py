@@ -5,6 +5,7 @@ One column of each family is the signal by its name, the others are for logistic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,16 +54,26 @@ class Probes:
 def measure(release: Release, probes: Probes, signal: str) -> np.ndarray:
     """Ask an encoder what `signal` needs and no more: (points, 1), or all columns for `logistic`."""
     points, auxiliary = (release.embeddings(part).astype(float) for part in (probes.challenge, probes.auxiliary))
-    columns = []
-    for family in FAMILIES if signal == "logistic" else (signal,):
-        if family == "norm":
-            columns.append(norm_signals(points, auxiliary))
-        elif family == "views":
-            views = release.embeddings(probes.view_records).astype(float)
-            columns.append(view_signals(points, views.reshape(len(points), probes.views, -1), auxiliary))
-        elif probes.sides is not None:
-            parts = release.embeddings(probes.sides.parts).astype(float)
-            columns.append(part_whole_signals(points, parts, probes.sides, auxiliary))
+    families = FAMILIES if signal == "logistic" else (signal,)
+    columns = [columns_of(release, probes, family, points, auxiliary) for family in families]
+    return joined(columns, signal)
+
+
+def columns_of(release: Release, probes: Probes, family: str, points: np.ndarray, auxiliary: np.ndarray) -> np.ndarray:
+    """Ask for what a family needs beside the embeddings of points and auxiliary records: (points, its columns)."""
+    if family == "norm":
+        return norm_signals(points, auxiliary)
+    if family == "views":
+        views = release.embeddings(probes.view_records).astype(float)
+        return view_signals(points, views.reshape(len(points), probes.views, -1), auxiliary)
+    if probes.sides is None:
+        return np.zeros((len(points), 0))
+    parts = release.embeddings(probes.sides.parts).astype(float)
+    return part_whole_signals(points, parts, probes.sides, auxiliary)
+
+
+def joined(columns: Sequence[np.ndarray], signal: str) -> np.ndarray:
+    """Put families (points, …) side by side for `logistic`; of one family alone, its first column."""
     return np.concatenate(columns if signal == "logistic" else [columns[0][:, :1]], 1)
 
 

@@ -19,6 +19,7 @@ from telltale.attacks.embedding_membership.subgraphs import (
     induced,
     owners,
 )
+from telltale.data.captions.records import CaptionedImages
 from telltale.data.images.records import ImageRecords
 from telltale.data.molecules.records import MoleculeRecords
 from telltale.data.records import Records
@@ -47,14 +48,14 @@ def _(records: MoleculeRecords, number: int, share: float, seed: int) -> GraphRe
 
 @views_of.register
 def _(records: ImageRecords, number: int, share: float, seed: int) -> ImageRecords:
-    keys = _keys(records, number, seed)
     copies = records.take(np.repeat(np.arange(len(records)), number))
-    pixels = np.where(_uniform(keys, "mirror")[:, None, None, None] < 0.5, copies.pixels[..., ::-1], copies.pixels)
-    for axis in (2, 3):
-        most = max(1, int(SHIFT * pixels.shape[axis]))
-        by = np.floor(_uniform(keys, f"shift {axis}") * (2 * most + 1)).astype(int) - most
-        pixels = shifted(pixels, by, axis)
-    return replace(copies, pixels=pixels)
+    return replace(copies, pixels=_moved(copies.pixels, _keys(records, number, seed)))
+
+
+@views_of.register
+def _(records: CaptionedImages, number: int, share: float, seed: int) -> CaptionedImages:
+    copies = records.take(np.repeat(np.arange(len(records)), number))
+    return replace(copies, images=_moved(copies.images, _keys(records, number, seed)))
 
 
 @singledispatch
@@ -70,6 +71,16 @@ def _(records: MoleculeRecords, most: int, seed: int) -> Sides:
     owner = np.repeat(np.arange(len(graphs)), bonds)
     place = np.arange(len(owner)) - graphs.bond_offsets[owner] // 2
     return cut_single_bonds(graphs, most, _uniform(_keys(records, 1, seed)[owner], "cut", place))
+
+
+def _moved(pixels: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Mirror or not, and move by up to a tenth, each picture (n, channels, height, width) by its key (n,)."""
+    pixels = np.where(_uniform(keys, "mirror")[:, None, None, None] < 0.5, pixels[..., ::-1], pixels)
+    for axis in (2, 3):
+        most = max(1, int(SHIFT * pixels.shape[axis]))
+        by = np.floor(_uniform(keys, f"shift {axis}") * (2 * most + 1)).astype(int) - most
+        pixels = shifted(pixels, by, axis)
+    return pixels
 
 
 def shifted(pixels: np.ndarray, by: np.ndarray, axis: int) -> np.ndarray:
