@@ -13,7 +13,7 @@ WORKERS ?= 2
 # versions that everything is installed in; a space: the newest that fit
 CONSTRAINTS ?= constraints.txt
 PINS = $(addprefix -c ,$(strip $(CONSTRAINTS)))
-EXTRAS := dev docs fcd trackers bench ray quant optuna
+EXTRAS := dev docs fcd trackers bench ray quant optuna captions
 # of the lock file: 1 = take the newest versions of all
 UPGRADE ?=
 # of the tests: a seed; whatever it is, they must pass
@@ -29,7 +29,7 @@ help:  ## what there is
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers,optuna]" $(PINS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers,optuna,captions]" $(PINS)
 	@touch $@
 
 environment: $(READY)  ## only set up the environment

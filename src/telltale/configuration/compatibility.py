@@ -173,7 +173,7 @@ def _require_memory(model: Mapping[str, Any]) -> None:
 
     It is built without any memory behind its weights.
     """
-    if trunk_of(model):  # whose weights are read from a file
+    if trunk_of(model) or "path" in model:  # whose weights are read from files
         return
     with torch.device("meta"), _Undrawn(), torch.random.fork_rng(devices=[]):
         network: torch.nn.Module = built("model", model, torch.nn.Module)

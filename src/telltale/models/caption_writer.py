@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ LONGEST = 20  # words of a caption that is told, as in the authors' code
 class CaptionWriter(nn.Module):
     """Base of captioners: `forward` makes features of pictures, `decoder` words of features."""
 
+    stacks: ClassVar[bool] = True  # whether torch.func.vmap can run it for many models at once
     vocabulary: Vocabulary
     decoder: WordDecoder
 

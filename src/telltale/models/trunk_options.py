@@ -37,6 +37,8 @@ def at_hand(options: Mapping[str, Any]) -> dict[str, Any]:
     cannot be had.
     """
     weights, trunk, downloads = _of_each("weights", options), _of_each("trunk", options), options.get("downloads")
+    if isinstance(path := options.get("path"), str):  # of a folder with a model
+        return {**options, "path": _absolute(str(Path(path).expanduser()))}
     if not weights:
         return dict(options)
     files = {

@@ -42,7 +42,6 @@ class Captioning(Objective):
 
     accepts = "captions"
     answers = frozenset({"captions", "token_log_probs", "word_probabilities"})
-    stackable = True
     model: CaptionWriter
 
     def __init__(
@@ -65,6 +64,11 @@ class Captioning(Objective):
         whole_number("objective.contrastive_epochs", contrastive_epochs, 0, epochs - 1, expected=some)
         self.optimizer, self.augmentation, self.contrastive_epochs = optimizer, augmentation, contrastive_epochs
         self.label_smoothing = 0.0
+
+    @property
+    def stackable(self) -> bool:
+        """Say whether vmap can run many: not networks that a package of others defines."""
+        return self.model.stacks
 
     @property
     def separable(self) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telltale.data.captions.vocabulary import parted
 from telltale.objectives.captioning import word_losses
 
 Query = Callable[[Any, Tensor, np.ndarray], np.ndarray]  # model, pictures (n, …), their rows -> answers (n, …)
@@ -54,9 +53,8 @@ def without_rest(log_probs: np.ndarray) -> np.ndarray:
 
 
 def _query(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Query:
-    width = 2 + max((len(parted(text)) for text in texts), default=0)
-
     def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:
+        width = max((len(model.vocabulary.row((text,))) for text in texts), default=0)  # the same in every batch
         numbered = torch.from_numpy(model.vocabulary.rows([(texts[row],) for row in rows], width))
         pairs = zip(pictures.split(AT_ONCE), numbered.to(pictures.device).split(AT_ONCE), strict=True)
         return np.concatenate([answer(model.word_logits(*pair), pair[1]).float().cpu().numpy() for pair in pairs])

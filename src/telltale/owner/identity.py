@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from telltale.data.records import Records
+from telltale.models.hf_captioner import document_of_folder
 from telltale.models.released.start import document_of_start
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.preparation import training_records
@@ -67,7 +68,8 @@ def fingerprint_of(recipe: Recipe, store: Store, entry: str) -> str:
 def model_of(recipe: Recipe) -> dict[str, Any]:
     """Describe the model; weights that it begins with or keeps frozen by their digest, wherever their file lies."""
     trunk = trunk_of(recipe.model)
-    return {**recipe.model, **({"weights": trunk.document()} if trunk else {}), **document_of_start(recipe.model)}
+    files = {**document_of_start(recipe.model), **document_of_folder(dict(recipe.model))}
+    return {**recipe.model, **({"weights": trunk.document()} if trunk else {}), **files}
 
 
 def method_of(recipe: Recipe, started: Sequence[Mapping[str, Any]] = (), way: str = ALONE) -> dict[str, Any]:

@@ -1,0 +1,213 @@
+"""A captioner that a user has in a folder, as the package `transformers` saved it."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from telltale.data.captions.vocabulary import END, MARKS, PAD, START
+from telltale.errors import InputError
+from telltale.models.caption_writer import CaptionWriter
+from telltale.models.token_vocabulary import TokenVocabulary
+from telltale.models.word_decoder import Memory, WordDecoder
+
+FIELD, KIND = "model.path", "vision-encoder-decoder"
+CONFIG, PICTURES = "config.json", "preprocessor_config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+TOKENS = ("tokenizer.json", "vocab.json", "vocab.txt")
+IMPOSSIBLE = -1e4  # logit of what no caption has
+
+
+class HFCaptioner(CaptionWriter):
+    """A `VisionEncoderDecoderModel` that training goes on from; nothing is fetched, unpickled or run from the folder.
+
+    path: folder with config.json, model.safetensors (or its parts with their index), the tokenizer's files and
+    preprocessor_config.json. Raises InputError for a folder that lacks one, asks for code of its own, or holds another
+    kind of model, and where the extra `captions` is not installed.
+    """
+
+    accepts = frozenset({"captions"})
+    stacks = False
+
+    def __init__(self, path: str | None = None) -> None:
+        super().__init__()
+        folder = folder_of(path)
+        transformers = library(path)
+        offline = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **offline)
+            network = transformers.VisionEncoderDecoderModel.from_pretrained(folder, use_safetensors=True, **offline)
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, SafetensorError) as error:
+            why = str(error).strip().splitlines()
+            raise InputError(FIELD, path, f"cannot be read by transformers: {why[0] if why else error!r}") from None
+        self.decoder = TokenDecoder(network, tokenizer, path)
+        self.vocabulary = TokenVocabulary("", tokenizer, network.config.decoder.vocab_size)
+        self.look = look_of(folder, network.config.encoder, path)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Encode pictures (records, 1 or 3, height, width), values from 0 to 1: (records, positions, width)."""
+        network: Any = self.decoder.network
+        states: Tensor = network.encoder(pixel_values=self.prepared(pictures)).last_hidden_state
+        return states
+
+    def prepared(self, pictures: Tensor) -> Tensor:
+        """Resize pictures and take mean and deviation off: (records, 3, side, side)."""
+        side, mean, deviation = self.look
+        shown = interpolate(pictures, size=side, mode="bilinear", antialias=True, align_corners=False)
+        if shown.shape[1] == 1:
+            shown = shown.expand(-1, 3, -1, -1)
+        scale = shown.new_tensor([mean, deviation])[..., None, None]
+        return (shown - scale[0]) / scale[1]
+
+
+class TokenDecoder(WordDecoder):
+    """The network's decoder on numbers of ours: marks first, then its tokens in their order."""
+
+    def __init__(self, network: Any, tokenizer: Any, path: str | None) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        start = config.decoder_start_token_id
+        end = first_of(config.eos_token_id, config.decoder.eos_token_id, tokenizer.eos_token_id, tokenizer.sep_token_id)
+        start = first_of(start, config.decoder.bos_token_id, tokenizer.bos_token_id, tokenizer.cls_token_id)
+        if start is None or end is None:
+            raise InputError(FIELD, path, "its config.json does not say with which token captions begin and end")
+        pad = first_of(config.pad_token_id)
+        self.of_marks: tuple[int, ...] = (end if pad is None else pad, start, end, end if pad is None else pad)
+
+    def forward(self, features: Tensor, words: Tensor) -> Tensor:
+        """Predict from each word of the captions the next one, as `WordDecoder.forward`; each caption by itself."""
+        number = (words == START).cumsum(1)
+        counts = number[:, -1]
+        caption = number + (counts.cumsum(0) - counts)[:, None] - 1
+        owner = torch.repeat_interleave(torch.arange(len(words), device=words.device), counts)
+        along = torch.arange(words.shape[1], device=words.device).expand_as(words)
+        place = along - torch.where(words == START, along, 0).cummax(1).values
+        length = int(place[words != PAD].max()) + 1
+        there = place < length
+        captions = words.new_full((len(owner), length), PAD)
+        captions[caption[there], place[there]] = words[there]
+        logits = self._logits(features[owner], captions)
+        return logits[caption, place.clamp_max(length - 1)]
+
+    def first(self, features: Tensor) -> tuple[Tensor, Memory]:
+        """Start a caption of each picture: log-probabilities (captions, words) of its first word."""
+        begin = torch.full((len(features), 0), START, dtype=torch.int64, device=features.device)
+        return self.next(begin.new_full((len(features),), START), (features, begin))
+
+    def next(self, words: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Go on after a word a caption: log-probabilities (captions, words) of the next.
+
+        memory: what the encoder makes of pictures, and the words so far, which are read again.
+        """
+        features, before = memory
+        sofar = torch.cat([before, words[:, None]], 1)
+        return self._logits(features, sofar)[:, -1].log_softmax(-1), (features, sofar)
+
+    def _logits(self, features: Tensor, captions: Tensor) -> Tensor:
+        """Ask the network: (captions, length, marks and tokens)."""
+        marks = captions.new_tensor(self.of_marks)
+        tokens = torch.where(captions < len(MARKS), marks[captions.clamp_max(len(MARKS) - 1)], captions - len(MARKS))
+        told = self.network(
+            encoder_outputs=(features,),
+            decoder_input_ids=tokens,
+            decoder_attention_mask=torch.ones_like(tokens),
+            use_cache=False,
+        ).logits
+        end: int = self.of_marks[END]
+        never = torch.full_like(told[..., :1], IMPOSSIBLE)
+        others = told.index_fill(-1, captions.new_tensor([end]), IMPOSSIBLE)
+        return torch.cat([never, never, told[..., end : end + 1], never, others], -1)
+
+
+def folder_of(path: str | None) -> Path:
+    """Return the folder of a captioner. Raises InputError for what is none, or would run code of its own."""
+    if not isinstance(path, str) or not Path(path).expanduser().is_dir():
+        raise InputError(FIELD, path, "a folder with a captioner that transformers saved: save_pretrained(folder)")
+    folder = Path(path).expanduser()
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        pickled = ": pytorch_model.bin is a pickle and is not opened" if list(folder.glob("*.bin")) else ""
+        raise InputError(FIELD, path, f"needs {WEIGHTS[0]}{pickled}; save_pretrained(folder) writes it")
+    if not any((folder / name).is_file() for name in TOKENS):
+        raise InputError(FIELD, path, f"needs its tokenizer: {' or '.join(TOKENS)}")
+    for name in (CONFIG, PICTURES):
+        if not (folder / name).is_file():
+            raise InputError(FIELD, path, f"needs {name}, as transformers writes it")
+    kind = read(folder / CONFIG).get("model_type")
+    if kind != KIND:
+        raise InputError(FIELD, path, f"a model_type of {KIND}, its {CONFIG} says {kind}")
+    for file in sorted(folder.glob("*.json")):
+        if asks_for_code(read(file) if file.name.endswith("config.json") else {}):
+            raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
+    return folder
+
+
+def library(path: str | None) -> Any:
+    """Import transformers. Raises InputError where the extra is not installed."""
+    try:
+        import transformers
+    except ImportError:
+        expected = 'needs the package transformers, which is not installed: pip install "telltale[captions]"'
+        raise InputError(FIELD, path, expected) from None
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises InputError for anything else."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(FIELD, str(file), f"is no JSON that can be read ({error})") from None
+    if not isinstance(found, dict):
+        raise InputError(FIELD, str(file), "a JSON object")
+    return found
+
+
+def asks_for_code(config: Any) -> bool:
+    """Say whether a configuration, or one inside it, names classes of files that lie beside it."""
+    if isinstance(config, list):
+        return any(map(asks_for_code, config))
+    return isinstance(config, dict) and ("auto_map" in config or any(map(asks_for_code, config.values())))
+
+
+def look_of(folder: Path, encoder: Any, path: str | None) -> tuple[tuple[int, int], list[float], list[float]]:
+    """Read how pictures are made ready: size, and the mean and deviation of each channel; 0 and 1 where none is."""
+    said = read(folder / PICTURES)
+    size = (said.get("crop_size") if said.get("do_center_crop") else None) or said.get("size") or encoder.image_size
+    if isinstance(size, dict):
+        size = (size.get("height", size.get("shortest_edge")), size.get("width", size.get("shortest_edge")))
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    wanted = getattr(encoder, "image_size", None)
+    if isinstance(wanted, int) and (height, width) != (wanted, wanted):
+        expected = f"its {PICTURES} makes pictures of {height} x {width}, its encoder takes {wanted} x {wanted}"
+        raise InputError(FIELD, path, expected)
+    normed = said.get("do_normalize", True)
+    mean, deviation = (said.get(f"image_{name}") if normed else None for name in ("mean", "std"))
+    return (height, width), mean or [0.0] * 3, deviation or [1.0] * 3
+
+
+def first_of(*values: Any) -> int | None:
+    """Return the first whole number; configurations leave out what a part of them says."""
+    return next((value for value in values if isinstance(value, int)), None)
+
+
+def document_of_folder(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands for the option `path` in a model's key: what the folder holds, wherever it lies."""
+    if options.get("_target_") != f"{__name__}.{HFCaptioner.__qualname__}":
+        return {}
+    digest = blake2b(digest_size=16)
+    for file in sorted(folder_of(options.get("path")).iterdir()):
+        if file.suffix in (".safetensors", ".json", ".txt"):
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as opened:
+                while part := opened.read(1 << 24):
+                    digest.update(part)
+    return {"path": digest.hexdigest()}
