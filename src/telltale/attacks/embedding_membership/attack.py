@@ -154,7 +154,7 @@ class EmbeddingMembership(Attack):
 
     def _variant(self, name: str) -> EmbeddingMembership:
         signal = name.removesuffix("_calibrated")
-        return type(self)(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
+        return EmbeddingMembership(signal, signal != name, self.views, self.share, self.cuts, self.ridge)
 
     def _asked(self, knowledge: Knowledge) -> Probes:
         probes = self._probes(knowledge)

@@ -32,12 +32,25 @@ class PairMembership(EmbeddingMembership):
                  captions give away by themselves is taken off
                  logistic = all of them together
 
-    The other options as in `EmbeddingMembership`.
+    calibrated   less its mean over shadow encoders
+    views        changed copies of a picture
+    ridge        penalty of the logistic regression
+    rivals       other signals, raw by name or with `_calibrated`; the attack's own is left out
     """
 
     access = frozenset({"embeddings", "caption_cosines", REFERENCES})
     accepts = frozenset({"captions"})
     signals = (*FAMILIES, "logistic")
+
+    def __init__(
+        self,
+        signal: str = "cosine",
+        calibrated: bool = True,
+        views: int = 8,
+        ridge: float = 1.0,
+        rivals: Sequence[str] = (),
+    ) -> None:
+        super().__init__(signal, calibrated, views, ridge=ridge, rivals=rivals)
 
     def measured(self, release: Release, probes: Probes) -> np.ndarray:
         """Ask a dual encoder what the signal needs: (points, its columns)."""
@@ -54,6 +67,10 @@ class PairMembership(EmbeddingMembership):
             else:
                 columns.append(columns_of(release, probes, family, points, auxiliary))
         return joined(columns, self.signal)
+
+    def _variant(self, name: str) -> PairMembership:
+        signal = name.removesuffix("_calibrated")
+        return PairMembership(signal, signal != name, self.views, self.ridge)
 
     def prices(self, probes: Probes) -> np.ndarray:
         """Count the queries that each point takes: (points,)."""
