@@ -26,7 +26,7 @@ from telltale.configuration.command_line import (
     explain,
     register_resolvers,
 )
-from telltale.configuration.shape import check_shape, find_home
+from telltale.configuration.shape import check_shape, find_home, shorten
 from telltale.configuration.trust import check_targets, guard_composition
 from telltale.planning.words import elsewhere
 from telltale.process import start_quickly, started
@@ -73,6 +73,7 @@ def _checked_run(cfg: DictConfig) -> float:
     check_words(HydraConfig.get().runtime.choices)
     check_shape(cfg)
     OmegaConf.resolve(cfg)
+    shorten(cfg)
     find_home(cfg)
     check_targets(cfg)
     if yes_or_no("plan", cfg.plan):

@@ -50,12 +50,12 @@ def command(*words: str) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
-def process(*words: str, program: str | None = None) -> Ended:
-    """Run the command line as a process; `program`: Python code instead of the command."""
+def process(*words: str, program: str | None = None, seconds: int = 300) -> Ended:
+    """Run the command line as a process, so long at most; `program`: Python code instead of the command."""
     start = ["-c", program] if program else ["-m", "src.run"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, *start, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
+        [sys.executable, *start, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from telltale.configuration import parsed
 from telltale.configuration.arguments import readable
 from telltale.configuration.command_line import check_options, configuration_folder, register_resolvers
 from telltale.configuration.shape import check_shape, find_home
@@ -152,3 +153,13 @@ def test_a_scale_that_is_left_out_is_told_in_one_line() -> None:
     """Catches the traceback of a value by scale where there is none: `scale=[]` was the one of 1,000 command lines."""
     ended = command("attack=lira", "scale=[]")
     assert (ended.code, ended.err.count("\n")) == (2, 1) and ended.err.startswith("error: scale=left out"), ended.err
+
+
+def test_a_short_look_leaves_two_epochs_of_whatever_is_trained() -> None:
+    """Catches a look at the papers' sizes that trains a hundred epochs, and results that are cut short."""
+    words = ["attack=quantized_encoding", "variants=compression", "scale=paper"]
+    with parsed.composed(words) as (cfg, _):
+        assert cfg.objective.epochs == 100 and cfg.variants.compression.epochs == 15
+    with parsed.composed([*words, "debug=fast"]) as (cfg, _):
+        assert cfg.objective.epochs == 2 and cfg.variants.compression.epochs == 2
+        assert cfg.attack.tuning_epochs == 1

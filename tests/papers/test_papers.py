@@ -28,6 +28,7 @@ from telltale.papers.table import Table
 from telltale.planning import rehearse
 from telltale.planning.cost import JobCost
 from telltale.training.rehearsal import NOTHING, Spent
+from tests.experiment.commands import process
 
 PAPERS = sorted(file.stem for file in (ROOT / "conf" / "paper").glob("*.yaml"))
 
@@ -134,6 +135,20 @@ def test_the_papers_own_sizes_are_accepted_or_refused_with_sizes_that_are(name: 
             offered = re.findall(r"pools\.\w+=\d+", str(error))
             assert offered, error
             checked([*everything, *offered], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_own_sizes_run_on_a_cpu_where_two_batches_are_seen(name: str, tmp_path: Path) -> None:
+    """Catches a network, an attack or a page that fails at the papers' sizes alone. Of many victims there are eight."""
+    first = next(iter(read_paper(name, "paper")["experiments"].values()))
+    fewer = ["victims=8"] if name in ("tmi", "vae_metric_privacy") else []
+    words = [*first, *fewer, "scale=paper", "debug=fast", "trainer=cpu", "logger=none", f"paths.outputs={tmp_path}"]
+    ended = process(*words, "paths.cache=outputs/cache", seconds=1500)
+    if ended.code == 2:  # the records that come along are fewer than the paper's
+        ended = process(*words, "paths.cache=outputs/cache", *re.findall(r"pools\.\w+=\d+", ended.err), seconds=1500)
+    assert ended.code == 0, ended.err
+    assert "not a result" in ended.out
 
 
 def checked(words: Sequence[str], folder: Path) -> None:

@@ -107,7 +107,7 @@ class Plan:
 
     def notes(self) -> tuple[str, ...]:
         """Say what a reader of the report has to know of how it came about."""
-        quick = "debug.fast_dev_run: models saw a few batches only; not a result"
+        quick = "debug.fast_dev_run: models saw a few batches of two epochs at most; not a result"
         of_attack = self.attack.notes(self.game.knowledge_of(self.attack.access))
         return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack)
 

@@ -24,7 +24,7 @@ from telltale.configuration.command_line import (
     explain,
     register_resolvers,
 )
-from telltale.configuration.shape import check_shape
+from telltale.configuration.shape import check_shape, shorten
 from telltale.configuration.trust import check_targets
 from telltale.errors import InputError, NotPrivateError, NumericalError, QueriesSpentError
 
@@ -50,6 +50,7 @@ def composed(words: Sequence[str], folder: str | Path | None = None) -> Iterator
             cfg.hydra.runtime.output_dir = str(output.absolute())
         HydraConfig.instance().set_config(cfg)
         OmegaConf.resolve(own)
+        shorten(own)
         check_targets(own)
         yield own, output
     finally:

@@ -51,6 +51,27 @@ def find_home(node: DictConfig | ListConfig) -> None:
             node[key] = str(Path(value).expanduser())
 
 
+def shorten(cfg: DictConfig) -> None:
+    """Leave two epochs of whatever is trained where `debug.fast_dev_run` allows a few batches of each.
+
+    A run at the papers' own sizes then tells on a CPU whether everything connects. Keys named `epochs` become at most
+    2; `tuning_epochs`, `tokenizer_epochs` and their like, which are parts of others or come after them, at most 1.
+    """
+    quick = cfg.debug.fast_dev_run
+    if isinstance(quick, int) and quick > 0:
+        _shorten(cfg)
+
+
+def _shorten(node: DictConfig | ListConfig) -> None:
+    keys: Any = range(len(node)) if isinstance(node, ListConfig) else list(node)
+    for key in keys:
+        value = node[key]
+        if isinstance(value, DictConfig | ListConfig):
+            _shorten(value)
+        elif type(value) is int and str(key).endswith("epochs"):
+            node[key] = min(value, 2 if key == "epochs" else 1)
+
+
 def _check_section(cfg: DictConfig, name: str, declared: Any) -> None:
     """Check an option of config.yaml itself, or a group of plain values."""
     if name not in cfg:
