@@ -44,7 +44,7 @@ def repeated(captions: Sequence[Sequence[str]], truth: Truth, plan: Resampling) 
     person, has_two = _of_a_person(truth)
     if (~members & has_two).any():
         measured["rouge_l_share"] = ratio_or_nan(outside - chance, average(person, ~members & has_two))
-    seen, spoken = _words_seen(truth)
+    seen, spoken = words_seen(truth)
     measured["words_seen"] = ratio_or_nan(plan.sums(seen), plan.sums(spoken))
     measured |= _of_what_is_shown(captions, truth, plan)
     return {name: plan.estimate(value, number) for name, value in measured.items()}
@@ -98,7 +98,7 @@ def _of_a_person(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(gain), has_two
 
 
-def _words_seen(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+def words_seen(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
     """Count the words of non-members' references, those that a member's have too, and all: (victims, points) each."""
     spoken = [[word for text in texts for word in words(text)] for texts in truth.references]
     counted = []

@@ -16,6 +16,7 @@ from telltale.data.kept import NOWHERE, Kept
 from telltale.data.seeds import derive
 from telltale.evaluation.calibration import calibrated_rates
 from telltale.evaluation.canary_audit import empirical_epsilon
+from telltale.evaluation.caption_limits import carried
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
 from telltale.evaluation.detector import LEAST_MODELS, detection
@@ -242,10 +243,11 @@ def scored_ranges(target: RangeScores, scoring: Scoring) -> ScoredMembership:
 
 @scored.register
 def scored_captions(target: CaptionMembership, scoring: Scoring) -> ScoredMembership:
-    """Score membership in a captioner, and how close its captions of members and of others come to the true ones."""
+    """Score membership in a captioner, how close its captions come to the true ones, and what the data allow."""
     evidence, plan = scoring.evidence, scoring.over_members()
     releases = [name for name in ("target", *scoring.controls) if name in evidence and evidence[name].captions]
     repeats = {name: repeated(evidence[name].captions, scoring.truth, plan) for name in releases}
+    repeats["target"] = repeats.get("target", {}) | carried(scoring.truth, plan)
     by_scores = scored_membership(target, scoring)
     return replace(by_scores, metrics={name: of | repeats.get(name, {}) for name, of in by_scores.metrics.items()})
 

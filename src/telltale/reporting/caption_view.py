@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.evaluation.caption_limits import CARRIED
 from telltale.evidence import CaptionMembership
 from telltale.reporting import membership_view
 from telltale.reporting.gallery import Gallery, RecordCard, picture
@@ -22,7 +23,8 @@ SHOWN = 6  # pictures of each of the four groups
 def reading(target: CaptionMembership) -> Reading:
     """Say what a person reads first; the attack success rate is the balanced accuracy."""
     headlines = ["balanced_accuracy", "auc", "tpr_at_fpr_0.01", "rouge_l_members", "rouge_l_non_members"]
-    return replace(membership_view.reading(target), headlines=headlines, brief=("balanced_accuracy", "auc"))
+    brief = ("balanced_accuracy", "auc")
+    return replace(membership_view.reading(target), headlines=headlines, brief=brief, data=CARRIED)
 
 
 def write(target: CaptionMembership, outcome: Outcome, folder: Path) -> None:

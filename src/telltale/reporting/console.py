@@ -18,7 +18,7 @@ from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evaluation.statistics import Estimate
 from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import ROLES
-from telltale.reporting.sentences import UNKNOWN, interval, leakage_sentence, metric_title, verdict
+from telltale.reporting.sentences import UNKNOWN, data_sentence, interval, leakage_sentence, metric_title, verdict
 from telltale.reporting.summary import Metrics, Summary
 from telltale.writing import escape_rest
 
@@ -46,6 +46,8 @@ class Column:
 def print_summary(summary: Summary, console: Console | None = None) -> None:
     """Print the end of a run: a table of attack, rivals, controls and variants, then what it means, line by line."""
     out = console or wide_console()
+    if told := data_sentence(summary.data):
+        _print(out, told, "data")
     if summary.answer:
         _print_answer(out, summary.answer)
     for line in summary.heading.lines():

@@ -33,6 +33,7 @@ def metrics_document(
     versus_rivals: Mapping[str, Metrics] | None = None,
     costs: Mapping[str, Any] | None = None,
     answer: Any = None,
+    data: Metrics | None = None,
 ) -> dict[str, Any]:
     """Return the layout of metrics.json as plain objects, in the order a person reads it.
 
@@ -48,10 +49,12 @@ def metrics_document(
     versus_rivals  paired tests of the attack against each rival, p not corrected for their number
     costs          queries and seconds of each piece of evidence
     answer         whether it leaks, by the strongest attack: stands first
+    data           what the data can carry, whoever attacks: stands before that
 
-    The last four are there only where something is in them.
+    The last five are there only where something is in them.
     """
-    document: dict[str, Any] = {"answer": answer} if answer is not None else {}
+    document: dict[str, Any] = {"data": data} if data else {}
+    document |= {"answer": answer} if answer is not None else {}
     document |= {
         "metrics": metrics,
         "controls": controls or {},

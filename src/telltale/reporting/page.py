@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telltale.reporting.gallery import Gallery, RecordCard
-from telltale.reporting.sentences import interval, metric_title
+from telltale.reporting.sentences import data_sentence, interval, metric_title
 from telltale.reporting.summary import Summary
 from telltale.writing import write_text
 
@@ -102,6 +102,7 @@ def write_page(
     )
     environment.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
     text = environment.get_template(TEMPLATE).render(
+        data=data_sentence(summary.data),
         answer=summary.answer,
         title=title,
         subtitle=subtitle,

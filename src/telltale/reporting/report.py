@@ -133,6 +133,7 @@ def report(
         versus_rivals=tests_of(outcome),
         costs=outcome.costs,
         answer=answer,
+        data=summary.data,
     )
     write_json(run.folder / "metrics.json", document)
     write_estimates(outcome.scored.metrics, run.folder / "replicates.npz")

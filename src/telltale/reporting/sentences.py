@@ -131,5 +131,21 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
     return f"empirical ε: lower bound {_listed(bounds)} at 95 % each{family}; {promised}"
 
 
+def data_sentence(data: Mapping[str, Estimate]) -> str:
+    """Say what captioned pictures can carry, by `caption_limits.carried`; empty where nothing is known of that."""
+    titles = {
+        "rouge_l_oracle": "the best member's caption, picked with the answer in hand",
+        "rouge_l_random": "any member's",
+        "rouge_l_person": "one true caption against the others",
+    }
+    shown = [f"{title} {interval(data[name])}" for name, title in titles.items() if name in data]
+    if not shown:
+        return ""
+    if "rouge_l_person" not in data:
+        shown.append("of one caption a picture there is no other to compare with")
+    seen = f"{interval(data['words_seen'])} of the words of non-members' captions are in a member's"
+    return f"what these captions allow, whoever attacks: {seen}; ROUGE-L of {'; '.join(shown)}"
+
+
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -71,6 +71,7 @@ class Reading:
     brief       those of the headlines that a narrow console shows
     queries     title of the column of queries
     shared_by   what the queries of a piece of evidence are divided by in that column
+    data        names of the target's metrics that are of the data alone: what they can carry, whoever attacks
     """
 
     headlines: Sequence[str]
@@ -79,6 +80,7 @@ class Reading:
     brief: Sequence[str] = ("auc", "tpr_at_fpr_0.01")
     queries: str = "queries"
     shared_by: int = 1
+    data: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class Summary:
     seconds     time by stage
     report      the page
     outcome     what was found, for who reads on from Python
+    data        what the data can carry, by metric: it stands before everything that an attack found
     """
 
     heading: Heading
@@ -121,6 +124,7 @@ class Summary:
     report: Path | None = None
     answer: Spoken | None = None
     outcome: Outcome | None = None
+    data: Metrics = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -150,6 +154,7 @@ class Summary:
             seconds=dict(seconds),
             report=report,
             answer=answer,
+            data={name: of[name] for name in reading.data if name in (of := outcome.scored.metrics["target"])},
         )
 
     @cached_property

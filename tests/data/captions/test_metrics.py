@@ -13,6 +13,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import Tokenizer
 from sacrebleu.metrics import BLEU
 
+from telltale.data.captions.metrics import all_pairs
+from telltale.data.captions.metrics.all_pairs import rouge_l_of_pairs
 from telltale.data.captions.metrics.bleu import bleu, brevity_penalty
 from telltale.data.captions.metrics.rouge import Rouge, rouge_l, rouge_n
 from telltale.data.captions.metrics.tokens import CaptionTokens
@@ -100,6 +102,35 @@ def test_the_longest_common_subsequence_is_found_by_trying_all(first: list, seco
     kept = [{chosen for n in range(8) for chosen in combinations(caption, n)} for caption in (first, second)]
     longest = max(map(len, kept[0] & kept[1]))
     assert rouge_l(tokens((first, [second]))).precision[0] == pytest.approx(longest / max(len(first), 1))
+
+
+def plain(caption: list[str], reference: list[str]) -> float:
+    """ROUGE-L F1 by the table of lengths, cell by cell."""
+    lengths = [[0] * (len(reference) + 1) for _ in range(len(caption) + 1)]
+    for row, word in enumerate(caption):
+        for column, other in enumerate(reference):
+            longer = max(lengths[row][column + 1], lengths[row + 1][column])
+            lengths[row + 1][column + 1] = lengths[row][column] + 1 if word == other else longer
+    return 2 * lengths[-1][-1] / max(len(caption) + len(reference), 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(CAPTIONS, min_size=1, max_size=6), PAIRS, st.integers(1, 2000))
+@example([caption for caption, _ in LONG], LONG, 1)
+def test_rouge_l_of_all_pairs_is_that_of_each_pair(captions: list, pairs: list, block: int) -> None:
+    """Catches captions of a block exchanged, words past the end of a shorter one that count, and a lost carry."""
+    pictures = [references for _, references in pairs]
+    expected = [[np.mean([plain(said, one) for one in references]) for references in pictures] for said in captions]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_pairs, "BLOCK_BYTES", block)
+        np.testing.assert_allclose(rouge_l_of_pairs(captions, pictures), expected, atol=1e-12)
+
+
+def test_nothing_is_compared_with_nothing() -> None:
+    """Catches a crash where nobody has a caption, and a picture without one that is worth 0."""
+    assert rouge_l_of_pairs([], [[["a"]]]).shape == (0, 1) and rouge_l_of_pairs([["a"]], []).shape == (1, 0)
+    with pytest.raises(ValueError, match="no reference"):
+        rouge_l_of_pairs([["a"]], [[]])
 
 
 def test_values_worked_out_by_hand() -> None:
