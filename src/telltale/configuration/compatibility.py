@@ -19,6 +19,7 @@ from telltale.data.records import Records
 from telltale.defenses.augmentation import Augmentation
 from telltale.errors import InputError
 from telltale.game.game import Game
+from telltale.game.world import TARGET_MEMBERS, TARGET_NON_MEMBERS
 from telltale.models.trunk_options import trunk_of
 from telltale.objectives.caption_contrast import CaptionContrast
 from telltale.objectives.captioning import Captioning
@@ -26,7 +27,8 @@ from telltale.owner.recipe import Recipe
 
 PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
 EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
-BESIDE = frozenset({REFERENCES, "published_records"})  # what is granted beside the model's own calls
+# what is granted beside the model's own calls
+BESIDE = frozenset({REFERENCES, TARGET_MEMBERS, TARGET_NON_MEMBERS, "published_records"})
 
 
 def check_rival(name: str, rival: Attack, game: Game, *, configured: bool) -> None:

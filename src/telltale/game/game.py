@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from telltale.checks import whole_number
-from telltale.data.captions.withheld import granted
+from telltale.data.captions.withheld import REFERENCES, granted
 from telltale.data.pools import Pools
 from telltale.data.seeds import derive, generator
 from telltale.defenses.query_limit import limit_of
 from telltale.errors import InputError
 from telltale.game.usefulness import mean_of, success
-from telltale.game.world import Knowledge, World
+from telltale.game.world import TARGET_MEMBERS, TARGET_NON_MEMBERS, Given, Knowledge, World
 from telltale.models.stored_bits import stored_bits
 from telltale.owner.owner import Owner, Request
 from telltale.owner.preparation import examples_of
@@ -96,7 +96,24 @@ class Game:
 
     def knowledge_of(self, access: frozenset[str]) -> Knowledge:
         """Return what the attacker knows under a threat model: captions of the points to be judged only if named."""
-        return replace(self.knowledge, challenge=granted(self.knowledge.challenge, access))
+        return replace(self.knowledge, challenge=granted(self.knowledge.challenge, access), given=self._given(access))
+
+    def _given(self, access: frozenset[str]) -> Given:
+        """Return what a threat model tells of the truth, as released code of others does. InputError where victims
+        differ in it.
+        """
+        if not access & {TARGET_MEMBERS, TARGET_NON_MEMBERS}:
+            return Given()
+        if self.models > 1:
+            expected = "one, without shadow models: the attacker is told which points are the target's members"
+            raise InputError("victims", self.models, expected)
+        shown, rng = self._members[0][self._shown], generator(self.seed, "given")
+        inside, outside = (rng.permutation(np.flatnonzero(side)) for side in (shown, ~shown))
+        points = granted(self.knowledge.challenge, access | {REFERENCES})
+        return Given(
+            points.take(inside[: len(inside) // 2]) if TARGET_MEMBERS in access else None,
+            points.take(outside) if TARGET_NON_MEMBERS in access else None,
+        )
 
     def _fewest(self) -> tuple[int, int]:
         """Return the fewest shadows with a point, and without one, over all victims and points."""

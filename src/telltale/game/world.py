@@ -14,6 +14,21 @@ from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
 
+# in an attack's `access`: it is told of some points to be judged whether they are members, see `Given`
+TARGET_MEMBERS, TARGET_NON_MEMBERS = "target_members", "target_non_members"
+
+
+@dataclass(frozen=True)
+class Given:
+    """Points to be judged whose membership the attacker was told, each kind in an order of its own; None = not told.
+
+    members      half of those that are members
+    non_members  all those that are not
+    """
+
+    members: Any = None
+    non_members: Any = None
+
 
 @dataclass(frozen=True)
 class Knowledge:
@@ -30,6 +45,7 @@ class Knowledge:
     shadow_models   how many more there are
     query_budget    records that may be asked for, None = unlimited
     fewest          over all victims and points, the fewest shadows with and without a point
+    given           points whose membership it was told: none, unless its `access` names them
     """
 
     auxiliary: Any
@@ -43,6 +59,7 @@ class Knowledge:
     shadow_models: int = 0
     query_budget: int | None = None
     fewest: tuple[int, int] = (0, 0)
+    given: Given = Given()
 
     @property
     def models(self) -> int:

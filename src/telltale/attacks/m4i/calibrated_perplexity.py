@@ -32,6 +32,8 @@ class CalibratedPerplexity(CaptionPerplexity):
     shadows            models the attacker trains
     shadow_share       share of the attacker's concepts that are dealt to shadows
     others             other pictures that each caption is asked with, as many as there are at most
+    shadow_members     own | overlapping | target, as the next one: what is lent of the target, see `Lent`
+    shadow_nonmembers  own | target
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class CalibratedPerplexity(CaptionPerplexity):
         shadows: int = 1,
         shadow_share: float = 0.5,
         others: int = 20,
+        shadow_members: str = "own",
+        shadow_nonmembers: str = "own",
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share, shadow_members, shadow_nonmembers)
         self.others = whole_number("attack.others", others)
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:

@@ -10,6 +10,7 @@ import numpy as np
 
 from telltale.attacks.base import Attack
 from telltale.attacks.m4i.decisions import Decision
+from telltale.attacks.m4i.lent import Lent
 from telltale.attacks.m4i.no_model import without_a_model
 from telltale.attacks.m4i.scenarios import Scenario, ShadowData
 from telltale.data.captions.withheld import REFERENCES
@@ -41,8 +42,12 @@ class CaptionAttack(Attack):
         nonmember_source: str = "same",
         shadows: int = 1,
         shadow_share: float = 0.5,
+        shadow_members: str = "own",
+        shadow_nonmembers: str = "own",
     ) -> None:
-        self.scenario = Scenario(scenario, nonmember_source, shadows, shadow_share)
+        lent = Lent(shadow_members, shadow_nonmembers)
+        self.scenario = Scenario(scenario, nonmember_source, shadows, shadow_share, lent)
+        self.access = type(self).access | lent.access
 
     def look(self, knowledge: Knowledge, data: ShadowData) -> Look:
         """Return how a release's answers become features."""
@@ -65,7 +70,10 @@ class CaptionAttack(Attack):
         knowledge = world.knowledge
         data = self.scenario.data(knowledge)
         recipe, look = self.scenario.recipe(knowledge.recipe), self.look(knowledge, data)
-        shadows = own_shadows(knowledge.owner, recipe, data, self.access, knowledge.seed)
+        if self.scenario.lent.is_target:  # one victim: the game tells of no other
+            shadows = list(world.releases)
+        else:
+            shadows = own_shadows(knowledge.owner, recipe, data, self.access, knowledge.seed)
         pairs = zip(shadows, data.points, strict=True)
         features = np.concatenate([look(shadow, data.records.take(points)) for shadow, points in pairs])
         decision = self.decide(features, world.as_told(data.membership).ravel(), knowledge)

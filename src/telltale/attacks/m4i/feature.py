@@ -46,6 +46,8 @@ class FeatureM4I(CaptionAttack):
     weights            its file, or fetched; None = none, but the small network of `channels`
     side               pixels that pictures are resized to for it
     downloads          folder of weights that are fetched
+    shadow_members     own | overlapping | target, as the next one: what is lent of the target, see `Lent`
+    shadow_nonmembers  own | target
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class FeatureM4I(CaptionAttack):
         weights: str | None = None,
         side: int = 224,
         downloads: str | None = None,
+        shadow_members: str = "own",
+        shadow_nonmembers: str = "own",
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share, shadow_members, shadow_nonmembers)
         self.decision = choice("attack.decision", decision, DECISIONS)
         file = None if weights is None else fetched(weights, trunk, downloads, "attack.weights")
         frozen = FrozenTrunk(trunk, file, side, "attack.weights") if file is not None else None

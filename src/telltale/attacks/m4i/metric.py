@@ -48,6 +48,8 @@ class MetricM4I(CaptionAttack):
     bleu_orders        3 as released, or 4
     counting           of ROUGE's n-grams: counts, as often as they occur (Lin 2004) | sets, once each, as the package
                        `rouge` of the released code
+    shadow_members     own | overlapping | target, as the next one: what is lent of the target, see `Lent`
+    shadow_nonmembers  own | target
     """
 
     access = frozenset({"captions", REFERENCES})
@@ -62,8 +64,10 @@ class MetricM4I(CaptionAttack):
         decision: str = "svm_released",
         bleu_orders: int = 3,
         counting: str = "counts",
+        shadow_members: str = "own",
+        shadow_nonmembers: str = "own",
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share, shadow_members, shadow_nonmembers)
         self.features = choice("attack.features", features, FEATURES)
         self.decision = choice("attack.decision", decision, DECISIONS)
         self.bleu_orders = choice("attack.bleu_orders", bleu_orders, BLEU_ORDERS)
@@ -84,10 +88,9 @@ class MetricM4I(CaptionAttack):
 
     def rivals(self) -> Mapping[str, Attack]:
         """Return the same features decided otherwise, and other features decided alike."""
-        known = self.scenario
-        options = (known.name, known.nonmember_source, known.shadows, known.shadow_share)
+        options = {**self.scenario.options, "bleu_orders": self.bleu_orders, "counting": self.counting}
         return {
-            f"{features}_{decision}": type(self)(*options, features, decision, self.bleu_orders, self.counting)
+            f"{features}_{decision}": type(self)(features=features, decision=decision, **options)
             for features, decision in product(FEATURES, DECISIONS)
             if (features == self.features) != (decision == self.decision)
         }

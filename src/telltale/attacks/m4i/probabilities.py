@@ -50,6 +50,8 @@ class MaxRenyi(CaptionAttack):
     shadow_share       share of the attacker's concepts that are dealt to shadows
     alpha              α, the order of the entropy; inf = the most probable word alone
     share              of the words, those with the largest entropy, in %
+    shadow_members     own | overlapping | target, as the next one: what is lent of the target, see `Lent`
+    shadow_nonmembers  own | target
     """
 
     access = frozenset({"captions", "word_probabilities"})
@@ -62,8 +64,10 @@ class MaxRenyi(CaptionAttack):
         shadow_share: float = 0.5,
         alpha: float = 2.0,
         share: float = 10.0,
+        shadow_members: str = "own",
+        shadow_nonmembers: str = "own",
     ) -> None:
-        super().__init__(scenario, nonmember_source, shadows, shadow_share)
+        super().__init__(scenario, nonmember_source, shadows, shadow_share, shadow_members, shadow_nonmembers)
         number("attack.alpha", alpha, above=0, infinite=True, expected="above 0; .inf = the most probable word alone")
         number("attack.share", share, above=0, most=100, expected="above 0, at most 100 %")
         self.alpha, self.share = float(alpha), float(share)

@@ -10,18 +10,19 @@ constrained  another set     another
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from telltale.attacks.m4i.lent import Lent
 from telltale.checks import choice, share, whole_number
 from telltale.data.captions.pools import require_second_source
 from telltale.data.captions.records import NONMEMBER_SOURCES, CaptionedImages
 from telltale.data.captions.shown import joined
 from telltale.data.seeds import generator
 from telltale.errors import InputError
-from telltale.game.world import Knowledge
+from telltale.game.world import Given, Knowledge
 from telltale.models.picture_encoders import ENCODERS
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.recipe import Recipe
@@ -44,6 +45,7 @@ class Scenario:
     shadows            how many models the attacker trains
     shadow_share       share of the attacker's concepts that shadows and decision learn from; the feature extractor
                        learns from the others, or, with 1, everything from all, as in the released code
+    lent               what the released script lends of the target itself, see `Lent`
 
     Why a share: an extractor trained on pairs that a shadow learned too knows these by heart, and has never met the
     target's. What its distances tell of the shadow then need not hold for the target: where it knew half of the words
@@ -54,6 +56,7 @@ class Scenario:
     nonmember_source: str = "same"
     shadows: int = 1
     shadow_share: float = 0.5
+    lent: Lent = field(default_factory=Lent)
 
     def __post_init__(self) -> None:
         choice("attack.scenario", self.name, SCENARIOS)
@@ -61,6 +64,14 @@ class Scenario:
         choice("attack.nonmember_source", self.nonmember_source, NONMEMBER_SOURCES, expected=sources)
         whole_number("attack.shadows", self.shadows, 1, 1000)
         share("attack.shadow_share", self.shadow_share)
+        self.lent.check(self.name, self.shadows)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what an attack of the same knowledge is made with."""
+        lent = {"shadow_members": self.lent.members, "shadow_nonmembers": self.lent.non_members}
+        own = {name: getattr(self, name) for name in ("nonmember_source", "shadows", "shadow_share")}
+        return {"scenario": self.name, **own, **lent}
 
     @property
     def other_data(self) -> bool:
@@ -117,8 +128,11 @@ class Scenario:
     def data(self, knowledge: Knowledge) -> ShadowData:
         """Deal the attacker's own records out to its shadows: half of the concepts in each, the others not.
 
-        Shadows 2i and 2i + 1 are complements.
+        Shadows 2i and 2i + 1 are complements. With what is lent of the target in the place of some.
         """
+        return with_lent(self._own(knowledge), self.lent, knowledge.given)
+
+    def _own(self, knowledge: Knowledge) -> ShadowData:
         dealt = self.for_shadows(knowledge)
         sources = (knowledge.auxiliary, knowledge.population)
         home, away = (records.take(dealt[: len(records)]) for records in sources)
@@ -147,7 +161,7 @@ class Scenario:
                 lines += ("both sources have the same captions: it is pictures alone that differ",)
         if self.nonmember_source != "same" and self.other_data:
             lines += ("zero_query below 0.5 is no fault: the shadow's members are of the target's non-members' source",)
-        return (f"scenario {self.name}", *lines)
+        return (f"scenario {self.name}", *lines, *self.lent.told())
 
 
 @dataclass(frozen=True)
@@ -168,6 +182,34 @@ class ShadowData:
     def membership(self) -> np.ndarray:
         """Say which points are in their shadow: (shadows, points) bool."""
         return np.take_along_axis(self.members, self.points, 1)
+
+
+def with_lent(data: ShadowData, lent: Lent, given: Given) -> ShadowData:
+    """Put points of the target's in the place of the attacker's own, as many as there are of both.
+
+    Of overlapping members those that the first shadow learns are those that the others do; a shadow learns as many as
+    before. Where the target is the shadow, there is one row, and its members are those given.
+    """
+    if not lent.access:
+        return data
+    own, parts = len(data.records), [part for part in (given.members, given.non_members) if part is not None]
+    records = data.records
+    for part in parts:
+        records = together(records, part)
+    known = own + np.arange(0 if given.members is None else len(given.members))
+    strange = own + len(known) + np.arange(0 if given.non_members is None else len(given.non_members))
+    rows = []
+    for points, membership in zip(data.points, data.membership, strict=True):
+        inside, outside = points[membership], points[~membership]
+        if lent.members == "overlapping":
+            shared = known[: len(inside) // 2]
+            inside = np.concatenate([shared, inside[len(shared) :]])
+        rows.append((known if lent.is_target else inside, strange if lent.non_members == "target" else outside))
+    members = np.zeros((len(rows), len(records)), bool)
+    for row, (inside, _) in zip(members, rows, strict=True):
+        row[inside] = True
+    each = min(len(side) for row in rows for side in row)
+    return ShadowData(records, members, np.stack([np.concatenate([side[:each] for side in row]) for row in rows]))
 
 
 def _same_captions(first: CaptionedImages, second: CaptionedImages) -> bool:
