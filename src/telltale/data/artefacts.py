@@ -51,14 +51,8 @@ MOSES = Artefact(
     megabytes=52,
     sha256="7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34",
     files=(
-        Member(
-            "moses/dataset/data/train.csv.gz",
-            "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c",
-        ),
-        Member(
-            "moses/dataset/data/test.csv.gz",
-            "f896fbf3764f88d94670b9959e5872c600c12152a18233823e820761b7a791b2",
-        ),
+        Member("moses/dataset/data/train.csv.gz", "786f0313aa6b9ba5514df685f885742a70ea8d86f1a4fa48115f7f80a634265c"),
+        Member("moses/dataset/data/test.csv.gz", "f896fbf3764f88d94670b9959e5872c600c12152a18233823e820761b7a791b2"),
         Member(
             "moses/dataset/data/test_scaffolds.csv.gz",
             "adffb2192c1bfe31ab0e13154d4af19a37dc18bdbf3cd7b4491e04405128adde",
@@ -134,42 +128,33 @@ CENSUS = Artefact(
     instead="give dataset.root=… or use the embedded rows (dataset.full=false)",
 )
 
-EMOJI_GOOGLE = Artefact(
-    name="emoji_google",
-    kind="npm",
-    requirement="emoji-datasource-google@16.0.0",
-    megabytes=74,
-    sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
-    files=(
-        Member(
-            "package/emoji.json",
-            "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
+EMOJI_GOOGLE, EMOJI_TWITTER = (
+    Artefact(
+        name=f"emoji_{vendor}",
+        kind="npm",
+        requirement=f"emoji-datasource-{vendor}@16.0.0",
+        megabytes=megabytes,
+        sha256=package,
+        files=(
+            Member("package/emoji.json", "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f"),
+            Member(f"package/img/{vendor}/sheets-clean/64.png", sheet),
         ),
-        Member(
-            "package/img/google/sheets-clean/64.png",
+        instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
+    )
+    for vendor, megabytes, package, sheet in (
+        (
+            "google",
+            74,
+            "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
             "795a0c598d162c9a4aae23f2188c607b8c9bc1912cb7d84382459f8de91a3ae1",
         ),
-    ),
-    instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
-)
-
-EMOJI_TWITTER = Artefact(
-    name="emoji_twitter",
-    kind="npm",
-    requirement="emoji-datasource-twitter@16.0.0",
-    megabytes=62,
-    sha256="f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877",
-    files=(
-        Member(
-            "package/emoji.json",
-            "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
-        ),
-        Member(
-            "package/img/twitter/sheets-clean/64.png",
+        (
+            "twitter",
+            62,
+            "f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877",
             "daa7711b29897de6bd811a4cfeae911d8d8baa7f7e25c97d9b64354ae425ff5c",
         ),
-    ),
-    instead="choose a data set that comes along, e.g. dataset=fashion_mnist",
+    )
 )
 
 SCIKIT_IMAGE = Artefact(
@@ -231,6 +216,36 @@ STAMPS = Artefact(
     suffixes=(".png", ".txt"),
 )
 
+OPENCLIPART_PNG, OPENCLIPART_SVG = (
+    Artefact(
+        name=f"openclipart_{kind}",
+        kind="apt",
+        requirement=f"openclipart-{kind}=1:0.18+dfsg-19",
+        megabytes=megabytes,
+        sha256=package,
+        files=(),
+        instead="give dataset.root=…, a folder with png/*/*.png and svg/*/*.svg of the same names",
+        folder=f"usr/share/openclipart/{kind}",
+        suffixes=(f".{kind}",),
+    )
+    for kind, megabytes, package in (
+        ("png", 131, "f07f1545a2970c2cf3fa339bc2405da1a95cf2b1827bfa05bf73eb1c20291c02"),
+        ("svg", 25, "989712d90d57dfa3230049f553bb43b76c30ee4d4b8c5f6e106e33f7db5cbdc5"),
+    )
+)
+
+EMOJI_MICROSOFT = Artefact(
+    name="emoji_microsoft",
+    kind="npm",
+    requirement="@lobehub/fluent-emoji-3d@1.1.0",
+    megabytes=16,
+    sha256="c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+    files=(),
+    instead="choose a vendor that comes along, dataset.vendor=google",
+    folder="package/assets",
+    suffixes=(".webp",),
+)
+
 EFFICIENTNET_LITE0, EFFICIENTNET_LITE2 = (
     Artefact(
         name=f"efficientnet_lite{size}",
@@ -268,8 +283,11 @@ ARTEFACTS = {
         CENSUS,
         EMOJI_GOOGLE,
         EMOJI_TWITTER,
+        EMOJI_MICROSOFT,
         SCIKIT_IMAGE,
         STAMPS,
+        OPENCLIPART_PNG,
+        OPENCLIPART_SVG,
         EFFICIENTNET_LITE0,
         EFFICIENTNET_LITE2,
     )

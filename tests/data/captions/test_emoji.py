@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scripts.make_embedded_emoji import groups
 from telltale.data.captions import emoji
@@ -57,6 +58,20 @@ def test_the_second_vendor_leaves_the_first_ones_quarters_as_they_are(twitter: N
     assert len(two) == 2 * len(one) and two.names[: len(one)] == two.names[len(one) :] == one.names
     pools = [deal_by_concept(records, QUARTERS, seed=4) for records in (one, two)]
     assert (pools[0].challenge.fingerprints() == pools[1].challenge.fingerprints()).all()
+
+
+def test_a_third_vendor_has_a_file_for_each_that_it_has_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches pictures under the captions of others where one is missing in between."""
+    table = read_table()
+    (tmp_path / "assets").mkdir()
+    for row, level in ((3, 30), (5, 50)):
+        drawn = Image.fromarray(np.full((8, 8, 3), level, np.uint8))
+        drawn.save(tmp_path / "assets" / f"{table[row]['code_points'].lower()}.webp", lossless=True)
+    monkeypatch.setattr(emoji, "fetch", lambda *_, **__: tmp_path)
+    records = load("google", "microsoft", size=8, downloads="somewhere").records
+    assert records.source_names == ("Noto", "Fluent") and len(records) == len(table) + 2
+    assert records.images[-2:, 0, 0, 0].tolist() == [30, 50] and records.sources[-3:].tolist() == [0, 1, 1]
+    assert records.references[-2:] == (records.references[3], records.references[5])
 
 
 @pytest.mark.parametrize(

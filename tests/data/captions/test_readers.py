@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from telltale.data.captions import flickr8k, iapr_tc12, image_reports, mscoco, stamps, two_sets
+from telltale.data.captions import flickr8k, iapr_tc12, image_reports, mscoco, openclipart, stamps, two_sets
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.pools import PoolSizes
 from telltale.errors import InputError
@@ -215,7 +215,72 @@ def test_stamps_of_one_sentence_are_one_concept_and_translations_no_caption(tmp_
     assert list(reasons(read)) == ["c.png"] and read.lines == 3
 
 
-@pytest.mark.parametrize("reader", [flickr8k, mscoco, iapr_tc12, image_reports, stamps])
+def listing(folder: Path, *names: str) -> None:
+    """Write a list of pictures with a report each."""
+    rows = "".join(f"{name},report of {name}\n" for name in names)
+    (folder / "reports.csv").write_text(f"image,report\n{rows}")
+
+
+def test_pictures_of_sixteen_bits_are_read_by_one_scale_and_told(tmp_path: Path) -> None:
+    """Catches X-rays of 12 bits that come out white, levels cut at 255, and a reader that says nothing of it."""
+    for name, level in (("a.png", 1000), ("b.png", 4000)):
+        Image.fromarray(np.full((8, 8), level, np.uint16)).save(tmp_path / name)
+    listing(tmp_path, "a.png", "b.png")
+    read = image_reports.load(str(tmp_path), size=4)
+    levels = read.records.images[:, :, 0, 0].astype(int)
+    assert (levels == levels[:, :1]).all() and (3.9 * levels[0] < levels[1]).all() and not read.invalid
+    assert read.told == ("2 grey pictures of more than 8 bits were scaled from 12 (deepest level 4,000) to 8",)
+
+
+def test_a_report_folder_without_its_pictures_is_told_in_one_line(tmp_path: Path) -> None:
+    """Catches a list whose pictures were not copied, told as too few records."""
+    listing(tmp_path, "a.png", "b.png")
+    with pytest.raises(
+        InputError, match=r"^dataset\.root=.*none of 2 pictures listed can be used; a\.png: no such file"
+    ):
+        image_reports.load(str(tmp_path), size=4)
+
+
+def test_pictures_that_are_all_alike_are_told_in_one_line(tmp_path: Path) -> None:
+    """Catches an export of black pictures, told as one record where two hundred were listed."""
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / name)
+    listing(tmp_path, "a.png", "b.png", "c.png")
+    with pytest.raises(
+        InputError, match=r"^dataset\.root=.*all 3 pictures that can be read are alike at 4 x 4, a\.png"
+    ):
+        image_reports.load(str(tmp_path), size=4)
+
+
+def test_clip_art_has_the_titles_of_its_drawings_but_not_those_of_collections(tmp_path: Path) -> None:
+    """Catches a collection's title as the caption of each of its pictures, and a number that is a word."""
+    titles = {
+        "a": "Red &amp; black ant",
+        "b": "smiley 02",
+        "c": "Smiley 3",
+        "d": "set",
+        "e": "set",
+        "f": "set",
+        "g": None,
+    }
+    for number, (name, title) in enumerate(titles.items()):
+        picture(tmp_path / "png" / "x" / f"{name}.png", number)
+        text = "<svg>" if title is None else f"<svg><dc:title>\n {title}</dc:title>"
+        (drawing := tmp_path / "svg" / "x" / f"{name}.svg").parent.mkdir(parents=True, exist_ok=True)
+        drawing.write_text(text)
+    read = openclipart.load(str(tmp_path), shared=2, size=4)
+    assert read.records.references == (("red & black ant",), ("smiley",), ("smiley",))
+    assert len(set(read.records.concepts.tolist())) == 2
+    assert read.told == (
+        "3 drawings have the title of a collection, of more than 2: left out",
+        "1 have no title: left out",
+    )
+    (tmp_path / "svg").rename(tmp_path / "gone")
+    with pytest.raises(InputError, match="none of 7 pictures has a title of its own"):
+        openclipart.load(str(tmp_path), size=4)
+
+
+@pytest.mark.parametrize("reader", [flickr8k, mscoco, iapr_tc12, image_reports, stamps, openclipart])
 def test_a_folder_of_something_else_is_answered_by_what_is_expected(tmp_path: Path, reader: object) -> None:
     """Catches a traceback, and a message that does not say what to have in the folder."""
     with pytest.raises(InputError, match="expected a folder"):

@@ -1,6 +1,6 @@
-"""Captioned emoji: pictures by Google (Noto) or Twitter (Twemoji), captions from their names and keywords.
+"""Captioned emoji: pictures by Google (Noto), Twitter (Twemoji) or Microsoft (Fluent), captions from their names.
 
-Captions and groups of twins are those of `embedded/emoji/captions.json.gz`, and the same for both vendors.
+Captions and groups of twins are those of `embedded/emoji/captions.json.gz`, and the same for all vendors.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from telltale.data.captions.read import ReadCaptions
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.fetch import fetch
 from telltale.data.images.emoji import SIZE as FULL_SIZE
-from telltale.data.images.emoji import VENDORS, read_sheet
-from telltale.data.images.pictures import require_size
+from telltale.data.images.emoji import VENDORS as ON_SHEETS
+from telltale.data.images.emoji import read_sheet
+from telltale.data.images.pictures import read_pictures, require_size
 from telltale.data.images.resize import resized
 from telltale.errors import InputError
 
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "emoji"
 TABLE = EMBEDDED / "captions.json.gz"
+VENDORS = ON_SHEETS | {"microsoft": "Fluent"}
 SIZE, COLUMNS = 32, 40  # pixels of an embedded picture, and how many stand in a row of the sheet
 
 
@@ -38,8 +40,8 @@ def load(
     """Return the emoji of `vendor` and, where named, of a `second` one, `size` x `size`, in colour, on white.
 
     full: scale from the fetched 64 x 64 where the embedded pictures would do; all but Google's at 32 x 32 or less
-    are fetched into `downloads` anyway. Flags and skin tones are left out; a picture and its variants in other
-    genders are one concept. Raises InputError where pictures are not to be had.
+    are fetched into `downloads` anyway. Flags and skin tones are left out, and what a vendor has not drawn; a picture
+    and its variants in other genders are one concept. Raises InputError where pictures are not to be had.
     """
     vendors = [vendor] if second is None else [vendor, second]
     for field, name in zip(("vendor", "second"), vendors, strict=False):
@@ -48,19 +50,19 @@ def load(
         raise InputError("dataset.second", second, f"another vendor than dataset.vendor={vendor}, or null")
     require_size(size, FULL_SIZE if full else SIZE)
     table = read_table()
-    pictures = [
-        resized(_pictures(name, field, table, full, downloads), (3, size, size))
+    drawn = [
+        _pictures(name, field, table, full, downloads)
         for field, name in zip(("dataset.vendor", "dataset.second"), vendors, strict=False)
     ]
-    count = len(vendors)
+    rows = np.concatenate([present for _, present in drawn])
     references = tuple(tuple(entry["references"]) for entry in table)
     records = CaptionedImages(
-        np.concatenate(pictures),
-        references * count,
-        np.tile(np.array([entry["concept"] for entry in table], np.int64), count),
-        np.repeat(np.arange(count), len(table)),
+        np.concatenate([resized(pixels, (3, size, size)) for pixels, _ in drawn]),
+        tuple(references[row] for row in rows.tolist()),
+        np.array([entry["concept"] for entry in table], np.int64)[rows],
+        np.repeat(np.arange(len(drawn)), [len(present) for _, present in drawn]),
         tuple(VENDORS[name] for name in vendors),
-        tuple(captions[0] for captions in references) * count,
+        tuple(references[row][0] for row in rows.tolist()),
         f"captioned emoji ({' and '.join(VENDORS[name] for name in vendors)}, {size} x {size})",
         nonmember_source,
     )
@@ -72,15 +74,29 @@ def read_table() -> list[dict[str, Any]]:
     return json.loads(gzip.decompress(TABLE.read_bytes()))
 
 
-def _pictures(vendor: str, field: str, table: list[dict[str, Any]], full: bool, downloads: str | None) -> np.ndarray:
-    """Return the pictures of one vendor in the order of the table, (n, 3, height, width) uint8."""
+def _pictures(
+    vendor: str, field: str, table: list[dict[str, Any]], full: bool, downloads: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pictures of one vendor in the order of the table, (n, 3, height, width) uint8, and its rows."""
+    every = np.arange(len(table))
     if vendor == "google" and not full:
-        return _embedded(len(table))
+        return _embedded(len(table)), every
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
-    pixels, emoji = read_sheet(fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor))
+    folder = fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor)
+    if vendor not in ON_SHEETS:
+        return _single(folder / "assets", table)
+    pixels, emoji = read_sheet(folder)
     place = {picture.code_points: row for row, picture in enumerate(emoji)}
-    return pixels[[place[entry["code_points"]] for entry in table]]
+    return pixels[[place[entry["code_points"]] for entry in table]], every
+
+
+def _single(folder: Path, table: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """Read the pictures of a vendor that has a file for each, 1f44b.webp, scaled to 64 x 64; some it has not drawn."""
+    files = [folder / f"{entry['code_points'].lower()}.webp" for entry in table]
+    present = np.flatnonzero([file.is_file() for file in files])
+    read = read_pictures(folder, [files[row] for row in present.tolist()], FULL_SIZE, False, None)
+    return read.pixels, present[read.readable]
 
 
 def _embedded(count: int) -> np.ndarray:

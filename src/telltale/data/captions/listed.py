@@ -83,6 +83,11 @@ def read_listed(
     )
     earlier = earliest(pixel_digests(records.images))
     distinct = earlier == np.arange(len(earlier))
+    if len(kept) > 1 and distinct.sum() == 1:
+        alike = (
+            f"all {len(kept)} pictures that can be read are alike at {size} x {size}, {kept[0][0].file.name} and others"
+        )
+        raise InputError("dataset.root", root, f"{alike}: nothing can be told of one of them")
     differs = np.array([set(records.references[row]) != set(records.references[at]) for row, at in enumerate(earlier)])
     return ReadCaptions(
         records=records.take(distinct),
