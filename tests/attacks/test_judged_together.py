@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,6 +73,13 @@ def test_cholesky_and_axes_find_the_density_that_scipy_finds() -> None:
         law = multivariate_normal(mean[point], covariance[point], allow_singular=True)
         np.testing.assert_allclose(found[point], law.logpdf(values[point]), rtol=1e-8)
     assert found[5] == 0 and np.isnan(found[6])
+
+
+def test_one_shadow_and_one_query_make_no_warning() -> None:
+    """Catches infinities that are added up where no variance is known, and not used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert log_normal(np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 1, 1))).tolist() == [0]
 
 
 def test_changed_pictures_are_made_when_they_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ def _by_cholesky(residual: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarr
             solved[k + 1 :] -= below[:, None] * solved[k]
         squares = np.square(solved[:, -1]).sum(0)
         least = 1 / np.square(solved[:, :-1]).sum((0, 1))
-        regular = least > 2 * SINGULAR * trace
-    return -(squares + log_determinant + queries * np.log(2 * np.pi)) / 2, regular
+        densities = -(squares + log_determinant + queries * np.log(2 * np.pi)) / 2
+    return densities, least > 2 * SINGULAR * trace
 
 
 def _by_axes(residual: np.ndarray, covariance: np.ndarray) -> np.ndarray:
