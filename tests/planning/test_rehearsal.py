@@ -12,7 +12,7 @@ from telltale.training import beat
 from telltale.training.beat import Beat, TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint
 from telltale.training.rehearsal import NOTHING, Rehearsal, Spent, rehearsing
-from tests.training.small import DDP, fitted, molecules, objective_of
+from tests.training.small import DDP, fitted, model_of, molecules, objective_of
 
 
 class Clock:
@@ -150,3 +150,14 @@ def test_of_fits_that_differ_in_rates_and_weights_alone_one_is_rehearsed(tmp_pat
     assert other.taken == NOTHING and other.expected == first.expected and other.steps == first.steps > 0
     assert (tmp_path / "1" / "curve.csv").read_text() == ""
     assert longer.taken.cpu > 0 and smaller.taken.cpu > 0 and len(paces) == 3
+
+
+def test_options_that_no_layer_shows_are_no_rates(tmp_path: Path) -> None:
+    """Catches the pace of two passes of messages that stands for eight: a network's `repr` has its layers only."""
+    paces: dict[str, tuple[Spent, int]] = {}
+    for hops in (2, 8):
+        with rehearsing(paces=paces) as rehearsal:
+            model = model_of("grover", heads=4, hops=hops)
+            fitted(molecules(24), tmp_path / str(hops), objective_of(epochs=40), model)
+        assert rehearsal.taken.cpu > 0
+    assert len(paces) == 2

@@ -118,13 +118,23 @@ def pace_of(objective: Any, loader: Any, options: Any) -> str | None:
     fingerprints = getattr(loader.dataset, "fingerprints", None)
     if fingerprints is None or not hasattr(objective, "loss_code") or objective.private or objective.validates:
         return None
-    own = {name: value for name, value in vars(objective).items() if isinstance(value, str | int)}
-    own.pop("current_epoch")
     code = [repr(code) for code in objective.loss_code]
-    parts = (str(objective), repr(sorted(own.items())), repr(code), repr(options), len(fingerprints))
+    trained = [weight.requires_grad for weight in objective.parameters()]
+    parts = (str(objective), _options_of(objective), trained, repr(code), repr(options), len(fingerprints))
     digest = blake2b("\n".join(map(str, parts)).encode(), digest_size=16)
     digest.update(fingerprints.tobytes())
     return digest.hexdigest()
+
+
+def _options_of(objective: Any) -> list[Any]:
+    """Return what each module keeps of its options, which its `repr` need not show: how often messages are passed."""
+    kept = [
+        (place, name, value)
+        for place, module in objective.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, str | int | tuple) and (place, name) != ("", "current_epoch")
+    ]
+    return sorted(kept, key=lambda option: option[:2])
 
 
 def repeated(pace: str | None, partial: Path) -> bool:
