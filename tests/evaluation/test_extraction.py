@@ -8,6 +8,7 @@ import pytest
 from telltale.evaluation.extraction import discordant, leakage, precision_curve, score_extraction
 from telltale.evaluation.frechet import frechet_chemnet_distances
 from telltale.evaluation.matching import exactly_in
+from telltale.evaluation.memory_gain import novel_discordant
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -269,3 +270,19 @@ def test_an_interval_of_one_ring_is_not_one_of_no_width() -> None:
         assert np.isfinite(estimate.value) and np.isfinite(estimate.low) == known
         assert ("cannot tell" in estimate.note) is not known
         assert ("alone, and intervals resample templates" in estimate.note) == (rings < 5)
+
+
+def test_no_leak_is_read_off_candidates_of_few_rings() -> None:
+    """Catches one ring's candidates whose interval has no width, so that a coin's AUC above one half is a leak."""
+    evidence, hits = random_case(0, n=8000)
+    plan, other = Resampling.over(20, 50, seed=0), dataclasses.replace(evidence, scores=-evidence.scores)
+    for rings, known in ((1, False), (3, True), (20, True)):
+        few = np.isin(evidence.templates, [f"ring{ring:02d}" for ring in range(rings)])
+        inside, outside = hits & few, ~hits & few
+        found = (
+            discordant(evidence, other, inside, outside, plan),
+            novel_discordant(evidence, inside, outside, plan, novel=False),
+        )
+        for estimate in found:
+            assert np.isfinite(estimate.low) == known
+            assert estimate.note.startswith("cannot tell: the candidates are of") == (rings < 5)

@@ -8,7 +8,7 @@ difference to controls.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 
 from telltale.evaluation.cluster_ranking import AUC, Metric, measure_by_cluster, quantile_by_cluster
+from telltale.evaluation.few_templates import fewest_templates, of_few_templates
 from telltale.evaluation.ranking import precision_at, weighted_mean
 from telltale.evaluation.statistics import Band, Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
-from telltale.writing import counted
 
 DISCORDANT_NEEDED = 300
-FEW_TEMPLATES = 5  # below, intervals resample next to nothing
 SMALLEST_LIST = 10  # below, the band of a precision curve covers nearly everything
 
 
@@ -131,7 +130,8 @@ def discordant(
     ]
     n = int((in_g ^ in_g_prime).sum())
     few = f"cannot tell: {n} discordant candidates, {DISCORDANT_NEEDED} needed"
-    return resampling.estimate(resampling.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+    found = resampling.estimate(resampling.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+    return of_few_templates(found, fewest_templates(index, in_g ^ in_g_prime), decides=True)
 
 
 @dataclass(frozen=True)
@@ -189,25 +189,12 @@ def _score(
     ]
     n = _longest(keep)
     negatives = int((keep & ~np.asarray(truth, bool)).sum(axis=1).min(initial=n))
-    rings = min(len(np.unique(index[of])) for of in keep)
+    rings = fewest_templates(index, keep)
     found = {}
     for name in metrics:
         average = resampling.average(np.array([values[name] for values in per_victim]))
         found[name] = of_few_templates(resampling.estimate(average, n, _caution(name, negatives)), rings)
     return found
-
-
-def of_few_templates(estimate: Estimate, templates: int) -> Estimate:
-    """Return a number with a note where few templates are behind it, and without interval where that has no width.
-
-    Intervals resample templates: one alone is drawn again and again, and looks as if it were certain.
-    """
-    if not 0 < templates < FEW_TEMPLATES or not estimate.replicates.size:
-        return estimate
-    few = f"the candidates are of {counted(templates, 'template')} alone, and intervals resample templates"
-    if templates > 1 and estimate.high > estimate.low:
-        return replace(estimate, note="; ".join(filter(None, (estimate.note, few))))
-    return replace(estimate, replicates=np.full_like(estimate.replicates, np.nan), note=f"cannot tell: {few}")
 
 
 def _caution(name: str, negatives: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from telltale.evaluation.cluster_ranking import AUC, measure_by_cluster
 from telltale.evaluation.extraction import DISCORDANT_NEEDED, discordant, listed_of, template_index
+from telltale.evaluation.few_templates import fewest_templates, of_few_templates
 from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evidence import ExtractedMolecules
 
@@ -47,7 +48,8 @@ def novel_discordant(
     ]
     n = int(asked.sum())
     few = f"cannot tell: {n} {'novel ' * novel}discordant candidates, {DISCORDANT_NEEDED} needed"
-    return plan.estimate(plan.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+    found = plan.estimate(plan.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+    return of_few_templates(found, fewest_templates(index, asked), decides=True)
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,9 @@ def memory_gain(
         plain.append(of_g)
         mirrored.append((of_g - of_g_prime) / 2)
     n = int(keep.sum())
+    templates = len(np.unique(fold))
     return {
-        name: resampling.estimate(resampling.average(np.array(values)), n)
+        name: of_few_templates(resampling.estimate(resampling.average(np.array(values)), n), templates, decides=True)
         for name, values in (("memory_gain_auc", plain), ("mirrored_memory_gain_auc", mirrored))
     }
 
