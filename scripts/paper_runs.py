@@ -186,9 +186,10 @@ class PaperRuns:
         return maker.code == self.code.code and maker.changed <= self.code.changed
 
     def _figures(self, job: Job) -> Figures | None:
-        if job in self.kept and not self.is_made(job):
-            return self.kept[job].figures
-        return read_run(job.folder)
+        """Read its figures; None where they are not there, be it that a run of other words or code left some."""
+        if self.is_made(job):
+            return read_run(job.folder)
+        return self.kept[job].figures if job in self.kept else None
 
     def _of_other_code(self, job: Job) -> KeptRun | None:
         """Read a run that other code has finished in its folder; None where there is none of these words."""

@@ -297,3 +297,15 @@ def test_a_run_whose_folder_went_is_still_told_by_what_made_it(world: World) -> 
     runs = PaperRuns(jobs_of(PAPER, "smoke", world.folder / "here/tmi/smoke"), OLD, {}, world.shelf / "tmi/smoke")
     assert runs.with_kept()[0].made_at() == "Its 8 runs were made at commit a11ce5e"
     assert world("--finished") == 0 and read_kept(world.shelf / "tmi/smoke/seed1/gin.csv").maker == OLD
+
+
+def test_a_run_that_fails_is_not_judged_by_what_lies_in_its_folder(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches verdicts on figures of other words or other code, which the run that failed did not write over."""
+    assert world() == 0 and '"holds": 1' in world.text("claims.json")
+    world.code, world.paper = NEW, {**PAPER, "experiments": {**PAPER["experiments"], "gin": ["attack=lira", "k=2"]}}
+    monkeypatch.setattr(Run, "play", lambda run, threads=None: False)
+    capsys.readouterr()
+    assert world() == 1 and "failed: gin, seed 1" in capsys.readouterr().err
+    assert '"unknown": 1' in world.text("claims.json")
