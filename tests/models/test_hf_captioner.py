@@ -15,7 +15,7 @@ from telltale.configuration.compatibility import require_answers
 from telltale.data.captions.vocabulary import END, PAD, START
 from telltale.errors import InputError
 from telltale.models.caption_writer import LONGEST
-from telltale.models.hf_captioner import HFCaptioner, folder_of
+from telltale.models.hf_captioner import HFCaptioner, document_of_folder, folder_of
 from tests.training.captions import RECORDS, batch_of, built, recipe_of
 
 pytest.importorskip("transformers", reason="the extra `captions` is not installed")
@@ -125,6 +125,22 @@ BAD = {
     "code": (lambda folder: changed(folder, auto_map={"AutoModel": "m.Model"}), "code of its own"),
     "broken": (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be read"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "no JSON"),
+    "nested": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "no JSON"),
+    "strange type": (lambda folder: changed(folder, encoder="vit"), "cannot be read"),
+    "no heads": (lambda folder: encoder_of(folder, num_attention_heads=0), "cannot be read"),
+    "half of the weights": (lambda folder: weights_of(folder, lambda name: "decoder" in name), "lack"),
+    "other names": (lambda folder: weights_of(folder, lambda name: True, "net."), "lack"),
+    "pickled parts": (lambda folder: in_parts(folder, "pytorch_model-1.bin"), "names pytorch_model-1.bin"),
+    "parts elsewhere": (lambda folder: in_parts(folder, "../model-1.safetensors"), "no safetensors file of the folder"),
+    "unknown tokens": (lambda folder: more_tokens(folder), "its tokenizer has"),
+    "no such start": (lambda folder: changed(folder, decoder_start_token_id=9999), "by token 9999"),
+    "sizes": (lambda folder: changed(folder, "preprocessor_config.json", size=[16, 16, 3]), "no height and width"),
+    "a word for a size": (
+        lambda folder: changed(folder, "preprocessor_config.json", size="big"),
+        "no height and width",
+    ),
+    "one mean": (lambda folder: changed(folder, "preprocessor_config.json", image_mean=[0.5]), "three channels"),
+    "no deviation": (lambda folder: changed(folder, "preprocessor_config.json", image_std=[0, 0, 0]), "three channels"),
     "other size": (lambda folder: changed(folder, "preprocessor_config.json", size=32), "32 x 32"),
 }
 
@@ -132,6 +148,39 @@ BAD = {
 def changed(folder: Path, name: str = "config.json", **fields: Any) -> None:
     file = folder / name
     file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+
+
+def encoder_of(folder: Path, **fields: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    changed(folder, encoder={**config["encoder"], **fields})
+
+
+def weights_of(folder: Path, kept: Any, prefix: str = "") -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "model.safetensors"
+    save_file({prefix + name: value for name, value in load_file(file).items() if kept(name)}, file, {"format": "pt"})
+
+
+def in_parts(folder: Path, part: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    if part.endswith(".bin"):
+        torch.save(weights, folder / part)
+    else:
+        save_file(weights, folder / part, {"format": "pt"})
+    index = {"metadata": {}, "weight_map": dict.fromkeys(weights, part)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def more_tokens(folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["zyx"])
+    tokenizer.save_pretrained(folder)
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -143,6 +192,29 @@ def test_a_folder_that_cannot_be_used_is_told_in_one_line(case: str, folder: str
     with pytest.raises(InputError, match=told) as refused:
         HFCaptioner(str(copy))
     assert refused.value.field == "model.path" and "\n" not in str(refused.value)
+
+
+def test_weights_in_parts_of_the_folder_are_read(folder: str, captioner: Any, tmp_path: Path) -> None:
+    """Catches a folder refused that transformers itself parted."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    in_parts(copy, "model-00001-of-00001.safetensors")
+    (copy / "notes.txt").symlink_to(tmp_path / "nowhere")
+    (copy / "more.json").mkdir()
+    assert document_of_folder({"_target_": model_in("")["_target_"], "path": str(copy)})
+    weights = HFCaptioner(str(copy)).state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in captioner.state_dict().items())
+
+
+@pytest.mark.parametrize(("fields", "factor"), [({"rescale_factor": 1 / 127.5}, 2), ({"do_rescale": False}, 255)])
+def test_values_are_scaled_as_the_folder_says(
+    fields: dict[str, Any], factor: float, captioner: Any, shown: torch.Tensor, folder: str, tmp_path: Path
+) -> None:
+    """Catches a network that is shown a darker picture than it was trained on."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    changed(copy, "preprocessor_config.json", **fields)
+    assert torch.allclose(
+        HFCaptioner(str(copy)).prepared(shown), captioner.prepared(shown * factor), rtol=1e-3, atol=1e-4
+    )
 
 
 def test_a_path_that_was_not_given_is_told() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -29,8 +29,8 @@ class HFCaptioner(CaptionWriter):
     """A `VisionEncoderDecoderModel` that training goes on from; nothing is fetched, unpickled or run from the folder.
 
     path: folder with config.json, model.safetensors (or its parts with their index), the tokenizer's files and
-    preprocessor_config.json. Raises InputError for a folder that lacks one, asks for code of its own, or holds another
-    kind of model, and where the extra `captions` is not installed.
+    preprocessor_config.json. Raises InputError for a folder that lacks one or some of the weights, asks for code of its
+    own, holds another kind of model or tokens that it does not know, and where the extra `captions` is not installed.
     """
 
     accepts = frozenset({"captions"})
@@ -43,10 +43,16 @@ class HFCaptioner(CaptionWriter):
         offline = {"local_files_only": True, "trust_remote_code": False}
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **offline)
-            network = transformers.VisionEncoderDecoderModel.from_pretrained(folder, use_safetensors=True, **offline)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, SafetensorError) as error:
+            network, loaded = transformers.VisionEncoderDecoderModel.from_pretrained(
+                folder, use_safetensors=True, output_loading_info=True, **offline
+            )
+        except Exception as error:  # a damaged file may fail anywhere in the package
             why = str(error).strip().splitlines()
             raise InputError(FIELD, path, f"cannot be read by transformers: {why[0] if why else error!r}") from None
+        require_whole(loaded, path)
+        if (tokens := len(tokenizer)) > network.config.decoder.vocab_size:
+            expected = f"its tokenizer has {tokens} tokens, its decoder {network.config.decoder.vocab_size}"
+            raise InputError(FIELD, path, expected)
         self.decoder = TokenDecoder(network, tokenizer, path)
         self.vocabulary = TokenVocabulary("", tokenizer, network.config.decoder.vocab_size)
         self.look = look_of(folder, network.config.encoder, path)
@@ -80,6 +86,10 @@ class TokenDecoder(WordDecoder):
         if start is None or end is None:
             raise InputError(FIELD, path, "its config.json does not say with which token captions begin and end")
         pad = first_of(config.pad_token_id)
+        for token in (start, end, end if pad is None else pad):
+            if not 0 <= token < config.decoder.vocab_size:
+                expected = f"marks captions by token {token}, its decoder has {config.decoder.vocab_size}"
+                raise InputError(FIELD, path, expected)
         self.of_marks: tuple[int, ...] = (end if pad is None else pad, start, end, end if pad is None else pad)
 
     def forward(self, features: Tensor, words: Tensor) -> Tensor:
@@ -146,7 +156,30 @@ def folder_of(path: str | None) -> Path:
     for file in sorted(folder.glob("*.json")):
         if asks_for_code(read(file) if file.name.endswith("config.json") else {}):
             raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
+    require_parts(folder, path)
     return folder
+
+
+def require_parts(folder: Path, path: str | None) -> None:
+    """Refuse, by InputError, an index that names parts which are no safetensors files of the folder itself."""
+    index = folder / WEIGHTS[1]
+    if (folder / WEIGHTS[0]).is_file() or not index.is_file():
+        return
+    parts = read(index).get("weight_map")
+    for name in sorted(set(map(str, parts.values()))) if isinstance(parts, dict) else [str(parts)]:
+        if Path(name).name != name or not name.endswith(".safetensors") or not (folder / name).is_file():
+            expected = f"its {index.name} names {name}, which is no safetensors file of the folder, and is not opened"
+            raise InputError(FIELD, path, expected)
+
+
+def require_whole(loaded: Any, path: str | None) -> None:
+    """Refuse, by InputError, weights that lack some of the network's, which would be drawn at random in their place.
+
+    A pooler's may lack: it makes nothing that captions are written from.
+    """
+    missing = sorted(name for name in loaded["missing_keys"] if ".pooler." not in name)
+    if missing:
+        raise InputError(FIELD, path, f"its weights lack {len(missing)} of the network's, as {missing[0]}")
 
 
 def library(path: str | None) -> Any:
@@ -164,7 +197,7 @@ def read(file: Path) -> dict[str, Any]:
     """Read a JSON object. Raises InputError for anything else."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(FIELD, str(file), f"is no JSON that can be read ({error})") from None
     if not isinstance(found, dict):
         raise InputError(FIELD, str(file), "a JSON object")
@@ -179,24 +212,49 @@ def asks_for_code(config: Any) -> bool:
 
 
 def look_of(folder: Path, encoder: Any, path: str | None) -> tuple[tuple[int, int], list[float], list[float]]:
-    """Read how pictures are made ready: size, and the mean and deviation of each channel; 0 and 1 where none is."""
+    """Read how pictures are made ready: size, and the mean and deviation of each channel, of values from 0 to 1.
+
+    Where values are not to be divided by 255, but by another number or not at all, mean and deviation are by as much.
+    """
     said = read(folder / PICTURES)
     size = (said.get("crop_size") if said.get("do_center_crop") else None) or said.get("size") or encoder.image_size
     if isinstance(size, dict):
-        size = (size.get("height", size.get("shortest_edge")), size.get("width", size.get("shortest_edge")))
-    height, width = (size, size) if isinstance(size, int) else tuple(size)
+        size = [size.get(side, size.get("shortest_edge")) for side in ("height", "width")]
+    sides = [size, size] if isinstance(size, int) else size
+    if not (
+        isinstance(sides, list | tuple) and len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)
+    ):
+        raise InputError(FIELD, path, f"its {PICTURES} says no height and width of pictures: size is {size}")
+    height, width = sides
     wanted = getattr(encoder, "image_size", None)
     if isinstance(wanted, int) and (height, width) != (wanted, wanted):
         expected = f"its {PICTURES} makes pictures of {height} x {width}, its encoder takes {wanted} x {wanted}"
         raise InputError(FIELD, path, expected)
     normed = said.get("do_normalize", True)
     mean, deviation = (said.get(f"image_{name}") if normed else None for name in ("mean", "std"))
-    return (height, width), mean or [0.0] * 3, deviation or [1.0] * 3
+    mean, deviation = [0.0] * 3 if mean is None else mean, [1.0] * 3 if deviation is None else deviation
+    factor = said.get("rescale_factor", 1 / 255) if said.get("do_rescale", True) else 1
+    if not (are_numbers(mean, 3) and are_numbers(deviation, 3) and are_numbers([factor], 1)) or 0 in (
+        *deviation,
+        factor,
+    ):
+        expected = (
+            f"its {PICTURES} says no mean and deviation of three channels: {mean} and {deviation}, times {factor}"
+        )
+        raise InputError(FIELD, path, expected)
+    scale = 255 * factor
+    return (height, width), [value / scale for value in mean], [value / scale for value in deviation]
+
+
+def are_numbers(values: Any, count: int) -> bool:
+    """Say whether so many finite numbers are listed."""
+    numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+    return numbers and len(values) == count and all(map(math.isfinite, values))
 
 
 def first_of(*values: Any) -> int | None:
     """Return the first whole number; configurations leave out what a part of them says."""
-    return next((value for value in values if isinstance(value, int)), None)
+    return next((value for value in values if type(value) is int), None)
 
 
 def document_of_folder(options: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +263,7 @@ def document_of_folder(options: dict[str, Any]) -> dict[str, Any]:
         return {}
     digest = blake2b(digest_size=16)
     for file in sorted(folder_of(options.get("path")).iterdir()):
-        if file.suffix in (".safetensors", ".json", ".txt"):
+        if file.is_file() and file.suffix in (".safetensors", ".json", ".txt", ".model"):
             digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as opened:
                 while part := opened.read(1 << 24):
