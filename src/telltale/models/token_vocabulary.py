@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,11 @@ class TokenVocabulary(Vocabulary):
 
     tokenizer: Any = field(repr=False)
     size: int
+
+    @property
+    def spelt(self) -> Container[str] | None:
+        """Return the words that the tokenizer parts into tokens that it has, None where it has some for all."""
+        return None if self.tokenizer.unk_token_id is None else _Spelt(self.tokenizer)
 
     def __len__(self) -> int:
         """Count marks and tokens."""
@@ -37,3 +42,16 @@ class TokenVocabulary(Vocabulary):
             coded = [number - len(MARKS) for number in row[:length].tolist() if number >= len(MARKS)]
             told.append(" ".join(words(self.tokenizer.decode(coded, skip_special_tokens=True))))
         return np.array(told, dtype=str)
+
+
+class _Spelt:
+    """The words of which a tokenizer leaves nothing out; each is tried once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer, self.tried = tokenizer, dict[str, bool]()
+
+    def __contains__(self, word: object) -> bool:
+        if (text := str(word)) not in self.tried:
+            tokens = self.tokenizer(text, add_special_tokens=False).input_ids
+            self.tried[text] = self.tokenizer.unk_token_id not in tokens
+        return self.tried[text]

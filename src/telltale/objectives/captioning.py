@@ -111,12 +111,14 @@ class Captioning(Objective):
         """Return how much of what captions say is right, and how far a caption's loss is from the best one.
 
         nats_over_bayes: -log p(caption) less that of who knows the picture and the law of its captions, the mean over
-        references, of words as this captioner knows them. Below 0 on its own records: what it has by heart.
+        references, of words as this captioner knows them (`Vocabulary.spelt`). Below 0 on its own records: what it
+        has by heart.
         """
         right, told = shown.judged([" ".join(text) for text in candidates]).sum(0)
         captions = sum(len(texts) for texts in records.references)
-        said = sum(len(words(text)) + 1 for texts in records.references for text in texts)  # their end is a word
-        best = shown.log_probabilities(records.references, frozenset(self.model.vocabulary.words)).sum()
+        following = self.targets(records)[:, 1:]  # words, or tokens, of which a word has several
+        said = ((following != PAD) & (following != START)).sum()  # their end is one
+        best = shown.log_probabilities(records.references, self.model.vocabulary.spelt).sum()
         over = (learned["cross_entropy"] * said + best) / captions
         return {"attributes_right": float(right / max(told, 1)), "nats_over_bayes": float(over)}
 

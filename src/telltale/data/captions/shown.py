@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +25,7 @@ class Shown(ABC):
         """Count what a caption of each picture says of it that is right, and all that it says: (n, 2) int64."""
 
     @abstractmethod
-    def log_probabilities(self, captions: Sequence[Sequence[str]], known: Collection[str] | None = None) -> np.ndarray:
+    def log_probabilities(self, captions: Sequence[Sequence[str]], known: Container[str] | None = None) -> np.ndarray:
         """Return log p(captions | picture), the sum over a picture's captions, in nats: (n,).
 
         It is of whole captions, their end included, and no captioner that knows the picture alone can expect more.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +30,11 @@ class Vocabulary:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.words)}
+
+    @property
+    def spelt(self) -> Container[str] | None:
+        """Return the words that can be told from others, None for all; the others are one word."""
+        return frozenset(self.words)
 
     def __len__(self) -> int:
         """Count marks and words."""

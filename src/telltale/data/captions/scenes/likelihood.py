@@ -10,7 +10,7 @@ With p(word written | word meant) = (1 - ρ) [equal] + ρ [one of the L others] 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -71,7 +71,7 @@ class Beliefs:
 
 
 def given_scene(
-    grammar: Grammar, facts: Facts, captions: Sequence[str], known: Collection[str] | None = None
+    grammar: Grammar, facts: Facts, captions: Sequence[str], known: Container[str] | None = None
 ) -> np.ndarray:
     """Return log p(caption | scene) of a caption of each scene, in nats: (n,); known: as `Shown.log_probabilities`."""
     beliefs = Beliefs.seen(grammar, facts)
@@ -81,7 +81,7 @@ def given_scene(
     return result
 
 
-def without_scene(grammar: Grammar, captions: Sequence[str], known: Collection[str] | None = None) -> np.ndarray:
+def without_scene(grammar: Grammar, captions: Sequence[str], known: Container[str] | None = None) -> np.ndarray:
     """Return log p(caption) of who does not see the picture, Σ p(scene) p(caption | scene), exactly: (n,) nats.
 
     Given how many objects there are and which are large, all else is independent, and the objects alike.
@@ -107,7 +107,7 @@ def _meanings(grammar: Grammar) -> dict[str, tuple[Choices, ...]]:
 
 
 def _alike(
-    grammar: Grammar, captions: Sequence[str], known: Collection[str] | None
+    grammar: Grammar, captions: Sequence[str], known: Container[str] | None
 ) -> Iterator[tuple[np.ndarray, _Written]]:
     """Yield captions of like length: which, and as written."""
     number = {word: place for place, word in enumerate((*grammar.vocabulary, *grammar.idiosyncratic))}
@@ -128,9 +128,7 @@ def _alike(
 class _Written:
     """Captions as written, (captions, places) numbers of words, and how likely a word that was meant gave each."""
 
-    def __init__(
-        self, grammar: Grammar, tokens: np.ndarray, lengths: np.ndarray, known: Collection[str] | None
-    ) -> None:
+    def __init__(self, grammar: Grammar, tokens: np.ndarray, lengths: np.ndarray, known: Container[str] | None) -> None:
         self.grammar, self.tokens, self.lengths = grammar, tokens, lengths
         self.number = {word: place for place, word in enumerate(grammar.vocabulary)}
         if known is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ def load(
 def _one(
     pictures: int, grammar: Grammar, size: int, seed: int, nonmember_source: str, cache: str | None
 ) -> ReadCaptions:
-    options = [VERSION, pictures, size, seed, CAPTIONS, *vars(grammar).values()]
+    options = [VERSION, pictures, size, seed, CAPTIONS, *astuple(grammar)]
     path = None if cache is None else Path(cache) / f"scenes-{_key(options)}.npz"
     made = through_cache(path, _load, _save, lambda: _make(pictures, grammar, size, seed))
     texts = as_texts(made.captions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -46,17 +46,17 @@ class ScenesShown(Shown):
         """Count what is right and all that is said, of objects, relations, ground and light: (n, 2)."""
         return np.array(judged(captions, self._claims), np.int64).reshape(-1, 2)
 
-    def log_probabilities(self, captions: Sequence[Sequence[str]], known: Collection[str] | None = None) -> np.ndarray:
+    def log_probabilities(self, captions: Sequence[Sequence[str]], known: Container[str] | None = None) -> np.ndarray:
         """Return log p(captions | scene) in nats, exactly: (n,)."""
         return self._summed(captions, known, seen=True)
 
     def log_probabilities_unseen(
-        self, captions: Sequence[Sequence[str]], known: Collection[str] | None = None
+        self, captions: Sequence[Sequence[str]], known: Container[str] | None = None
     ) -> np.ndarray:
         """Return Σ log p(caption), of each caption what the grammar alone says, in nats, exactly: (n,)."""
         return self._summed(captions, known, seen=False)
 
-    def _summed(self, captions: Sequence[Sequence[str]], known: Collection[str] | None, seen: bool) -> np.ndarray:
+    def _summed(self, captions: Sequence[Sequence[str]], known: Container[str] | None, seen: bool) -> np.ndarray:
         result = np.zeros(len(self))
         for number, grammar in enumerate(self.grammars):
             rows = np.flatnonzero(self.law == number)
