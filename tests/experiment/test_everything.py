@@ -75,7 +75,12 @@ def known(word: str) -> bool:
     """Tell whether a group's choice is a file of conf/."""
     group, _, choices = word.partition("=")
     folder = CONF / group
-    return not folder.is_dir() or all((folder / f"{choice}.yaml").exists() for choice in choices.split(","))
+    return not folder.is_dir() or all((folder / f"{choice}.yaml").exists() for choice in listed(choices))
+
+
+def listed(value: str) -> list[str]:
+    """Part what a group is given: of a sweep, or of a list in brackets that are all taken together."""
+    return value.strip("[]").split(",")
 
 
 def names(group: str) -> list[str]:
@@ -233,7 +238,8 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 def test_every_rival_is_played() -> None:
     """Catches a rival that is in no set, or a set that neither an attack nor a documented command asks for."""
     played = {chosen_by(attack)["rivals"] for attack in names("attack")}
-    played |= {word.partition("=")[2] for run in to_play() for word in run.split() if word.startswith("rivals=")}
+    words = [word for run in to_play() for word in shlex.split(run) if word.startswith("rivals=")]
+    played |= {choice for word in words for choice in listed(word.partition("=")[2])}
     while more := {entry for name in played for entry in defaults(CONF / "rivals" / f"{name}.yaml")} - played:
         played |= more
     assert played == set(names("rivals"))
