@@ -1,0 +1,84 @@
+"""Texts as records: rows of token numbers, what they were made of, and what a report may show of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+
+from telltale.data.digests import digests_of, once, with_known_digests
+from telltale.data.records import check_labels, input_digests
+
+PAD, START, END = 0, 1, 2  # the first numbers of every vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class TextRecords:
+    """An ordered set of n texts, tokenised.
+
+    tokens      (n, context) int64, positions in the vocabulary: START, the text, END where all of it fits, then PAD
+    vocabulary  number of tokens there are, PAD, START and END among them
+    tokenizer   digest of the tokenizer that made the tokens; texts of two tokenizers never meet in a model
+    source      the data set, as printed beside every figure
+    texts       (n,) object array of str, what was tokenised, for who owns the texts or judges them
+    shown       (n,) object array of str, what a report may print of each: the text, or who, when and how long
+    groups      (n,) int64, records of one group (near-equal texts, one author) never lie in two pools
+    labels      (n,) int64, the class of each, None = not labelled
+    classes     their names, a label is a position there
+    ids         (n,) text, what their owner calls them; None = nothing
+    """
+
+    tokens: np.ndarray
+    vocabulary: int
+    tokenizer: str
+    source: str
+    texts: np.ndarray
+    shown: np.ndarray
+    groups: np.ndarray
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    ids: np.ndarray | None = None
+    kind: str = field(default="text", init=False)
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 2 or self.tokens.dtype != np.int64:
+            raise ValueError(f"tokens are {self.tokens.dtype} {self.tokens.shape}, expected int64 (texts, context)")
+        if self.tokens.size and not (self.tokens.min() >= 0 and self.tokens.max() < self.vocabulary):
+            raise ValueError(f"tokens run to {self.tokens.max()}, but the vocabulary has {self.vocabulary}")
+        lengths = {len(part) for part in (self.texts, self.shown, self.groups)}
+        if lengths != {len(self.tokens)} or self.groups.dtype != np.int64:
+            raise ValueError(f"{len(self.tokens)} rows of tokens, but texts, shown and groups of {sorted(lengths)}")
+        if self.labels is not None:
+            check_labels(len(self.tokens), self.labels, self.classes)
+
+    def __len__(self) -> int:
+        """Count the texts."""
+        return len(self.tokens)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of one text as a model sees it: (context,)."""
+        return self.tokens.shape[1:]
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the texts at `rows` (indices or a boolean mask), in that order."""
+        labels, ids = (None if of is None else of[rows] for of in (self.labels, self.ids))
+        parts = {"tokens": self.tokens[rows], "texts": self.texts[rows], "shown": self.shown[rows]}
+        return with_known_digests(replace(self, **parts, groups=self.groups[rows], labels=labels, ids=ids), self, rows)
+
+    @once("_fingerprints_kept")
+    def fingerprints(self) -> np.ndarray:
+        """Return the BLAKE2b digest of each row of tokens with its label, if any, (n,) dtype S16."""
+        return digests_of(self.tokens, self.labels)
+
+    def arrays(self) -> Self:
+        """Return the records themselves: they are plain arrays already."""
+        return self
+
+
+@input_digests.register
+@once("_input_digests_kept")
+def _(records: TextRecords) -> np.ndarray:
+    """Digest the tokens: all that a model is fed."""
+    return digests_of(records.tokens)
