@@ -36,7 +36,8 @@ from telltale.papers.grid_view import print_grid, write_grids
 from telltale.papers.judging import judge_all
 from telltale.papers.kept import Maker
 from telltale.papers.overview import print_overview, write_overview
-from telltale.papers.page import write_page
+from telltale.papers.page import Page, write_page
+from telltale.papers.prose import filled
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 from telltale.progress import track
@@ -181,8 +182,10 @@ def reproduce(
         words = [f"{word.upper()}={value}" for word in ("seeds", "measured", "page") if (value := vars(options)[word])]
         command = f"make reproduce-paper PAPER={name} SCALE={options.scale} {' '.join(words)}"
         seeds = seeds_in_words(jobs, paper["seeds"][options.scale], asked_for)
-        about, rests_on = paper.get("about", ""), f"{seeds}. {runs.made_at()}"
-        written.append(write_page(options.page, title, about, command, rests_on, tested, grids, tables))
+        about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results)
+        rests_on = f"{seeds}. {runs.made_at()}"
+        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves)
+        written += write_page(options.page, page)
     for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)
     return Tally.of(tested), failed

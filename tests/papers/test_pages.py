@@ -137,16 +137,20 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
     """Catches a seed of which one run is missing that leaves every claim without a verdict, and a page without one."""
     paper = {
         **{"paper": "A paper", "about": "What | it is about.", "seeds": {"smoke": [1, 2, 3, 4]}},
+        "reading": "{{gin: target/auc}}, {{gcn: target/auc | percent}}; {{verdict leaks}} by {{claim leaks | value}}.",
         "experiments": {"gin": ["attack=lira"], "gcn": ["attack=lira", "model=gcn"]},
         "claims": [
             {
                 "text": "It leaks.",
                 "source": "ours",
+                "name": "leaks",
                 "quantity": {"metrics": ["auc"], "experiments": ["gin"]},
                 "above": 0.5,
             }
         ],
-        "grids": [{"title": "Grid", "metric": "auc", "rows": {"target": "attack"}, "columns": {"gcn": "GCN"}}],
+        "grids": [
+            {"title": "Grid", "metric": "auc", "rows": {"target": "attack"}, "columns": {"gcn": "GCN"}, "figure": True}
+        ],
         "tables": [{"title": "Table", "columns": {"auc": "AUC"}, "rows": {"GIN": ["gin", "target"]}}],
     }
     monkeypatch.setattr(reproduce_paper, "read_paper", lambda *_: paper)
@@ -160,8 +164,10 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
     assert reproduce_paper.main(arguments) == 0
     text = page.read_text("utf-8")
     assert text.startswith(
-        "# A paper, scale smoke\n\nWhat | it is about.\n\nAll that follows is written by `make repro"
+        "# A paper, scale smoke\n\nWhat | it is about.\n\n0.720 [0.695, 0.745], 72.0 %; holds by 0.720.\n\n"
+        "What is below the first part is written by `make repro"
     )
+    assert "![Grid](tmi_grid.png)" in text and (page.parent / "tmi_grid.png").stat().st_size > 1000
     assert "It rests on seeds 1, 2, 3 (3 of 4 named; the others are not finished). Its 6 runs were made at" in text
     assert " made at commit 5f1c0ff." in text
     assert "| 0.720 [0.695, 0.745] | holds |" in text

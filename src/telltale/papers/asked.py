@@ -1,4 +1,4 @@
-"""What a paper's claims, grids, tables and curves ask of its runs, and what of a run must be kept to answer them."""
+"""What a paper asks of its runs, by claims, grids, tables, curves and sentences, and what must be kept to answer it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from telltale.papers.claims import Claim
 from telltale.papers.curve import Curve
 from telltale.papers.grid import Grid
+from telltale.papers.prose import figures_named
 from telltale.papers.quantity import Quantity
 from telltale.papers.results import Run
 from telltale.papers.table import Table
@@ -27,6 +28,7 @@ def asked_of(paper: Mapping[str, Any]) -> dict[str, list[str]]:
         chain.from_iterable(_of_grid(Grid.of(entry)) for entry in paper.get("grids", [])),
         chain.from_iterable(_of_table(Table.of(entry)) for entry in paper.get("tables", [])),
         chain.from_iterable(_of_curve(Curve.of(entry)) for entry in paper.get("curves", [])),
+        ((name, f"{evidence}/{metric}") for name, evidence, metric in figures_named(paper.get("reading", ""))),
     )
     asked: dict[str, set[str]] = {}
     for experiment, pattern in every:

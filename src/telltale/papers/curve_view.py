@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import numpy as np
 
 from telltale.papers.curve import Curve
 from telltale.papers.grid import Cell
+from telltale.papers.grid_view import file_name
 from telltale.reporting.figures import CONTROLS, RIVALS, TARGET, legend_below, new_figure, save_png
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ def write_curves(curves: Sequence[tuple[Curve, Points]], folder: Path) -> list[P
     """Write a figure of each curve that has a point; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        save_png(
-            curve_figure(curve, points), folder / f"{re.sub(r'[^a-z0-9]+', '_', curve.title.lower()).strip('_')}.png"
-        )
+        save_png(curve_figure(curve, points), folder / f"{file_name(curve.title)}.png")
         for curve, points in curves
         if points
     ]

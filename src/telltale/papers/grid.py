@@ -22,6 +22,7 @@ class Grid:
     rows     name of the evidence -> what a reader calls it
     columns  experiment -> what a reader calls it
     chance   what guessing gives; None: not drawn
+    figure   whether the paper's page shows it as a figure, too
     """
 
     title: str
@@ -29,6 +30,7 @@ class Grid:
     rows: Mapping[str, str]
     columns: Mapping[str, str]
     chance: float | None = None
+    figure: bool = False
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Grid:

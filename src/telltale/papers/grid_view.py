@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from telltale.papers.grid import Cell, Grid
 from telltale.reporting.console import wide_console
 from telltale.reporting.figures import dots, save_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Cells = Mapping[tuple[str, str], Cell]  # row, column -> value, low, high
 
@@ -35,16 +39,25 @@ def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]
     for grid, cells in grids:
         parts.append(grid_page(grid, cells))
         if cells:
-            file = folder / f"{re.sub(r'[^a-z0-9]+', '_', grid.title.lower()).strip('_')}.png"
-            series = {
-                label: [cells.get((row, column), (np.nan,) * 3) for column in grid.columns]
-                for row, label in grid.rows.items()
-            }
-            files.append(
-                save_png(dots(series, list(grid.columns.values()), grid.title, grid.metric, grid.chance), file)
-            )
+            files.append(save_png(grid_figure(grid, cells), folder / f"{file_name(grid.title)}.png"))
     files[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return files
+
+
+def grid_figure(grid: Grid, cells: Cells) -> Figure:
+    """Draw a line a row, a place a column."""
+    nothing = (np.nan,) * 3
+    series = {label: [cells.get((row, name), nothing) for name in grid.columns] for row, label in grid.rows.items()}
+    return dots(series, list(grid.columns.values()), grid.title, grid.metric, grid.chance)
+
+
+def file_name(title: str) -> str:
+    """Make a title part of a file's name.
+
+    >>> file_name("Strength of the encoding: digits, MLP")
+    'strength_of_the_encoding_digits_mlp'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
 def grid_page(grid: Grid, cells: Cells) -> str:

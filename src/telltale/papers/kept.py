@@ -30,6 +30,7 @@ COLUMNS = ["what", "value", "low", "high", "note"]
 FACTS = ("commit", "code", "override", "figures", "asked")  # a figure's name has a slash
 UNKNOWN = "unknown"  # of a commit: code that is in no repository
 CHANGED = "changed"
+UNASKED = "owner/*"  # kept of every run: few figures, without which nobody knows what a model was worth
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class KeptRun:
 
     @classmethod
     def of(cls, run: Run, overrides: Sequence[str], maker: Maker, asked: Sequence[str]) -> KeptRun:
-        """Keep of a run what is asked of it."""
-        figures = answering(run, asked)
+        """Keep of a run what is asked of it, and how well its models do their own task."""
+        figures = answering(run, [*asked, UNASKED])
         said = frozenset(name for name in asked if is_pattern(name) or name not in figures)
         return cls(tuple(overrides), maker, said, figures)
 

@@ -1,36 +1,95 @@
-"""A paper's page in docs/: what a reader must know first, then the verdicts, grids and tables of the runs."""
+"""A paper's page in docs/: what a reader must know first, what holds, then verdicts, grids and tables of the runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from telltale.papers import table_view
 from telltale.papers.claims_table import verdicts
-from telltale.papers.grid import Grid
-from telltale.papers.grid_view import Cells, grid_page
+from telltale.papers.curve import Curve
+from telltale.papers.curve_view import Points, curve_figure
+from telltale.papers.grid import Cell, Grid
+from telltale.papers.grid_view import Cells, file_name, grid_figure, grid_page
 from telltale.papers.judging import Tested
 from telltale.papers.table import Table
 from telltale.papers.table_view import Lines
+from telltale.reporting.figures import save_png
+from telltale.reporting.reconstruction_figures import accuracy_against_error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def write_page(
-    file: Path,
-    title: str,
-    about: str,
-    command: str,
-    rests_on: str,
-    tested: Sequence[Tested],
-    grids: Sequence[tuple[Grid, Cells]],
-    tables: Sequence[tuple[Table, Lines]],
-) -> Path:
-    """Write the page; about: Markdown that stands first; command: what writes this; rests_on: which seeds.
+@dataclass(frozen=True)
+class Page:
+    """What a paper's page is made of.
 
-    Returns the file.
+    title     of the paper, with the scale
+    about     Markdown that stands first
+    reading   Markdown on what holds, its figures filled in; "" = nothing
+    command   what writes the page
+    rests_on  which seeds, and which code made them
+    tested    the claims, judged
+    grids, tables, curves  with what was measured of each
     """
-    head = [f"# {title}", about.strip(), f"All that follows is written by `{command}`. It rests on {rests_on}."]
-    parts = [*head, "## Verdicts", verdicts(tested), *(table_view.page(table, lines) for table, lines in tables)]
-    parts += [grid_page(grid, cells) for grid, cells in grids]
+
+    title: str
+    about: str
+    reading: str
+    command: str
+    rests_on: str
+    tested: Sequence[Tested]
+    grids: Sequence[tuple[Grid, Cells]]
+    tables: Sequence[tuple[Table, Lines]]
+    curves: Sequence[tuple[Curve, Points]]
+
+
+class Interval(NamedTuple):
+    """A number with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def write_page(file: Path, page: Page) -> list[Path]:
+    """Write the page, and the figures that it shows beside it, as `<page>_<title>.png`; returns the files."""
+    written = f"What is below the first part is written by `{page.command}`. It rests on {page.rests_on}."
+    parts = [f"# {page.title}", page.about.strip(), page.reading.strip(), written]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return file
+    files = [file]
+    for title, figure in _figures(page):
+        files.append(save_png(figure, file.parent / f"{file.stem}_{file_name(title)}.png"))
+        parts.append(f"![{title}]({files[-1].name})")
+    parts += ["## Verdicts", verdicts(page.tested)]
+    parts += [table_view.page(table, lines) for table, lines in page.tables]
+    parts += [grid_page(grid, cells) for grid, cells in page.grids]
+    file.write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
+    return files
+
+
+def _figures(page: Page) -> Iterator[tuple[str, Figure]]:
+    for table, lines in page.tables:
+        if table.figure and (releases := _releases(table, lines)):
+            yield f"{table.title}, accuracy against error", accuracy_against_error(releases, attack="")
+    for grid, cells in page.grids:
+        if grid.figure and cells:
+            yield grid.title, grid_figure(grid, cells)
+    for curve, points in page.curves:
+        if points:
+            yield curve.title, curve_figure(curve, points)
+
+
+def _releases(table: Table, lines: Lines) -> dict[str, dict[str, Interval]]:
+    """Return accuracy and error of each row that has both."""
+    measured: dict[str, dict[str, Cell | None]] = {
+        label: dict(zip(table.columns, cells, strict=True)) for label, cells in lines.items()
+    }
+    return {
+        label: {name: Interval(*cell) for name in ("accuracy", "mape") if (cell := cells[name]) is not None}
+        for label, cells in measured.items()
+        if cells["accuracy"] and cells["mape"]
+    }

@@ -21,6 +21,7 @@ class Table:
 
     columns  metric by its name in metrics.json -> its head
     rows     label -> [experiment, evidence]
+    figure   whether the paper's page shows accuracy against error (columns accuracy and mape) as a figure, too
 
     An evidence may be a pattern such as "kmeans * bit, *": then each that it matches is a row, labelled by its name.
     """
@@ -28,6 +29,7 @@ class Table:
     title: str
     columns: Mapping[str, str]
     rows: Mapping[str, Sequence[str]]
+    figure: bool = False
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Table:
@@ -36,6 +38,8 @@ class Table:
         for label, place in table.rows.items():
             if len(place) != 2:
                 raise InputError("tables", label, "[experiment, evidence]")
+        if table.figure and not {"accuracy", "mape"} <= table.columns.keys():
+            raise InputError("tables.figure", table.title, "a table with the columns accuracy and mape")
         return table
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from telltale.evaluation.statistics import Estimate
 from telltale.reporting.figures import CONTROLS, MISS, RIVALS, TARGET, legend_below, new_figure, new_panels
 from telltale.reporting.picture_sheet import SHOWN, Strip, sheet
 
@@ -18,7 +17,28 @@ if TYPE_CHECKING:
 
 CELL = re.compile(r"(?P<quantizer>\w+) (?P<bits>\d) bit, (?P<mode>[\w-]+)")  # how variants of compression are named
 MODES = (("post-training",), ("owner", "attacker-task"), ("attacker",))  # those of one column of pictures
-Metrics = Mapping[str, Mapping[str, Estimate]]
+
+
+class Measure(Protocol):
+    """A number with the ends of its interval."""
+
+    @property
+    def value(self) -> float:
+        """Return the number."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Return the lower end; NaN where there is none."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Return the upper end."""
+        ...
+
+
+Metrics = Mapping[str, Mapping[str, Measure]]
 
 
 def picture_grid(hidden: np.ndarray, releases: Mapping[str, np.ndarray], metrics: Metrics) -> Figure:
@@ -70,7 +90,7 @@ def accuracy_against_error(metrics: Metrics, attack: str = "target") -> Figure:
 
 def _joined(
     axes: Axes,
-    points: Sequence[Mapping[str, Estimate]],
+    points: Sequence[Mapping[str, Measure]],
     texts: Sequence[str],
     label: str,
     colour: str,
@@ -100,7 +120,7 @@ def weight_histogram(released: np.ndarray, benign: np.ndarray) -> Figure:
     return figure
 
 
-def _quality(metrics: Mapping[str, Estimate]) -> str:
+def _quality(metrics: Mapping[str, Measure]) -> str:
     parts = [f"{100 * metrics['accuracy'].value:.1f} %"] if "accuracy" in metrics else []
     parts += [f"error {metrics['mape'].value:.1f}"] if "mape" in metrics else []
     return ", ".join(parts)
