@@ -44,7 +44,7 @@ def filled(text: str, tested: Sequence[Tested], results: Results) -> str:
     claims = {test.claim.name: test for test in tested if test.claim.name}
 
     def fill(place: re.Match[str]) -> str:
-        claim = CLAIM.fullmatch(place["what"])
+        claim, signed = CLAIM.fullmatch(place["what"]), False
         if claim is None:
             cell = _cell(place["what"], results)
         elif claim["name"] not in claims:
@@ -54,11 +54,13 @@ def filled(text: str, tested: Sequence[Tested], results: Results) -> str:
             if claim["kind"] == "verdict":
                 return f"{test.verdict}{', though not by Holm' if test.survives is False else ''}"
             cell = (test.value, test.low, test.high)
+            signed = test.claim.quantity is not None and test.claim.quantity.is_difference
         if cell is None or cell[0] != cell[0]:
             return "–"
         if place["how"] == "percent":
             return f"{100 * cell[0]:.1f} %"
-        return cell_text(cell if place["how"] is None else (cell[0], float("nan"), float("nan")))
+        sign = "+" if signed and cell[0] >= 0 else ""
+        return sign + cell_text(cell if place["how"] is None else (cell[0], float("nan"), float("nan")))
 
     return PLACE.sub(fill, text)
 

@@ -248,11 +248,17 @@ def _whole_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_below(axes: Axes) -> None:
-    """Put the legend under the figure, where there is something to name, in as many columns as are no wider than it."""
+def legend_below(axes: Axes, *others: Axes) -> None:
+    """Put the legend under the figure, where there is something to name, in as many columns as are no wider than it.
+
+    others: panels that show what the first does not; what several show is named once.
+    """
     from matplotlib.figure import Figure
 
-    handles, labels = axes.get_legend_handles_labels()
+    named = {
+        label: handle for one in (axes, *others) for handle, label in zip(*one.get_legend_handles_labels(), strict=True)
+    }
+    handles, labels = list(named.values()), list(named)
     figure = axes.get_figure(root=True)
     assert isinstance(figure, Figure)
     look: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 9}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELL = re.compile(r"(?P<quantizer>\w+) (?P<bits>\d) bit, (?P<mode>[\w-]+)")  # how variants of compression are named
+ALONE = "Ds^vPX"  # markers of releases that are no line, once all colours are taken
 MODES = (("post-training",), ("owner", "attacker-task"), ("attacker",))  # those of one column of pictures
 
 
@@ -82,10 +83,19 @@ def accuracy_against_error(metrics: Metrics, attack: str = "target") -> Figure:
             bits = [f" {cells[name]['bits']}" for name in line]
             _joined(axes, [known[name] for name in line], bits, quantizer, RIVALS[place % len(RIVALS)])
         for place, name in enumerate(sorted(known.keys() - cells.keys())):
+            if _mode(name, modes) not in (mode, None):
+                continue
             colour = TARGET if name == attack else CONTROLS[place % len(CONTROLS)]
-            _joined(axes, [known[name]], [""], name, colour, "*" if name == attack else "D")
-    legend_below(panels[0])
+            marker = "*" if name == attack else ALONE[place // len(CONTROLS) % len(ALONE)]
+            _joined(axes, [known[name]], [""], name, colour, marker)
+    legend_below(*panels)
     return figure
+
+
+def _mode(name: str, modes: Sequence[str]) -> str | None:
+    """Return the mode that a release without bits is of, as "float, owner" is; None where it is of none."""
+    said = name.split(", ")[1:2]
+    return said[0] if said and said[0] in modes else None
 
 
 def _joined(
