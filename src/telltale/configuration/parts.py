@@ -20,6 +20,7 @@ from telltale.data.kept import Kept
 from telltale.data.pools import Pools, PoolSizes, deal
 from telltale.data.records import Records
 from telltale.data.seeds import derive
+from telltale.data.texts.records import TextRecords
 from telltale.errors import InputError
 from telltale.game.probing import Probe, probe_of
 from telltale.models.trunk_options import at_hand
@@ -117,6 +118,8 @@ def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None =
     _fill_in("model", model, "shape", getattr(records, "shape", None), records)
     if isinstance(records, CaptionedImages) and "vocabulary" in model:
         _fill_in("model", model, "vocabulary", vocabulary_of(records.references, model["least_count"]).known, records)
+    if isinstance(records, TextRecords):
+        _fill_in("model", model, "vocabulary", records.vocabulary, records)
     trainer = instantiate(cfg.trainer, **_debugging(cfg))
     shares_weights = yes_or_no("share_initial_weights", cfg.share_initial_weights)
     initial_seed = derive(cfg.seed, "shared initial weights") if shares_weights else None

@@ -146,6 +146,8 @@ class Chunk:
             seen = as_model_input(recipe, self.store, validation)
             for objective in whole:
                 objective.validation_records = seen
+        for objective, table in zip(whole, data.tables if recipe.stackable else (), strict=False):
+            objective.take_note(data.labels[torch.from_numpy(table[table >= 0])])
         trained = [trained_part(objective) for objective in whole]
         self._require_private(trained, data)
         fleet = self._trained(trained, data, partial)

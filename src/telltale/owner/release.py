@@ -18,6 +18,7 @@ from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError, QueriesSpentError
 from telltale.owner.caption_calls import Query, caption_cosines, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
+from telltale.owner.text_calls import text_log_probs
 from telltale.store.store import Store, write_array
 from telltale.threads import one_thread_each
 from telltale.training.batches import query_batches
@@ -32,6 +33,7 @@ ANSWER_CALLS = (
     "predictions",
     "captions",
     "token_log_probs",
+    "text_log_probs",
     "word_probabilities",
     "caption_cosines",
 )
@@ -129,6 +131,10 @@ class Release:
         """Judge one text a picture: log p of its words and its end, then NaN: (records, most words + 1) float64."""
         output = f"token_log_probs of {_digest_of(records, texts)}"
         return self._answer("token_log_probs", records, output, word_log_probs(texts), without_rest)
+
+    def text_log_probs(self, records: Records) -> np.ndarray:
+        """Judge texts: log p of each token after START, then NaN: (records, context - 1) float64."""
+        return self._answer("text_log_probs", records, "text_log_probs", text_log_probs, without_rest)
 
     def word_probabilities(self, records: Records, texts: Sequence[str]) -> np.ndarray:
         """Show what may come at each place of one text a picture: (records, most words + 1, words), 0 after its end.

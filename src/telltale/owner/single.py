@@ -119,7 +119,9 @@ def train(
     if objective.validation_records is not None:
         objective.validation_records = as_model_input(recipe, store, objective.validation_records)
     innermost = recipe.trainer.device_type == "cpu" and convolves(objective)
-    loader = training_loader(records, objective.batch_size, seed, objective.targets(records), innermost)
+    targets = objective.targets(records)
+    objective.take_note(targets)
+    loader = training_loader(records, objective.batch_size, seed, targets, innermost)
     if objective.private:
         settle(objective, loader.dataset, store, method_of(recipe), recipe.trainer.device_type)
     times = checkpoints or (MANY_CHECKPOINTS if len(records) * objective.epochs > SHORT else FEW_CHECKPOINTS)

@@ -21,6 +21,7 @@ from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import MoleculeGraphs
 from telltale.data.records import Records
 from telltale.data.tables.records import TableRecords
+from telltale.data.texts.records import TextRecords
 from telltale.training.counter_random import record_keys
 from telltale.training.processes import world_size
 
@@ -57,6 +58,11 @@ def _pictures(pixels: np.ndarray) -> Tensor:
 @make_batch.register
 def _(arrays: TableRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(arrays.features[rows], dtype=np.float32))
+
+
+@make_batch.register
+def _(arrays: TextRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(arrays.tokens[rows]))
 
 
 def query_batches(arrays: Any, records: int, size: int) -> Iterable[tuple[Any, np.ndarray]]:

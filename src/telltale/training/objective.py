@@ -130,6 +130,9 @@ class Objective(nn.Module):
         """Return what each record's answer is to be, (records, …); None where batches are inputs alone."""
         return records.labels if self.supervised else None
 
+    def take_note(self, targets: Any) -> None:
+        """Look at the `targets` of the training records, (records, …), before the first step."""
+
     def terms(self, batch: Any) -> list[LossTerm]:
         """Return the loss on this process's share of the batch, as terms that are averaged and added."""
         raise NotImplementedError

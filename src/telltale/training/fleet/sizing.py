@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
 
+from telltale.models.text_backbone import TextBackbone
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.fleet import Fleet
 from telltale.training.fleet.linear import products_here
@@ -44,8 +45,9 @@ def way_of(objective: Objective, device: str, way: str = "auto", turns: bool = T
     """Choose how a fleet of such models is trained, one of `WAYS` or `TURNS`, by its layers and the device alone.
 
     One vmapped step is faster wherever it is one batched product: everywhere on GPUs, and on CPUs but for
-    convolutions and where all layers are linear, which a CPU does faster in turn (docs/benchmarks.md). way: the option;
-    "auto" stands for this rule; turns: whether the fit lets models be trained for an epoch each, without a Trainer.
+    convolutions, transformers of texts and where all layers are linear, which a CPU does faster in turn
+    (docs/benchmarks.md). way: the option; "auto" stands for this rule; turns: whether the fit lets models be trained
+    for an epoch each, without a Trainer.
     """
     if way != "auto":
         return way
@@ -55,7 +57,7 @@ def way_of(objective: Objective, device: str, way: str = "auto", turns: bool = T
     if turns and not (objective.private or objective.loss_code or objective.validates):
         if objective.linear_stack():
             return f"linear_{products_here()}"
-        if convolves:
+        if convolves or any(isinstance(module, TextBackbone) for module in objective.modules()):
             return "in_turn"
     return "one_by_one" if convolves else "stacked"
 

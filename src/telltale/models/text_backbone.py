@@ -1,0 +1,119 @@
+"""Backbones of texts: token numbers to one state a token; a language model around one says which token comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from telltale.checks import choice, whole_number
+from telltale.data.texts.records import PAD
+from telltale.errors import InputError
+from telltale.models.backbone import Backbone
+
+POOLINGS = ("last", "mean")
+
+
+class TextBackbone(Backbone):
+    """Base of networks on texts: tokens (texts, length) int64 -> features (texts, output_width).
+
+    A subclass sets `embedding`, whose rows are the tokens', and implements `states`, in which no state may depend on
+    later tokens. Tokens are rows of TextRecords: PAD stands at the end only.
+
+        vocabulary  number of tokens; the experiment fills it in from the data set
+        tied        a language model's logits are products with the embeddings; False = with a matrix of their own
+        pooling     last | mean: a text's feature is the state of its last token, or the mean over its tokens
+        shape       of one text, (context,)
+
+    Raises InputError for an option out of range.
+    """
+
+    accepts = frozenset({"text"})
+    embedding: nn.Embedding
+
+    def __init__(self, vocabulary: int | None, tied: bool, pooling: str, shape: Sequence[int] | None) -> None:
+        super().__init__(shape)
+        if len(self.shape) != 1:
+            raise InputError("model.shape", self.shape, "one number: the tokens of a text, as data sets of texts have")
+        expected = "at least 4 tokens; leave it null to take the data set's"
+        self.vocabulary = whole_number("model.vocabulary", vocabulary, 4, expected=expected)
+        self.tied, self.pooling = tied, choice("model.pooling", pooling, POOLINGS)
+
+    def states(self, tokens: Tensor) -> Tensor:
+        """Compute one state a token: (texts, length) -> (texts, length, output_width)."""
+        raise NotImplementedError
+
+    def projections(self) -> Mapping[str, Sequence[str]]:
+        """Name the linear layers that low-rank updates may be learned of, by part: attention | network."""
+        return {}
+
+    def forward(self, records: Tensor) -> Tensor:
+        """Compute features: (texts, output_width)."""
+        tokens = shortened(records)
+        return pooled(self.states(tokens), tokens, self.pooling)
+
+
+class Unembedding(nn.Module):
+    """Logits by the embeddings themselves: states (…, width) and embeddings (tokens, width) -> (…, tokens)."""
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        """Multiply them."""
+        return linear(states, embeddings)
+
+
+class LanguageModel(nn.Module):
+    """A backbone of texts and what turns its states into logits of the next token: what a language model releases.
+
+    forward: logits (texts, length, vocabulary), of what follows each token; embed: features (texts, output_width).
+    """
+
+    def __init__(self, backbone: TextBackbone) -> None:
+        super().__init__()
+        self.backbone, self.output_width = backbone, backbone.output_width
+        own = nn.Linear(backbone.output_width, backbone.vocabulary, bias=False)
+        if not backbone.tied:
+            nn.init.normal_(own.weight, std=INITIAL)
+        self.head = Unembedding() if backbone.tied else own
+
+    @property
+    def accepts(self) -> Any:
+        """Name the kinds of data the backbone works on."""
+        return self.backbone.accepts
+
+    def embed(self, records: Tensor) -> Tensor:
+        """Compute the backbone's features."""
+        return self.backbone(records)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Predict the token after each: (texts, length) -> (texts, length, vocabulary)."""
+        states = self.backbone.states(tokens)
+        return self.head(states, self.backbone.embedding.weight) if self.backbone.tied else self.head(states)
+
+
+INITIAL = 0.02  # standard deviation of initial weights, GPT-2's
+
+
+def pooled(states: Tensor, tokens: Tensor, pooling: str) -> Tensor:
+    """Return one state a text: (texts, length, width) and (texts, length) -> (texts, width)."""
+    real = tokens != PAD
+    if pooling == "mean":
+        weights = real.to(states.dtype)
+        return (weights[..., None] * states).sum(-2) / weights.sum(-1, keepdim=True).clamp_min(1)
+    last = (real.sum(-1) - 1).clamp_min(0)
+    return states.gather(-2, last[..., None, None].expand(*last.shape, 1, states.shape[-1])).squeeze(-2)
+
+
+def shortened(tokens: Tensor) -> Tensor:
+    """Cut the last columns off in which no text has a token; many models in one step (vmap) keep them all."""
+    if inside_vmap(tokens):
+        return tokens
+    used = (tokens != PAD).any(0).nonzero()
+    return tokens[:, : int(used.max()) + 1 if len(used) else 1]
+
+
+def inside_vmap(values: Tensor) -> bool:
+    """Tell whether torch.func transforms what is computed: then no shape may follow from values."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(values))
