@@ -14,8 +14,9 @@ import pytest
 from scripts import fetch_data
 from telltale.data import clients, fetch
 from telltale.data.archives import extract
-from telltale.data.artefacts import ARTEFACTS, Artefact, Member
+from telltale.data.artefacts import ARTEFACTS
 from telltale.data.clients import CLIENTS, FetchError
+from telltale.data.packages import Artefact, Member
 from telltale.errors import InputError
 
 

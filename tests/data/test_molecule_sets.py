@@ -18,8 +18,9 @@ from rdkit import Chem
 from scripts import fetch_data
 from telltale.data import clients
 from telltale.data import fetch as fetching
-from telltale.data.artefacts import MOSES, Member
+from telltale.data.artefacts import MOSES
 from telltale.data.molecules import moleculenet, moses, nci, smiles, zinc15
+from telltale.data.packages import Member
 from telltale.errors import InputError
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "dataset"

@@ -10,6 +10,8 @@ from telltale.data.images.records import ImageRecords
 from telltale.data.images.resize import fitted
 from telltale.data.pools import Pools, PoolSizes, deal, split
 from telltale.data.records import found_in, require_labels, shared_inputs
+from telltale.data.texts.documents import fitted_texts
+from telltale.data.texts.records import TextRecords
 from telltale.errors import InputError
 
 
@@ -78,8 +80,9 @@ class OtherClasses(Downstream):
     def transfer(self, records: Any) -> TransferData:
         """Part the records by class."""
         count = len(getattr(records, "classes", ()))
-        if count < 4 or not isinstance(records, ImageRecords):
-            raise InputError("downstream", records.source, f"needs pictures of 4 classes or more to part, has {count}")
+        if count < 4 or not isinstance(records, ImageRecords | TextRecords):
+            expected = f"needs pictures or texts of 4 classes or more to part, has {count}"
+            raise InputError("downstream", records.source, expected)
         first = list(range(count // 2)) if self.pretraining is None else [int(label) for label in self.pretraining]
         if len(set(first)) != len(first) or len(first) < 2 or not set(first) <= set(range(count)):
             expected = f"expected two or more different classes of {records.source}, from 0 to {count - 1}"
@@ -93,7 +96,7 @@ class OtherClasses(Downstream):
 
 @dataclass(frozen=True)
 class OtherSource(Downstream):
-    """Another data set, its pictures brought to the shape of the first.
+    """Another data set, its pictures brought to the shape of the first, its texts to the tokens of the first.
 
     dataset: what its loader returned; drop_shared: leave out records that the pre-training data set holds too,
     instead of refusing challenge points among them.
@@ -112,6 +115,9 @@ class OtherSource(Downstream):
         require_labels(other, "downstream")
         if isinstance(other, ImageRecords):
             other = fitted(other, records.shape)
+        elif isinstance(other, TextRecords):
+            other, lines = fitted_texts(other, records)
+            told += [f"{other.source} (downstream): {line}" for line in lines]
         elif getattr(other, "shape", None) != getattr(records, "shape", None):
             raise InputError("downstream", other.source, f"records of shape {other.shape}, not {records.shape}")
         if self.drop_shared:

@@ -12,8 +12,9 @@ from filelock import FileLock
 from rich.console import Console
 
 from telltale.data.archives import extract, extract_below
-from telltale.data.artefacts import ARTEFACTS, Artefact
+from telltale.data.artefacts import ARTEFACTS
 from telltale.data.clients import CLIENTS, FetchError
+from telltale.data.packages import Artefact
 from telltale.errors import InputError
 
 UNPACKED = ".unpacked"  # the SHA-256 of the archive whose folder lies beside it, whole

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatch
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -63,6 +65,9 @@ class LabelledRecords(Records, Protocol):
         ...
 
 
+R = TypeVar("R")
+
+
 @singledispatch
 def input_digests(records: Any) -> np.ndarray:
     """Return one 16-byte digest a record of what a model is fed, without any label: (n,) dtype S16.
@@ -95,6 +100,23 @@ def require_labels(records: Records, field: str = "dataset") -> LabelledRecords:
         name = cast(LabelledRecords, records).classes[labels[0]]
         raise InputError(field, records.source, f"all {len(records)} records are of the class {name}; needs two")
     return cast(LabelledRecords, records)
+
+
+def of_classes(records: R, which: Sequence[int]) -> R:
+    """Return the records of the classes `which`, in their order here, labelled by the position in `which`.
+
+    Raises InputError unless these are two or more different classes.
+    """
+    of, labels = cast(Any, records), list(which)
+    count = len(of.classes)
+    if len(set(labels)) != len(labels) or len(labels) < 2 or not set(labels) <= set(range(count)):
+        expected = f"expected two or more different classes of {of.source}, from 0 to {count - 1}"
+        raise InputError("downstream", labels, expected)
+    position = np.full(count, -1)
+    position[labels] = np.arange(len(labels))
+    part = of.take(position[of.labels] >= 0)
+    of_part = {"labels": position[part.labels], "classes": tuple(of.classes[label] for label in labels)}
+    return replace(part, **of_part, source=f"{of.source}, {len(labels)} of {count} classes")
 
 
 def check_labels(count: int, labels: np.ndarray, classes: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from telltale.checks import choice
 from telltale.data.digests import digests_of, earliest, once, with_known_digests
 from telltale.data.loaded import InvalidRecord, Loaded
-from telltale.data.records import check_labels, input_digests, require_labels
+from telltale.data.records import check_labels, input_digests, of_classes, require_labels
 from telltale.errors import InputError
 
 
@@ -75,19 +75,7 @@ class ImageRecords:
 
         Raises InputError unless these are two or more different classes.
         """
-        labels, count = list(which), len(self.classes)
-        if len(set(labels)) != len(labels) or len(labels) < 2 or not set(labels) <= set(range(count)):
-            expected = f"expected two or more different classes of {self.source}, from 0 to {count - 1}"
-            raise InputError("downstream", labels, expected)
-        position = np.full(count, -1)
-        position[labels] = np.arange(len(labels))
-        part = self.take(position[self.labels] >= 0)
-        return replace(
-            part,
-            labels=position[part.labels],
-            classes=tuple(self.classes[label] for label in labels),
-            source=f"{self.source}, {len(labels)} of {count} classes",
-        )
+        return of_classes(self, which)
 
     @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:

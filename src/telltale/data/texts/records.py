@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 from telltale.data.digests import digests_of, once, with_known_digests
-from telltale.data.records import check_labels, input_digests
+from telltale.data.records import check_labels, input_digests, of_classes
 
 PAD, START, END = 0, 1, 2  # the first numbers of every vocabulary
+
+
+class Encoded(NamedTuple):
+    """tokens: (n, context) int64, as in `TextRecords`; cut: (n,) bool, the text is longer than its row."""
+
+    tokens: np.ndarray
+    cut: np.ndarray
+
+
+class Codec(Protocol):
+    """What makes tokens of texts: a tokenizer of ours, or one that came with a model."""
+
+    @property
+    def digest(self) -> str:
+        """Name it by all that it does."""
+        ...
+
+    @property
+    def vocabulary(self) -> int:
+        """Count its tokens, PAD, START and END among them."""
+        ...
+
+    def encode(self, texts: Sequence[str], context: int) -> Encoded:
+        """Return the tokens of each text, rows of `context`."""
+        ...
+
+    def decode(self, tokens: np.ndarray) -> list[str]:
+        """Return the text of each row of tokens: (n, context) -> n texts."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +57,7 @@ class TextRecords:
     labels      (n,) int64, the class of each, None = not labelled
     classes     their names, a label is a position there
     ids         (n,) text, what their owner calls them; None = nothing
+    codec       the tokenizer itself, for who has more texts to tokenise or samples to read; None = it is not at hand
     """
 
     tokens: np.ndarray
@@ -39,6 +70,7 @@ class TextRecords:
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     ids: np.ndarray | None = None
+    codec: Codec | None = None
     kind: str = field(default="text", init=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +98,10 @@ class TextRecords:
         labels, ids = (None if of is None else of[rows] for of in (self.labels, self.ids))
         parts = {"tokens": self.tokens[rows], "texts": self.texts[rows], "shown": self.shown[rows]}
         return with_known_digests(replace(self, **parts, groups=self.groups[rows], labels=labels, ids=ids), self, rows)
+
+    def of_classes(self, which: Sequence[int]) -> Self:
+        """Return the texts of the classes `which`, labelled by the position there; InputError as `of_classes` says."""
+        return of_classes(self, which)
 
     @once("_fingerprints_kept")
     def fingerprints(self) -> np.ndarray:

@@ -1,0 +1,206 @@
+"""From documents to records: the empty and the equal are left out, a public part is set apart, the rest tokenised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telltale.checks import share, whole_number
+from telltale.data.digests import as_digests, digests_of, earliest
+from telltale.data.loaded import InvalidRecord, Loaded
+from telltale.data.texts.records import Codec, TextRecords
+from telltale.data.texts.tokenizer import BYTES, BytePairs, given, learned
+from telltale.errors import InputError
+from telltale.writing import counted
+
+MOST_CONTEXT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How documents become records: the options that all data sets of texts share.
+
+    vocabulary  tokens of the tokenizer; 259 = one a byte, for which nothing is learned
+    context     tokens of a record; longer texts are cut
+    public      share of the documents that the tokenizer is learned on, and that are in no pool
+    tokenizer   a file with the one that was learned on that share; None = the cache is asked, then it is learned
+    cache       folder where tokenizers are kept; None = nowhere
+    """
+
+    vocabulary: int = 1024
+    context: int = 32
+    public: float = 0.2
+    tokenizer: str | None = None
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
+        whole_number("dataset.vocabulary", self.vocabulary, BYTES, 1 << 20)
+        whole_number("dataset.context", self.context, 3, MOST_CONTEXT)
+        share(
+            "dataset.public", self.public, zero=True, whole=False, expected="a share of the documents from 0, below 1"
+        )
+        if not self.public and self.vocabulary > BYTES:
+            expected = f"above 0: a tokenizer is learned on it; dataset.vocabulary={BYTES} (bytes) learns nothing"
+            raise InputError("dataset.public", self.public, expected)
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder where tokenizers are kept."""
+        return None if self.cache is None else Path(self.cache)
+
+
+@dataclass(frozen=True, eq=False)
+class Documents:
+    """What a reader found.
+
+    source   the data set, as printed beside every figure
+    texts    (n,) object array of str
+    labels   (n,) int64, the class of each, None = not labelled
+    classes  their names
+    groups   (n,) int64, documents of one author have one number; None = each is by itself
+    shown    (n,) object array of str, what a report may print; None = the texts
+    ids      (n,) text, what their owner calls them; None = nothing
+    invalid  where there should have been a document
+    told     what was read otherwise than it is written, in a sentence each
+    """
+
+    source: str
+    texts: np.ndarray
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
+    shown: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    invalid: tuple[InvalidRecord, ...] = ()
+    told: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return len(self.texts)
+
+    def take(self, rows: np.ndarray) -> Documents:
+        """Return the documents at `rows`, in that order."""
+        names = ("labels", "groups", "shown", "ids")
+        parts: dict[str, Any] = {name: None if (part := getattr(self, name)) is None else part[rows] for name in names}
+        return replace(self, texts=self.texts[rows], **parts)
+
+
+def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
+    """Leave out what is empty or equal, learn the tokenizer on a public part, and return the rest as records.
+
+    Raises InputError where nothing is left, or the public part does not fill the vocabulary.
+    """
+    lines, told = len(documents) + len(documents.invalid), list(documents.told)
+    documents = _filled(documents, told)
+    first = earliest(digests := text_digests(documents.texts.tolist()))
+    own = first == np.arange(len(first))
+    conflicts = 0 if documents.labels is None else int((documents.labels != documents.labels[first]).sum())
+    documents, digests = documents.take(own), digests[own]
+    groups = np.arange(len(documents)) if documents.groups is None else documents.groups
+    public = is_public(digests, groups, how.public)
+    codec = _codec(documents, public, how)
+    if public.any():
+        fate = "are public: the tokenizer is learned on them, and no pool holds one"
+        told.append(f"{int(public.sum()):,} of {len(public):,} documents of {documents.source} {fate}")
+    kept, groups = documents.take(~public), np.unique(groups[~public], return_inverse=True)[1].astype(np.int64)
+    if not len(kept):
+        raise InputError("dataset", documents.source, "holds no document that could be a record")
+    records, more = tokenised(_untokenised(kept, groups), codec, how.context)
+    return Loaded(
+        records=records,
+        lines=lines,
+        duplicates=int((~own).sum()),
+        conflicts=conflicts,
+        invalid=documents.invalid,
+        told=(*told, *more),
+    )
+
+
+def _filled(documents: Documents, told: list[str]) -> Documents:
+    filled = np.array([bool(text.strip()) for text in documents.texts.tolist()], bool)
+    if empty := int((~filled).sum()):
+        told.append(f"{counted(empty, 'document is empty and was', 'documents are empty and were')} left out")
+        return documents.take(filled)
+    return documents
+
+
+def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> BytePairs:
+    """Return the tokenizer of the public documents; one that a user gives has to be the same."""
+    codec = learned(documents.texts[public].tolist(), how.vocabulary, how.folder)
+    return codec if how.tokenizer is None else given(how.tokenizer, codec, documents.source)
+
+
+def _untokenised(documents: Documents, groups: np.ndarray) -> TextRecords:
+    return TextRecords(
+        tokens=np.zeros((len(documents), 1), np.int64),
+        vocabulary=1,
+        tokenizer="",
+        source=documents.source,
+        texts=documents.texts,
+        shown=documents.texts if documents.shown is None else documents.shown,
+        groups=groups,
+        labels=documents.labels,
+        classes=documents.classes,
+        ids=documents.ids,
+    )
+
+
+def tokenised(records: TextRecords, codec: Codec, context: int) -> tuple[TextRecords, list[str]]:
+    """Return texts as rows of another tokenizer's tokens, and what is to be told of it, a sentence each.
+
+    Of texts whose rows are equal, because all that differs was cut, the first is kept.
+    """
+    tokens, cut = codec.encode(records.texts.tolist(), context)
+    told = []
+    if cuts := int(cut.sum()):
+        told.append(f"{cuts:,} of {len(records):,} texts of {records.source} were cut to {context} tokens")
+    made = replace(records, tokens=tokens, vocabulary=codec.vocabulary, tokenizer=codec.digest, codec=codec)
+    first = earliest(digests_of(tokens))
+    own = first == np.arange(len(first))
+    if twins := int((~own).sum()):
+        alike = counted(twins, f"text of {records.source} equals", f"texts of {records.source} equal")
+        told.append(f"once cut, {alike} an earlier one, which counts")
+        made = made.take(own)
+    return made, told
+
+
+def fitted_texts(records: TextRecords, like: TextRecords, field: str = "downstream") -> tuple[TextRecords, list[str]]:
+    """Return texts as tokens of another data set's tokenizer, in rows as long as its own, and what is to be told.
+
+    Raises InputError where that tokenizer is not at hand.
+    """
+    if (records.tokenizer, records.shape) == (like.tokenizer, like.shape):
+        return records, []
+    if like.codec is None:
+        raise InputError(field, records.source, f"the tokenizer of {like.source} is not at hand to tokenise it")
+    return tokenised(records, like.codec, like.shape[0])
+
+
+def is_public(digests: np.ndarray, groups: np.ndarray, part: float) -> np.ndarray:
+    """Tell which documents are public: whole groups, by the least digest of a text in each; (n,) S16 -> (n,) bool.
+
+    No seed is in it: whatever is dealt out, and however often, the tokenizer has seen none of it.
+    """
+    halves = np.ascontiguousarray(digests).view(">u8").reshape(-1, 2).astype(np.uint64)
+    _, of = np.unique(groups, return_inverse=True)
+    order = np.lexsort((halves[:, 0], of))
+    _, first = np.unique(of[order], return_index=True)
+    drawn = halves[order[first], 1]  # the other half of the least: of the least itself a large group's are small
+    return drawn[of] < np.uint64(int(part * 2**64))
+
+
+def as_objects(texts: Sequence[str]) -> np.ndarray:
+    """Return texts as an object array: (n,), whatever their lengths."""
+    held = np.empty(len(texts), object)
+    held[:] = texts
+    return held
+
+
+def text_digests(texts: Sequence[str]) -> np.ndarray:
+    """Return the BLAKE2b digest of each text: (n,) dtype S16."""
+    return as_digests(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)
