@@ -36,6 +36,13 @@ class Attack:
     def check(self, knowledge: Knowledge) -> None:
         """Refuse options that cannot work, by InputError, before anything is trained."""
 
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> Attack:
+        """Return the attack as it is where a release answers these calls: itself, unless it reads others there.
+
+        before: calls of the model that was fine-tuned into the release, none where there is no such.
+        """
+        return self
+
     def tamper(self, recipe: Recipe) -> Recipe:
         """Change the owner's training code (malicious code only); the owner's defence comes after it."""
         return recipe

@@ -14,7 +14,13 @@ from telltale.attacks.base import Attack
 from telltale.checks import share, whole_number, yes_or_no
 from telltale.configuration.building import built, told_as
 from telltale.configuration.command_line import check_options
-from telltale.configuration.compatibility import check_rival, require_compatible, require_records, rivals_of
+from telltale.configuration.compatibility import (
+    calls_of,
+    check_rival,
+    require_compatible,
+    require_records,
+    rivals_of,
+)
 from telltale.configuration.parts import owner_of, pools_of, probes_of, recipe_of, records_of, transfer_of
 from telltale.data.downstream import TransferData
 from telltale.data.pools import Pools, PoolSizes
@@ -134,7 +140,9 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     records = records_of(cfg, folder)
     attack, defense = built("attack", cfg.attack, Attack), built("defense", cfg.defense, Defense)
     transfer = transfer_of(cfg, records, choices)
-    recipe = attack.tamper(recipe_of(cfg, records, transfer)).protect(defense)  # the owner has the last word
+    recipe = recipe_of(cfg, records, transfer)
+    attack = attack.against(*calls_of(recipe))
+    recipe = attack.tamper(recipe).protect(defense)  # the owner has the last word
     controls, variants = (
         {str(name): built(f"{group}.{name}", options, OtherWorld) for name, options in cfg[group].items()}
         for group in ("controls", "variants")

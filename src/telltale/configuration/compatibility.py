@@ -45,6 +45,15 @@ def check_rival(name: str, rival: Attack, game: Game, *, configured: bool) -> No
         raise InputError(error.field, error.value, expected) from None
 
 
+def calls_of(recipe: Recipe) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the calls that a release answers, and those of the model that was fine-tuned into it, if any.
+
+    Of the objectives' classes: what goes together is not known yet, so that no network can be built.
+    """
+    released = get_object(recipe.objective["_target_"]).answers
+    return released, calls_of(recipe.start)[0] if recipe.start else frozenset()
+
+
 def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> None:
     """Refuse an attack on class probabilities or labels where the release gives none, or none of the records' own."""
     if attack.before_transfer and recipe.start is None:
@@ -71,8 +80,8 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
 def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
     """Return the attack's own rivals and those that a configuration names, less itself and what needs other data.
 
-    Of equal rivals the one that the configuration names stays. The ceiling is left out where nothing was pre-trained,
-    or what was gives no probabilities. Raises InputError for a rival of another kind of evidence.
+    Of equal rivals the one that the configuration names stays. A ceiling is left out where nothing was pre-trained, or
+    what was does not answer what it asks. Raises InputError for a rival of another kind of evidence.
     """
     for name, options in ((str(name), options) for name, options in group.items()):
         # first: options may follow those of an attack of its kind
@@ -83,18 +92,18 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
         if handed is not attack.hands_over:
             what = f"gives {handed.__name__}, the attack {attack.hands_over.__name__}; use rivals=none"
             raise InputError("rivals", name, what)
-    chosen = {str(name): built(f"rivals.{name!s}", options, Attack) for name, options in group.items()}
+    calls = calls_of(recipe)
+    chosen = {str(name): built(f"rivals.{name!s}", options, Attack).against(*calls) for name, options in group.items()}
     named = {name: rival for name, rival in chosen.items() if not _alike(rival, attack)}
     of_attack = {
         name: rival
         for name, rival in attack.rivals().items()
         if not any(_alike(rival, other) for other in named.values())
     }
-    no_ceiling = recipe.start is None or not recipe.start.supervised
     return {
         name: rival
         for name, rival in {**of_attack, **named}.items()
-        if records.kind in rival.accepts and not (rival.before_transfer and no_ceiling)
+        if records.kind in rival.accepts and not (rival.before_transfer and not rival.access <= calls[1])
     }
 
 

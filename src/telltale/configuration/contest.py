@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from telltale.attacks.base import Attack
 from telltale.attacks.membership.shadow_attack import ShadowAttack
 
-PREDICTORS = frozenset({"probabilities", "labels", "values"})  # what a classifier or a regression may be asked for
+# what a classifier, a regression or a language model may be asked for
+PREDICTORS = frozenset({"probabilities", "labels", "values", "text_log_probs"})
 SHADOWS_A_SIDE = 4  # a mean and a variance of fewer models say next to nothing
 
 

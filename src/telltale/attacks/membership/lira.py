@@ -6,6 +6,8 @@ import numpy as np
 
 from telltale.attacks.membership.gaussians import CENTRES, VARIANCES, likelihood_ratio
 from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
+from telltale.attacks.membership.language_model import LOG_PROBS, meeting
+from telltale.attacks.membership.language_signals import mean_log_prob
 from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.queries import check_augmentation, queries
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides, true_labels
@@ -45,6 +47,13 @@ class LiRA(ShadowAttack):
         require_sides(self, knowledge, knowledge.fewest if self.online else knowledge.fewest[1:])
         check_augmentation("attack.augmentation", self.augmentation, knowledge.challenge)
 
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> LiRA:
+        """Read texts where a language model is released: they have no class."""
+        if LOG_PROBS not in answers:
+            return self
+        choice("attack.augmentation", self.augmentation, ("none",), expected="none: only pictures are changed")
+        return TextLiRA(self.online, self.variance, self.centre)
+
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point and query: (points, queries)."""
         labels = true_labels(knowledge)
@@ -67,3 +76,25 @@ class LiRA(ShadowAttack):
     def scores_of_panels(self, panels: Panels) -> np.ndarray:
         """Return the likelihood ratios of all targets."""
         return ratios_of_panels(panels, self.online, self.variance)
+
+
+class TextLiRA(LiRA):
+    """LiRA whose φ is a text's mean log p under a released language model: minus its loss, one number near to normal.
+
+    online, variance, centre: as in `LiRA`.
+    """
+
+    access = frozenset({LOG_PROBS})
+    accepts = frozenset({"text"})
+    uses_true_labels = False
+
+    def __init__(self, online: bool = True, variance: str = "per_point", centre: str = "mean") -> None:
+        super().__init__(online, variance, centre)
+
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> TextLiRA:
+        """Meet the language model, be it what is released or not."""
+        return meeting(self, answers, before)
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return φ of every text: (points, 1)."""
+        return mean_log_prob(release.text_log_probs(knowledge.challenge))[:, None]

@@ -9,6 +9,8 @@ from typing import Self
 
 import numpy as np
 
+from telltale.attacks.membership.language_model import LOG_PROBS, meeting
+from telltale.attacks.membership.language_signals import mean_log_prob
 from telltale.attacks.membership.left_out import Additions, Arrays
 from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.shadow_attack import ShadowAttack, true_labels, unrelated
@@ -61,6 +63,10 @@ class RMIA(ShadowAttack):
         if len(knowledge.population) < 1:
             expected = "needs held-out records that are no challenge points, 1 at least"
             raise InputError("pools.population", len(knowledge.population), expected)
+
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> RMIA:
+        """Read texts where a language model is released: they have no class, and need none."""
+        return TextRMIA(self.online, self.gamma) if LOG_PROBS in answers else self
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return p(·|θ) of all points, then of the population: (points + population,); of every class for argmax."""
@@ -139,6 +145,34 @@ class RMIA(ShadowAttack):
     def _best(self, target: np.ndarray, means: ReferenceMeans, members: np.ndarray) -> float:
         scores = np.stack([self._beaten(target, means, a) for a in OFFLINE_GRID])
         return float(OFFLINE_GRID[np.argmax(areas(scores, np.broadcast_to(members, scores.shape)))])
+
+
+class TextRMIA(RMIA):
+    """RMIA whose p(x|θ) is a token's probability, the geometric mean over the text: exp of its mean log p.
+
+    The probability of a whole text would be next to 0 for all of them, and the offline marginal of eq. 10 its constant.
+    online, gamma: as in `RMIA`.
+    """
+
+    access = frozenset({LOG_PROBS})
+    accepts = frozenset({"text"})
+
+    def __init__(self, online: bool = True, gamma: float = 1.0) -> None:
+        super().__init__(online, gamma)
+        self.uses_true_labels = False
+
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> TextRMIA:
+        """Meet the language model, be it what is released or not."""
+        return meeting(self, answers, before)
+
+    def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
+        """Return p(·|θ) of all texts, then of the population: (points + population,)."""
+        both = (release.text_log_probs(texts) for texts in (knowledge.challenge, knowledge.population))
+        return np.exp(np.concatenate([mean_log_prob(log_probs) for log_probs in both]))
+
+    def alone(self, signal: np.ndarray, knowledge: Knowledge) -> np.ndarray:
+        """Return the mean log p of the texts."""
+        return np.asarray(np.log(signal[: len(knowledge.challenge)]))
 
 
 def shares(points: np.ndarray, population: np.ndarray, gamma: float = 1.0) -> np.ndarray:

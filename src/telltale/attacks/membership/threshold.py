@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.attacks.membership.kept import Judged, Signals
+from telltale.attacks.membership.language_model import LOG_PROBS
 from telltale.attacks.membership.panels import Panels
 from telltale.attacks.membership.shadow_attack import ShadowAttack, in_order, true_labels
 from telltale.attacks.membership.signals import SIGNALS, WITHOUT_LABELS
+from telltale.attacks.membership.text_threshold import TextThreshold
 from telltale.attacks.membership.thresholds import all_class_thresholds, best_thresholds
 from telltale.checks import choice
 from telltale.game.world import Knowledge
@@ -29,6 +31,10 @@ class Threshold(ShadowAttack):
         self.uses_true_labels = per_class or signal not in WITHOUT_LABELS
         if signal == "gap":
             self.access = frozenset({"labels"})
+
+    def against(self, answers: frozenset[str], before: frozenset[str]) -> ShadowAttack:
+        """Read texts where a language model is released: of these signals it has the loss alone."""
+        return TextThreshold() if self.name == "loss" and LOG_PROBS in answers else self
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return the signal of every point: (points,)."""
