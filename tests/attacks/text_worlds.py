@@ -111,11 +111,11 @@ def text_world(
         population,
         challenge.take(np.arange(0)),
         challenge,
-        NoRecipe(),
-        Trainer(),
+        NoRecipe(),  # type: ignore[arg-type]
+        Trainer(),  # type: ignore[arg-type]
         seed,
         models,
-        fewest=(7, 7),  # type: ignore[arg-type]
+        fewest=(7, 7),
     )
     if other_truth:
         members[0] = rng.permutation(members[0])

@@ -100,6 +100,28 @@ def test_log_probabilities_are_of_tokens_and_end_with_them(tmp_path: Path) -> No
         release.restricted(frozenset({"embeddings"})).text_log_probs(RECORDS)
 
 
+def test_moments_are_of_log_p_over_the_vocabulary_under_p(tmp_path: Path) -> None:
+    """Catches a mean that is not weighted, a variance, tokens of another place, and numbers after a text's end."""
+    recipe = recipe_in(tmp_path)
+    release = recipe.train(RECORDS, np.arange(20), 0)
+    told, texts = release.text_moments(RECORDS), make_batch(RECORDS, np.arange(len(RECORDS)))
+    assert told.shape == (len(RECORDS), CONTEXT - 1, 2)
+    with torch.no_grad():
+        p = (
+            recipe.recipe.loaded(recipe.store.weights(release.entry), 0)
+            .eval()
+            .model(texts[:, :-1])
+            .double()
+            .softmax(-1)
+        )
+    mean = (p * p.log()).sum(-1)
+    deviation = (p * (p.log() - mean[..., None]) ** 2).sum(-1).sqrt()
+    expected = torch.stack([mean, deviation], -1).numpy()
+    assert told == pytest.approx(np.where(RECORDS.tokens[:, 1:, None] == PAD, np.nan, expected), abs=1e-4, nan_ok=True)
+    with pytest.raises(AccessDeniedError):
+        release.restricted(frozenset({"text_log_probs"})).text_moments(RECORDS)
+
+
 def test_embeddings_are_features_of_the_backbone(tmp_path: Path) -> None:
     """Catches logits that are handed out as features."""
     release = recipe_in(tmp_path).train(RECORDS, np.arange(20), 0)

@@ -21,7 +21,7 @@ from telltale.training.objective import LossTerm, Objective, mean_of_batches
 class LanguageModeling(Objective):
     """Cross-entropy of the next token, the mean over a text's tokens, then over texts; PAD counts nowhere.
 
-    What is released answers with `text_log_probs`. The option beside those of every objective:
+    What is released answers with `text_log_probs` and `text_moments`. The option beside those of every objective:
 
         schedule    learning rate over epochs: cosine | constant
 
@@ -29,7 +29,7 @@ class LanguageModeling(Objective):
     """
 
     accepts = "text"
-    answers = frozenset({"text_log_probs"})
+    answers = frozenset({"text_log_probs", "text_moments"})
     model: LanguageModel
     counts: Tensor
 

@@ -18,7 +18,7 @@ from telltale.data.seeds import derive
 from telltale.errors import AccessDeniedError, InputError, NumericalError, QueriesSpentError
 from telltale.owner.caption_calls import Query, caption_cosines, without_rest, word_distributions, word_log_probs
 from telltale.owner.defense import Defense
-from telltale.owner.text_calls import text_log_probs
+from telltale.owner.text_calls import text_log_probs, text_moments, without_what_follows
 from telltale.store.store import Store, write_array
 from telltale.threads import one_thread_each
 from telltale.training.batches import query_batches
@@ -34,6 +34,7 @@ ANSWER_CALLS = (
     "captions",
     "token_log_probs",
     "text_log_probs",
+    "text_moments",
     "word_probabilities",
     "caption_cosines",
 )
@@ -135,6 +136,13 @@ class Release:
     def text_log_probs(self, records: Records) -> np.ndarray:
         """Judge texts: log p of each token after START, then NaN: (records, context - 1) float64."""
         return self._answer("text_log_probs", records, "text_log_probs", text_log_probs, without_rest)
+
+    def text_moments(self, records: Records) -> np.ndarray:
+        """Say how log p is spread over all tokens that could follow: mean and deviation, (records, context - 1, 2).
+
+        Both under the model's own distribution, at the places of `text_log_probs`; NaN where that is.
+        """
+        return self._answer("text_moments", records, "text_moments", text_moments, without_what_follows)
 
     def word_probabilities(self, records: Records, texts: Sequence[str]) -> np.ndarray:
         """Show what may come at each place of one text a picture: (records, most words + 1, words), 0 after its end.
