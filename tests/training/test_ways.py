@@ -18,11 +18,14 @@ from telltale.defenses.dp_sgd import DPSGD
 from telltale.errors import InputError
 from telltale.owner.executor import Local
 from telltale.owner.identity import document_of
+from telltale.owner.preparation import initial_objective
 from telltale.store.digests import DIGESTS
 from telltale.training.fleet.linear import products_here
 from telltale.training.fleet.sizing import way_of
 from tests.training.private.networks import PICTURES, objective_of
 from tests.training.test_fleet import recipe_of
+from tests.training.texts import model_of as text_model
+from tests.training.texts import objective_of as text_objective
 
 ROOT = Path(__file__).parents[2]
 LINEAR = f"linear_{products_here()}"
@@ -65,6 +68,15 @@ def test_what_is_not_written_out_by_hand_is_stacked(options: dict[str, str], way
     assert way_of(objective, "cpu") == way and way_of(objective, "cpu", turns=False) == "stacked"
     objective.loss_code = (object(),)  # type: ignore[assignment]
     assert way_of(objective, "cpu") == "stacked"
+
+
+def test_transformers_take_turns_on_a_cpu_also_where_they_are_private() -> None:
+    """Catches texts that are trained in one batched product, which a CPU is slower at, and private ones left out."""
+    objective = initial_objective(text_model(), text_objective(), 0)
+    assert way_of(objective, "cpu") == "in_turn" and way_of(objective, "cuda") == "stacked"
+    assert way_of(objective, "cpu", turns=False) == "one_by_one"
+    DPSGD(sigma=1.0, epsilon=None).prepare(objective)
+    assert way_of(objective, "cpu") == "one_by_one" and way_of(objective, "cuda") == "stacked"
 
 
 def test_a_head_on_features_is_stacked_whatever_its_backbone_is_made_of() -> None:

@@ -21,6 +21,7 @@ from telltale.training.private.training import PrivateTraining
 UNITS = {
     "molecules": "one graph added or removed",
     "captions": "one picture with all its captions added or removed",
+    "text": "one text added or removed",
 }
 
 

@@ -50,6 +50,14 @@ class TextBackbone(Backbone):
         """Name the linear layers that low-rank updates may be learned of, by part: attention | network."""
         return {}
 
+    def own_head(self) -> nn.Module | None:
+        """Return the linear layer from states to logits that it came with; None = it has yet to be learned."""
+        return None
+
+    def arranged(self, logits: Tensor) -> Tensor:
+        """Put logits by the rows of `embedding` where the tokens of texts have them: (…, rows) -> (…, vocabulary)."""
+        return logits
+
     def forward(self, records: Tensor) -> Tensor:
         """Compute features: (texts, output_width)."""
         tokens = shortened(records)
@@ -76,7 +84,7 @@ class LanguageModel(nn.Module):
         own = nn.Linear(backbone.output_width, backbone.vocabulary, bias=False)
         if not backbone.tied:
             nn.init.normal_(own.weight, std=INITIAL)
-        self.head = Unembedding() if backbone.tied else own
+        self.head = Unembedding() if backbone.tied else backbone.own_head() or own
 
     @property
     def accepts(self) -> Any:
@@ -90,7 +98,8 @@ class LanguageModel(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict the token after each: (texts, length) -> (texts, length, vocabulary)."""
         states = self.backbone.states(tokens)
-        return self.head(states, self.backbone.embedding.weight) if self.backbone.tied else self.head(states)
+        weights = (self.backbone.embedding.weight,) if self.backbone.tied else ()
+        return self.backbone.arranged(self.head(states, *weights))
 
 
 INITIAL = 0.02  # standard deviation of initial weights, GPT-2's

@@ -83,7 +83,7 @@ class Transformer(TextBackbone):
         """Compute one state a token: (texts, length) -> (texts, length, width)."""
         states = self.embedding(tokens)
         if self.places is not None:
-            states = states + self.places(torch.arange(tokens.shape[-1], device=tokens.device))
+            states = states + self.places(torch.arange(tokens.shape[-1], device=tokens.device).expand_as(tokens))
         states = self.dropout(states)
         for block in self.layers:
             states = block(states)

@@ -105,15 +105,38 @@ def test_batch_norm_is_found_out_by_the_check_itself() -> None:
     assert inexactness("hooks", objective, batch_of("cnn, group"))
 
 
-def test_a_layer_used_twice_and_a_bare_parameter_are_not_done_by_bookkeeping() -> None:
+class Twice(nn.Module):
+    def __init__(self, shared: bool) -> None:
+        super().__init__()
+        self.layer, self.other = nn.Linear(16, 16), nn.Linear(16, 16) if shared else None
+        if self.other is not None:
+            self.other.weight = self.layer.weight
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (self.other or self.layer)(self.layer(values).tanh())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_weights_used_twice_are_counted_with_what_their_uses_have_in_common(shared: bool) -> None:
+    """Catches gradients of which one use is counted, and norms without the term between two; two layers, or one."""
+    objective, batch = objective_of("mlp"), doubled(batch_of("mlp"))
+    objective.model.backbone.layers = nn.Sequential(*objective.model.backbone.layers, Twice(shared))
+    assert not inexactness("bookkeeping", objective, batch)
+    expected, problem = by_hand(objective.double(), batch, 0.5), Problem(objective)
+    found = Bookkeeping()(problem, problem.state(), batch, 0.5).sums
+    assert found.keys() == expected.keys()
+    torch.testing.assert_close(flat(found.values()), flat(expected.values()), rtol=1e-9, atol=1e-12)
+
+
+def test_a_convolution_used_twice_and_a_bare_parameter_are_not_done_by_bookkeeping() -> None:
     """Catches gradients of which only one use is counted."""
-    objective, batch = objective_of("mlp"), batch_of("mlp")
-    objective.model.backbone.layers = nn.Sequential(*objective.model.backbone.layers, nn.Linear(16, 16))
-    objective.model.backbone.layers.append(objective.model.backbone.layers[-1])
+    objective, batch = objective_of("cnn, group"), batch_of("cnn, group")
+    again = nn.Conv2d(1, 1, 3, padding=1)
+    objective.model.backbone.layers = nn.Sequential(again, again, *objective.model.backbone.layers)
     problem = Problem(objective)
     with pytest.raises(CannotError, match="exactly once"):
         Bookkeeping()(problem, problem.state(), batch, 1.0)
-    objective = objective_of("mlp")
+    objective, batch = objective_of("mlp"), batch_of("mlp")
     objective.scale = nn.Parameter(torch.ones(3))
     with pytest.raises(CannotError, match="no rule for Classification"):
         Bookkeeping()(Problem(objective), Problem(objective).state(), batch, 1.0)
@@ -178,7 +201,7 @@ def _holds(layer: nn.Module, inputs: torch.Tensor) -> None:
     output = layer(inputs)
     g = torch.randn_like(output)
     factors = torch.rand(len(inputs), dtype=torch.float64)
-    for name, (squares, summed) in RULES[type(layer)](layer, inputs, g).items():
+    for name, (squares, summed, _) in RULES[type(layer)](layer, inputs, g).items():
         if getattr(layer, name) is None:
             continue
         each = [

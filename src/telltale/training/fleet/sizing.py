@@ -51,15 +51,15 @@ def way_of(objective: Objective, device: str, way: str = "auto", turns: bool = T
     """
     if way != "auto":
         return way
-    convolves = any(isinstance(module, _ConvNd) for module in objective.modules())
+    in_turn = any(isinstance(module, _ConvNd | TextBackbone) for module in objective.modules())
     if device != "cpu":
         return "stacked"
     if turns and not (objective.private or objective.loss_code or objective.validates):
         if objective.linear_stack():
             return f"linear_{products_here()}"
-        if convolves or any(isinstance(module, TextBackbone) for module in objective.modules()):
+        if in_turn:
             return "in_turn"
-    return "one_by_one" if convolves else "stacked"
+    return "one_by_one" if in_turn else "stacked"
 
 
 def trained_part(objective: Any) -> Any:

@@ -15,9 +15,8 @@ from torch.nn.functional import layer_norm
 
 from telltale.data.molecules.batch import MoleculeBatch
 from telltale.models.molecule_encoder import BondEmbedding
+from telltale.training.private.outer import Part, formed
 from telltale.training.private.problem import CannotError
-
-Part = tuple[Tensor, Callable[[Tensor], Tensor]]
 
 
 def graph_rules(batch: MoleculeBatch) -> dict[type, Callable[[Any, Tensor, Tensor], dict[str, Part]]]:
@@ -42,7 +41,7 @@ def _linear(batch: MoleculeBatch, layer: Any, a: Tensor, g: Tensor) -> dict[str,
     counts = torch.bincount(owner, minlength=len(batch)).tolist()
     pairs = zip(g.split(counts), a.split(counts), strict=True)
     squares = torch.stack([(g_own.mT @ a_own).square().sum() for g_own, a_own in pairs])
-    weight = (squares, lambda factors: (g * factors[owner, None]).mT @ a)
+    weight = Part(squares, lambda factors: (g * factors[owner, None]).mT @ a)
     return {"weight": weight, "bias": _summed(g, owner, len(batch))}
 
 
@@ -65,8 +64,7 @@ def _bond_embedding(batch: MoleculeBatch, layer: Any, a: Tensor, g: Tensor) -> d
 
 def _summed(g: Tensor, owner: Tensor, records: int) -> Part:
     """A parameter whose gradient is one vector a row: formed for each molecule."""
-    each = g.new_zeros(records, g.shape[1]).index_add_(0, owner, g)
-    return each.square().sum(1), lambda factors: factors @ each
+    return formed(g.new_zeros(records, g.shape[1]).index_add_(0, owner, g))
 
 
 def _looked_up(table: nn.Embedding, places: Tensor, g: Tensor, owner: Tensor, records: int) -> Part:
@@ -80,7 +78,7 @@ def _looked_up(table: nn.Embedding, places: Tensor, g: Tensor, owner: Tensor, re
     def summed(factors: Tensor) -> Tensor:
         return g.new_zeros(number, g.shape[1]).index_add_(0, where, each * factors[who, None])
 
-    return squares, summed
+    return Part(squares, summed)
 
 
 GRAPH_RULES: dict[type, Callable[[MoleculeBatch, Any, Tensor, Tensor], dict[str, Part]]] = {

@@ -52,8 +52,8 @@ def between(batch: LabelledBatch, start: int, stop: int) -> LabelledBatch:
 
 def doubled(batch: LabelledBatch) -> LabelledBatch:
     """Return a batch in double precision; whole numbers stay whole."""
-    inputs = batch.inputs if isinstance(batch.inputs, MoleculeBatch) else batch.inputs.double()
-    return LabelledBatch(inputs, batch.labels, batch.keys)
+    whole = isinstance(batch.inputs, MoleculeBatch) or not batch.inputs.is_floating_point()
+    return LabelledBatch(batch.inputs if whole else batch.inputs.double(), batch.labels, batch.keys)
 
 
 def _molecules(batch: MoleculeBatch, start: int, stop: int) -> MoleculeBatch:

@@ -54,8 +54,9 @@ class PrivateTraining:
 
     def extra_bytes(self, objective: Objective) -> int:
         """Estimate what the gradients of a batch's records take beyond a normal step's tensors."""
-        linear = [name for name, module in objective.named_modules() if isinstance(module, nn.Linear)]
-        bare = {f"{name}.weight" for name in linear if self.mode == "bookkeeping"}
+        unformed = (nn.Linear, nn.Embedding)
+        layers = [name for name, module in objective.named_modules() if isinstance(module, unformed)]
+        bare = {f"{name}.weight" for name in layers if self.mode == "bookkeeping"}
         parameters = dict(objective.named_parameters())
         sizes = {name: parameter.numel() * parameter.element_size() for name, parameter in parameters.items()}
         formed = sum(size for name, size in sizes.items() if name not in bare)
@@ -166,7 +167,7 @@ class PrivateFleet:
         if fleet.way == "stacked":
             clipped = vmap(clipped_of_model, randomness="different")(state, inputs, labels, keys, taken)
             return clipped.total, [clipped.sums[name] for name in problem.trained]
-        totals = inputs.new_zeros(fleet.models)
+        totals = state[problem.trained[0]].new_zeros(fleet.models)
         sums = [torch.zeros_like(state[name]) for name in problem.trained]
         for k in range(fleet.models):
             sample = taken[k]  # nothing is stacked, so nothing needs to be filled up
