@@ -23,6 +23,9 @@ WITH_VALUE = (
     *("-cd", "--config-dir", "--experimental-rerun"),
 )
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+TEXT_MODELS = ("transformer", "hf")
+# attacks on what was fine-tuned -> what is left open where the model is one of texts
+OF_TEXTS = {"tmi": ("objective=transfer_texts", "downstream=other_classes")}
 IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
 PLACES = re.compile(
     r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
@@ -41,6 +44,17 @@ def in_full(word: str) -> str:
     return f"{IN_SHORT[option]}={value}" if equals and option in IN_SHORT and value[:1] != "{" else word
 
 
+def of_texts(words: Sequence[str]) -> list[str]:
+    """Say what a model of texts is trained for, where a command leaves it open: a language model first, then classes.
+
+    >>> of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "downstream=same_classes"])
+    ['attack=tmi', 'dataset=wordnet', 'model=transformer', 'downstream=same_classes', 'objective=transfer_texts']
+    """
+    chosen = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    left_open = OF_TEXTS.get(chosen.get("attack", ""), ()) if chosen.get("model") in TEXT_MODELS else ()
+    return [*words, *(word for word in left_open if word.partition("=")[0] not in chosen)]
+
+
 def readable(words: Sequence[str]) -> list[str]:
     """Return the words so that Hydra reads what was meant, flags first; raises InputError for the first that is none.
 
@@ -50,7 +64,7 @@ def readable(words: Sequence[str]) -> list[str]:
     parser, sweeps = OverridesParser.create(), any(word in SWEEP for word in words)
     flags: list[str] = []
     options: list[str] = []
-    words = [part for word in words for part in _of_several(word)]
+    words = of_texts([part for word in words for part in _of_several(word)])
     for word, before in zip(words, ["", *words], strict=False):
         if before in WITH_VALUE:
             flags.append(word)

@@ -34,7 +34,7 @@ class Classification(Objective):
     for an option out of range.
     """
 
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
     supervised = True
     answers = frozenset({"probabilities", "labels"})
     model: Classifier

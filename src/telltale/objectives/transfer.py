@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from telltale.checks import choice, whole_number
+from telltale.checks import choice, number, whole_number
 from telltale.errors import InputError
 from telltale.models.backbone import Backbone, Classifier
+from telltale.models.low_rank import add_low_rank, names_before
+from telltale.models.text_backbone import TextBackbone
 from telltale.objectives.classification import Classification
 
-TUNED = ("head", "last_k", "all")
+TUNED = ("head", "last_k", "all", "lora")
+ADAPTED = ("all", "attention", "network")
 BATCH_NORM = ("frozen", "moving")
 
 
@@ -25,9 +28,13 @@ class Transfer(Classification):
 
     The options beside Classification's:
 
-        tune        head | last_k | all: what is trained beside the new head, nothing, the backbone's last `last_k`
-                    blocks, or all of it; the rest has no gradient
+        tune        head | last_k | all | lora: what is trained beside the new head, nothing, the backbone's last
+                    `last_k` blocks, all of it, or low-rank updates of a transformer's linear layers; the rest has no
+                    gradient
         last_k      blocks of the backbone, counted from its end
+        rank        of the updates, with tune=lora
+        alpha       of tune=lora: an update counts alpha / rank times
+        adapted     attention | network | all: layers that tune=lora updates
         batch_norm  frozen | moving: the backbone's running statistics stay those of pre-training, or follow the
                     fine-tuning batches, whichever weights are trained
 
@@ -50,6 +57,9 @@ class Transfer(Classification):
         tune: str = "head",
         last_k: int = 1,
         batch_norm: str = "frozen",
+        rank: int = 4,
+        alpha: float = 8.0,
+        adapted: str = "all",
     ) -> None:
         super().__init__(
             model,
@@ -66,13 +76,18 @@ class Transfer(Classification):
         )
         choice("objective.tune", tune, TUNED)
         choice("objective.batch_norm", batch_norm, BATCH_NORM)
+        choice("objective.adapted", adapted, ADAPTED)
         whole_number("objective.last_k", last_k)
+        whole_number("objective.rank", rank)
+        number("objective.alpha", alpha, above=0)
         blocks = self.model.backbone.blocks
         if tune == "last_k" and last_k > len(blocks):
             expected = f"at most {len(blocks)}, the blocks of this backbone; tune=all trains them all"
             raise InputError("objective.last_k", last_k, expected)
         self.tune, self.last_k, self.batch_norm = tune, last_k, batch_norm
-        if tune != "all":
+        if tune == "lora":
+            add_low_rank(self.model.backbone, projections_of(self.model.backbone, adapted), rank, alpha)
+        elif tune != "all":
             self.model.backbone.requires_grad_(False)
             for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():
                 block.requires_grad_(True)
@@ -82,11 +97,12 @@ class Transfer(Classification):
         """Take the backbone's weights from a pre-trained classifier or encoder; its head, if any, is left behind."""
         backbone = self.model.backbone
         before = {name.removeprefix("backbone."): value for name, value in start.items() if _is_backbone(name)}
-        shapes = {name: tensor.shape for name, tensor in backbone.state_dict().items()}
-        unlike = [name for name, shape in shapes.items() if name not in before or before[name].shape != shape]
+        state, names = backbone.state_dict(), names_before(backbone)
+        unlike = [old for name, old in names.items() if old not in before or before[old].shape != state[name].shape]
         if unlike:
             raise InputError("model", type(backbone).__name__, f"not the one pre-trained: {unlike[0]} differs")
-        backbone.load_state_dict({name: torch.from_numpy(before[name]) for name in shapes})
+        known = {name: torch.from_numpy(before[old]) for name, old in names.items()}
+        backbone.load_state_dict(state | known)  # updates of low rank stay as drawn
 
     @property
     def features_are_fixed(self) -> bool:
@@ -125,7 +141,7 @@ class Transfer(Classification):
 class Features(Backbone):
     """The identity on features that were computed before: (records, width) -> the same."""
 
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
 
     def __init__(self, width: int) -> None:
         super().__init__((width,))
@@ -143,6 +159,16 @@ class Features(Backbone):
     def forward(self, records: Tensor) -> Tensor:
         """Hand on what is given."""
         return records
+
+
+def projections_of(backbone: nn.Module, adapted: str) -> list[str]:
+    """Name the linear layers that are to be updated. Raises InputError for a backbone that names none."""
+    parts = backbone.projections() if isinstance(backbone, TextBackbone) else {}
+    names = [name for part, of_part in parts.items() if adapted in ("all", part) for name in of_part]
+    if not names:
+        expected = f"head, last_k or all: {type(backbone).__name__} names no layers for low-rank updates"
+        raise InputError("objective.tune", "lora", expected)
+    return names
 
 
 def _is_backbone(name: str) -> bool:

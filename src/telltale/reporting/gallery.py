@@ -1,4 +1,4 @@
-"""Single records on the page: pictures as small PNGs, molecules as drawings, other kinds by their label."""
+"""Single records on the page: pictures as small PNGs, molecules as drawings, texts as may be shown, others by label."""
 
 from __future__ import annotations
 
@@ -189,6 +189,8 @@ def picture(pixels: np.ndarray) -> bytes:
 
 def _card(challenge: Any, point: int, place: int, facts: Mapping[str, str]) -> RecordCard:
     kind = getattr(challenge, "kind", None)
+    if kind == "text":
+        facts = {"text": str(challenge.shown[point]), **facts}
     return RecordCard(
         f"#{place}",
         label_of(challenge, point),

@@ -11,7 +11,7 @@ class Audit(Attack):
     """Stands for all attacks of `rivals` together: of an audit none is the one that was named."""
 
     access = frozenset({"probabilities"})
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
 
     def check(self, knowledge: Knowledge) -> None:
         """Refuse, by InputError, a model that is yet to be trained: there is nothing to audit."""

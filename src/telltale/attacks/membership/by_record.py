@@ -32,7 +32,7 @@ class ByRecord(Attack):
     log_error = minus its logarithm, the same order on a scale where how hard a record is adds up.
     """
 
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
     needs_population = False
 
     def __init__(self, signal: str = "loss") -> None:

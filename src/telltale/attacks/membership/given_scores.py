@@ -13,7 +13,7 @@ class GivenScores(Attack):
     """Membership scores that were handed over, higher = member; see `telltale.game.answers`."""
 
     access = frozenset({"scores"})
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
 
     def run(self, world: World) -> MembershipScores:
         """Return the scores of every attacked model as they are."""

@@ -30,7 +30,7 @@ class ShadowAttack(Attack):
     """
 
     access = frozenset({"probabilities"})
-    accepts = frozenset({"images", "table", "molecules"})
+    accepts = frozenset({"images", "table", "molecules", "text"})
     least_shadows = 2
     per_record = True
 

@@ -95,6 +95,12 @@ class TMI(ShadowAttack):
         if kept is not None and classes and kept >= classes:
             raise InputError("attack.top_k", kept, f"below {classes}, the classes that are answered; null = all")
 
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say where points are asked once however many queries are set."""
+        if getattr(knowledge.challenge, "kind", None) != "text":
+            return ()
+        return ("Each text was asked once, as it is: only pictures are changed for further queries.",)
+
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point, query and class: (points, queries, classes)."""
         answers = drawn_answers(release, knowledge, self.settings.queries, self.settings.drawn)
