@@ -1,0 +1,60 @@
+"""TMI through a fine-tuned language model, the whole command at the smallest sizes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from telltale.configuration.arguments import of_texts
+from tests.experiment.commands import command
+
+WORDS = ("attack=tmi", "dataset=wordnet", "model=transformer", "scale=smoke", "trainer=cpu", "logger=none")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tmi")
+    words = (*WORDS, "evaluation.replicates=50", f"paths.outputs={folder}", "paths.cache=outputs/cache")
+    ended = command(*words, f"hydra.run.dir={folder}/run")
+    assert ended.code == 0, ended.err
+    return folder / "run"
+
+
+def test_the_table_has_the_language_models_ceiling_and_all_controls(run: Path) -> None:
+    """Catches a ceiling that is left out of texts, and a success without its yardstick."""
+    document = json.loads((run / "metrics.json").read_text())
+    assert set(document["controls"]) == {"untrained", "disjoint", "shuffled"}
+    assert {"ceiling", "tmi_standardised", "vector_lira", "adapted_lira", "rmia_argmax"} <= set(document["rivals"])
+    told = {"accuracy", "pretrained_perplexity", "pretrained_unigram_perplexity", "pretrained_train_perplexity"}
+    assert told <= set(document["target"])
+    assert document["rivals"]["ceiling"]["auc"]["value"] > 0.65
+
+
+def test_texts_are_asked_once_and_the_report_says_so(run: Path) -> None:
+    """Catches eight equal queries that are counted as knowledge."""
+    with np.load(run / "evidence.npz", allow_pickle=False) as arrays:
+        assert arrays["target"].shape == arrays["membership"].shape == (6, 100)
+    assert "Each text was asked once" in (run / "report.html").read_text("utf-8")
+
+
+def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
+    """Catches a page of numbers where the texts may be read."""
+    page = (run / "report.html").read_text("utf-8")
+    assert "Most exposed records" in page and "<span>text</span>" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "added"),
+    [
+        (["attack=tmi", "model=transformer"], ["objective=transfer_texts", "downstream=other_classes"]),
+        (["attack=tmi", "model=hf", "objective=transfer"], ["downstream=other_classes"]),
+        (["attack=tmi", "model=cnn"], []),
+        (["attack=lira", "model=transformer"], []),
+    ],
+)
+def test_what_a_command_leaves_open_is_chosen_for_texts(words: list[str], added: list[str]) -> None:
+    """Catches a word of the user's that is overruled, and pictures that are trained as texts."""
+    assert of_texts(words) == [*words, *added]
