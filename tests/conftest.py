@@ -5,19 +5,29 @@ One thread a process: small matrices gain nothing from more, and wait for them t
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+COLLECTOR = gc.get_threshold()
 SOURCES = str(Path(__file__).resolve().parents[1] / "src")
 # processes that tests start run this checkout too
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCES, os.environ.get("PYTHONPATH"))))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; commands started by tests inherit it
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+# where the environment keeps bytecode from being written, each process compiles the whole package anew, for a second
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.pop("COLUMNS", None)  # workers are given one: what is printed must not depend on who runs the tests
 
 
@@ -30,7 +40,32 @@ def as_at_the_start() -> None:
     log.setLevel(logging.NOTSET)
     log.propagate = True
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        sys.modules["torch"].default_generator.manual_seed(0)
+    if process := sys.modules.get("telltale.process"):
+        process._usual.clear()
+        gc.unfreeze()  # a command keeps what it has loaded from the collector: and here the garbage of all before it
+        gc.set_threshold(*COLLECTOR)
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw pictures coarse and without a layout, in a third of the time, where a test is not about the report.
+
+    All that a figure shows is still drawn. Processes that tests start draw as ever, and so does the first run here.
+    """
+    if "reporting" not in request.path.parts and (figures := sys.modules.get("telltale.reporting.figures")):
+        monkeypatch.setattr(figures, "pixels_of", _coarse)
+
+
+def _coarse(figure: Figure, _: int) -> np.ndarray:
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    figure.set_layout_engine("none")
+    figure.dpi = 30
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -68,7 +68,9 @@ def test_a_third_vendor_has_a_file_for_each_that_it_has_drawn(tmp_path: Path, mo
         drawn = Image.fromarray(np.full((8, 8, 3), level, np.uint8))
         drawn.save(tmp_path / "assets" / f"{table[row]['code_points'].lower()}.webp", lossless=True)
     monkeypatch.setattr(emoji, "fetch", lambda *_, **__: tmp_path)
-    records = load("google", "microsoft", size=8, downloads="somewhere").records
+    kept = str(tmp_path / "kept")
+    records, again = (load("google", "microsoft", size=8, downloads="here", cache=kept).records for _ in range(2))
+    assert (records.images == again.images).all() and (records.sources == again.sources).all()
     assert records.source_names == ("Noto", "Fluent") and len(records) == len(table) + 2
     assert records.images[-2:, 0, 0, 0].tolist() == [30, 50] and records.sources[-3:].tolist() == [0, 1, 1]
     assert records.references[-2:] == (records.references[3], records.references[5])

@@ -36,12 +36,14 @@ def load(
     full: bool = False,
     nonmember_source: str = "same",
     downloads: str | None = None,
+    cache: str | None = None,
 ) -> ReadCaptions:
     """Return the emoji of `vendor` and, where named, of a `second` one, `size` x `size`, in colour, on white.
 
     full: scale from the fetched 64 x 64 where the embedded pictures would do; all but Google's at 32 x 32 or less
-    are fetched into `downloads` anyway. Flags and skin tones are left out, and what a vendor has not drawn; a picture
-    and its variants in other genders are one concept. Raises InputError where pictures are not to be had.
+    are fetched into `downloads` anyway. cache: folder where pictures that come as a file each are kept, decoded. Flags
+    and skin tones are left out, and what a vendor has not drawn; a picture and its variants in other genders are one
+    concept. Raises InputError where pictures are not to be had.
     """
     vendors = [vendor] if second is None else [vendor, second]
     for field, name in zip(("vendor", "second"), vendors, strict=False):
@@ -51,7 +53,7 @@ def load(
     require_size(size, FULL_SIZE if full else SIZE)
     table = read_table()
     drawn = [
-        _pictures(name, field, table, full, downloads)
+        _pictures(name, field, table, full, downloads, cache)
         for field, name in zip(("dataset.vendor", "dataset.second"), vendors, strict=False)
     ]
     rows = np.concatenate([present for _, present in drawn])
@@ -75,7 +77,7 @@ def read_table() -> list[dict[str, Any]]:
 
 
 def _pictures(
-    vendor: str, field: str, table: list[dict[str, Any]], full: bool, downloads: str | None
+    vendor: str, field: str, table: list[dict[str, Any]], full: bool, downloads: str | None, cache: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pictures of one vendor in the order of the table, (n, 3, height, width) uint8, and its rows."""
     every = np.arange(len(table))
@@ -85,17 +87,17 @@ def _pictures(
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
     folder = fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor)
     if vendor not in ON_SHEETS:
-        return _single(folder / "assets", table)
+        return _single(folder / "assets", table, cache)
     pixels, emoji = read_sheet(folder)
     place = {picture.code_points: row for row, picture in enumerate(emoji)}
     return pixels[[place[entry["code_points"]] for entry in table]], every
 
 
-def _single(folder: Path, table: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+def _single(folder: Path, table: list[dict[str, Any]], cache: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Read the pictures of a vendor that has a file for each, 1f44b.webp, scaled to 64 x 64; some it has not drawn."""
     files = [folder / f"{entry['code_points'].lower()}.webp" for entry in table]
     present = np.flatnonzero([file.is_file() for file in files])
-    read = read_pictures(folder, [files[row] for row in present.tolist()], FULL_SIZE, False, None)
+    read = read_pictures(folder, [files[row] for row in present.tolist()], FULL_SIZE, False, cache)
     return read.pixels, present[read.readable]
 
 
