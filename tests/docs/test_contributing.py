@@ -22,6 +22,7 @@ EXAMPLES = {path: text for path, text in WRITTEN.items() if not path.startswith(
 COMMANDS = [shlex.split(words) for words in re.findall(r"^\$ python -m src\.run (.*)$", GUIDE, re.MULTILINE)]
 TABLE = "dataset=csv_table"  # needs a file, which its test writes
 SMALL = ("scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50")
+CACHE = f"paths.cache={ROOT / 'outputs' / 'cache'}"  # graphs of the embedded molecules, which other tests make too
 CONFIGURATIONS = [Path(path) for path in EXAMPLES if path.startswith("conf/")]
 
 
@@ -59,7 +60,7 @@ def in_copy(copy: Path, *words: str, at: Path | None = None) -> subprocess.Compl
 def play(copy: Path, words: list[str], name: str) -> dict:
     """Run a command of the guide at the smallest scale and return its metrics.json."""
     run = copy / "outputs" / name
-    places = [f"paths.outputs={copy / 'outputs'}", f"hydra.run.dir={run}"]
+    places = [f"paths.outputs={copy / 'outputs'}", CACHE, f"hydra.run.dir={run}"]
     ended = in_copy(copy, "-m", "src.run", *words, *SMALL, *places)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return json.loads((run / "metrics.json").read_text())
@@ -121,7 +122,7 @@ def test_the_example_outside_the_repository_runs_there(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     (command,) = re.findall(r"^\$ python -m telltale (.*)$", GUIDE, re.MULTILINE)
-    ended = in_copy(ROOT, "-m", "telltale", *shlex.split(command), *SMALL, "hydra.run.dir=here", at=tmp_path)
+    ended = in_copy(ROOT, "-m", "telltale", *shlex.split(command), *SMALL, CACHE, "hydra.run.dir=here", at=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
     document = json.loads((tmp_path / "here" / "metrics.json").read_text())
     assert document["metrics"]["auc"]["low"] > 0.5  # it finds something …

@@ -25,7 +25,7 @@ from tests.experiment.commands import ROOT, command, read
 
 CONF = ROOT / "conf"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-SMALL = ("scale=smoke", "trainer=cpu", "logger=none", "evaluation.replicates=50")
+SMALL = ("scale=smoke", "debug=fast", "trainer=cpu", "logger=none", "evaluation.replicates=50")  # a few steps a fit
 NEEDS = {"defense=torchao": "torchao"}  # a word that asks for a package of its own
 MOST_JOBS = 4  # of a sweep; a longer one is slow
 LONG = re.compile(r"objective\.epochs=\d{3,}")  # of a command that is about something else

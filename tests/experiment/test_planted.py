@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiment.commands import process, read
+from tests.experiment.commands import command, read
 
 PLANTED = (
     "trust=true",
@@ -20,7 +20,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("planted")
     places = (f"hydra.run.dir={folder}/run", f"paths.store={folder}/store")
     quick = ("scale=smoke", "logger=none", "evaluation.replicates=200", "attack.rivals=[random,fixed]")
-    ended = process("attack=molextract", *quick, *PLANTED, *places)
+    ended = command("attack=molextract", *quick, *PLANTED, *places)
     assert ended.code == 0, ended.err
     return read(Path(folder) / "run" / "metrics.json")
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from telltale.reporting.earlier import results_in
-from tests.experiment.commands import QUICK, process, read
+from tests.experiment.commands import QUICK, command, process, read
 
 NUMBERS = {"value", "low", "high", "n", "standard_error", "degrees"}
 FILES = {"config.yaml", "run.json", "metrics.json", "replicates.npz", "report.html"}
@@ -159,7 +159,7 @@ def inspect(run: Path) -> dict[str, Any]:
 
 def test_several_victims_are_attacked_scored_and_kept(store: Path, tmp_path: Path) -> None:
     """Catches evidence of one shape for every victim, a blind guess that fits one victim only, shared controls."""
-    ended = process(*QUICK, *SMALL, "victims=2", f"hydra.run.dir={tmp_path}/run", f"paths.store={store}")
+    ended = command(*QUICK, *SMALL, "victims=2", f"hydra.run.dir={tmp_path}/run", f"paths.store={store}")
     assert ended.code == 0, ended.err
     document, table = read(tmp_path / "run/metrics.json"), pd.read_parquet(tmp_path / "run/evidence.parquet")
     assert {"hit_0", "hit_1", "score_target_0", "score_target_1", "score_zero_query_1"} <= set(table.columns)
@@ -174,7 +174,7 @@ def test_several_victims_are_attacked_scored_and_kept(store: Path, tmp_path: Pat
 @pytest.mark.parametrize("debug", ["fast", pytest.param("profiler", marks=pytest.mark.slow)])
 def test_a_look_for_debugging_runs_and_a_short_one_calls_itself_no_result(debug: str, tmp_path: Path) -> None:
     """Catches an option that crashes, a look that passes for a result, weights that would be served as trained."""
-    ended = process(*QUICK, *SMALL, f"debug={debug}", f"hydra.run.dir={tmp_path}/run", f"paths.store={tmp_path}/store")
+    ended = command(*QUICK, *SMALL, f"debug={debug}", f"hydra.run.dir={tmp_path}/run", f"paths.store={tmp_path}/store")
     assert ended.code == 0, ended.err
     assert ("not a result" in ended.out) == (debug == "fast")
     entries = [read(file) for file in (tmp_path / "store" / "release").rglob("entry.json")]
