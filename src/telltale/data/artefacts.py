@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telltale.data.packages import Artefact, Member
-from telltale.data.texts.artefacts import WORDNET
+from telltale.data.texts.artefacts import SPAM_ASSASSIN, WORDNET
 
 MOSES = Artefact(
     name="moses",
@@ -246,6 +246,7 @@ ARTEFACTS = {
         EMOJI_TWITTER,
         EMOJI_MICROSOFT,
         SCIKIT_IMAGE,
+        SPAM_ASSASSIN,
         WORDNET,
         STAMPS,
         OPENCLIPART_PNG,

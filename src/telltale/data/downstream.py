@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from telltale.data.images.records import ImageRecords
 from telltale.data.images.resize import fitted
 from telltale.data.pools import Pools, PoolSizes, deal, split
@@ -91,7 +93,14 @@ class OtherClasses(Downstream):
         if len(rest) < 2:
             expected = f"leaves {len(rest)} of {count} classes to fine-tune on, 2 are needed"
             raise InputError("downstream.pretraining", first, expected)
-        return TransferData(records.of_classes(first), records.of_classes(rest), same_records=False)
+        before, after = records.of_classes(first), records.of_classes(rest)
+        if isinstance(before, TextRecords) and isinstance(after, TextRecords):
+            shared = np.isin(after.groups, before.groups)
+            if count := int(shared.sum()):
+                shown = f"{count:,} of {len(after):,} records of {after.source}"
+                told = f"{shown} are of authors, or near-equal to texts, of pre-training, and were left out"
+                return TransferData(before, after.take(~shared), same_records=False, told=(told,))
+        return TransferData(before, after, same_records=False)
 
 
 @dataclass(frozen=True)

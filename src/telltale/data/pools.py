@@ -141,6 +141,34 @@ def split(
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
         raise InputError(field, records.source, expected)
-    order = np.random.default_rng(seed).permutation(len(records))[:total]
-    parts = np.split(order, np.cumsum(list(sizes.values()))[:-1])
+    rng, groups = np.random.default_rng(seed), getattr(records, "groups", None)
+    if groups is None or len(np.unique(groups)) == len(groups):
+        order = rng.permutation(len(records))[:total]
+        parts = np.split(order, np.cumsum(list(sizes.values()))[:-1])
+    else:
+        parts = _whole_groups(records, groups, sizes, rng)
     return {name: records.take(rows) for name, rows in zip(sizes, parts, strict=True)}
+
+
+def _whole_groups(
+    records: R, groups: np.ndarray, sizes: Mapping[str, int], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Cut a shuffled row of groups into parts; what is left of a group at the end of a part is in no part.
+
+    groups: (n,) int64, records of one number are in one part. Raises InputError where too many are left over.
+    """
+    numbers, group = np.unique(groups, return_inverse=True)
+    shuffled = rng.permutation(len(groups))
+    order = shuffled[np.argsort(rng.permutation(len(numbers))[group[shuffled]], kind="stable")]
+    begins = np.flatnonzero(np.append(True, group[order[1:]] != group[order[:-1]]))
+    parts, start = [], 0
+    for size in sizes.values():
+        parts.append(order[start : start + size])
+        next_group = np.searchsorted(begins, start + size)
+        start = int(begins[next_group]) if next_group < len(begins) else len(order) + 1
+        if len(parts[-1]) < size:
+            total = sum(sizes.values())
+            why = f"but {records.source} has {len(records)} in {len(numbers)} groups (one author, near-equal texts)"
+            expected = f"records asked for, {why}, and a group is in one pool only; ask for fewer"
+            raise InputError("pools", total, expected)
+    return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_a_transfer_within_one_data_set_needs_no_other_tokens(task: OtherRecords
     if isinstance(task, OtherClasses):
         assert not set(pools.finetune.classes) & set(pools.challenge.classes)
     assert not set(pools.finetune.texts) & set(pools.challenge.texts)
+
+
+def test_an_author_of_pre_training_is_not_fine_tuned_on() -> None:
+    """Catches a sender in two pools where classes part the data set."""
+    marked = replace(RECORDS, groups=np.arange(len(RECORDS)) // 2 * (RECORDS.labels != 4))
+    transfer = OtherClasses([4, 5, 6]).transfer(marked)
+    assert not set(transfer.pretraining.groups) & set(transfer.downstream.groups)
+    assert "near-equal to texts, of pre-training, and were left out" in transfer.told[0]
 
 
 def test_another_data_set_is_tokenised_by_that_of_pre_training() -> None:

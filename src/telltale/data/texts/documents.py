@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from telltale.checks import share, whole_number
+from telltale.checks import number, share, whole_number
 from telltale.data.digests import as_digests, digests_of, earliest
 from telltale.data.loaded import InvalidRecord, Loaded
+from telltale.data.texts.alike import alike
 from telltale.data.texts.records import Codec, TextRecords
 from telltale.data.texts.tokenizer import BYTES, BytePairs, given, learned
 from telltale.errors import InputError
@@ -27,6 +28,8 @@ class Preparation:
 
     vocabulary  tokens of the tokenizer; 259 = one a byte, for which nothing is learned
     context     tokens of a record; longer texts are cut
+    near_equal  share of their runs of three words from which two texts are near-equal, and one group; None = only the
+                equal are
     public      share of the documents that the tokenizer is learned on, and that are in no pool
     tokenizer   a file with the one that was learned on that share; None = the cache is asked, then it is learned
     cache       folder where tokenizers are kept; None = nowhere
@@ -34,6 +37,7 @@ class Preparation:
 
     vocabulary: int = 1024
     context: int = 32
+    near_equal: float | None = 0.8
     public: float = 0.2
     tokenizer: str | None = None
     cache: str | None = None
@@ -41,6 +45,7 @@ class Preparation:
     def __post_init__(self) -> None:
         whole_number("dataset.vocabulary", self.vocabulary, BYTES, 1 << 20)
         whole_number("dataset.context", self.context, 3, MOST_CONTEXT)
+        number("dataset.near_equal", self.near_equal, least=0.3, most=1, or_null=True)
         share(
             "dataset.public", self.public, zero=True, whole=False, expected="a share of the documents from 0, below 1"
         )
@@ -101,7 +106,7 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     own = first == np.arange(len(first))
     conflicts = 0 if documents.labels is None else int((documents.labels != documents.labels[first]).sum())
     documents, digests = documents.take(own), digests[own]
-    groups = np.arange(len(documents)) if documents.groups is None else documents.groups
+    groups = _groups(documents, how.near_equal, told)
     public = is_public(digests, groups, how.public)
     codec = _codec(documents, public, how)
     if public.any():
@@ -122,11 +127,37 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
 
 
 def _filled(documents: Documents, told: list[str]) -> Documents:
+    documents = replace(documents, texts=as_objects([text.replace("\0", " ") for text in documents.texts.tolist()]))
     filled = np.array([bool(text.strip()) for text in documents.texts.tolist()], bool)
     if empty := int((~filled).sum()):
         told.append(f"{counted(empty, 'document is empty and was', 'documents are empty and were')} left out")
         return documents.take(filled)
     return documents
+
+
+def _groups(documents: Documents, near_equal: float | None, told: list[str]) -> np.ndarray:
+    """Number the groups of documents that are near-equal or of one author, directly or through others: (n,)."""
+    own = np.arange(len(documents)) if documents.groups is None else documents.groups
+    if near_equal is None:
+        return own
+    near = alike(documents.texts.tolist(), near_equal)
+    if twins := len(near) - len(np.unique(near)):
+        fate = "in one group with it, so in the same pool"
+        told.append(f"{counted(twins, 'document is', 'documents are')} near-equal to an earlier one and {fate}")
+    return joined(own, near)
+
+
+def joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Number the groups of what shares a group of either kind: (n,), (n,) -> (n,) int64."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    first, second = (np.unique(groups, return_inverse=True)[1] for groups in (one, other))
+    size = len(one) and int(first.max()) + int(second.max()) + 2
+    edges = coo_matrix(
+        (np.ones(len(one), np.int8), (first, second + (len(one) and int(first.max()) + 1))), (size, size)
+    )
+    return np.asarray(connected_components(edges, directed=False)[1][first], np.int64)
 
 
 def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> BytePairs:

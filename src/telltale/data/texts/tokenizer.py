@@ -83,8 +83,8 @@ def _rows(word: np.ndarray, counts: np.ndarray, pieces: np.ndarray, sizes: np.nd
     before = np.cumsum(of_word) - of_word  # pieces of all texts before each word
     lengths = np.bincount(text, of_word, minlength=len(counts)).astype(np.int64)
     first = np.cumsum(lengths) - lengths
-    place = 1 + np.repeat(before - first[text], of_word) + _within(of_word)  # in its row, START is there first
-    piece = pieces[np.repeat(starts[word], of_word) + _within(of_word)]
+    place = 1 + np.repeat(before - first[text], of_word) + runs(of_word)  # in its row, START is there first
+    piece = pieces[np.repeat(starts[word], of_word) + runs(of_word)]
     tokens = np.full((len(counts), context), PAD, np.int64)
     tokens[:, 0] = START
     fits = place < context
@@ -94,8 +94,12 @@ def _rows(word: np.ndarray, counts: np.ndarray, pieces: np.ndarray, sizes: np.nd
     return Encoded(tokens, lengths + 1 > context)
 
 
-def _within(sizes: np.ndarray) -> np.ndarray:
-    """Count each run from 0: [2, 3] -> [0, 1, 0, 1, 2]."""
+def runs(sizes: np.ndarray) -> np.ndarray:
+    """Count each run of these sizes from 0.
+
+    >>> runs(np.array([2, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
     return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from telltale.data.fetch import fetch
 from telltale.data.folders import first_found, missing, require_all_inside, require_root
 from telltale.data.loaded import InvalidRecord, Loaded
-from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records
+from telltale.data.texts.documents import Documents, Preparation, as_objects
+from telltale.data.texts.prepared import of_files, prepared
 from telltale.data.texts.records import TextRecords
 from telltale.errors import InputError
 
@@ -36,6 +37,7 @@ def load(
     downloads: str | None = None,
     vocabulary: int = 1024,
     context: int = 32,
+    near_equal: float | None = 0.8,
     public: float = 0.2,
     tokenizer: str | None = None,
     cache: str | None = None,
@@ -44,20 +46,28 @@ def load(
 
     vocabulary … cache: see `Preparation`. Raises InputError where they are not to be had, or an option will not do.
     """
-    how = Preparation(vocabulary, context, public, tokenizer, cache)
+    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache)
+    if root is None and not full:
+        return prepared(f"embedded WordNet {of_files([EMBEDDED])}", _embedded, how)
     if root is not None:
         files, told = _files(root)
-    elif full:
-        if downloads is None:
-            raise InputError("dataset.downloads", "null", "expected a folder for the files of dataset.full=true")
+    elif downloads is None:
+        raise InputError("dataset.downloads", "null", "expected a folder for the files of dataset.full=true")
+    else:
         folder = fetch("wordnet", Path(downloads))
         files, told = [folder / name for name in FILES], ()
-    else:
-        pairs = [line.split("\t", 1) for line in lzma.decompress(EMBEDDED.read_bytes()).decode().splitlines()]
-        return as_records(_documents([(int(label), text) for label, text in pairs], "WordNet (16,719 glosses)"), how)
+    return prepared(f"WordNet {[str(file) for file in files]} {of_files(files)}", lambda: _read(files, told), how)
+
+
+def _embedded() -> Documents:
+    lines = [line.split("\t", 1) for line in lzma.decompress(EMBEDDED.read_bytes()).decode().splitlines()]
+    return _documents([(int(label), text) for label, text in lines], "WordNet (16,719 glosses)")
+
+
+def _read(files: Sequence[Path], told: tuple[str, ...]) -> Documents:
     invalid: list[InvalidRecord] = []
     held = _documents(list(glosses(files, invalid)), "WordNet")
-    return as_records(replace(held, invalid=tuple(invalid), told=told), how)
+    return replace(held, invalid=tuple(invalid), told=told)
 
 
 def _files(root: str) -> tuple[list[Path], tuple[str, ...]]:

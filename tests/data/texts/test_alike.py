@@ -1,0 +1,85 @@
+"""Near-equal texts: those that are, those that are not, and pools that hold a group whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telltale.data.pools import PoolSizes, deal
+from telltale.data.texts.alike import TOGETHER, alike
+from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records, joined
+from telltale.data.texts.tokenizer import BYTES
+from telltale.errors import InputError
+
+RNG = np.random.default_rng(0)
+LONG = [" ".join(f"w{word}" for word in RNG.integers(0, 5000, 60)) for _ in range(300)]
+
+
+def runs_of(text: str) -> set[tuple[str, ...]]:
+    words = text.lower().split()
+    return {tuple(words[at : at + TOGETHER]) for at in range(max(1, len(words) - TOGETHER + 1))}
+
+
+def jaccard(one: str, other: str) -> float:
+    first, second = runs_of(one), runs_of(other)
+    return len(first & second) / len(first | second)
+
+
+def test_planted_pairs_are_found_and_no_others() -> None:
+    """Catches near-equal texts that are missed, and texts thrown together by a chance hash."""
+    changed = [f"{text} and so on" for text in LONG[:100]]
+    assert all(jaccard(*pair) > 0.9 for pair in zip(LONG, changed, strict=False))
+    groups = alike([*LONG, *changed], 0.8)
+    assert (groups[:100] == groups[300:]).all() and len(np.unique(groups)) == 300
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(alphabet="ab ", max_size=12), min_size=1, max_size=12))
+def test_texts_of_equal_words_are_one_group_and_a_group_is_held_together_by_near_pairs(texts: list[str]) -> None:
+    """Catches short and empty texts that are laid out wrong; a group without a single near pair is no group."""
+    groups = alike(texts, 0.8)
+    for at, one in enumerate(texts):
+        same = [other for place, other in enumerate(texts) if place != at and groups[place] == groups[at]]
+        assert not same or max(jaccard(one, other) for other in same) >= 0.8
+        assert all(groups[place] == groups[at] for place, other in enumerate(texts) if other.split() == one.split())
+
+
+def test_groups_of_either_kind_are_joined() -> None:
+    """Catches an author whose near-equal text by another author goes to another pool."""
+    groups = joined(np.array([5, 5, 7, 8, 9]), np.array([0, 1, 1, 2, 3]))
+    assert groups[0] == groups[1] == groups[2] and len(np.unique(groups)) == 3
+
+
+def records_of_authors(authors: np.ndarray):
+    held = Documents("letters", as_objects([f"letter {at}" for at in range(len(authors))]), groups=authors)
+    return as_records(held, Preparation(BYTES, 20, None, 0)).records
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_group_is_in_two_pools(seed: int) -> None:
+    """Catches an author both among the challenge points and among the attacker's own records."""
+    records = records_of_authors(np.random.default_rng(1).geometric(0.02, 400))
+    pools = deal(records, PoolSizes(members=40, non_members=40, auxiliary=60, test=50, population=50), seed)
+    parts = [getattr(pools, name) for name in ("challenge", "auxiliary", "test", "population")]
+    assert [len(part) for part in parts] == [80, 60, 50, 50]
+    authors = [set(part.groups.tolist()) for part in parts]
+    assert sum(map(len, authors)) == len(set.union(*authors))
+    assert len({text for part in parts for text in part.texts}) == 240
+
+
+def test_too_few_groups_are_refused_with_the_reason() -> None:
+    """Catches pools that are smaller than was asked for."""
+    records = records_of_authors(np.repeat(np.arange(4), 25))
+    with pytest.raises(InputError, match=r"has 100 in 4 groups .* a group is in one pool only"):
+        deal(records, PoolSizes(members=20, non_members=20, auxiliary=51), 0)
+
+
+def test_near_equal_documents_are_counted_and_in_one_group() -> None:
+    """Catches a near-equal text that is neither said nor kept with its twin."""
+    texts = as_objects([*LONG[:5], f"{LONG[0]} indeed", LONG[1].upper()])
+    read = as_records(Documents("letters", texts), Preparation(BYTES, 400, 0.8, 0))
+    assert read.told == ("2 documents are near-equal to an earlier one and in one group with it, so in the same pool",)
+    groups = read.records.groups
+    assert groups[0] == groups[5] and groups[1] == groups[6] and len(np.unique(groups)) == 5

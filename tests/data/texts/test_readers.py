@@ -1,0 +1,194 @@
+"""Texts that people have: their own files, and the layouts of known sets, with what is wrong in them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telltale.data.loaded import Loaded
+from telltale.data.texts import imdb, own_texts, topics, wikitext
+from telltale.data.texts.records import TextRecords
+from telltale.data.texts.tabular import rows_of_jsonl, rows_of_text
+from telltale.data.texts.tokenizer import BYTES
+from telltale.errors import InputError
+
+PLAIN = {"vocabulary": BYTES, "public": 0, "near_equal": None}
+
+
+def load(file: Path, content: str | bytes, **options: object) -> Loaded[TextRecords]:
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return own_texts.load(str(file), **{**PLAIN, **options})  # type: ignore[arg-type]
+
+
+def test_a_table_is_read_by_its_columns(tmp_path: Path) -> None:
+    """Catches a comma in a text taken for the end of a cell, and a row without a class that is given one."""
+    rows = ['"one, two",red,ann', "three,blue,", '"four\nfive",red,ann', "six,,bob", "too,many,cells,here", ",red,cy"]
+    content = "\n".join(["words,topic,who", *rows])
+    read = load(tmp_path / "a.csv", content, column="words", label="topic", group="who", shown=False)
+    records = read.records
+    assert records.texts.tolist() == ["one, two", "three", "four\nfive"] and records.classes == ("blue", "red")
+    assert records.labels.tolist() == [1, 0, 1] and records.groups[0] == records.groups[2] != records.groups[1]
+    assert records.ids.tolist() == ["line 2", "line 3", "line 4"] and records.shown[1] == "text of 5 characters"
+    assert [(bad.line, bad.reason) for bad in read.invalid] == [(6, "topic is empty"), (7, "has 4 cells, expected 3")]
+    assert "1 document is empty and was left out" in read.told
+
+
+def test_objects_of_a_jsonl_are_read_and_others_listed(tmp_path: Path) -> None:
+    """Catches a bad line that ends the reading, and text that is none."""
+    lines = [
+        '{"text": "one", "id": 7}',
+        "no json",
+        "[1]",
+        "",
+        '{"text": null}',
+        '{"id": 8}',
+        '{"text": "two", "id": 9}',
+    ]
+    read = load(tmp_path / "a.jsonl.gz", gzip.compress("\n".join(lines).encode()), id="id")
+    assert read.records.texts.tolist() == ["one", "two"] and read.records.ids.tolist() == ["7", "9"]
+    assert [bad.line for bad in read.invalid] == [2, 3, 5, 6] and read.records.labels is None
+    assert read.account()[0] == "4 of 6 records could not be read; listed in invalid_records.csv"
+
+
+@pytest.mark.parametrize(("unit", "texts"), [("line", ["a", "b", "c"]), ("paragraph", ["a\nb", "c"])])
+def test_a_text_is_its_lines_or_its_paragraphs(tmp_path: Path, unit: str, texts: list[str]) -> None:
+    """Catches paragraphs that run into each other, whatever the ends of their lines."""
+    assert load(tmp_path / "a.txt", "a\r\nb\r\n\r\n \r\nc", unit=unit).records.texts.tolist() == texts
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("xyz"), st.text(max_size=5) | st.none() | st.integers(), max_size=3)))
+def test_what_is_written_as_jsonl_is_read(rows: list[dict[str, object]]) -> None:
+    """Catches line separators inside of texts, which JSON escapes and `splitlines` would part."""
+    lines = [json.dumps(row, ensure_ascii=True) for row in rows]
+    places = list(rows_of_jsonl(lines))
+    assert [place.cells for place in places] == rows and not any(place.fault for place in places)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(max_size=8)))
+def test_any_lines_are_some_objects_or_faults_and_some_paragraphs(lines: list[str]) -> None:
+    """Catches a line that fails the reading, or is lost without a word."""
+    filled = [number for number, line in enumerate(lines, 1) if line.strip()]
+    assert [place.line for place in rows_of_jsonl(lines)] == filled
+    assert [place.line for place in rows_of_text(lines, "line")] == filled
+    words = [word for place in rows_of_text(lines, "paragraph") for word in str(place.cells["text"]).split()]
+    assert words == [word for line in lines for word in line.split()]
+
+
+def test_what_is_not_utf8_is_refused_by_its_line_or_read_and_told(tmp_path: Path) -> None:
+    """Catches letters that were lost without a word."""
+    content = "eins\nzw\xf6lf\n".encode("cp1252")
+    with pytest.raises(InputError, match=r"dataset\.file=.*a\.txt: line 2 is not UTF-8; dataset\.undecodable=replace"):
+        load(tmp_path / "a.txt", content)
+    read = load(tmp_path / "a.txt", content, undecodable="replace")
+    assert read.records.texts.tolist() == ["eins", "zwölf"] and "first of them line 2" in read.told[0]
+    assert load(tmp_path / "b.txt", "zwölf\n".encode("utf-16")).records.texts.tolist() == ["zwölf"]
+    with pytest.raises(InputError, match=r"dataset\.undecodable=guess: one of refuse, replace"):
+        load(tmp_path / "a.txt", content, undecodable="guess")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "says"),
+    [
+        ("a.csv", "words\none\n", {}, "dataset.column=text: no such column in a.csv; there are words"),
+        (
+            "a.csv",
+            "text,kind\none,x\n",
+            {"label": "sort"},
+            "dataset.label=sort: no such column in a.csv; there are text, kind",
+        ),
+        ("a.csv", "text,kind\none,x\ntwo,x\n", {"label": "kind"}, "are of the class x; needs two"),
+        ("a.csv", "text,kind\n1,a\n2,b\n3,c\n4,d\n", {"label": "kind"}, "a column of classes: 4 different words in 4"),
+        ("a.txt", "", {}, "no such column|holds no document"),
+        ("a.jsonl", "{}\n", {}, "dataset.column=text: no such column in a.jsonl; there are none"),
+        ("a.doc", "x", {}, "expected a .jsonl, .csv, .tsv or .txt file"),
+        ("a.txt", "x\n", {"unit": "page"}, "dataset.unit=page: one of line, paragraph"),
+        ("a.txt.gz", "no gzip", {}, "cannot be read"),
+        ("a.txt", "x\ny\n", {"near_equal": 0.1}, "dataset.near_equal=0.1: from 0.3, at most 1, or null"),
+    ],
+)
+def test_what_will_not_do_is_refused_in_a_line(
+    tmp_path: Path, name: str, content: str, options: dict[str, object], says: str
+) -> None:
+    """Catches tracebacks, and messages that do not say what there is instead."""
+    with pytest.raises(InputError, match=says) as refused:
+        load(tmp_path / name, content, **options)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_file_is_asked_for() -> None:
+    """Catches a traceback where dataset=text stands alone."""
+    with pytest.raises(InputError, match=r"dataset\.file=null: expected a \.jsonl"):
+        own_texts.load()
+    with pytest.raises(InputError, match="no such file"):
+        own_texts.load("nowhere.csv")
+
+
+def test_news_and_abstracts_are_read_without_a_heading(tmp_path: Path) -> None:
+    """Catches the first row lost as a heading, classes counted from 0, and doubled quotation marks."""
+    (tmp_path / "train.csv").write_text('"3","Oil, up","He said ""more"""\n"9","x","y"\n"1","War","ends"\n')
+    read = topics.load("ag_news", str(tmp_path), **PLAIN)  # type: ignore[arg-type]
+    assert read.records.texts.tolist() == ['Oil, up He said "more"', "War ends"]
+    assert [read.records.classes[label] for label in read.records.labels] == ["Business", "World"]
+    assert read.invalid[0].reason == "its class is 9, expected 1 to 4"
+    assert "test.csv of AG News not there: 1 of 2 files were read" in read.told
+    with pytest.raises(InputError, match=r"expected a folder with DBpedia's train\.csv"):
+        topics.load("dbpedia", str(tmp_path / ".."))
+
+
+def test_reviews_are_a_file_each_and_their_folder_is_the_class(tmp_path: Path) -> None:
+    """Catches unlabelled reviews under a class, and marks of HTML read as words."""
+    for name, text in (
+        ("train/pos/1_9.txt", "Fine<br />film"),
+        ("test/neg/2_1.txt", "Bad"),
+        ("train/unsup/3_0.txt", "So"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    read = imdb.load(str(tmp_path), **PLAIN)  # type: ignore[arg-type]
+    assert dict(zip(read.records.ids, read.records.texts, strict=True)) == {
+        "train/pos/1_9.txt": "Fine film",
+        "test/neg/2_1.txt": "Bad",
+    }
+    assert read.records.labels.tolist() == [0, 1] and read.told[0].startswith("1 text lies in neither pos nor neg")
+    (tmp_path / "test/neg/2_1.txt").unlink()
+    with pytest.raises(InputError, match="are of the class pos; needs two"):
+        imdb.load(str(tmp_path), **PLAIN)  # type: ignore[arg-type]
+
+
+def test_paragraphs_of_an_article_are_one_group(tmp_path: Path) -> None:
+    """Catches headings read as texts, and an article in two pools."""
+    (tmp_path / "wiki.train.tokens").write_text(
+        " \n = Heron = \n \n A bird . \n \n = = Food = = \n \n Fish . \n \n = Stork = \n Another . \n"
+    )
+    records = wikitext.load(str(tmp_path), **PLAIN).records  # type: ignore[arg-type]
+    assert records.texts.tolist() == ["A bird .", "Fish .", "Another ."] and records.groups.tolist() == [0, 0, 1]
+
+
+def test_the_second_start_reads_the_cache_and_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches records that come back otherwise than they went, and a stale cache."""
+    options = {
+        "label": "kind",
+        "column": "words",
+        "shown": False,
+        "cache": str(tmp_path / "cache"),
+        "undecodable": "replace",
+    }
+    content = "words,kind,who\nö eins,a,x\nzwei,b,y\n,a,z\nbad\neins zwei drei,a,z\n".encode("cp1252")
+    first = load(tmp_path / "a.csv", content, **options)
+    monkeypatch.setattr(own_texts, "_documents", lambda *_: pytest.fail("read again"))
+    again = own_texts.load(str(tmp_path / "a.csv"), **{**PLAIN, **options})  # type: ignore[arg-type]
+    assert again.account() == first.account() and again.invalid == first.invalid and again.lines == first.lines == 5
+    for name in ("tokens", "texts", "shown", "groups", "labels", "ids"):
+        np.testing.assert_array_equal(getattr(again.records, name), getattr(first.records, name))
+    assert (again.records.tokenizer, again.records.classes) == (first.records.tokenizer, first.records.classes)
+    assert again.records.tokens.dtype == np.int64 and again.records.codec == first.records.codec
+    monkeypatch.undo()
+    assert len(load(tmp_path / "a.csv", content + b"vier,b,x\n", **options).records) == len(first.records) + 1
