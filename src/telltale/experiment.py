@@ -22,6 +22,7 @@ from telltale.configuration.contest import contestants, hindrances
 from telltale.data.ahead import ahead, has_spare_cores
 from telltale.data.kept import Kept
 from telltale.errors import InputError
+from telltale.evaluation.bag_of_words import BAG_OF_WORDS, by_words
 from telltale.evaluation.score import Scored, evaluate
 from telltale.evidence import Evidence
 from telltale.game.answers import answers_of
@@ -120,7 +121,8 @@ def conclude(plan: Plan, findings: Findings, releases: Sequence[Release], show: 
     truth = with_payload(game.unseal(), game, plan.variants.values())  # first and only opening
     for name, perfect in originals(truth, findings.evidence["target"]).items():
         findings.add_ceiling(name, perfect)
-    controls = findings.present("zero_query", *plan.controls)
+    findings.evidence |= by_words(game.knowledge.challenge, truth.membership, findings.evidence["target"], plan.seed)
+    controls = findings.present("zero_query", *plan.controls, BAG_OF_WORDS)
     with job.stage("evaluation"):
         scored = evaluate(findings.evidence, truth, controls, plan.replicates, plan.seed, Kept(owner.store))
         success = game.utility() | measured(plan.probes, game.released())

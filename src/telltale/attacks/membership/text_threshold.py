@@ -21,6 +21,7 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack, in_order
 from telltale.attacks.membership.thresholds import best_thresholds
 from telltale.checks import choice, number, whole_number
 from telltale.data.seeds import derive
+from telltale.data.texts.records import TextRecords
 from telltale.game.world import Knowledge, World
 from telltale.owner.release import Release
 
@@ -55,7 +56,7 @@ class TextThreshold(ShadowAttack):
         log_probs = release.text_log_probs(texts)
         if self.name.startswith("zlib"):
             ratio = zlib_ratio if self.name == "zlib" else total_zlib_ratio
-            return ratio(log_probs, zlib_lengths(texts.texts))
+            return ratio(log_probs, zlib_lengths(judged_part(texts)))
         if self.name == "min_k_plus_plus":
             log_probs = standardised(log_probs, release.text_moments(texts))
         return mean_log_prob(log_probs) if self.name == "loss" else lowest_mean(log_probs, self.k)
@@ -98,6 +99,11 @@ class ReferenceRatio(TextThreshold):
         members = np.ones((self.references, len(knowledge.auxiliary)), bool)
         references = knowledge.owner.train_many(recipe, knowledge.auxiliary, members, seeds, names)
         return np.mean([mean_log_prob(one.text_log_probs(knowledge.challenge)) for one in references], axis=0)
+
+
+def judged_part(texts: TextRecords) -> list[str]:
+    """Return what a model judges of each text: a long one is cut to its context, where its tokenizer is at hand."""
+    return texts.texts.tolist() if texts.codec is None else texts.codec.decode(texts.tokens)
 
 
 def _with_threshold(panels: Panels) -> Judged:
