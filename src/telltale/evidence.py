@@ -64,6 +64,20 @@ class CanaryScores(MembershipScores):
 
 
 @dataclass(frozen=True)
+class SecretScores(CanaryScores):
+    """Scores of secrets planted in texts, and how exposed each is.
+
+    bits        (victims, secrets) exposure after Carlini et al. 2019: log2 of the candidates less log2 of the rank
+    copies      (secrets,) how often each is in the training set of a model that has it
+    candidates  how many secrets of the format each is ranked among, itself counted
+    """
+
+    bits: np.ndarray = field(kw_only=True)
+    copies: np.ndarray = field(kw_only=True)
+    candidates: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class RangeScores(MembershipScores):
     """How strongly each range of records looks like one that holds a training record; scores (victims, ranges).
 

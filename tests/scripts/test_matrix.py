@@ -90,7 +90,7 @@ def test_every_attack_and_every_defence_is_in_the_matrix() -> None:
     """Catches a new word that no page shows."""
     jobs = jobs_of("smoke", [], Path("outputs"))
     assert {job.defense for job in jobs} == {file.stem for file in (CONF / "defense").glob("*.yaml")}
-    assert {job.kind for job in jobs} == {"molecules", "pictures", "tables", "captions"}
+    assert {job.kind for job in jobs} == {"molecules", "pictures", "tables", "captions", "texts"}
     words = {file.stem for file in (CONF / "attack").glob("[!_]*.yaml")} - ON_WHAT_EXISTS - {"base"}
     rivals = {yaml.safe_load(file.read_text()).get("_target_") for file in (CONF / "rivals").glob("*.yaml")}
     rivals |= {

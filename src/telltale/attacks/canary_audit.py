@@ -39,7 +39,7 @@ class CanaryAudit(Attack):
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
-    hands_over = CanaryScores
+    hands_over: type = CanaryScores
 
     def __init__(self, canary: str = "noise", delta: float | None = None) -> None:
         choice("attack.canary", canary, CANARIES)
@@ -76,8 +76,11 @@ class CanaryAudit(Attack):
         canaries, labels = world.knowledge.challenge, true_labels(world.knowledge)
         releases = track(world.releases, "canaries judged")
         scores = [scaled_logit(release.probabilities(canaries), labels) for release in releases]
-        delta = self.delta if self.delta is not None else _promised_delta(world.knowledge) or DELTA
-        return CanaryScores(np.stack(scores), delta=delta, alone=np.stack(scores))
+        return CanaryScores(np.stack(scores), delta=self.bounded_delta(world.knowledge), alone=np.stack(scores))
+
+    def bounded_delta(self, knowledge: Knowledge) -> float:
+        """Return δ of the (ε, δ) that is bounded: as asked for, else the defence's."""
+        return self.delta if self.delta is not None else _promised_delta(knowledge) or DELTA
 
 
 def _promised_delta(knowledge: Knowledge) -> float:

@@ -66,6 +66,8 @@ class Pools(Generic[R]):
     available       how many records it has
     canary_count    the last so many challenge records, each in a model by a coin of its own; all before them are in
                     every model
+    canary_of       (canary_count,) ascending from 0, which canary each of them is a copy of: copies share a coin, and
+                    the first is shown; None = each is one of its own
     assigned        the first `member_count` challenge records are the members of every model, because the others are
                     not of the owner's data set
     """
@@ -82,7 +84,13 @@ class Pools(Generic[R]):
     source: str
     available: int
     canary_count: int = 0
+    canary_of: np.ndarray | None = None
     assigned: bool = False
+
+    @property
+    def canaries(self) -> np.ndarray:
+        """Say which canary each of the last challenge records is: (canary_count,)."""
+        return np.arange(self.canary_count) if self.canary_of is None else self.canary_of
 
     @property
     def known(self) -> R:
@@ -108,6 +116,7 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
         **dealt,
         member_count=sizes.members,
         canary_count=sizes.canaries,
+        canary_of=None,
         assigned=False,
         source=records.source,
         available=len(records),

@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.evaluation.empirical_epsilon import most_by_one_run, most_by_retraining, one_run, pooled, retrained
-from telltale.evaluation.statistics import Estimate
+from telltale.evaluation.secrets import exposures
+from telltale.evaluation.statistics import Estimate, Resampling
 from telltale.evaluation.trade_off_bound import FAMILY, trade_off_bound
 from telltale.evaluation.variance import CONFIDENCE
-from telltale.evidence import CanaryScores, MembershipScores
+from telltale.evidence import CanaryScores, MembershipScores, SecretScores
 
 ONE_RUN, ALL_MODELS, RETRAINED = (f"empirical_epsilon_{name}" for name in ("one_run", "all_models", "retrained"))
 F_DP_ONE_RUN, F_DP_ALL_MODELS = (f"empirical_epsilon_f_dp_{name}" for name in ("one_run", "all_models"))
 KINDS = ((None, ONE_RUN, ALL_MODELS), (trade_off_bound, F_DP_ONE_RUN, F_DP_ALL_MODELS))
+
+
+def of_canaries(evidence: MembershipScores, coins: np.ndarray, plan: Resampling) -> dict[str, Estimate]:
+    """Return the bounds on ε of scores of canaries, and the exposure of secrets; empty for any other scores."""
+    bits = exposures(evidence, coins, plan) if isinstance(evidence, SecretScores) else {}
+    return empirical_epsilon(evidence, coins) | bits
 
 
 def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str, Estimate]:
@@ -25,7 +32,12 @@ def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str
     if not isinstance(evidence, CanaryScores):
         return {}
     scores, delta = evidence.scores, evidence.delta
+    if isinstance(evidence, SecretScores):  # several copies are several records, of which no proof speaks
+        once = evidence.copies == 1
+        scores, coins = scores[:, once], coins[:, once]
     models, canaries = scores.shape
+    if not canaries:
+        return {}
     bounds = {}
     for bound, of_one, of_all in KINDS if delta else KINDS[:1]:
         condition = "" if bound is None else f", holds under {FAMILY}"

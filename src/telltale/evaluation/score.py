@@ -15,7 +15,7 @@ from telltale.checks import whole_number
 from telltale.data.kept import NOWHERE, Kept
 from telltale.data.seeds import derive
 from telltale.evaluation.calibration import calibrated_rates
-from telltale.evaluation.canary_audit import empirical_epsilon
+from telltale.evaluation.canary_audit import of_canaries
 from telltale.evaluation.caption_limits import carried
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.comparison import Tests, versus_rivals
@@ -45,7 +45,7 @@ from telltale.progress import track
 from telltale.truth import Truth
 
 Metrics = dict[str, Estimate]
-UNPAIRED = ("best_threshold", "empirical_epsilon", "auc_among_alike")  # no leakage: optimistic, or without replicates
+UNPAIRED = ("best_threshold", "empirical_epsilon", "auc_among_alike", "exposure_bits_absent")  # are no leakage
 RECONSTRUCTION_LEAKAGE = ("ssim", "well_encoded", "recognised")  # higher is more given away
 LEAKAGE_METRICS = ("auc", "novel_auc", "tpr_at_fpr_0.01", "novel_tpr_at_fpr_0.01", "exact_membership_auc")
 
@@ -204,7 +204,7 @@ def scored_membership(target: MembershipScores, scoring: Scoring) -> ScoredMembe
     def score(guess: MembershipScores) -> tuple[Metrics, Band]:
         def make() -> tuple[Metrics, Band]:
             values, roc = score_with_roc(guess.for_victims(victims), membership, plan, scoring.truth.counted)
-            return empirical_epsilon(guess, membership) | values, roc
+            return of_canaries(guess, membership, plan) | values, roc
 
         return measured.with_curve("scores", guess, make)
 

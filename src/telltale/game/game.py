@@ -66,7 +66,8 @@ class Game:
         """
         rng = generator(self.seed, "challenge")
         if self.pools.canary_count:
-            return self.pools.member_count + rng.permutation(self.pools.canary_count)
+            first_copies = np.unique(self.pools.canaries, return_index=True)[1]
+            return self.pools.member_count + rng.permutation(first_copies)
         if self.models > 1:
             return rng.permutation(len(self.pools.challenge))
         members, others = np.flatnonzero(self._members[0]), np.flatnonzero(~self._members[0])
@@ -280,7 +281,8 @@ def drawn(pools: Pools[Any], rng: np.random.Generator) -> np.ndarray:
     """
     row = np.zeros(len(pools.challenge), bool)
     if pools.canary_count:
-        row[: pools.member_count], row[pools.member_count :] = True, rng.random(pools.canary_count) < 0.5
+        of = pools.canaries
+        row[: pools.member_count], row[pools.member_count :] = True, (rng.random(int(of.max()) + 1) < 0.5)[of]
     elif pools.assigned:
         row[: pools.member_count] = True
     else:

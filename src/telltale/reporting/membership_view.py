@@ -9,7 +9,8 @@ import numpy as np
 
 from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, ONE_RUN
 from telltale.evaluation.score import ScoredMembership
-from telltale.evidence import CanaryScores, MembershipScores
+from telltale.evaluation.secrets import ABSENT, COPIES, EXPOSURE
+from telltale.evidence import CanaryScores, MembershipScores, SecretScores
 from telltale.reporting import figures
 from telltale.reporting.drawing import drawn, estimates_of
 from telltale.reporting.gallery import Gallery, exposed_members, exposed_records, write_exposure, write_points
@@ -27,6 +28,9 @@ def reading(target: MembershipScores) -> Reading:
     if isinstance(target, CanaryScores):
         bounds = [ONE_RUN, ALL_MODELS, F_DP_ALL_MODELS]
         headlines, brief = [*bounds, "auc", "tpr_at_fpr_0.01"], [*bounds, "auc"]
+    if isinstance(target, SecretScores):
+        by_copies = [f"{COPIES}{number}" for number in np.unique(target.copies)]
+        headlines, brief = [EXPOSURE, *by_copies, ABSENT, *headlines], [EXPOSURE, ABSENT, *brief]
     return Reading(
         headlines=headlines,
         brief=brief,

@@ -19,6 +19,7 @@ from telltale.evidence import (
     MembershipScores,
     RangeScores,
     ReconstructedRecords,
+    SecretScores,
 )
 from telltale.reporting import caption_view, extraction_view, membership_view, range_view, reconstruction_view
 from telltale.reporting.answering import Spoken, spoken
@@ -63,6 +64,7 @@ VIEWS: dict[type, View] = {
     ExtractedMolecules: extraction_view,
     MembershipScores: membership_view,
     CanaryScores: membership_view,
+    SecretScores: membership_view,
     CaptionMembership: caption_view,
     RangeScores: range_view,
     ReconstructedRecords: reconstruction_view,

@@ -9,8 +9,10 @@ from typing import Any
 from telltale.evaluation.canary_audit import ALL_MODELS, F_DP_ALL_MODELS, F_DP_ONE_RUN, ONE_RUN, RETRAINED
 from telltale.evaluation.comparison import LEVEL, Tests, standing
 from telltale.evaluation.extraction import LeakageEstimate
+from telltale.evaluation.secrets import ABSENT, EXPOSURE, by_copies
 from telltale.evaluation.statistics import Estimate
 from telltale.evaluation.trade_off_bound import FAMILY
+from telltale.writing import counted
 
 UNKNOWN = "not available"  # in place of a number, where its note begins so
 COMPARED_BY = ("auc", "tpr_at_fpr_0.01")
@@ -21,12 +23,17 @@ def metric_title(name: str) -> str:
 
     >>> metric_title("tpr_at_fpr_0.01")
     'TPR at 1 % FPR'
+    >>> metric_title("exposure_bits_copies_4")
+    'exposure in bits, copies 4'
     """
     stem, low_fpr, rate = name.rpartition("tpr_at_fpr_")
     if low_fpr:
         return f"{stem.replace('_', ' ')}TPR at {100 * float(rate):g} % FPR"
     if name.startswith("empirical_epsilon_"):
         return f"empirical ε, {name.removeprefix('empirical_epsilon_').replace('f_dp', 'f-DP').replace('_', ' ')}"
+    if name.startswith(EXPOSURE):
+        of = name.removeprefix(EXPOSURE).replace("_", " ").strip()
+        return f"exposure in bits, {of}" if of else "exposure in bits"
     return "AUC" if name == "auc" else name.replace("_", " ")
 
 
@@ -129,6 +136,19 @@ def privacy_sentence(metrics: Mapping[str, Estimate], guarantee: Mapping[str, An
             promised += " (by f-DP too, where its family holds)" if F_DP_ONE_RUN in metrics else ""
     family = f" (f-DP under {FAMILY})" if F_DP_ONE_RUN in metrics else ""
     return f"empirical ε: lower bound {_listed(bounds)} at 95 % each{family}; {promised}"
+
+
+def exposure_sentence(metrics: Mapping[str, Estimate]) -> str:
+    """Say how exposed planted secrets are, beside those that were left out; empty where there are none."""
+    if EXPOSURE not in metrics:
+        return ""
+    put_in, absent = metrics[EXPOSURE], metrics[ABSENT]
+    each = [f"{interval(metrics[name])} ({counted(number, 'copy', 'copies')})" for number, name in by_copies(metrics)]
+    repeated = f": {', '.join(each)}" if each else ""
+    return (
+        f"exposure of planted secrets {interval(put_in)} bits{repeated}; of those left out {interval(absent)} "
+        f"({absent.note}; {put_in.note})"
+    )
 
 
 def data_sentence(data: Mapping[str, Estimate]) -> str:

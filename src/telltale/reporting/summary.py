@@ -17,6 +17,7 @@ from telltale.evaluation.variance import students_quantile
 from telltale.reporting.answering import Spoken
 from telltale.reporting.outcome import Outcome, titles_of
 from telltale.reporting.sentences import (
+    exposure_sentence,
     interval,
     leakage_sentence,
     metric_title,
@@ -220,6 +221,7 @@ def _notes(outcome: Outcome, resampled: str) -> list[str]:
     victims = len(outcome.evidence["target"].scores)
     notes = [*outcome.notes, *getattr(outcome.evidence["target"], "told", ())]
     notes.append(_of_models(victims, resampled, outcome.scored.metrics["target"].values()))
+    notes += [said] if (said := exposure_sentence(outcome.scored.metrics["target"])) else []
     if audited := privacy_sentence(outcome.scored.metrics["target"], outcome.guarantee):
         notes.append(audited)
     if outcome.guarantee is None:

@@ -64,7 +64,8 @@ class Chance(OtherWorld):
 
     def check(self, game: Game) -> None:
         """Refuse so few points that a fresh draw may well be that of a victim."""
-        members, points, canaries = game.pools.member_count, len(game.pools.challenge), game.pools.canary_count
+        members, points = game.pools.member_count, len(game.pools.challenge)
+        canaries = len(np.unique(game.pools.canaries))
         if game.pools.assigned:
             expected = (
                 "disjoint or untrained: where a record is from says whether it is a member, so there is no other draw"

@@ -41,6 +41,7 @@ def deal_by_concept(records: CaptionedImages, sizes: PoolSizes, seed: int) -> Po
         source=records.source,
         available=by_source.shape[1],
         canary_count=0,
+        canary_of=None,
         assigned=confounded,
         **dealt,
     )
