@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): colour pictures of 32 x 32, from the binary version you have."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): colour pictures of 32 x 32, the binary version you have, or mosaics."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from telltale.data.folders import missing, require_all_inside, require_root
+from telltale.data.images import cifar_mosaics
+from telltale.data.images.cifar_mosaics import has_mosaics, read_mosaics
 from telltale.data.images.records import ReadImages, distinct, require_labelling
 from telltale.errors import InputError
 
 PIXELS = 3 * 32 * 32
+WHOLE = 60_000  # pictures of either set
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Version:
     pickled  folder of the version that is not read
     files    of pictures
     names    file of class names, and their count, for each label byte before a picture
+    mosaics  another layout of its folder that is read
     """
 
     source: str
@@ -32,6 +36,7 @@ class Version:
     pickled: str
     files: tuple[str, ...]
     names: tuple[tuple[str, int], ...]
+    mosaics: str = ""
 
 
 CIFAR10 = Version(
@@ -49,6 +54,7 @@ CIFAR100 = Version(
     "cifar-100-python",
     ("train.bin", "test.bin"),
     (("coarse_label_names.txt", 20), ("fine_label_names.txt", 100)),
+    f", or with {cifar_mosaics.LAYOUT}",
 )
 
 
@@ -60,10 +66,22 @@ def load_cifar10(root: str | None = None) -> ReadImages:
 def load_cifar100(root: str | None = None, labels: str = "fine") -> ReadImages:
     """Return training and test pictures of the folder `root`, in 100 classes (fine) or 20 groups of them (coarse).
 
-    Raises InputError where it has none to read.
+    It holds the binary version, or mosaics of each class (`cifar_mosaics`). Raises InputError where it has none to
+    read.
     """
     require_labelling(labels)
+    if root is not None and has_mosaics(folder := Path(root).expanduser()):
+        return _of_mosaics(folder).labelled(labels)
     return _load(root, CIFAR100).labelled(labels)
+
+
+def _of_mosaics(folder: Path) -> ReadImages:
+    pixels, labels, told = read_mosaics(folder)
+    groups = cifar_mosaics.GROUP_OF[labels]
+    source = _named(CIFAR100, len(pixels))
+    return distinct(
+        pixels, labels, source, cifar_mosaics.FINE, coarse=groups, coarse_classes=cifar_mosaics.COARSE, told=told
+    )
 
 
 def _load(root: str | None, version: Version) -> ReadImages:
@@ -75,14 +93,20 @@ def _load(root: str | None, version: Version) -> ReadImages:
     for (name, count), read in zip(version.names, names, strict=True):
         if (files[0].parent / name).is_file() and read == _numbers(count):
             told += (f"{name} does not hold {count} names: the classes are numbers",)
+    source = _named(version, len(table))
     if len(names) == 1:
-        return distinct(pixels, table[:, 0], version.source, names[0], told=told)
+        return distinct(pixels, table[:, 0], source, names[0], told=told)
     fine, coarse = names[1], names[0]
-    return distinct(pixels, table[:, 1], version.source, fine, coarse=table[:, 0], coarse_classes=coarse, told=told)
+    return distinct(pixels, table[:, 1], source, fine, coarse=table[:, 0], coarse_classes=coarse, told=told)
+
+
+def _named(version: Version, count: int) -> str:
+    """Name the set, and how much of it is there where that is not all: a figure says what it is of."""
+    return version.source if count == WHOLE else f"{version.source} ({count:,} of {WHOLE:,})"
 
 
 def _files(root: str | None, version: Version) -> list[Path]:
-    expected = f"a folder with {version.folder}/*.bin, as {version.archive} unpacks to"
+    expected = f"a folder with {version.folder}/*.bin, as {version.archive} unpacks to{version.mosaics}"
     folder = require_root(root, expected)
     for place in (folder / version.folder, folder):
         if files := [place / name for name in version.files if (place / name).is_file()]:
