@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from scripts import needs
 from scripts.jobs import ROOT, play_all
 from scripts.paper_runs import Job, PaperRuns, jobs_of, this_code
 from telltale.checks import whole_number
@@ -72,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs = {name: runs_of(name, paper, options, code) for name, paper in read.items()}
         if options.finished and options.paper:
             require_a_whole_seed(options.paper, runs[options.paper], options.scale)
+        waiting = {name: read[name] for name, there in runs.items() if there.left() and not options.finished}
+        for name, line in needs.require(waiting, alone=bool(options.paper)).items():
+            print(line, file=sys.stderr)
+            del read[name], runs[name]
         unplanned = options.unplanned or options.finished
         order, refused = (list(read), []) if unplanned else plan(read, runs, options.scale)
         for line in refused:

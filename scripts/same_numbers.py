@@ -28,6 +28,7 @@ import numpy as np
 import yaml
 
 from scripts.jobs import ROOT, command, environment
+from scripts.needs import unmet
 
 ALWAYS = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "executor.way=auto")
 # what fits what; any other attack needs no word beside its own
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def all_jobs() -> list[Job]:
-    """List one run of each attack and defence, and each experiment of each paper."""
+    """List one run of each attack and defence, and each experiment of each paper whose data is there."""
     attacks, defenses = (sorted(file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")) for group in GROUPS)
     ours = [name for name in attacks if name not in ON_WHAT_EXISTS]
     jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in ours]
@@ -85,8 +86,9 @@ def all_jobs() -> list[Job]:
         if name not in LEFT_OUT
     ]
     for file in sorted((ROOT / "conf" / "paper").glob("*.yaml")):
-        experiments = yaml.safe_load(file.read_text(encoding="utf-8"))["experiments"]
-        jobs += [Job(file.stem, name, tuple(words)) for name, words in experiments.items()]
+        paper = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not unmet(paper):
+            jobs += [Job(file.stem, name, tuple(words)) for name, words in paper["experiments"].items()]
     return jobs
 
 

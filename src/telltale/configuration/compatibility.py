@@ -103,8 +103,19 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
     return {
         name: rival
         for name, rival in {**of_attack, **named}.items()
-        if records.kind in rival.accepts and not (rival.before_transfer and not rival.access <= calls[1])
+        if records.kind in rival.accepts and (not rival.before_transfer or _is_ceiling_of(rival, recipe, calls[1]))
     }
+
+
+def _is_ceiling_of(rival: Attack, recipe: Recipe, before: frozenset[str]) -> bool:
+    """Say whether a ceiling asks for what the pre-trained model answers: embeddings alone where that is all there is.
+
+    before: calls of that model, beside embeddings and weights.
+    """
+    if recipe.start is None:
+        return False
+    asked = rival.access - EVERY_RELEASE
+    return asked <= before if asked else not before
 
 
 def _alike(attack: Attack, other: Attack) -> bool:
