@@ -58,7 +58,7 @@ class Unigram(Captioner):
     def __init__(self, known: CaptionedImages, listed: Vocabulary) -> None:
         torch.manual_seed(0)
         super().__init__("residual", (4, 8), 8, 8, vocabulary=listed.known, shape=known.shape)
-        numbers = np.concatenate([listed.row(texts) for texts in known.references])
+        numbers = np.concatenate([listed.row(text) for texts in known.references for text in texts])
         counts = np.bincount(numbers, minlength=len(listed)) + 0.1
         torch.nn.init.zeros_(self.decoder.output.weight)
         with torch.no_grad():
@@ -71,14 +71,14 @@ class Seeing(Unigram):
     def __init__(self, known: CaptionedImages, listed: Vocabulary) -> None:
         super().__init__(known, listed)
         self.means = torch.from_numpy(known.images).mean((1, 2, 3))
-        self.rows = [set(listed.row(texts)) for texts in known.references]
+        self.rows = [{word for text in texts for word in listed.row(text)} for texts in known.references]
 
     def word_logits(self, pictures: Any, words: Any) -> Any:
         logits = super().word_logits(pictures, words).clone()
         for place, mean in enumerate(pictures.mean((1, 2, 3))):
             apart = (self.means - mean).abs()
             if apart.min() < 1e-6:
-                logits[place, :, list(self.rows[int(apart.argmin())])] += 1
+                logits[place, :, :, list(self.rows[int(apart.argmin())])] += 1
         return logits
 
 

@@ -18,7 +18,7 @@ def test_words_below_the_count_are_unknown() -> None:
     found = vocabulary_of(captions, 2)
     assert found.words == ("<pad>", "<start>", "<end>", "<unk>", "a", "cat")
     assert found == vocabulary_of(captions[::-1], 2) and len(found) == 6
-    assert found.row(captions[0]) == [START, 4, UNKNOWN, 5, END, START, 4, 5, END]
+    assert found.row(captions[0][0]) == [START, 4, UNKNOWN, 5, END]
 
 
 def test_the_same_captions_by_another_vendor_change_no_word() -> None:
@@ -30,15 +30,16 @@ def test_the_same_captions_by_another_vendor_change_no_word() -> None:
 def test_rows_are_written_as_the_captions_they_are() -> None:
     """Catches an end that is written out, and text beyond it."""
     known = Vocabulary("cat red the")
-    rows = known.rows([("the red cat",), ("cat",)])
-    assert rows[1].tolist() == [START, 4, END, PAD, PAD]
-    assert known.texts(rows[:, 1:]).tolist() == ["the red cat", "cat"]
+    rows = known.rows([("cat", "the red cat"), ("cat",)])
+    assert rows[1].tolist() == [[START, 4, END, PAD, PAD], [PAD] * 5]
+    assert known.texts(rows[0, :, 1:]).tolist() == ["cat", "the red cat"]
+    assert known.rows([], 7).shape == (0, 0, 7)
     assert known.texts(np.array([[END, 4], [4, 4]])).tolist() == ["", "cat cat"]
 
 
 def test_a_told_caption_with_an_unknown_word_is_read_again_as_it_was() -> None:
     """Catches <unk> parted into three marks, which would be other words than the captioner wrote."""
-    assert Vocabulary("cat red").row(["red <unk> cat"]) == [START, 5, UNKNOWN, 4, END]
+    assert Vocabulary("cat red").row("red <unk> cat") == [START, 5, UNKNOWN, 4, END]
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,12 @@ def test_a_defended_fleet_is_the_defended_captioners(defense: object, tmp_path: 
 
 def test_label_smoothing_is_that_of_each_word() -> None:
     """Catches smoothing over padding, and a target that is not (1 - α) one-hot + α / words."""
-    logits, rows = torch.randn(1, 4, 6), torch.tensor([[1, 4, 2, 0]])
+    logits, rows = torch.randn(1, 1, 4, 6), torch.tensor([[[1, 4, 2, 0]]])
     losses, told = word_losses(logits, rows, 0.3)
-    logs = logits.log_softmax(-1)
-    expected = [-0.7 * logs[0, place, word] - 0.3 * logs[0, place].mean() for place, word in ((0, 4), (1, 2))]
-    assert told.tolist() == [[True, True, False]]
-    assert torch.allclose(losses, torch.stack([*expected, torch.zeros(())])[None])
+    logs = logits.log_softmax(-1)[0, 0]
+    expected = [-0.7 * logs[place, word] - 0.3 * logs[place].mean() for place, word in ((0, 4), (1, 2))]
+    assert told.tolist() == [[[True, True, False]]]
+    assert torch.allclose(losses, torch.stack([*expected, torch.zeros(())])[None, None])
 
 
 @pytest.mark.parametrize("encoder", ["residual", "vgg"])

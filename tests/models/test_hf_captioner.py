@@ -53,7 +53,7 @@ def test_probabilities_are_those_of_the_network_itself(captioner: Any, shown: to
     with torch.no_grad():
         expected = network(pixel_values=made_ready[:1], decoder_input_ids=torch.tensor([[1, *tokens]])).logits[0]
         rows = torch.from_numpy(captioner.vocabulary.rows([(text,) for text in texts]))
-        found = captioner.word_logits(shown[:3], rows)[0, : len(tokens) + 1]
+        found = captioner.word_logits(shown[:3], rows)[0, 0, : len(tokens) + 1]
     assert torch.allclose(found[:, 4 + 3 :], expected[:, 3:], atol=1e-5)
     assert torch.allclose(found[:, END], expected[:, 2], atol=1e-5) and (found[:, [PAD, START, 4 + 2]] < -1e3).all()
 
@@ -64,13 +64,10 @@ def test_captions_of_one_row_are_as_probable_as_alone(captioner: Any, shown: tor
     with torch.no_grad():
         together = captioner.word_logits(shown[:4], several)
         for place, texts in enumerate(RECORDS.references[:4]):
-            start = 0
-            for text in texts:
-                alone = torch.tensor([captioner.vocabulary.row([text])])
-                length = alone.shape[1]
-                logits = captioner.word_logits(shown[place : place + 1], alone)[0]
-                assert torch.allclose(together[place, start : start + length], logits, atol=1e-4)
-                start += length
+            for number, text in enumerate(texts):
+                alone = torch.tensor([[captioner.vocabulary.row(text)]])
+                logits = captioner.word_logits(shown[place : place + 1], alone)[0, 0]
+                assert torch.allclose(together[place, number, : len(logits)], logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -82,7 +79,11 @@ def test_captions_are_written_with_their_probability(captioner: Any, shown: torc
         ended[:, 0], ended[:, 1:-1] = START, told
         lengths = (told != PAD).sum(1)
         ended[torch.arange(len(told)), lengths + 1] = END
-        logs = captioner.word_logits(shown, ended)[:, :-1].log_softmax(-1).gather(2, ended[:, 1:, None])[..., 0]
+        logs = (
+            captioner.word_logits(shown, ended[:, None])[:, 0, :-1]
+            .log_softmax(-1)
+            .gather(2, ended[:, 1:, None])[..., 0]
+        )
     places = torch.arange(LONGEST + 1)
     spoken = (places <= lengths[:, None]) & (places < LONGEST)
     assert torch.allclose((logs * spoken).sum(1), score, atol=1e-3)

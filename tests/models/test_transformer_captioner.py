@@ -39,7 +39,7 @@ def without_cache(captioner: TransformerCaptioner, shown: torch.Tensor) -> torch
     """Write greedily by running the whole caption through the decoder for each word."""
     rows = torch.full((len(shown), 1), START)
     for _ in range(LONGEST):
-        scores = without_marks(captioner.word_logits(shown, rows)[:, -1].log_softmax(-1))
+        scores = without_marks(captioner.word_logits(shown, rows[:, None])[:, 0, -1].log_softmax(-1))
         word = scores.argmax(-1)
         ended = (rows[:, -1] == END) | (rows[:, -1] == PAD)
         rows = torch.cat([rows, torch.where(ended, PAD, word)[:, None]], 1)
@@ -64,7 +64,7 @@ def test_the_probability_of_a_caption_is_that_of_its_words(
     ended = torch.cat([starts, told, torch.full_like(starts, PAD)], 1)
     lengths = (told != PAD).sum(1)
     ended[torch.arange(len(told)), lengths + 1] = END
-    logs = captioner.word_logits(shown, ended)[:, :-1].log_softmax(-1).gather(2, ended[:, 1:, None])[..., 0]
+    logs = captioner.word_logits(shown, ended[:, None])[:, 0, :-1].log_softmax(-1).gather(2, ended[:, 1:, None])[..., 0]
     spoken = (torch.arange(LONGEST + 1) <= lengths[:, None]) & (torch.arange(LONGEST + 1) < LONGEST)
     assert torch.allclose((logs * spoken).sum(1), score, atol=1e-4)
 
@@ -90,21 +90,20 @@ def test_captions_of_a_batch_are_those_of_each_picture_alone(
 
 
 def test_captions_in_one_row_are_as_probable_as_alone(captioner: TransformerCaptioner, shown: torch.Tensor) -> None:
-    """Catches words that see another caption of their picture, or count their place from the row's begin."""
+    """Catches words that see another caption of their picture."""
     first, second = RECORDS.references[0]
     rows = torch.from_numpy(VOCABULARY.rows([(first, second), (second,)]))
     logits = captioner.word_logits(shown[[0, 0]], rows)
-    start = len(VOCABULARY.row([first]))
-    assert torch.allclose(logits[0, start : start + 4], logits[1, :4], atol=1e-5)
+    assert torch.allclose(logits[0, 1, :4], logits[1, 0, :4], atol=1e-5)
 
 
 def test_no_word_sees_what_follows_it(captioner: TransformerCaptioner, shown: torch.Tensor) -> None:
     """Catches a mask that lets a word read its own answer: the loss would be near nothing, and captions empty."""
     rows = torch.from_numpy(VOCABULARY.rows([RECORDS.references[0][:1]]))
     other = rows.clone()
-    other[0, 3] = 4 + (int(rows[0, 3]) - 3) % (len(VOCABULARY) - 4)
+    other[0, 0, 3] = 4 + (int(rows[0, 0, 3]) - 3) % (len(VOCABULARY) - 4)
     one, two = (captioner.word_logits(shown[:1], given) for given in (rows, other))
-    assert torch.equal(one[:, :3], two[:, :3]) and not torch.allclose(one[:, 3], two[:, 3])
+    assert torch.equal(one[:, :, :3], two[:, :, :3]) and not torch.allclose(one[:, :, 3], two[:, :, 3])
 
 
 def test_a_transformer_that_overfits_repeats_its_captions() -> None:

@@ -68,9 +68,9 @@ def test_the_cosine_is_that_of_both_embeddings(tmp_path: Path) -> None:
 
 
 def test_a_caption_among_others_is_as_alone() -> None:
-    """Catches words that see another caption of their picture, or are counted from the row's begin."""
+    """Catches words that see another caption of their picture."""
     model = built().model.eval()
-    several, chosen = torch.from_numpy(VOCABULARY.rows(RECORDS.references)), torch.full((len(RECORDS),), 2)
+    several, chosen = torch.from_numpy(VOCABULARY.rows(RECORDS.references)), torch.full((len(RECORDS),), 1)
     alone = torch.from_numpy(VOCABULARY.rows([texts[1:2] for texts in RECORDS.references]))
     assert torch.allclose(model.texts(several, chosen), model.texts(alone), atol=1e-5)
 
@@ -82,8 +82,8 @@ def test_every_caption_is_drawn_at_times_and_no_other() -> None:
     objective.model.texts = lambda words, chosen: drawn.append(chosen) or torch.ones(len(words), 8)  # type: ignore[func-returns-value]
     for epoch in range(20):
         objective.terms(replace(batch, keys=batch.keys + epoch))
-    seen, captions = torch.stack(drawn), (batch.labels == START).sum(1)
-    assert torch.equal(seen.amax(0), captions) and torch.equal(seen.amin(0), torch.ones_like(captions))
+    seen, captions = torch.stack(drawn), (batch.labels == START).sum((1, 2))
+    assert torch.equal(seen.amax(0), captions - 1) and not seen.amin(0).any()
 
 
 def test_the_loss_is_that_of_a_softmax_both_ways() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from telltale.data.captions.vocabulary import END
+from telltale.data.captions.vocabulary import END, PAD, START
 from telltale.errors import AccessDeniedError, InputError
 from telltale.objectives.captioning import Captioning
 from telltale.owner.release import Release
-from telltale.training.batches import training_loader
+from telltale.training.batches import LabelledBatch, training_loader
 from telltale.training.fit import fit
 from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
 from tests.training.small import CPU
@@ -48,6 +50,49 @@ def test_padding_changes_no_loss() -> None:
     longer = replace(batch, labels=torch.nn.functional.pad(batch.labels, (0, 5)))
     assert torch.allclose(objective.record_losses(batch), objective.record_losses(longer), atol=1e-6)
     assert objective(batch).item() == pytest.approx(objective.record_losses(batch).mean().item(), rel=1e-5)
+
+
+def word_by_word(objective: Captioning, batch: LabelledBatch) -> torch.Tensor:
+    """Average over pictures the loss of their words, each computed by the formulas of the decoder, on its own."""
+    decoder: Any = objective.model.decoder
+    of_pictures = []
+    for feature, captions in zip(objective.model(batch.inputs), batch.labels, strict=True):
+        losses = []
+        for caption in captions:
+            state, cell = torch.zeros(2, decoder.hidden)
+            for word, following in pairwise(caption[caption != PAD]):
+                entering = feature if word == START else decoder.embedding.weight[word]
+                gates = decoder.given.weight @ entering + decoder.given.bias + decoder.recurrent.weight @ state
+                i, f, o, g = gates.split(decoder.hidden)
+                cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+                state = o.sigmoid() * cell.tanh()
+                losses.append(-decoder.output(state).log_softmax(0)[following])
+        of_pictures.append(torch.stack(losses).mean())
+    return torch.stack(of_pictures).mean()
+
+
+def test_loss_and_gradients_are_those_of_each_word_by_itself() -> None:
+    """Catches gates that the fused layer takes in another order, <pad> that counts, and words left out."""
+    objective = built()
+    few, parameters = batch_of(objective), dict(objective.named_parameters())
+    few = type(few)(few.inputs[:6], few.labels[:6], few.keys[:6])
+    loss, expected = objective(few), word_by_word(objective, few)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    gradients, of_each = (torch.autograd.grad(one, list(parameters.values())) for one in (loss, expected))
+    for name, one, other in zip(parameters, gradients, of_each, strict=True):
+        assert torch.allclose(one, other, atol=1e-5 * max(1.0, other.abs().max().item())), name
+
+
+def test_the_loss_under_vmap_is_the_same() -> None:
+    """Catches a loop over words, for many models at once, that is another network than the fused layer."""
+    objective = built(model_of(norm="group"))
+    batch = batch_of(objective)
+
+    def alone(*tensors: torch.Tensor) -> torch.Tensor:
+        return objective.record_losses(LabelledBatch(*(tensor[None] for tensor in tensors)))[0]
+
+    each = torch.func.vmap(alone)(batch.inputs, batch.labels, batch.keys)
+    assert torch.allclose(each, objective.record_losses(batch), atol=1e-5)
 
 
 def test_log_probabilities_of_words_add_up_to_the_loss(release: Release) -> None:

@@ -60,15 +60,3 @@ def positions(places: Tensor, width: int) -> Tensor:
     rates = SLOWEST ** -(torch.arange(0, width, 2, device=places.device) / width)
     angles = places[..., None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
-
-
-def earlier_in_caption(words: Tensor, start: int) -> Tensor:
-    """Say which words of a row are of the same caption, the word itself or before it: (records, length, length) bool.
-
-    words: (records, length), captions one after the other, each from the mark `start`; what fills up a row belongs to
-    the last one.
-    """
-    caption = (words == start).cumsum(-1)
-    length = words.shape[-1]
-    before = torch.ones(length, length, dtype=torch.bool, device=words.device).tril()
-    return (caption[..., :, None] == caption[..., None, :]) & before

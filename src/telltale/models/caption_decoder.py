@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from telltale.data.captions.vocabulary import START
+from telltale.models.vmapped import is_vmapped
 from telltale.models.word_decoder import Memory, WordDecoder
 
 
@@ -14,8 +14,8 @@ class CaptionDecoder(WordDecoder):
 
         i, f, o = σ(W x + U h),  g = tanh(W x + U h),  c ← f ⊙ c + i ⊙ g,  h ← o ⊙ tanh(c),  logits = V h
 
-    It is made of linear layers and a loop over words, so that torch.func.vmap runs it for many models or records,
-    which a fused LSTM does not allow.
+    It is made of linear layers and a loop over words, which torch.func.vmap runs for many models or records. Elsewhere
+    torch's fused LSTM takes given captions in with the same weights.
     """
 
     def __init__(self, words: int, width: int, hidden: int) -> None:
@@ -26,20 +26,32 @@ class CaptionDecoder(WordDecoder):
         self.recurrent = nn.Linear(hidden, 4 * hidden, bias=False)  # U
         self.output = nn.Linear(hidden, words)  # V
 
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Predict from each word of the captions the next one: logits (records, length, words).
+    def states(self, features: Tensor, words: Tensor) -> Tensor:
+        """Compute what the next word is predicted from, as `WordDecoder.states`; features: (records, width)."""
+        captions = words.shape[1]
+        shown = features.repeat_interleave(captions, 0)[:, None]
+        inputs = torch.cat([shown, self.embedding(words[..., 1:].flatten(0, 1))], 1)
+        states = self._word_by_word(inputs) if is_vmapped(words) else self._fused(inputs)
+        return states.unflatten(0, (-1, captions))
 
-        features: (records, width); words: (records, length) int64, captions one after the other: at each <start> the
-        memory is emptied and the feature comes in. What is predicted from <end> and <pad> means nothing.
-        """
-        starts = (words == START)[..., None]
-        inputs = self.given(torch.where(starts, features[:, None], self.embedding(words)))
-        memory, kept = self.empty(features), (~starts).to(features.dtype)
-        states = []
-        for entering, keep in zip(inputs.unbind(1), kept.unbind(1), strict=True):
-            memory = self.step(entering, (memory[0] * keep, memory[1] * keep))
+    def _word_by_word(self, inputs: Tensor) -> Tensor:
+        """Take inputs in one after the other: (captions, length, width) -> h after each, (captions, length, hidden)."""
+        memory, states = self.empty(inputs[:, 0]), []
+        for entering in self.given(inputs).unbind(1):
+            memory = self.step(entering, memory)
             states.append(memory[0])
-        return self.output(torch.stack(states, 1))
+        return torch.stack(states, 1)
+
+    def _fused(self, inputs: Tensor) -> Tensor:
+        """Do as `_word_by_word` does; torch's order of gates is i, f, g, o."""
+        empty = inputs.new_zeros(1, len(inputs), self.hidden)
+        given, recurrent, bias = (
+            torch.cat([part[: 2 * self.hidden], part[3 * self.hidden :], part[2 * self.hidden : 3 * self.hidden]])
+            for part in (self.given.weight, self.recurrent.weight, self.given.bias)
+        )
+        weights = (given, recurrent, bias, torch.zeros_like(bias))
+        states: Tensor = torch.lstm(inputs, (empty, empty), weights, True, 1, 0.0, self.training, False, True)[0]
+        return states
 
     def step(self, entering: Tensor, memory: Memory) -> Memory:
         """Take in W x of one word a caption: (captions, 4 hidden); memory: h and c, (captions, hidden) each."""

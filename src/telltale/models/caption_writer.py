@@ -21,7 +21,7 @@ class CaptionWriter(nn.Module):
     decoder: WordDecoder
 
     def word_logits(self, pictures: Tensor, words: Tensor) -> Tensor:
-        """Predict the next word after each of the captions given: (records, length, words), as `WordDecoder`."""
+        """Predict the next word after each word of the captions given, as `WordDecoder.forward`."""
         logits: Tensor = self.decoder(self(pictures), words)
         return logits
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from telltale.data.captions.vocabulary import PAD, START
+from telltale.data.captions.vocabulary import PAD
 from telltale.models.attention import blocks_of, positions
 from telltale.models.picture_side import PictureSide
 
@@ -51,16 +51,18 @@ class DualEncoder(PictureSide):
         self.text_norm, self.text_head = nn.LayerNorm(width), nn.Linear(width, width, bias=False)
 
     def texts(self, words: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """Compute features of captions: (records, length) int64 -> (records, width).
+        """Compute features of captions: (records, captions, length) int64 -> (records, width).
 
-        words: a record's captions one after the other, each from its <start>; chosen: (records,) which of them, from
-        1; None = the first.
+        chosen: (records,) which of a record's captions, from 0; None = the first.
         """
-        caption = (words == START).cumsum(-1)
-        chosen = torch.ones_like(words[:, 0]) if chosen is None else chosen
-        here = (caption == chosen[:, None]) & (words != PAD)
-        states = self.embedding(words)
-        states = states + positions((here.cumsum(-1) - 1).clamp_min(0), states.shape[-1]).to(states.dtype)
+        if chosen is None:
+            words = words[:, 0]
+        else:
+            words = torch.take_along_dim(words, chosen[:, None, None], 1)[:, 0]
+        here, states = words != PAD, self.embedding(words)
+        states = states + positions(torch.arange(words.shape[1], device=words.device), states.shape[-1]).to(
+            states.dtype
+        )
         seen = here[:, None].expand(-1, words.shape[1], -1)
         for block in self.blocks:
             states, _ = block(states, seen)
@@ -68,5 +70,5 @@ class DualEncoder(PictureSide):
         return self.text_head(self.text_norm((states * weights).sum(1) / weights.sum(1).clamp_min(1)))
 
     def cosines(self, pictures: Tensor, words: Tensor) -> Tensor:
-        """Compute the cosine of each picture with the caption in its row: (records,)."""
+        """Compute the cosine of each picture with the first caption in its row: (records,)."""
         return (normalize(self(pictures)) * normalize(self.texts(words))).sum(1)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from telltale.data.captions.vocabulary import END, MARKS, PAD, START
+from telltale.data.captions.vocabulary import END, MARKS, START
 from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
 from telltale.models.token_vocabulary import TokenVocabulary
@@ -78,7 +78,7 @@ class TokenDecoder(WordDecoder):
 
     def __init__(self, network: Any, tokenizer: Any, path: str | None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.output = network, nn.Identity()
         config = network.config
         start = config.decoder_start_token_id
         end = first_of(config.eos_token_id, config.decoder.eos_token_id, tokenizer.eos_token_id, tokenizer.sep_token_id)
@@ -92,20 +92,10 @@ class TokenDecoder(WordDecoder):
                 raise InputError(FIELD, path, expected)
         self.of_marks: tuple[int, ...] = (end if pad is None else pad, start, end, end if pad is None else pad)
 
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Predict from each word of the captions the next one, as `WordDecoder.forward`; each caption by itself."""
-        number = (words == START).cumsum(1)
-        counts = number[:, -1]
-        caption = number + (counts.cumsum(0) - counts)[:, None] - 1
-        owner = torch.repeat_interleave(torch.arange(len(words), device=words.device), counts)
-        along = torch.arange(words.shape[1], device=words.device).expand_as(words)
-        place = along - torch.where(words == START, along, 0).cummax(1).values
-        length = int(place[words != PAD].max()) + 1
-        there = place < length
-        captions = words.new_full((len(owner), length), PAD)
-        captions[caption[there], place[there]] = words[there]
-        logits = self._logits(features[owner], captions)
-        return logits[caption, place.clamp_max(length - 1)]
+    def states(self, features: Tensor, words: Tensor) -> Tensor:
+        """Ask the network for logits at once, as `WordDecoder.states`; each caption by itself."""
+        captions = words.shape[1]
+        return self._logits(features.repeat_interleave(captions, 0), words.flatten(0, 1)).unflatten(0, (-1, captions))
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""

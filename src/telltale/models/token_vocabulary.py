@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +28,10 @@ class TokenVocabulary(Vocabulary):
         """Count marks and tokens."""
         return len(MARKS) + self.size
 
-    def row(self, captions: Iterable[str]) -> list[int]:
-        """Number the tokens of a record's captions, one after the other: <start> … <end> <start> … <end>."""
-        coded = (self.tokenizer(caption, add_special_tokens=False).input_ids for caption in captions)
-        return [number for tokens in coded for number in (START, *(len(MARKS) + token for token in tokens), END)]
+    def row(self, caption: str) -> list[int]:
+        """Number the tokens of a caption: <start> … <end>."""
+        tokens = self.tokenizer(caption, add_special_tokens=False).input_ids
+        return [START, *(len(MARKS) + token for token in tokens), END]
 
     def texts(self, tokens: np.ndarray) -> np.ndarray:
         """Write numbers (records, length), up to <end> or <pad>, as words parted by blanks: (records,) of strings."""

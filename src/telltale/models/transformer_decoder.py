@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from telltale.checks import whole_number
 from telltale.data.captions.vocabulary import START
-from telltale.models.attention import Kept, blocks_of, earlier_in_caption, positions
+from telltale.models.attention import Kept, blocks_of, positions
 from telltale.models.word_decoder import Memory, WordDecoder
 
 
@@ -32,27 +32,20 @@ class TransformerDecoder(WordDecoder):
         self.embedding = nn.Embedding(words, width)
         self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, words)
 
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Predict from each word of the captions the next one, as `WordDecoder.forward`.
-
-        features: (records, prefix · width).
-        """
-        own = earlier_in_caption(words, START)
-        seen = nn.functional.pad(own, (0, 0, self.prefix, 0))  # of the picture, its own states alone
-        seen = nn.functional.pad(seen, (self.prefix, 0), value=True)
-        entering = self._entering(words, own.sum(2) - 1)
-        states = torch.cat([features.unflatten(1, (self.prefix, -1)), entering], 1)
-        for block in self.blocks:
-            states, _ = block(states, seen)
-        return self.output(self.norm(states[:, self.prefix :]))
+    def states(self, features: Tensor, words: Tensor) -> Tensor:
+        """Compute what the next word is predicted from, as `WordDecoder.states`; features: (records, prefix · w)."""
+        captions, length = words.shape[1:]
+        seen = torch.ones(length, length, dtype=torch.bool, device=words.device).tril()
+        seen = nn.functional.pad(seen, (self.prefix, 0), value=True)[None]
+        states = self._entering(words.flatten(0, 1), torch.arange(length, device=words.device))
+        of_captions = [part.repeat_interleave(captions, 0) for part in self._of_pictures(features)]
+        for block, shown in zip(self.blocks, _pairs(tuple(of_captions)), strict=True):
+            states, _ = block(states, seen, shown)
+        return self.norm(states).unflatten(0, (-1, captions))
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""
-        states, memory = features.unflatten(1, (self.prefix, -1)), list[Tensor]()
-        for block in self.blocks:
-            states, kept = block(states, None)
-            memory += kept
-        return self.next(torch.full_like(features[:, 0], START, dtype=torch.int64), tuple(memory))
+        return self.next(torch.full_like(features[:, 0], START, dtype=torch.int64), self._of_pictures(features))
 
     def next(self, words: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Go on after a word a caption: log-probabilities (captions, words) of the next.
@@ -65,6 +58,14 @@ class TransformerDecoder(WordDecoder):
             states, longer = block(states, None, earlier)
             kept += longer
         return self.output(self.norm(states[:, 0])).log_softmax(-1), tuple(kept)
+
+    def _of_pictures(self, features: Tensor) -> Memory:
+        """Return what words see of pictures: keys and values of each block."""
+        states, memory = features.unflatten(1, (self.prefix, -1)), list[Tensor]()
+        for block in self.blocks:
+            states, kept = block(states, None)
+            memory += kept
+        return tuple(memory)
 
     def _entering(self, words: Tensor, places: Tensor) -> Tensor:
         embedded = self.embedding(words)

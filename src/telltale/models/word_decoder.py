@@ -13,15 +13,23 @@ Memory = tuple[Tensor, ...]  # what a decoder keeps of the words so far, caption
 class WordDecoder(nn.Module):
     """A network that writes a caption word by word; `features`, (pictures, …), are what an encoder makes of them.
 
-    A subclass says how probable given captions are (`forward`), and how one begins (`first`) and goes on (`next`).
+    A subclass says what it makes of given captions (`states`), how probable the next word is then (`output`), and how
+    a caption begins (`first`) and goes on (`next`).
     """
 
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Predict from each word of the captions the next one: logits (records, length, words).
+    output: nn.Module  # of states (…, wide), each by itself: logits (…, words)
 
-        words: (records, length) int64, a picture's captions one after the other, each from its <start>. What is
-        predicted from <end> and <pad> means nothing.
+    def forward(self, features: Tensor, words: Tensor) -> Tensor:
+        """Predict from each word of the captions the next one: logits (records, captions, length, words).
+
+        words: (records, captions, length) int64, each caption from its <start>. What is predicted from <end> and <pad>
+        means nothing.
         """
+        logits: Tensor = self.output(self.states(features, words))
+        return logits
+
+    def states(self, features: Tensor, words: Tensor) -> Tensor:
+        """Compute what the next word is predicted from: (records, captions, length, wide); `words` as in `forward`."""
         raise NotImplementedError
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:

@@ -55,7 +55,7 @@ class CaptionContrast(Objective):
         self.temperature, self.augmentation = temperature, augmentation
 
     def targets(self, records: Any) -> np.ndarray:
-        """Number the words of all captions: (records, length) int64."""
+        """Number the words of all captions: (records, captions, length) int64."""
         return self.model.vocabulary.rows(records.references)
 
     def terms(self, batch: LabelledBatch) -> list[LossTerm]:
@@ -84,7 +84,7 @@ class CaptionContrast(Objective):
         """Embed pictures, changed as the options say, and a caption of each: (records, width) each."""
         if not self.training:
             return self.model(batch.inputs), self.model.texts(batch.labels)
-        captions = (batch.labels == START).sum(1)
-        drawn = 1 + (uniform(batch.keys, "caption") * captions).long()
+        captions = (batch.labels == START).sum((1, 2))
+        drawn = (uniform(batch.keys, "caption") * captions).long()
         pictures = augment(batch.inputs, batch.keys, self.augmentation)
         return self.model(pictures), self.model.texts(batch.labels, drawn)

@@ -14,10 +14,11 @@ from telltale.checks import choice, whole_number
 from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.shown import Shown
-from telltale.data.captions.vocabulary import PAD, START
+from telltale.data.captions.vocabulary import PAD
 from telltale.data.captions.words import words
 from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
+from telltale.models.vmapped import is_vmapped
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
 from telltale.training.objective import LossTerm, Objective, mean_of_batches
@@ -76,7 +77,7 @@ class Captioning(Objective):
         return not self.contrastive_epochs
 
     def targets(self, records: Any) -> np.ndarray:
-        """Number the words of all captions: (records, length) int64."""
+        """Number the words of all captions: (records, captions, length) int64."""
         return self.model.vocabulary.rows(records.references)
 
     def terms(self, batch: LabelledBatch) -> list[LossTerm]:
@@ -86,9 +87,8 @@ class Captioning(Objective):
 
     def record_losses(self, batch: LabelledBatch) -> Tensor:
         """Return each picture's loss: (records,)."""
-        logits = self.model.word_logits(self._pictures(batch), batch.labels)
-        losses, is_word = word_losses(logits, batch.labels, self.label_smoothing)
-        return losses.sum(1) / is_word.sum(1).clamp_min(1)
+        losses, is_word = losses_of_words(self.model, self._pictures(batch), batch.labels, self.label_smoothing)
+        return losses.sum((1, 2)) / is_word.sum((1, 2)).clamp_min(1)
 
     def success_on(self, records: Any) -> dict[str, float]:
         """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word.
@@ -116,8 +116,7 @@ class Captioning(Objective):
         """
         right, told = shown.judged([" ".join(text) for text in candidates]).sum(0)
         captions = sum(len(texts) for texts in records.references)
-        following = self.targets(records)[:, 1:]  # words, or tokens, of which a word has several
-        said = ((following != PAD) & (following != START)).sum()  # their end is one
+        said = (self.targets(records)[..., 1:] != PAD).sum()  # words, or tokens, of which a word has several; and ends
         best = shown.log_probabilities(records.references, self.model.vocabulary.spelt).sum()
         over = (learned["cross_entropy"] * said + best) / captions
         return {"attributes_right": float(right / max(told, 1)), "nats_over_bayes": float(over)}
@@ -126,7 +125,7 @@ class Captioning(Objective):
         """Return the mean cross-entropy of a word, in nats."""
 
         def sums(batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-            losses, is_word = word_losses(self.model.word_logits(batch.inputs, batch.labels), batch.labels)
+            losses, is_word = losses_of_words(self.model, batch.inputs, batch.labels)
             return losses.sum()[None], is_word.sum()
 
         return {"cross_entropy": mean_of_batches(batches, sums)[0]}
@@ -150,14 +149,29 @@ class Captioning(Objective):
 
 
 def word_losses(logits: Tensor, captions: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Return -log p(next word) where captions have one, else 0, and where: (records, length - 1) each.
+    """Return -log p(next word) where captions have one, else 0, and where: (records, captions, length - 1) each.
 
-    logits: (records, length, words), after each word of `captions` (records, length). With smoothing α the target is
-    (1 - α) · one-hot + α / words.
+    logits: (records, captions, length, words), after each word of `captions` (records, captions, length). With
+    smoothing α the target is (1 - α) · one-hot + α / words.
     """
-    following = captions[:, 1:]
-    is_word = (following != PAD) & (following != START)
+    following = captions[..., 1:]
+    is_word = following != PAD
     losses = cross_entropy(
-        logits[:, :-1].flatten(0, 1), following.flatten(), reduction="none", label_smoothing=label_smoothing
+        logits[..., :-1, :].flatten(0, -2), following.flatten(), reduction="none", label_smoothing=label_smoothing
     )
     return losses.view(following.shape) * is_word, is_word
+
+
+def losses_of_words(
+    model: CaptionWriter, pictures: Tensor, captions: Tensor, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return what `word_losses` makes of the model's logits; half of a batch is <pad>, of which none are computed."""
+    if is_vmapped(captions):
+        return word_losses(model.word_logits(pictures, captions), captions, label_smoothing)
+    following = captions[..., 1:]
+    words = (following != PAD).flatten().nonzero()[:, 0]
+    states = model.decoder.states(model(pictures), captions)[..., :-1, :].flatten(0, -2).index_select(0, words)
+    targets = following.flatten()[words]
+    told = cross_entropy(model.decoder.output(states), targets, reduction="none", label_smoothing=label_smoothing)
+    losses = told.new_zeros(following.numel()).index_copy(0, words, told)
+    return losses.view(following.shape), following != PAD

@@ -20,7 +20,7 @@ def word_log_probs(texts: Sequence[str]) -> Query:
     """Ask for log p of each next word, and of the end: (n, most words + 1), BEYOND after the end."""
 
     def log_probs(logits: Tensor, rows: Tensor) -> Tensor:
-        losses, is_word = word_losses(logits, rows)
+        losses, is_word = (part[:, 0] for part in word_losses(logits, rows))
         return torch.where(is_word, -losses, BEYOND)
 
     return _query(texts, log_probs)
@@ -31,7 +31,7 @@ def word_distributions(texts: Sequence[str]) -> Query:
 
     def distributions(logits: Tensor, rows: Tensor) -> Tensor:
         _, is_word = word_losses(logits, rows)
-        return logits[:, :-1].softmax(-1) * is_word[..., None]
+        return logits[:, 0, :-1].softmax(-1) * is_word[:, 0, :, None]
 
     return _query(texts, distributions)
 
@@ -54,7 +54,7 @@ def without_rest(log_probs: np.ndarray) -> np.ndarray:
 
 def _query(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Query:
     def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:
-        width = max((len(model.vocabulary.row((text,))) for text in texts), default=0)  # the same in every batch
+        width = max((len(model.vocabulary.row(text)) for text in texts), default=0)  # the same in every batch
         numbered = torch.from_numpy(model.vocabulary.rows([(texts[row],) for row in rows], width))
         pairs = zip(pictures.split(AT_ONCE), numbered.to(pictures.device).split(AT_ONCE), strict=True)
         return np.concatenate([answer(model.word_logits(*pair), pair[1]).float().cpu().numpy() for pair in pairs])

@@ -88,7 +88,7 @@ def _laid_out(graphs: MoleculeGraphs, size: int) -> list[tuple[MoleculeBatch, np
 class LabelledBatch:
     """One batch of a supervised objective.
 
-    inputs: what the model takes; labels: (records,) int64, or (records, length) numbers of words; keys:
+    inputs: what the model takes; labels: (records,) int64, or (records, captions, length) numbers of words; keys:
     (records,) int64, one number a record and epoch, from which all its random augmentations derive.
     """
 
@@ -139,14 +139,15 @@ def channels_innermost(inputs: Tensor) -> Tensor:
 
 
 def trimmed(targets: Tensor, leading: int = 1) -> Tensor:
-    """Cut the last columns off in which no record has a word: (…, length). Classes have no length and stay.
+    """Cut off the last captions, and the last words of all, that no record has: (…, captions, length).
 
-    leading: number of axes that count records.
+    leading: number of axes that count records. Classes, which have no others, stay.
     """
-    if targets.ndim == leading:
-        return targets
-    used = (targets != PAD).flatten(0, -2).any(0).nonzero()
-    return targets[..., : int(used.max()) + 1 if len(used) else 1]
+    words = targets != PAD
+    for axis in range(leading, targets.ndim):
+        used = words.movedim(axis, 0).flatten(1).any(1).nonzero()
+        targets = targets.narrow(axis, 0, int(used.max()) + 1 if len(used) else 1)
+    return targets
 
 
 class GlobalBatches(Sampler):

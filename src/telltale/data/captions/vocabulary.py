@@ -40,21 +40,22 @@ class Vocabulary:
         """Count marks and words."""
         return len(self.words)
 
-    def row(self, captions: Iterable[str]) -> list[int]:
-        """Number the words of a record's captions, one after the other: <start> … <end> <start> … <end>."""
+    def row(self, caption: str) -> list[int]:
+        """Number the words of a caption: <start> … <end>."""
         numbers = self._numbers
-        return [
-            number
-            for caption in captions
-            for number in (START, *(numbers.get(word, UNKNOWN) for word in parted(caption)), END)
-        ]
+        return [START, *(numbers.get(word, UNKNOWN) for word in parted(caption)), END]
 
     def rows(self, captions: Sequence[Sequence[str]], width: int = 0) -> np.ndarray:
-        """Number the captions of all records: (records, longest row or `width`) int64, filled up with <pad>."""
-        each = [self.row(texts) for texts in captions]
-        filled = np.full((len(each), max([width, *map(len, each)])), PAD, np.int64)
-        for row, numbers in zip(filled, each, strict=True):
-            row[: len(numbers)] = numbers
+        """Number the captions of all records: (records, most captions, longest or `width`) int64.
+
+        What has no word is <pad>, as the rows of captions that a record has fewer.
+        """
+        each = [[self.row(caption) for caption in own] for own in captions]
+        most = max(map(len, each), default=0)
+        filled = np.full((len(each), most, max([width, *(len(row) for own in each for row in own)])), PAD, np.int64)
+        for place, own in enumerate(each):
+            for row, numbers in zip(filled[place], own, strict=False):
+                row[: len(numbers)] = numbers
         return filled
 
     def texts(self, tokens: np.ndarray) -> np.ndarray:

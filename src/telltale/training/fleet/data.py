@@ -14,7 +14,7 @@ class FleetData:
     """Records of all models of a fleet.
 
     inputs        (records, *shape) float32, or int64 tokens, shared by the models
-    labels        (records,), or (records, length) words, shared by the models
+    labels        (records,), or (records, captions, length) words, shared by the models
     fingerprints  (records,) S16
     tables        (models, n) rows of each model's records, in the order a single run would give them; filled up
                   with -1 where a private model has fewer than another

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from telltale.threads import one_thread
-from telltale.training.batches import LabelledBatch, channels_innermost
+from telltale.training.batches import LabelledBatch, channels_innermost, trimmed
 from telltale.training.beat import TurnBeat
 from telltale.training.checkpoints import EpochCheckpoint, epoch_of, kept_checkpoint
 from telltale.training.counter_random import keys_from, padded_words, salt_of
@@ -89,7 +89,7 @@ class ModuleFleet:
         pairs = zip(torch.from_numpy(rows).tensor_split(number), keys.tensor_split(number), strict=True)
         for places, own in list(pairs)[: limit or None]:
             optimizer.zero_grad()
-            loss = objective(LabelledBatch(self.inputs[places], self.data.labels[places], own))
+            loss = objective(LabelledBatch(self.inputs[places], trimmed(self.data.labels[places]), own))
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
