@@ -29,7 +29,7 @@ help:  ## what there is
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers,optuna,captions]" $(PINS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,fcd,trackers,optuna,hf]" $(PINS)
 	@touch $@
 
 environment: $(READY)  ## only set up the environment

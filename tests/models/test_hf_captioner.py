@@ -18,7 +18,7 @@ from telltale.models.caption_writer import LONGEST
 from telltale.models.hf_captioner import HFCaptioner, document_of_folder, folder_of
 from tests.training.captions import RECORDS, batch_of, built, recipe_of
 
-pytest.importorskip("transformers", reason="the extra `captions` is not installed")
+pytest.importorskip("transformers", reason="the extra `hf` is not installed")
 
 from tests.models.hf_folder import model_in, saved
 

@@ -120,6 +120,7 @@ def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None =
         _fill_in("model", model, "vocabulary", vocabulary_of(records.references, model["least_count"]).known, records)
     if isinstance(records, TextRecords):
         _fill_in("model", model, "vocabulary", records.vocabulary, records)
+        _fill_in("model", model, "tokenizer", records.tokenizer, records)
     trainer = instantiate(cfg.trainer, **_debugging(cfg))
     shares_weights = yes_or_no("share_initial_weights", cfg.share_initial_weights)
     initial_seed = derive(cfg.seed, "shared initial weights") if shares_weights else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,23 @@ from torch.nn.functional import interpolate
 from telltale.data.captions.vocabulary import END, MARKS, START
 from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
+from telltale.models.hf_folder import (
+    CONFIG,
+    FIELD,
+    OFFLINE,
+    digest_of,
+    first_of,
+    library,
+    read,
+    require_own_files,
+    require_whole,
+    saved_in,
+    unreadable,
+)
 from telltale.models.token_vocabulary import TokenVocabulary
 from telltale.models.word_decoder import Memory, WordDecoder
 
-FIELD, KIND = "model.path", "vision-encoder-decoder"
-CONFIG, PICTURES = "config.json", "preprocessor_config.json"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+KIND, PICTURES = "vision-encoder-decoder", "preprocessor_config.json"
 TOKENS = ("tokenizer.json", "vocab.json", "vocab.txt")
 IMPOSSIBLE = -1e4  # logit of what no caption has
 
@@ -30,7 +39,7 @@ class HFCaptioner(CaptionWriter):
 
     path: folder with config.json, model.safetensors (or its parts with their index), the tokenizer's files and
     preprocessor_config.json. Raises InputError for a folder that lacks one or some of the weights, asks for code of its
-    own, holds another kind of model or tokens that it does not know, and where the extra `captions` is not installed.
+    own, holds another kind of model or tokens that it does not know, and where the extra `hf` is not installed.
     """
 
     accepts = frozenset({"captions"})
@@ -40,15 +49,13 @@ class HFCaptioner(CaptionWriter):
         super().__init__()
         folder = folder_of(path)
         transformers = library(path)
-        offline = {"local_files_only": True, "trust_remote_code": False}
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **offline)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
             network, loaded = transformers.VisionEncoderDecoderModel.from_pretrained(
-                folder, use_safetensors=True, output_loading_info=True, **offline
+                folder, use_safetensors=True, output_loading_info=True, **OFFLINE
             )
-        except Exception as error:  # a damaged file may fail anywhere in the package
-            why = str(error).strip().splitlines()
-            raise InputError(FIELD, path, f"cannot be read by transformers: {why[0] if why else error!r}") from None
+        except Exception as error:
+            raise unreadable(error, path) from None
         require_whole(loaded, path)
         if (tokens := len(tokenizer)) > network.config.decoder.vocab_size:
             expected = f"its tokenizer has {tokens} tokens, its decoder {network.config.decoder.vocab_size}"
@@ -129,76 +136,12 @@ class TokenDecoder(WordDecoder):
 
 def folder_of(path: str | None) -> Path:
     """Return the folder of a captioner. Raises InputError for what is none, or would run code of its own."""
-    if not isinstance(path, str) or not Path(path).expanduser().is_dir():
-        raise InputError(FIELD, path, "a folder with a captioner that transformers saved: save_pretrained(folder)")
-    folder = Path(path).expanduser()
-    if not any((folder / name).is_file() for name in WEIGHTS):
-        pickled = ": pytorch_model.bin is a pickle and is not opened" if list(folder.glob("*.bin")) else ""
-        raise InputError(FIELD, path, f"needs {WEIGHTS[0]}{pickled}; save_pretrained(folder) writes it")
-    if not any((folder / name).is_file() for name in TOKENS):
-        raise InputError(FIELD, path, f"needs its tokenizer: {' or '.join(TOKENS)}")
-    for name in (CONFIG, PICTURES):
-        if not (folder / name).is_file():
-            raise InputError(FIELD, path, f"needs {name}, as transformers writes it")
+    folder = saved_in(path, "a captioner", TOKENS, (PICTURES,))
     kind = read(folder / CONFIG).get("model_type")
     if kind != KIND:
         raise InputError(FIELD, path, f"a model_type of {KIND}, its {CONFIG} says {kind}")
-    for file in sorted(folder.glob("*.json")):
-        if asks_for_code(read(file) if file.name.endswith("config.json") else {}):
-            raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
-    require_parts(folder, path)
+    require_own_files(folder, path)
     return folder
-
-
-def require_parts(folder: Path, path: str | None) -> None:
-    """Refuse, by InputError, an index that names parts which are no safetensors files of the folder itself."""
-    index = folder / WEIGHTS[1]
-    if (folder / WEIGHTS[0]).is_file() or not index.is_file():
-        return
-    parts = read(index).get("weight_map")
-    for name in sorted(set(map(str, parts.values()))) if isinstance(parts, dict) else [str(parts)]:
-        if Path(name).name != name or not name.endswith(".safetensors") or not (folder / name).is_file():
-            expected = f"its {index.name} names {name}, which is no safetensors file of the folder, and is not opened"
-            raise InputError(FIELD, path, expected)
-
-
-def require_whole(loaded: Any, path: str | None) -> None:
-    """Refuse, by InputError, weights that lack some of the network's, which would be drawn at random in their place.
-
-    A pooler's may lack: it makes nothing that captions are written from.
-    """
-    missing = sorted(name for name in loaded["missing_keys"] if ".pooler." not in name)
-    if missing:
-        raise InputError(FIELD, path, f"its weights lack {len(missing)} of the network's, as {missing[0]}")
-
-
-def library(path: str | None) -> Any:
-    """Import transformers. Raises InputError where the extra is not installed."""
-    try:
-        import transformers
-    except ImportError:
-        expected = 'needs the package transformers, which is not installed: pip install "telltale[captions]"'
-        raise InputError(FIELD, path, expected) from None
-    transformers.utils.logging.disable_progress_bar()
-    return transformers
-
-
-def read(file: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises InputError for anything else."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(FIELD, str(file), f"is no JSON that can be read ({error})") from None
-    if not isinstance(found, dict):
-        raise InputError(FIELD, str(file), "a JSON object")
-    return found
-
-
-def asks_for_code(config: Any) -> bool:
-    """Say whether a configuration, or one inside it, names classes of files that lie beside it."""
-    if isinstance(config, list):
-        return any(map(asks_for_code, config))
-    return isinstance(config, dict) and ("auto_map" in config or any(map(asks_for_code, config.values())))
 
 
 def look_of(folder: Path, encoder: Any, path: str | None) -> tuple[tuple[int, int], list[float], list[float]]:
@@ -242,20 +185,8 @@ def are_numbers(values: Any, count: int) -> bool:
     return numbers and len(values) == count and all(map(math.isfinite, values))
 
 
-def first_of(*values: Any) -> int | None:
-    """Return the first whole number; configurations leave out what a part of them says."""
-    return next((value for value in values if type(value) is int), None)
-
-
 def document_of_folder(options: dict[str, Any]) -> dict[str, Any]:
     """Return what stands for the option `path` in a model's key: what the folder holds, wherever it lies."""
     if options.get("_target_") != f"{__name__}.{HFCaptioner.__qualname__}":
         return {}
-    digest = blake2b(digest_size=16)
-    for file in sorted(folder_of(options.get("path")).iterdir()):
-        if file.is_file() and file.suffix in (".safetensors", ".json", ".txt", ".model"):
-            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as opened:
-                while part := opened.read(1 << 24):
-                    digest.update(part)
-    return {"path": digest.hexdigest()}
+    return {"path": digest_of(folder_of(options.get("path")))}

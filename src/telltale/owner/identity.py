@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from telltale.data.records import Records
-from telltale.models.hf_captioner import document_of_folder
+from telltale.models import hf, hf_captioner
 from telltale.models.released.start import document_of_start
 from telltale.models.trunk_options import trunk_of
 from telltale.owner.preparation import training_records
@@ -68,7 +68,9 @@ def fingerprint_of(recipe: Recipe, store: Store, entry: str) -> str:
 def model_of(recipe: Recipe) -> dict[str, Any]:
     """Describe the model; weights that it begins with or keeps frozen by their digest, wherever their file lies."""
     trunk = trunk_of(recipe.model)
-    files = {**document_of_start(recipe.model), **document_of_folder(dict(recipe.model))}
+    options = dict(recipe.model)
+    folders = {**hf_captioner.document_of_folder(options), **hf.document_of_folder(options)}
+    files = {**document_of_start(recipe.model), **folders}
     return {**recipe.model, **({"weights": trunk.document()} if trunk else {}), **files}
 
 

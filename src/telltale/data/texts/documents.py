@@ -14,8 +14,9 @@ from telltale.checks import number, share, whole_number
 from telltale.data.digests import as_digests, digests_of, earliest
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.texts.alike import alike
+from telltale.data.texts.folder_tokenizer import in_folder
 from telltale.data.texts.records import Codec, TextRecords
-from telltale.data.texts.tokenizer import BYTES, BytePairs, given, learned
+from telltale.data.texts.tokenizer import BYTES, given, learned
 from telltale.errors import InputError
 from telltale.writing import counted
 
@@ -31,7 +32,8 @@ class Preparation:
     near_equal  share of their runs of three words from which two texts are near-equal, and one group; None = only the
                 equal are
     public      share of the documents that the tokenizer is learned on, and that are in no pool
-    tokenizer   a file with the one that was learned on that share; None = the cache is asked, then it is learned
+    tokenizer   a file with the one that was learned on that share, or a folder with a model whose tokenizer it is to
+                be (model=hf), which learns nothing; None = the cache is asked, then it is learned
     cache       folder where tokenizers are kept; None = nowhere
     """
 
@@ -160,8 +162,10 @@ def joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(connected_components(edges, directed=False)[1][first], np.int64)
 
 
-def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> BytePairs:
-    """Return the tokenizer of the public documents; one that a user gives has to be the same."""
+def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> Codec:
+    """Return the tokenizer of the public documents; one in a user's file has to be the same, a model's may be any."""
+    if how.tokenizer is not None and Path(how.tokenizer).expanduser().is_dir():
+        return in_folder(Path(how.tokenizer).expanduser(), "dataset.tokenizer")
     codec = learned(documents.texts[public].tolist(), how.vocabulary, how.folder)
     return codec if how.tokenizer is None else given(how.tokenizer, codec, documents.source)
 

@@ -197,10 +197,12 @@ class Fleet(nn.Module):
         return {**dict(parameters), **{name: self.buffer(name) for name in self.buffer_names}}
 
     def state_of(self, model: int) -> dict[str, Tensor]:
-        """Return one model's parameters and buffers by the names of its objective."""
+        """Return one model's parameters and buffers by the names of its objective, but for those that are not kept."""
+        kept = self.skeleton.state_dict()
         return {
             name: tensor[model].cpu().clone(memory_format=torch.contiguous_format)
             for name, tensor in self.state().items()
+            if name in kept
         }
 
     def loader(self) -> DataLoader:

@@ -1,0 +1,116 @@
+"""A model in a folder, as the package `transformers` saved it: what is read of it, and what is refused.
+
+Nothing is fetched, unpickled or run from such a folder, and no file outside it is opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from telltale.errors import InputError
+
+FIELD, CONFIG = "model.path", "config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+READ = (".safetensors", ".json", ".txt", ".model")  # endings of what may be read
+OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+def saved_in(path: str | None, what: str, tokens: Sequence[str], also: Sequence[str] = ()) -> Path:
+    """Return the folder of a model.
+
+    what: the model in words; tokens: names of files, of which one has its tokenizer; also: other files that have to be
+    there. Raises InputError for what is no folder, lacks a file, or would run code of its own.
+    """
+    if not isinstance(path, str) or not Path(path).expanduser().is_dir():
+        raise InputError(FIELD, path, f"a folder with {what} that transformers saved: save_pretrained(folder)")
+    folder = Path(path).expanduser()
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        pickled = ": pytorch_model.bin is a pickle and is not opened" if list(folder.glob("*.bin")) else ""
+        raise InputError(FIELD, path, f"needs {WEIGHTS[0]}{pickled}; save_pretrained(folder) writes it")
+    if not any((folder / name).is_file() for name in tokens):
+        raise InputError(FIELD, path, f"needs its tokenizer: {' or '.join(tokens)}")
+    for name in (CONFIG, *also):
+        if not (folder / name).is_file():
+            raise InputError(FIELD, path, f"needs {name}, as transformers writes it")
+    return folder
+
+
+def require_own_files(folder: Path, path: str | None) -> None:
+    """Refuse, by InputError, code that lies beside the weights, and weights that lie elsewhere."""
+    for file in sorted(folder.glob("*.json")):
+        if asks_for_code(read(file) if file.name.endswith("config.json") else {}):
+            raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
+    index = folder / WEIGHTS[1]
+    if (folder / WEIGHTS[0]).is_file() or not index.is_file():
+        return
+    parts = read(index).get("weight_map")
+    for name in sorted(set(map(str, parts.values()))) if isinstance(parts, dict) else [str(parts)]:
+        if Path(name).name != name or not name.endswith(".safetensors") or not (folder / name).is_file():
+            expected = f"its {index.name} names {name}, which is no safetensors file of the folder, and is not opened"
+            raise InputError(FIELD, path, expected)
+
+
+def require_whole(loaded: Any, path: str | None) -> None:
+    """Refuse, by InputError, weights that lack some of the network's, which would be drawn at random in their place.
+
+    A pooler's may lack: nothing is made of what it makes.
+    """
+    missing = sorted(name for name in loaded["missing_keys"] if ".pooler." not in name)
+    if missing:
+        raise InputError(FIELD, path, f"its weights lack {len(missing)} of the network's, as {missing[0]}")
+
+
+def unreadable(error: Exception, path: str | None) -> InputError:
+    """Say in a line why transformers could not read a folder: a damaged file may fail anywhere in the package."""
+    why = str(error).strip().splitlines()
+    return InputError(FIELD, path, f"cannot be read by transformers: {why[0] if why else error!r}")
+
+
+def library(path: str | None) -> Any:
+    """Import transformers. Raises InputError where the extra is not installed."""
+    try:
+        import transformers
+    except ImportError:
+        expected = 'needs the package transformers, which is not installed: pip install "telltale[hf]"'
+        raise InputError(FIELD, path, expected) from None
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises InputError for anything else."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(FIELD, str(file), f"is no JSON that can be read ({error})") from None
+    if not isinstance(found, dict):
+        raise InputError(FIELD, str(file), "a JSON object")
+    return found
+
+
+def asks_for_code(config: Any) -> bool:
+    """Say whether a configuration, or one inside it, names classes of files that lie beside it."""
+    if isinstance(config, list):
+        return any(map(asks_for_code, config))
+    return isinstance(config, dict) and ("auto_map" in config or any(map(asks_for_code, config.values())))
+
+
+def first_of(*values: Any) -> int | None:
+    """Return the first whole number; configurations leave out what a part of them says."""
+    return next((value for value in values if type(value) is int), None)
+
+
+def digest_of(folder: Path) -> str:
+    """Name what a folder holds, wherever it lies: 32 hexadecimal digits."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and file.suffix in READ:
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as opened:
+                while part := opened.read(1 << 24):
+                    digest.update(part)
+    return digest.hexdigest()
