@@ -52,8 +52,8 @@ def require_second_source(records: CaptionedImages, field: str, value: object) -
     if len(records.source_names) < 2:
         expected = (
             f"needs pictures of a second source, {records.source} has one; choose dataset=emoji_captions with "
-            "dataset.second=twitter (python -m scripts.fetch_data emoji_twitter), dataset=scenes with "
-            "dataset.second=second, or dataset=two_caption_sets"
+            "dataset.second=twitter (python -m scripts.fetch_data emoji_twitter) or dataset.second=microsoft "
+            "(… emoji_microsoft), dataset=scenes with dataset.second=second, or dataset=two_caption_sets"
         )
         raise InputError(field, value, expected)
 
