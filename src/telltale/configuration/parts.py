@@ -43,6 +43,8 @@ def records_of(cfg: DictConfig, folder: Path) -> Records:
     if loaded.records is None:
         expected = "the column of a class: a recipe of ours learns classes, and there is none (or they are real values)"
         raise InputError("dataset.label", cfg.dataset.get("label"), expected)
+    if getattr(loaded.records, "tokenizer", None) == "":
+        raise InputError("dataset.context", "null", "a whole number of tokens; null is for a downstream data set alone")
     return loaded.records
 
 

@@ -73,7 +73,8 @@ def test_an_author_of_pre_training_is_not_fine_tuned_on() -> None:
 
 def test_another_data_set_is_tokenised_by_that_of_pre_training() -> None:
     """Catches tokens of two tokenizers in one model, whose numbers mean different words."""
-    other = wordnet.load(vocabulary=BYTES, context=40, public=0)
+    other = wordnet.load(context=None)
+    assert len(other.records) == 16_719 and other.records.tokenizer == "" and other.records.codec is None
     transfer = OtherSource(other, drop_shared=True).transfer(RECORDS)
     made = transfer.downstream
     assert (made.tokenizer, made.vocabulary, made.shape) == (RECORDS.tokenizer, 512, (16,))
@@ -81,3 +82,13 @@ def test_another_data_set_is_tokenised_by_that_of_pre_training() -> None:
     np.testing.assert_array_equal(made.tokens[rows], RECORDS.codec.encode(made.texts[rows].tolist(), 16).tokens)
     assert not set(made.texts) & set(RECORDS.texts)  # what is left are the public ones
     assert any(line.endswith("were cut to 16 tokens") for line in transfer.told)
+
+
+def test_texts_without_tokens_of_their_own_come_back_from_the_cache(tmp_path: Path) -> None:
+    """Catches a downstream data set that is parsed anew with each run, and a tokenizer that would be ignored."""
+    (tmp_path / "data.noun").write_text(HEAD + LINES, encoding="utf-8")
+    first, again = (wordnet.load(root=str(tmp_path), context=None, cache=str(tmp_path / "cache")) for _ in range(2))
+    assert again.records.texts.tolist() == first.records.texts.tolist() and again.records.codec is None
+    assert len(list((tmp_path / "cache").glob("records-*.npz"))) == 1
+    with pytest.raises(InputError, match="is tokenised by the tokenizer of pre-training"):
+        wordnet.load(context=None, tokenizer="tokenizer.json")

@@ -28,7 +28,8 @@ class Preparation:
     """How documents become records: the options that all data sets of texts share.
 
     vocabulary  tokens of the tokenizer; 259 = one a byte, for which nothing is learned
-    context     tokens of a record; longer texts are cut
+    context     tokens of a record; longer texts are cut. None = none are made: for a downstream data set, whose texts
+                are tokenised by the tokenizer of pre-training (`fitted_texts`)
     near_equal  share of their runs of three words from which two texts are near-equal, and one group; None = only the
                 equal are
     public      share of the documents that the tokenizer is learned on, and that are in no pool
@@ -38,7 +39,7 @@ class Preparation:
     """
 
     vocabulary: int = 1024
-    context: int = 32
+    context: int | None = 32
     near_equal: float | None = 0.8
     public: float = 0.2
     tokenizer: str | None = None
@@ -46,7 +47,10 @@ class Preparation:
 
     def __post_init__(self) -> None:
         whole_number("dataset.vocabulary", self.vocabulary, BYTES, 1 << 20)
-        whole_number("dataset.context", self.context, 3, MOST_CONTEXT)
+        whole_number("dataset.context", self.context, 3, MOST_CONTEXT, or_null=True)
+        if self.context is None and self.tokenizer is not None:
+            expected = "null: a downstream data set is tokenised by the tokenizer of pre-training"
+            raise InputError("dataset.tokenizer", self.tokenizer, expected)
         number("dataset.near_equal", self.near_equal, least=0.3, most=1, or_null=True)
         share(
             "dataset.public", self.public, zero=True, whole=False, expected="a share of the documents from 0, below 1"
@@ -109,15 +113,16 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     conflicts = 0 if documents.labels is None else int((documents.labels != documents.labels[first]).sum())
     documents, digests = documents.take(own), digests[own]
     groups = _groups(documents, how.near_equal, told)
-    public = is_public(digests, groups, how.public)
-    codec = _codec(documents, public, how)
+    public = is_public(digests, groups, how.public if how.context else 0)
     if public.any():
         fate = "are public: the tokenizer is learned on them, and no pool holds one"
         told.append(f"{int(public.sum()):,} of {len(public):,} documents of {documents.source} {fate}")
     kept, groups = documents.take(~public), np.unique(groups[~public], return_inverse=True)[1].astype(np.int64)
     if not len(kept):
         raise InputError("dataset", documents.source, "holds no document that could be a record")
-    records, more = tokenised(_untokenised(kept, groups), codec, how.context)
+    records, more = _untokenised(kept, groups), list[str]()
+    if how.context is not None:
+        records, more = tokenised(records, _codec(documents, public, how), how.context)
     return Loaded(
         records=records,
         lines=lines,

@@ -54,11 +54,11 @@ def _key(of: str, how: Preparation) -> str:
 def _save(loaded: Loaded[TextRecords], path: Path) -> None:
     records = loaded.records
     codec = records.codec
-    assert isinstance(codec, BytePairs)
+    assert codec is None or isinstance(codec, BytePairs)
     said = {
         "source": records.source,
         "classes": records.classes,
-        "codec": [codec.text, codec.learned_on],
+        "codec": None if codec is None else [codec.text, codec.learned_on],
         "counts": [loaded.lines, loaded.duplicates, loaded.conflicts],
         "told": loaded.told,
         "invalid": [[str(bad.file), bad.reason, bad.line, bad.text] for bad in loaded.invalid],
@@ -82,11 +82,11 @@ def _load(path: Path) -> Loaded[TextRecords]:
     parts = {
         name: arrays[name].tobytes().decode("utf-8", "surrogatepass").split(BETWEEN) for name in PARTS if name in arrays
     }
-    texts, codec = as_objects(parts["texts"]), BytePairs(*said["codec"])
+    texts, codec = as_objects(parts["texts"]), None if said["codec"] is None else BytePairs(*said["codec"])
     records = TextRecords(
         tokens=arrays["tokens"].astype(np.int64),
-        vocabulary=codec.vocabulary,
-        tokenizer=codec.digest,
+        vocabulary=1 if codec is None else codec.vocabulary,
+        tokenizer="" if codec is None else codec.digest,
         source=said["source"],
         texts=texts,
         shown=as_objects(parts["shown"]) if "shown" in parts else texts,

@@ -30,7 +30,7 @@ def load(
     root: str | None = None,
     downloads: str | None = None,
     vocabulary: int = 1024,
-    context: int = 128,
+    context: int | None = 128,
     near_equal: float | None = 0.8,
     public: float = 0.2,
     tokenizer: str | None = None,

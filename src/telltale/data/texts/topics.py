@@ -38,7 +38,7 @@ def load(
     undecodable: str = "refuse",
     largest: float = LARGEST,
     vocabulary: int = 1024,
-    context: int = 64,
+    context: int | None = 64,
     near_equal: float | None = 0.8,
     public: float = 0.2,
     tokenizer: str | None = None,
