@@ -196,7 +196,7 @@ def _outcome(
         target=success,
         queries=findings.costs["target"].queries,
         costs=findings.costs,
-        notes=plan.notes(),
+        notes=(*plan.notes(), *_written(game.samples())),
         challenge=game.knowledge.challenge,
         membership=truth.membership,
         ids=getattr(game.knowledge.challenge, "ids", None),
@@ -204,6 +204,11 @@ def _outcome(
         examples=game.examples(),
         kept=Kept(plan.owner.store),
     )
+
+
+def _written(samples: Sequence[str]) -> tuple[str, ...]:
+    """Say what a language model writes, in a line."""
+    return (f"The first victim's language model writes: {' · '.join(map(repr, samples))}",) if samples else ()
 
 
 def _log_to_stderr(verbose: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from telltale.data.texts.records import PAD
+from telltale.data.texts.records import END, PAD, START
 from telltale.errors import AccessDeniedError, InputError
 from telltale.models.linear import Linear
 from telltale.objectives.language_modeling import LanguageModeling, token_losses, unigram
 from telltale.owner.preparation import initial_objective
 from telltale.owner.release import Release
+from telltale.owner.samples import sampled, samples_of
 from telltale.training.batches import LabelledBatch, make_batch
 from tests.training.texts import CONTEXT, RECORDS, WORDS, model_of, objective_of, recipe_in, texts_of
 
@@ -172,3 +175,37 @@ def test_untied_and_learned_ones_learn_too(tmp_path: Path) -> None:
     fresh = initial_objective(recipe.recipe.model, objective_of(), 0).model.state_dict()
     assert trained.keys() == fresh.keys() and trained["head.weight"].shape == (WORDS, 16)
     assert all(not np.array_equal(trained[name], fresh[name].numpy()) for name in trained)
+
+
+class Letters:
+    """Decodes tokens as numbers."""
+
+    digest, vocabulary = "0" * 32, WORDS
+
+    def encode(self, texts: Sequence[str], context: int) -> Any:
+        raise NotImplementedError
+
+    def decode(self, tokens: np.ndarray) -> list[str]:
+        return [" ".join(f"w{token}" for token in row if token > 2) for row in tokens.tolist()]
+
+
+def test_a_model_of_one_text_writes_that_text(tmp_path: Path) -> None:
+    """Catches samples that do not come from the model, go on after their end, or begin anew with START."""
+    recipe = recipe_in(tmp_path, objective=objective_of(epochs=60, batch_size=1, schedule="constant"))
+    release = recipe.train(RECORDS, np.array([3]), 0)
+    like: Any = replace(RECORDS, codec=Letters())
+    written = samples_of(recipe.recipe, recipe.store, release, like, number=4)
+    assert RECORDS.texts[3] in written  # by chance once in 10^10 or less
+    tokens = sampled(recipe.recipe.loaded(recipe.store.weights(release.entry), 0).eval().model, 8, CONTEXT, 1)
+    assert (tokens[:, 0] == START).all() and not (tokens[:, 1:] == START).any()
+    ended = (tokens == END).cumsum(1) > 0
+    assert (tokens[:, 1:][ended[:, :-1]] == PAD).all() and not (tokens[~ended] == PAD).any()
+
+
+def test_no_sample_is_shown_where_texts_are_not(tmp_path: Path) -> None:
+    """Catches a mail that a model repeats on a page that must not print it."""
+    recipe = recipe_in(tmp_path)
+    release = recipe.train(RECORDS, np.arange(4), 0)
+    hidden: Any = replace(RECORDS, codec=Letters(), shown=np.full(len(RECORDS), "sender, date", object))
+    assert samples_of(recipe.recipe, recipe.store, release, hidden) == ()
+    assert samples_of(recipe.recipe, recipe.store, release, RECORDS) == ()

@@ -22,6 +22,7 @@ from telltale.owner.owner import Owner, Request
 from telltale.owner.preparation import examples_of
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
+from telltale.owner.samples import samples_of
 from telltale.truth import Truth
 
 MODELS = 10_000  # each is trained, kept and asked; a hundred times what published attacks take
@@ -147,6 +148,12 @@ class Game:
         """Return some of the first victim's records and what a data stage made of them: for the report."""
         records, recipe, seed = self.victims_as_trained(1)[0]
         return examples_of(records, recipe.stages, seed, number)
+
+    def samples(self) -> tuple[str, ...]:
+        """Return what the first victim writes, or the language model that it was fine-tuned from: for the report."""
+        start = self.recipe.start
+        release = self._pretrained[0] if start else self._releases[0]
+        return samples_of(start or self.recipe, self.owner.store, release, self.pools.test)
 
     def victims_as_trained(self, number: int | None = None) -> list[tuple[Any, Recipe, int]]:
         """Return records, recipe as its data stages have prepared it, and seed of the first victims: for the report.
