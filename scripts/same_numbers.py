@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def all_jobs() -> list[Job]:
-    """List one run of each attack and defence, and each experiment of each paper whose data is there."""
+    """List one run of each attack and defence, and each experiment of each paper whose data comes along or is there."""
     attacks, defenses = (sorted(file.stem for file in (ROOT / "conf" / group).glob("[!_]*.yaml")) for group in GROUPS)
     ours = [name for name in attacks if name not in ON_WHAT_EXISTS]
     jobs = [Job("attacks", name, (f"attack={name}", *WITH_ATTACK.get(name, ()))) for name in ours]
@@ -87,7 +87,7 @@ def all_jobs() -> list[Job]:
     ]
     for file in sorted((ROOT / "conf" / "paper").glob("*.yaml")):
         paper = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if not unmet(paper):
+        if not unmet(paper) and not paper.get("fetches"):
             jobs += [Job(file.stem, name, tuple(words)) for name, words in paper["experiments"].items()]
     return jobs
 

@@ -131,6 +131,8 @@ def test_what_all_papers_cost_is_said_first_and_the_cheapest_is_played_first(
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_papers_own_sizes_are_accepted_or_refused_with_sizes_that_are(name: str, tmp_path: Path) -> None:
     """Catches a recipe of the paper's scale that does not go together, and an offer of sizes that are refused again."""
+    if read_paper(name, "paper").get("fetches"):
+        pytest.skip("its data is fetched, and tests fetch nothing")
     for words in dict.fromkeys(tuple(words[:1]) for words in read_paper(name, "paper")["experiments"].values()):
         everything = [*words, "scale=paper", "trainer=cpu", f"paths.outputs={tmp_path}", "paths.cache=outputs/cache"]
         try:
@@ -179,6 +181,8 @@ def test_the_papers_own_sizes_run_on_a_cpu_where_two_batches_are_seen(name: str,
     """Catches a network, an attack or a page that fails at the papers' sizes alone. Of many victims there are eight."""
     if mistake := unmet(read_paper(name, "paper")):
         pytest.skip(str(mistake))
+    if read_paper(name, "paper").get("fetches"):
+        pytest.skip("its data is fetched, and tests fetch nothing")
     first = next(iter(read_paper(name, "paper")["experiments"].values()))
     fewer = ["victims=8"] if name.startswith("tmi") or name == "vae_metric_privacy" else []
     words = [*first, *fewer, "scale=paper", "debug=fast", "trainer=cpu", "logger=none", f"paths.outputs={tmp_path}"]
