@@ -12,11 +12,14 @@ from telltale.attacks.membership.rmia import RMIA, TextRMIA
 from telltale.attacks.membership.text_threshold import SIGNALS, ReferenceRatio, TextThreshold
 from telltale.attacks.membership.threshold import Threshold
 from telltale.attacks.tmi.ceiling import Ceiling
+from telltale.data.pools import PoolSizes, deal
 from telltale.errors import InputError
 from telltale.evaluation.influence import auc_influence
 from telltale.evidence import MembershipScores
+from telltale.game.game import Game
 from telltale.game.world import World
 from tests.attacks.text_worlds import text_world
+from tests.training import texts as tiny
 
 ATTACKS = {
     **{name: TextThreshold(name) for name in SIGNALS},
@@ -146,3 +149,21 @@ def test_options_out_of_range_are_refused(options: dict) -> None:
         TextThreshold(**options)
     with pytest.raises(InputError, match=r"attack\.references"):
         ReferenceRatio(references=0)
+
+
+@pytest.fixture(scope="module")
+def learned_by_heart(tmp_path_factory: pytest.TempPathFactory) -> Game:
+    """Return six tiny transformers that learned twenty random texts each by heart."""
+    pools = deal(tiny.texts_of(100), PoolSizes(members=20, non_members=20, auxiliary=20, population=20), 0)
+    owned = tiny.recipe_in(
+        tmp_path_factory.mktemp("store"), objective=tiny.objective_of(epochs=40, schedule="constant")
+    )
+    return Game(pools, owned.recipe, owned.owner, 6, seed=0)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_transformer_that_learned_texts_by_heart_is_found_out(learned_by_heart: Game, name: str) -> None:
+    """Catches a call of a real release that is read at the wrong place, and a reference that cannot be trained."""
+    game = learned_by_heart
+    scores, members = judged(ATTACKS[name], game.world(ATTACKS[name].access)).scores, game.unseal().membership
+    assert auc_influence(scores.ravel(), members.ravel())[0] > 0.9

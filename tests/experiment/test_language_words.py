@@ -1,0 +1,43 @@
+"""Words of attacks on language models: which attack meets which model, and what is refused before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+
+from telltale.configuration.assembly import Plan, assemble
+from telltale.configuration.parsed import composed
+from telltale.errors import InputError
+
+SPEAKER = ("dataset=wordnet", "model=transformer", "objective=language_modeling", "rivals=none", "controls=none")
+
+
+def unheard(values: Mapping[str, float], step: int | None = None) -> None:
+    """Hear of no epoch."""
+
+
+def plan_of(folder: Path, *words: str) -> Plan:
+    with composed([*words, "scale=smoke", f"paths.outputs={folder}"], folder) as (cfg, _):
+        plan = assemble(cfg, HydraConfig.get().runtime.choices, folder, unheard)
+        plan.check()
+        return plan
+
+
+def test_words_of_classifiers_read_texts_where_a_language_model_is_released(tmp_path: Path) -> None:
+    """Catches a word that asks a language model for classes, and the attack that is run as its own rival."""
+    plan = plan_of(tmp_path, "attack=lira", *SPEAKER, "rivals=language")
+    assert type(plan.attack).__name__ == "TextLiRA"
+    assert "text_lira" not in plan.rivals and len(plan.rivals) == 10
+    assert not any(rival.before_transfer for rival in plan.rivals.values())
+    with pytest.raises(InputError, match="probabilities"):
+        plan_of(tmp_path, "attack=shadow_classifier", *SPEAKER)
+
+
+def test_behind_a_fine_tuned_classifier_they_are_ceilings(tmp_path: Path) -> None:
+    """Catches rivals that ask the classifier for tokens, and one that is counted among its attacks."""
+    plan = plan_of(tmp_path, "attack=tmi", "dataset=wordnet", "model=transformer", "rivals=[transfer,language]")
+    named = {name for name, rival in plan.rivals.items() if rival.before_transfer}
+    assert {"ceiling", "text_rmia", "min_k_plus_plus", "reference"} <= named and "tmi_standardised" not in named
