@@ -253,7 +253,7 @@ def test_every_rival_is_played() -> None:
 def test_what_is_not_played_is_known_and_why() -> None:
     """Catches a mark on a block that keeps a command from ever being tried."""
     assert Counter(given.why_not for given in COMMANDS if given.why_not) == {
-        "needs-your-files": 40,
+        "needs-your-files": 42,
         "needs-network": 10,
         "needs-a-cluster": 2,
         "checks, measurements and papers, which have tests of their own": 11,
