@@ -17,6 +17,8 @@ from telltale.owner.executor import Local
 from telltale.owner.guarantee import guarantee_of
 from telltale.owner.preparation import initial_objective
 from telltale.training.batches import LabelledBatch, make_batch
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.sizing import chunk_size
 from telltale.training.private.accountant import epsilon_of
 from telltale.training.private.bookkeeping import Bookkeeping
 from telltale.training.private.modes import inexactness, mode_of
@@ -38,6 +40,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "head": {"tune": "head"},
     "last block": {"tune": "last_k"},
     "all": {"tune": "all"},
+    "low rank": {"tune": "lora"},
 }
 
 
@@ -79,8 +82,12 @@ def test_a_classifier_of_texts_is_exact_whatever_part_of_it_is_tuned(tuned: str)
     """Catches norms that frozen parts count in, and a text's feature that another text changes."""
     options = objective_of(**TRANSFER, **TUNED[tuned], head_init=0.5)
     objective, batch = initial_objective(model_of(), options, 0).double(), batch_of(labels=True)
+    with torch.no_grad():
+        for name, parameter in objective.named_parameters():
+            if name.endswith("up.weight"):  # 0 at first, so that nothing before them has a gradient
+                parameter.fill_(0.1)
     expected, problem = by_hand(objective, batch, 0.5), Problem(objective)
-    assert len(expected) == {"head": 2, "last block": 15, "all": 27}[tuned]
+    assert len(expected) == {"head": 2, "last block": 15, "all": 27, "low rank": 18}[tuned]
     found = Bookkeeping()(problem, problem.state(), batch, 0.5).sums
     for name, summed in expected.items():
         torch.testing.assert_close(found[name], summed, rtol=1e-9, atol=1e-12)
@@ -231,14 +238,51 @@ def test_a_private_language_model_spends_what_it_says_and_says_it_of_texts(tmp_p
     assert len(tests) == 1
 
 
-@pytest.mark.parametrize("way", ["auto", "stacked"])
-def test_a_private_fleet_equals_its_single_runs(way: str, tmp_path: Path) -> None:
-    """Catches samples or noise of another model, and pads that fill a batch up."""
+@pytest.mark.parametrize("executor", [Local(), Local(way="stacked"), Local(chunk=1)])
+def test_a_private_fleet_equals_its_single_runs(executor: Local, tmp_path: Path) -> None:
+    """Catches samples or noise of another model, pads that fill a batch up, and a chunk's place in a draw."""
     defense = DPSGD(epsilon=None, sigma=0.8)
     rows = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 30 for k in range(2)])
-    together = recipe_in(tmp_path / "fleet", executor=Local(way=way)).protect(defense).train_many(RECORDS, rows, [3, 4])
+    together = recipe_in(tmp_path / "fleet", executor=executor).protect(defense).train_many(RECORDS, rows, [3, 4])
     alone = recipe_in(tmp_path / "alone").protect(defense)
     for release, row, seed in zip(together, rows, (3, 4), strict=True):
         single = alone.train(RECORDS, np.flatnonzero(row), seed).weights()
         for name, value in release.weights().items():
             np.testing.assert_allclose(value, single[name], rtol=0, atol=2e-4)
+
+
+def test_a_fleet_of_texts_that_was_interrupted_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    """Catches optimisers, orders or counts of tokens that a checkpoint forgets."""
+    rows = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 20 for k in range(3)])
+    objective = objective_of(epochs=4)
+    whole = recipe_in(tmp_path / "whole", objective=objective).train_many(RECORDS, rows, [1, 2, 3])
+    recipe = recipe_in(tmp_path / "stopped", objective=objective)
+    with pytest.raises(KeyboardInterrupt):
+        recipe.replace(on_epoch=_stop).train_many(RECORDS, rows, [1, 2, 3])
+    again = recipe.train_many(RECORDS, rows, [1, 2, 3])
+    for one, other in zip(whole, again, strict=True):
+        assert all(np.array_equal(value, other.weights()[name]) for name, value in one.weights().items())
+
+
+def _stop(_: dict[str, float], epoch: int) -> None:
+    if epoch == 2:
+        raise KeyboardInterrupt
+
+
+def test_chunks_of_texts_are_as_large_as_memory_allows() -> None:
+    """Catches a size that counts no activations, and a private one that forms each text's table."""
+    data = fleet_data()
+    small, large = (initial_objective(model_of(**size), objective_of(), 0) for size in ({}, {"width": 64}))
+    sizes = [chunk_size(objective, data, "cpu", "stacked") for objective in (small, large)]
+    assert sizes[0] > 2 * sizes[1] > 0
+    wide = initial_objective(model_of(vocabulary=20_000), objective_of(batch_size=64), 0)
+    DPSGD(sigma=1.0, epsilon=None).prepare(wide)
+    wide.private.use("bookkeeping")
+    unformed = wide.private.extra_bytes(wide)
+    wide.private.use("vmap")
+    assert wide.private.extra_bytes(wide) > 20 * unformed
+
+
+def fleet_data() -> FleetData:
+    tokens = torch.from_numpy(RECORDS.tokens)
+    return FleetData(tokens, tokens, RECORDS.fingerprints(), np.arange(20)[None], (0,))
