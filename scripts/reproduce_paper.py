@@ -189,7 +189,8 @@ def reproduce(
         seeds = seeds_in_words(jobs, paper["seeds"][options.scale], asked_for)
         about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results)
         rests_on = f"{seeds}. {runs.made_at()}"
-        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves)
+        more = paper.get("more", "")
+        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, more)
         written += write_page(options.page, page)
     for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)

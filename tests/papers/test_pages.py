@@ -118,6 +118,9 @@ def test_without_a_name_all_papers_are_judged_and_one_table_ends_it(
         return []
 
     monkeypatch.setattr(reproduce_paper, "run_all", nothing)
+    for name in reproduce_paper.papers():
+        for variable in reproduce_paper.read_paper(name, "smoke").get("needs", {}):
+            monkeypatch.setenv(variable, str(tmp_path))
     arguments = ["--scale", "smoke", "--folder", str(tmp_path), "--unplanned"]
     assert reproduce_paper.main(arguments) == 0
     assert {job.folder.parts[-4] for job in played} == set(reproduce_paper.papers())
@@ -136,7 +139,7 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
 ) -> None:
     """Catches a seed of which one run is missing that leaves every claim without a verdict, and a page without one."""
     paper = {
-        **{"paper": "A paper", "about": "What | it is about.", "seeds": {"smoke": [1, 2, 3, 4]}},
+        **{"paper": "A paper", "about": "What | it is about.", "more": "## Last", "seeds": {"smoke": [1, 2, 3, 4]}},
         "reading": "{{gin: target/auc}}, {{gcn: target/auc | percent}}; {{verdict leaks}} by {{claim leaks | value}}.",
         "experiments": {"gin": ["attack=lira"], "gcn": ["attack=lira", "model=gcn"]},
         "claims": [
@@ -171,7 +174,13 @@ def test_what_is_finished_is_judged_by_whole_seeds_and_becomes_a_page(
     assert "It rests on seeds 1, 2, 3 (3 of 4 named; the others are not finished). Its 6 runs were made at" in text
     assert " made at commit 5f1c0ff." in text
     assert "| 0.720 [0.695, 0.745] | holds |" in text
-    assert text.index("## Verdicts") < text.index("## Table") < text.index("| GIN | 0.720") < text.index("## Grid")
+    assert (
+        text.index("## Verdicts")
+        < text.index("## Table")
+        < text.index("| GIN | 0.720")
+        < text.index("## Grid")
+        < text.index("## Last")
+    )
     assert read_verdicts(page) == {"It leaks.": "holds"}
     assert reproduce_paper.main(["--page", str(page), *arguments[1:-2]]) == 2
     monkeypatch.setattr(reproduce_paper, "this_code", lambda: Maker("other code"))

@@ -34,6 +34,7 @@ class Page:
     rests_on  which seeds, and which code made them
     tested    the claims, judged
     grids, tables, curves  with what was measured of each
+    more      Markdown that stands last; "" = nothing
     """
 
     title: str
@@ -45,6 +46,7 @@ class Page:
     grids: Sequence[tuple[Grid, Cells]]
     tables: Sequence[tuple[Table, Lines]]
     curves: Sequence[tuple[Curve, Points]]
+    more: str = ""
 
 
 class Interval(NamedTuple):
@@ -66,7 +68,7 @@ def write_page(file: Path, page: Page) -> list[Path]:
         parts.append(f"![{title}]({files[-1].name})")
     parts += ["## Verdicts", verdicts(page.tested)]
     parts += [table_view.page(table, lines) for table, lines in page.tables]
-    parts += [grid_page(grid, cells) for grid, cells in page.grids]
+    parts += [*(grid_page(grid, cells) for grid, cells in page.grids), page.more.strip()]
     file.write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
     return files
 
