@@ -144,6 +144,22 @@ def elsewhere(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def named_elsewhere(name: str) -> Callable[[Path], None]:
+    """Have the configuration name other weights; the usual ones stay beside them."""
+
+    def name_them(folder: Path) -> None:
+        index = {"weight_map": {"transformer.wte.weight": "../outside.bin"}}
+        (folder / "other.safetensors.index.json").write_text(json.dumps(index))
+        edited("config.json", transformers_weights=name)(folder)
+
+    return name_them
+
+
+def linked(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder.parent / "outside.safetensors")
+    (folder / "model.safetensors").symlink_to(folder.parent / "outside.safetensors")
+
+
 def pickled(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -154,6 +170,12 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "no configuration": (without("config.json"), "needs config.json"),
     "code": (edited("config.json", auto_map={"AutoModel": "model.Net"}), "asks for code of its own"),
     "weights elsewhere": (elsewhere, "no safetensors file of the folder"),
+    "an index of weights elsewhere": (named_elsewhere("other.safetensors.index.json"), "names other weights"),
+    "a pickle by another name": (named_elsewhere("adapter_model.bin"), "names other weights"),
+    "weights in a folder inside": (named_elsewhere("sub/other.safetensors"), "names other weights"),
+    "a link out of the folder": (linked, "its model.safetensors is a link to a file outside"),
+    "code to be fetched": (edited("config.json", attn_implementation="someone/kernel"), "is not run"),
+    "the same, by its other name": (edited("config.json", _attn_implementation="flash_attention_2"), "is not run"),
     "missing weights": (less, "its weights lack 2 of the network's"),
     "an adapter": (lambda folder: (folder / "adapter_config.json").write_text("{}"), "lies elsewhere"),  # type: ignore[dict-item]
     "quantised": (edited("config.json", quantization_config={"bits": 4}), "that they are quantised"),

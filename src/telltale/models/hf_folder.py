@@ -6,17 +6,21 @@ Nothing is fetched, unpickled or run from such a folder, and no file outside it 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from telltale.data.folders import leads_outside
 from telltale.errors import InputError
 
 FIELD, CONFIG = "model.path", "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 READ = (".safetensors", ".json", ".txt", ".model")  # endings of what may be read
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+OTHER_WEIGHTS = "transformers_weights"  # names any file as the weights, a pickle or an index of them among these
+IMPLEMENTATION = ("attn_implementation", "experts_implementation")  # ends of names; a value may be code to be fetched
+OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")
 
 
 def saved_in(path: str | None, what: str, tokens: Sequence[str], also: Sequence[str] = ()) -> Path:
@@ -40,10 +44,21 @@ def saved_in(path: str | None, what: str, tokens: Sequence[str], also: Sequence[
 
 
 def require_own_files(folder: Path, path: str | None) -> None:
-    """Refuse, by InputError, code that lies beside the weights, and weights that lie elsewhere."""
-    for file in sorted(folder.glob("*.json")):
-        if asks_for_code(read(file) if file.name.endswith("config.json") else {}):
-            raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
+    """Refuse, by InputError, code that lies beside the weights or is fetched, and what lies elsewhere."""
+    for file in sorted(folder.iterdir()):
+        if file.suffix in READ and file.is_file() and leads_outside(file, folder):
+            expected = f"its {file.name} is a link to a file outside, which is not opened; cp -rL copies what it is"
+            raise InputError(FIELD, path, expected)
+    for file in sorted(folder.glob("*config.json")):
+        for name, value in _said(read(file)):
+            if name == "auto_map":
+                raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
+            if name.removesuffix("_internal").endswith(IMPLEMENTATION) and value not in OWN_IMPLEMENTATIONS:
+                expected = f"its {file.name} asks for {name}={value}, which may be code to be fetched, and is not run"
+                raise InputError(FIELD, path, expected)
+            if name == OTHER_WEIGHTS and value != WEIGHTS[0]:
+                expected = f"its {file.name} names other weights ({name}={value}), which are not opened"
+                raise InputError(FIELD, path, f"{expected}; {' or '.join(WEIGHTS)} is read")
     index = folder / WEIGHTS[1]
     if (folder / WEIGHTS[0]).is_file() or not index.is_file():
         return
@@ -92,11 +107,15 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
-def asks_for_code(config: Any) -> bool:
-    """Say whether a configuration, or one inside it, names classes of files that lie beside it."""
+def _said(config: Any) -> Iterator[tuple[str, Any]]:
+    """Yield all that a configuration says, and those inside it, under the names it has there."""
     if isinstance(config, list):
-        return any(map(asks_for_code, config))
-    return isinstance(config, dict) and ("auto_map" in config or any(map(asks_for_code, config.values())))
+        for part in config:
+            yield from _said(part)
+    if isinstance(config, dict):
+        for name, value in config.items():
+            yield str(name), value
+            yield from _said(value)
 
 
 def first_of(*values: Any) -> int | None:
