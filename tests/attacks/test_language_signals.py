@@ -34,6 +34,12 @@ def test_the_lowest_mean_is_that_of_the_sorted_tokens(texts: list[list[float]], 
     assert lowest_mean(rows_of(texts), k) == pytest.approx(np.array(expected))
 
 
+@pytest.mark.parametrize("k", [7, 29, 57, 58])
+def test_a_share_of_a_hundred_tokens_is_so_many(k: int) -> None:
+    """Catches 0.29 times 100, which is a little below 29 in binary."""
+    assert lowest_mean(-np.arange(100.0)[None], k) == pytest.approx(np.array([-np.arange(100 - k, 100).mean()]))
+
+
 @given(st.lists(TOKENS, min_size=1, max_size=4))
 def test_all_of_the_tokens_are_the_mean_and_zlib_divides_it_or_the_sum(texts: list[list[float]]) -> None:
     """Catches what lies beyond the end counted as a token."""

@@ -239,3 +239,28 @@ def test_joined_records_keep_their_order_and_are_digested_anew(pools: Pools[Text
     first.fingerprints()
     both = joined(first, second)
     assert len(set(both.fingerprints())) == len(both) == 5 and both.texts.tolist()[3:] == ["one", "two"]
+
+
+class FewWords(Letters):
+    """A tokenizer of words that has one token for all that it does not know, digits among them."""
+
+    known = ("w", *WORDS[:20])
+
+    def encode(self, texts: Sequence[str], context: int) -> Encoded:
+        tokens, cut = np.zeros((len(texts), context), np.int64), np.zeros(len(texts), bool)
+        for row, text in enumerate(texts):
+            words = [3 + (self.known.index(word) if word in self.known else 0) for word in text.split()]
+            numbers = [1, *words, 2]
+            cut[row] = len(numbers) > context
+            tokens[row, : len(numbers)] = numbers[:context]
+        return Encoded(tokens, cut)
+
+
+def test_secrets_are_of_symbols_that_the_tokenizer_tells_apart() -> None:
+    """Catches two secrets of equal tokens: one would be learned though its coin says that it is not there."""
+    like = replace(texts(400), codec=FewWords())
+    dealt = deal(like, PoolSizes(members=50, non_members=0, canaries=100, auxiliary=200), seed=0)
+    planted = SecretAudit(length=2).plant(dealt, 0).challenge.tokens[50:]
+    assert len(np.unique(planted, axis=0)) == len(planted) == 100
+    with pytest.raises(InputError, match="does not tell digits apart"):
+        SecretAudit(symbols="digits", length=4).plant(dealt, 0)

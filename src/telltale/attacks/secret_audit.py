@@ -22,6 +22,7 @@ from telltale.progress import track
 
 SYMBOLS = ("words", "digits")
 MOST_COPIES = 1000
+SYMBOL_TOKENS = 64  # by which symbols are told apart
 
 
 class SecretAudit(CanaryAudit):
@@ -100,9 +101,13 @@ class SecretAudit(CanaryAudit):
         return records_of(texts, knowledge.challenge, self.length)
 
     def _format(self, auxiliary: TextRecords) -> Format:
-        symbols = DIGITS if self.symbols == "digits" else words_of(auxiliary)
+        digits = self.symbols == "digits"
+        symbols = told_apart(DIGITS, codec_of(auxiliary)) if digits else words_of(auxiliary)
         if len(symbols) < 2:
-            raise InputError("attack.symbols", self.symbols, "digits: the auxiliary texts have too few words")
+            expected = (
+                "words: the tokenizer does not tell digits apart" if digits else "digits: too few words are known"
+            )
+            raise InputError("attack.symbols", self.symbols, expected)
         if len(symbols) ** self.length > 2**62:
             raise InputError("attack.length", self.length, f"fewer: secrets of {len(symbols)} symbols are too many")
         return Format(self.template, symbols, self.length)
@@ -110,12 +115,26 @@ class SecretAudit(CanaryAudit):
 
 def words_of(auxiliary: TextRecords) -> tuple[str, ...]:
     """Return common words, those of a single token where there are any: so secrets are alike long to a model."""
-    words = common_words(auxiliary.texts.tolist())
+    codec = codec_of(auxiliary)
+    words = told_apart(common_words(auxiliary.texts.tolist()), codec)
     if not words:
         return words
-    alone = codec_of(auxiliary).encode(words, 4).tokens[:, 2] == END
+    alone = codec.encode(words, 4).tokens[:, 2] == END
     single = tuple(word for word, is_one in zip(words, alone.tolist(), strict=True) if is_one)
     return single if len(single) > 1 else words
+
+
+def told_apart(symbols: Sequence[str], codec: Codec) -> tuple[str, ...]:
+    """Leave out symbols whose tokens are another's, too: of a tokenizer of somebody's, all that it does not know.
+
+    Two secrets of equal tokens are one to a model: it would have a secret whose coin says that it has not.
+    """
+    if not symbols:
+        return ()
+    tokens = codec.encode(symbols, SYMBOL_TOKENS).tokens
+    _, which, times = np.unique(tokens, axis=0, return_inverse=True, return_counts=True)
+    alone = times[which.reshape(-1)] == 1
+    return tuple(symbol for symbol, is_one in zip(symbols, alone.tolist(), strict=True) if is_one)
 
 
 def codec_of(records: TextRecords) -> Codec:

@@ -66,7 +66,7 @@ def lowest_mean(values: np.ndarray, share: float) -> np.ndarray:
     """
     known = np.isfinite(values)
     counts = known.sum(-1)
-    taken = np.maximum(1, np.floor(share / 100 * counts)).astype(int)
+    taken = np.maximum(1, np.floor(share * counts / 100)).astype(int)
     ordered = np.sort(np.where(known, values, np.inf), axis=-1)
     chosen = np.arange(values.shape[-1]) < taken[:, None]
     mean: np.ndarray = np.where(chosen, ordered, 0).sum(-1) / taken
