@@ -192,3 +192,32 @@ def test_the_second_start_reads_the_cache_and_says_the_same(tmp_path: Path, monk
     assert again.records.tokens.dtype == np.int64 and again.records.codec == first.records.codec
     monkeypatch.undo()
     assert len(load(tmp_path / "a.csv", content + b"vier,b,x\n", **options).records) == len(first.records) + 1
+
+
+def test_of_texts_that_are_not_shown_no_row_is_listed_with_its_words(tmp_path: Path) -> None:
+    """Catches a diary in invalid_records.csv because its line lacks a bracket."""
+    lines = ['{"text": "one"}', '{"text": "a secret"', '{"note": "another secret"}']
+    read, hidden = (load(tmp_path / "a.jsonl", "\n".join(lines), shown=shown) for shown in (True, False))
+    assert "secret" in read.invalid[0].text
+    assert [(bad.line, bad.reason, bad.text) for bad in hidden.invalid] == [
+        (bad.line, bad.reason, "") for bad in read.invalid
+    ]
+    hidden.write_invalid(tmp_path / "listed.csv")
+    assert "secret" not in (tmp_path / "listed.csv").read_text()
+
+
+@pytest.mark.parametrize(("vocabulary", "public"), [(BYTES, 0), (BYTES + 4, 0.9)])
+def test_halves_of_letters_are_read_and_said(tmp_path: Path, vocabulary: int, public: float) -> None:
+    """Catches an escape that JSON allows and no tokenizer takes, which ended in a traceback."""
+    lines = [json.dumps({"text": f"tea number {number} \ud83d"}) for number in range(20)]
+    lines.append('{"text": "a pair \\ud83c\\udf75"}')
+    read = load(tmp_path / "a.jsonl", "\n".join(lines), vocabulary=vocabulary, public=public)
+    assert all(text.endswith(("\ufffd", "a pair \U0001f375")) for text in read.records.texts)
+    assert any(line.startswith("20 documents hold halves of letters") for line in read.told)
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Catches the texts of the last of them, taken without a word."""
+    with pytest.raises(InputError, match="several are called so"):
+        load(tmp_path / "a.csv", "text,text,label\nwords,1,a\nothers,1,b\n")
+    assert len(load(tmp_path / "a.csv", "text,,\nwords,1,a\nothers,1,b\n").records) == 2

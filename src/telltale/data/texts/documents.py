@@ -134,12 +134,30 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
 
 
 def _filled(documents: Documents, told: list[str]) -> Documents:
-    documents = replace(documents, texts=as_objects([text.replace("\0", " ") for text in documents.texts.tolist()]))
+    texts = [text.replace("\0", " ") for text in documents.texts.tolist()]
+    whole = [_in_whole_letters(text) for text in texts]
+    if halves := sum(text != before for text, before in zip(whole, texts, strict=True)):
+        told.append(
+            f"{counted(halves, 'document holds', 'documents hold')} halves of letters, joined or read as \ufffd"
+        )
+    documents = replace(documents, texts=as_objects(whole))
     filled = np.array([bool(text.strip()) for text in documents.texts.tolist()], bool)
     if empty := int((~filled).sum()):
         told.append(f"{counted(empty, 'document is empty and was', 'documents are empty and were')} left out")
         return documents.take(filled)
     return documents
+
+
+def _in_whole_letters(text: str) -> str:
+    """Join the halves of letters (surrogates) that are pairs, and put \ufffd for others: no tokenizer takes them.
+
+    An escape in JSON makes them, "\\ud83d", and so does a mail with a set of characters to its liking.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _groups(documents: Documents, near_equal: float | None, told: list[str]) -> np.ndarray:

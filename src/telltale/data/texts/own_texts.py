@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,9 @@ def load(
 
     column: that holds them; None = `text`; label: column of the class; group: column of the author, whose documents
     stay in one pool; id: column by which reports name one; unit: of a .txt, line | paragraph; shown: False = reports
-    print the length of a text, not its words; undecodable: see `decoded`; vocabulary … cache: see `Preparation`.
-    Raises InputError for a file that cannot be read, a column that is not there, and documents of one class only.
+    print the length of a text, not its words, and of a row that is none where it is; undecodable: see `decoded`;
+    vocabulary … cache: see `Preparation`. Raises InputError for a file that cannot be read, a column that is not
+    there, and documents of one class only.
     """
     how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache)
     choice("dataset.unit", unit, UNITS)
@@ -120,6 +122,6 @@ def _documents(
         groups=groups,
         shown=None if shown else as_objects([f"text of {len(text.strip()):,} characters" for text in texts]),
         ids=np.array([escaped(name) for name in names]),
-        invalid=tuple(invalid),
+        invalid=tuple(invalid if shown else (replace(bad, text="") for bad in invalid)),
         told=tuple(filter(None, (told,))),
     )

@@ -26,11 +26,16 @@ class Place:
 
 
 def rows_of_csv(lines: Sequence[str], separator: str, names: Sequence[str] | None = None) -> Iterator[Place]:
-    """Yield the rows of a table below its heading; names: of its columns, where it has no heading."""
+    """Yield the rows of a table below its heading; names: of its columns, where it has no heading.
+
+    Raises InputError where two columns have one name.
+    """
     heading = None if names is None else list(names)
     for row in csv_rows(lines, row_test(lines, separator), separator):
         if heading is None and not row.fault:
             heading = [cell.strip() for cell in row.cells]
+            if twice := sorted({name for name in heading if name and heading.count(name) > 1}):
+                raise InputError("dataset.file", twice[0], "columns of different names: several are called so")
             continue
         width = len(heading or ())
         fault = row.fault
