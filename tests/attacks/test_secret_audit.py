@@ -121,6 +121,23 @@ def test_secrets_replace_canaries_and_members_stay(pools: Pools[TextRecords]) ->
     assert len(set(planted.texts[50:])) == 120 and len(set(planted.groups)) == 170
 
 
+def test_secrets_of_words_that_nobody_is_to_read_are_not_shown(pools: Pools[TextRecords]) -> None:
+    """Catches words of mails on a page, as parts of secrets."""
+    parts = {
+        name: replace(part, shown=np.full(len(part), "a mail", object))
+        for name in ("challenge", "auxiliary")
+        for part in [getattr(pools, name)]
+    }
+    hidden = replace(pools, **parts)
+    planted = SecretAudit(copies=[1, 2]).plant(hidden, seed=5).challenge
+    assert set(planted.shown[50:]) == {f"secret {number}" for number in range(120)}
+    assert len(set(zip(planted.shown[50:], planted.texts[50:], strict=True))) == 120
+    digits = SecretAudit(symbols="digits").plant(hidden, seed=5).challenge
+    assert (digits.shown[50:] == digits.texts[50:]).all() and set(digits.shown[:50]) == {"a mail"}
+    with pytest.raises(InputError, match="one of the secrets has more tokens"):
+        SecretAudit(length=8).plant(hidden, seed=5)
+
+
 def test_copies_of_a_secret_follow_one_coin_and_are_shown_once(pools: Pools[TextRecords]) -> None:
     """Catches a coin a copy, with which hardly any secret is left out, and a secret that counts eight times."""
     audit = SecretAudit(symbols="digits", copies=[1, 2, 4, 8])

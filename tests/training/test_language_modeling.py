@@ -209,3 +209,5 @@ def test_no_sample_is_shown_where_texts_are_not(tmp_path: Path) -> None:
     hidden: Any = replace(RECORDS, codec=Letters(), shown=np.full(len(RECORDS), "sender, date", object))
     assert samples_of(recipe.recipe, recipe.store, release, hidden) == ()
     assert samples_of(recipe.recipe, recipe.store, release, RECORDS) == ()
+    none: Any = hidden.take(np.arange(0))  # of none at all it is not said whether they may be shown
+    assert samples_of(recipe.recipe, recipe.store, release, none) == ()

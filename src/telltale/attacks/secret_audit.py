@@ -79,6 +79,8 @@ class SecretAudit(CanaryAudit):
         self._copies_of = dict(zip(texts, copies.tolist(), strict=True))
         rows = np.repeat(np.arange(count), copies)
         planted = records_of([texts[row] for row in rows], records, self.length)
+        if self.symbols == "words" and not records.readable:  # words of the attacker's texts, which nobody is to read
+            planted = replace(planted, shown=_hidden(rows))
         challenge = joined(records.take(np.arange(pools.member_count)), planted)
         return replace(pools, challenge=challenge, canary_count=len(rows), canary_of=rows)
 
@@ -111,6 +113,12 @@ class SecretAudit(CanaryAudit):
         if len(symbols) ** self.length > 2**62:
             raise InputError("attack.length", self.length, f"fewer: secrets of {len(symbols)} symbols are too many")
         return Format(self.template, symbols, self.length)
+
+
+def _hidden(numbers: np.ndarray) -> np.ndarray:
+    shown = np.empty(len(numbers), object)
+    shown[:] = [f"secret {number}" for number in numbers.tolist()]
+    return shown
 
 
 def words_of(auxiliary: TextRecords) -> tuple[str, ...]:
@@ -149,7 +157,8 @@ def records_of(texts: Sequence[str], like: TextRecords, length: int = 0) -> Text
     tokens, cut = codec_of(like).encode(texts, like.tokens.shape[1])
     if cut.any():
         context, text = like.tokens.shape[1], texts[int(np.argmax(cut))]
-        expected = f"fewer, or a shorter attack.template: '{text}' has more tokens than the context of {context}"
+        which = f"'{text}'" if like.readable else "one of the secrets"
+        expected = f"fewer, or a shorter attack.template: {which} has more tokens than the context of {context}"
         raise InputError("attack.length", length, expected)
     words = np.empty(len(texts), object)
     words[:] = texts

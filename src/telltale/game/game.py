@@ -153,7 +153,7 @@ class Game:
         """Return what the first victim writes, or the language model that it was fine-tuned from: for the report."""
         start = self.recipe.start
         release = self._pretrained[0] if start else self._releases[0]
-        return samples_of(start or self.recipe, self.owner.store, release, self.pools.test)
+        return samples_of(start or self.recipe, self.owner.store, release, self.pools.challenge)
 
     def victims_as_trained(self, number: int | None = None) -> list[tuple[Any, Recipe, int]]:
         """Return records, recipe as its data stages have prepared it, and seed of the first victims: for the report.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +19,9 @@ from telltale.store.store import Store
 def samples_of(recipe: Recipe, store: Store, release: Release, like: Any, number: int = 3) -> tuple[str, ...]:
     """Return texts that a released language model writes; none where its texts must not be shown, or cannot be read.
 
-    like: records of its data set; what may not be shown of them might be repeated word for word.
+    like: records of its training; what may not be shown of them might be repeated word for word.
     """
-    if not isinstance(like, TextRecords) or like.codec is None or not np.array_equal(like.shown, like.texts):
+    if not isinstance(like, TextRecords) or like.codec is None or not like.readable:
         return ()
     objective = recipe.loaded(store.weights(release.entry), 0)
     if not isinstance(objective, LanguageModeling):

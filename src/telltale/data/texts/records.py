@@ -93,6 +93,11 @@ class TextRecords:
         """Return the shape of one text as a model sees it: (context,)."""
         return self.tokens.shape[1:]
 
+    @property
+    def readable(self) -> bool:
+        """Say whether a report may print the texts as they are; of none at all nobody has said so."""
+        return len(self) > 0 and np.array_equal(self.shown, self.texts)
+
     def take(self, rows: np.ndarray) -> Self:
         """Return the texts at `rows` (indices or a boolean mask), in that order."""
         labels, ids = (None if of is None else of[rows] for of in (self.labels, self.ids))
