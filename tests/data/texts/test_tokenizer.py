@@ -155,3 +155,18 @@ def test_a_tokenizer_learned_on_other_data_is_refused(tmp_path: Path) -> None:
 def test_a_codec_opens_in_another_process() -> None:
     """Catches a library object that travels with the records."""
     assert set(vars(BytePairs("{}", "of"))) == {"text", "learned_on"}
+
+
+def test_no_record_looks_like_a_public_text_once_cut() -> None:
+    """Catches a challenge point whose row is that of a text the tokenizer was learned on: all that differs was cut."""
+    texts = [f"{number:02d}{'x' * 30} {end}" for number in range(40) for end in "ab"]
+    read = as_records(documents(texts), Preparation(BYTES, 10, None, 0.5))
+    kept = {text[:2] for text in read.records.texts}
+    public = is_public(text_digests(texts), np.arange(80), 0.5)
+    of_both = {text[:2] for text, known in zip(texts, public.tolist(), strict=True) if known}
+    assert kept == {text[:2] for text in texts} - of_both and len(kept) > 3
+    alone = sum(public[0::2] != public[1::2])
+    assert f"once cut, {alone} texts equal public ones and were left out" in read.told
+    short = [f"{'x' * 30} {number}" for number in range(20)]
+    with pytest.raises(InputError, match="holds no document"):
+        as_records(documents(short), Preparation(BYTES, 10, None, 0.5))

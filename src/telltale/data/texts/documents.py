@@ -122,7 +122,9 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
         raise InputError("dataset", documents.source, "holds no document that could be a record")
     records, more = _untokenised(kept, groups), list[str]()
     if how.context is not None:
-        records, more = tokenised(records, _codec(documents, public, how), how.context)
+        codec = _codec(documents, public, how)
+        records, more = tokenised(records, codec, how.context)
+        records = _unlike_public(records, documents.texts[public].tolist(), codec, more)
     return Loaded(
         records=records,
         lines=lines,
@@ -225,6 +227,19 @@ def tokenised(records: TextRecords, codec: Codec, context: int) -> tuple[TextRec
         told.append(f"once cut, {alike} an earlier one, which counts")
         made = made.take(own)
     return made, told
+
+
+def _unlike_public(records: TextRecords, public: Sequence[str], codec: Codec, told: list[str]) -> TextRecords:
+    """Leave out texts whose rows are those of public ones, as all that differs was cut."""
+    rows = codec.encode(public, records.shape[0]).tokens if public else records.tokens[:0]
+    known = np.isin(digests_of(records.tokens), digests_of(rows))
+    if count := int(known.sum()):
+        alike = counted(count, "text equals a public one and was", "texts equal public ones and were")
+        told.append(f"once cut, {alike} left out")
+        records = records.take(~known)
+    if not len(records):
+        raise InputError("dataset", records.source, "holds no document that could be a record")
+    return records
 
 
 def fitted_texts(records: TextRecords, like: TextRecords, field: str = "downstream") -> tuple[TextRecords, list[str]]:
