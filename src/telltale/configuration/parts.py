@@ -17,7 +17,7 @@ from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
 from telltale.data.downstream import Downstream, TransferData
 from telltale.data.kept import Kept
-from telltale.data.pools import Pools, PoolSizes, deal
+from telltale.data.pools import Pools, PoolSizes, deal, of_one_group
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.data.texts.records import TextRecords
@@ -71,13 +71,19 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
     if isinstance(records, CaptionedImages):
         return deal_by_concept(records, sizes, seed)
     if transfer is None:
-        return deal(records, sizes, seed)
+        return _said(deal(records, sizes, seed))
     if sizes.finetune < 2:
         raise InputError("pools.finetune", sizes.finetune, "at least 2 records to fine-tune on")
     if round(cfg.downstream_share * sizes.finetune) < 2:
         expected = f"a share that leaves each model 2 of pools.finetune={sizes.finetune} at least"
         raise InputError("downstream_share", cfg.downstream_share, expected)
-    return transfer.deal(sizes, seed)
+    return _said(transfer.deal(sizes, seed))
+
+
+def _said(pools: Pools[Any]) -> Pools[Any]:
+    for line in of_one_group(pools):
+        log.warning(line)
+    return pools
 
 
 def store_of(cfg: DictConfig) -> Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from telltale.errors import InputError
 
 R = TypeVar("R", bound=Records)
 CHALLENGE = ("members", "non_members", "canaries")
+FEW = 20  # records of a pool, below which a group that is most of it is not worth a word
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,20 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
         source=records.source,
         available=len(records),
     )
+
+
+def of_one_group(pools: Pools[Any]) -> list[str]:
+    """Name, in a sentence each, the pools of which one group is more than half: they are no sample of the source."""
+    said, names = [], (name for name in PoolSizes.__dataclass_fields__ if name not in CHALLENGE)
+    for name in ("challenge", *names):
+        groups = getattr(getattr(pools, name), "groups", None)
+        if groups is None or len(groups) < FEW:
+            continue
+        most = int(np.unique(groups, return_counts=True)[1].max())
+        if 2 * most > len(groups):
+            fate = "in one group (one author, near-equal texts): what it says of others, it says of that group"
+            said.append(f"{most:,} of the {len(groups):,} records of the pool {name} are {fate}")
+    return said
 
 
 def _in_proportion(sizes: Mapping[str, int], total: int, available: int) -> str:

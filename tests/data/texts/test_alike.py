@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telltale.data.pools import PoolSizes, deal
+from telltale.data.pools import PoolSizes, deal, of_one_group
 from telltale.data.texts.alike import TOGETHER, alike
 from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records, joined
 from telltale.data.texts.tokenizer import BYTES
@@ -67,6 +67,17 @@ def test_no_group_is_in_two_pools(seed: int) -> None:
     authors = [set(part.groups.tolist()) for part in parts]
     assert sum(map(len, authors)) == len(set.union(*authors))
     assert len({text for part in parts for text in part.texts}) == 240
+
+
+def test_pools_that_are_mostly_of_one_author_are_named() -> None:
+    """Catches a control of 250 mails of which one sender wrote 150, without a word."""
+    records = records_of_authors(np.concatenate([np.full(100, 1000), np.arange(100)]))
+    sizes = PoolSizes(members=20, non_members=20, auxiliary=40, population=4)
+    said = [of_one_group(deal(records, sizes, seed)) for seed in range(40)]
+    held = [line for lines in said for line in lines]
+    assert {line.split(" are in one group")[0].split()[-1] for line in held} == {"challenge", "auxiliary"}
+    few = records_of_authors(np.arange(200))
+    assert of_one_group(deal(few, sizes, 0)) == []
 
 
 def test_too_few_groups_are_refused_with_the_reason() -> None:
