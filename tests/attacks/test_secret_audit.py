@@ -123,7 +123,7 @@ def test_secrets_replace_canaries_and_members_stay(pools: Pools[TextRecords]) ->
 
 def test_secrets_of_words_that_nobody_is_to_read_are_not_shown(pools: Pools[TextRecords]) -> None:
     """Catches words of mails on a page, as parts of secrets."""
-    parts = {
+    parts: dict[str, Any] = {
         name: replace(part, shown=np.full(len(part), "a mail", object))
         for name in ("challenge", "auxiliary")
         for part in [getattr(pools, name)]

@@ -126,7 +126,7 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
 
 def of_one_group(pools: Pools[Any]) -> list[str]:
     """Name, in a sentence each, the pools of which one group is more than half: they are no sample of the source."""
-    said, names = [], (name for name in PoolSizes.__dataclass_fields__ if name not in CHALLENGE)
+    said, names = list[str](), (name for name in PoolSizes.__dataclass_fields__ if name not in CHALLENGE)
     for name in ("challenge", *names):
         groups = getattr(getattr(pools, name), "groups", None)
         if groups is None or len(groups) < FEW:

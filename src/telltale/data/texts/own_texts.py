@@ -122,6 +122,6 @@ def _documents(
         groups=groups,
         shown=None if shown else as_objects([f"text of {len(text.strip()):,} characters" for text in texts]),
         ids=np.array([escaped(name) for name in names]),
-        invalid=tuple(invalid if shown else (replace(bad, text="") for bad in invalid)),
+        invalid=tuple(invalid if shown else [replace(bad, text="") for bad in invalid]),
         told=tuple(filter(None, (told,))),
     )
