@@ -34,7 +34,7 @@ def met(*words: str) -> tuple[Attack, dict[str, Attack]]:
     """Return the attack that the words name, and its rivals."""
     cfg = composed(*words)
     records: Any = SimpleNamespace(kind="captions")
-    recipe: Any = SimpleNamespace(start=None)
+    recipe: Any = SimpleNamespace(start=None, objective={"_target_": cfg.objective._target_})
     attack = instantiate(cfg.attack)
     return attack, rivals_of(cfg.rivals, attack, records, recipe)
 

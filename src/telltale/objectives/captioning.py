@@ -43,6 +43,7 @@ class Captioning(Objective):
 
     accepts = "captions"
     answers = frozenset({"captions", "token_log_probs", "word_probabilities"})
+    calls_layers = False  # a fused LSTM reads its layers' weights
     model: CaptionWriter
 
     def __init__(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,17 @@ def named(field: str, place: Any) -> Any:
     return getattr(module, name)
 
 
+class _AsWritten(SourceFileLoader):
+    """Reads a file of the user's as it is: bytecode kept of it may be of what it was within the same second."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Say that nothing is known of the file, so that no bytecode is taken or kept."""
+        raise OSError(path)
+
+
 def _module(field: str, place: Any, file: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"users_{file.stem}", file)
+    loader = _AsWritten(f"users_{file.stem}", str(file))
+    spec = importlib.util.spec_from_file_location(loader.name, file, loader=loader)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # classes of it must be found by their name

@@ -33,7 +33,7 @@ SETS = {
 
 
 def load(
-    which: str = "ag_news",
+    which: str,
     root: str | None = None,
     undecodable: str = "refuse",
     largest: float = LARGEST,
