@@ -68,11 +68,12 @@ def as_at_the_start() -> None:
 
 @pytest.fixture(autouse=True)
 def coarse_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw pictures coarse and without a layout, in a third of the time, where a test is not about the report.
+    """Draw pictures coarse and without a layout, in a third of the time, where a test is not about what is drawn.
 
     All that a figure shows is still drawn. Processes that tests start draw as ever, and so does the first run here.
     """
-    if "reporting" not in request.path.parts and (figures := sys.modules.get("telltale.reporting.figures")):
+    figures = sys.modules.get("telltale.reporting.figures")
+    if figures and not {"reporting", "scripts"} & set(request.path.parts):
         monkeypatch.setattr(figures, "pixels_of", _coarse)
 
 

@@ -90,7 +90,7 @@ def test_a_planted_leak_is_found_and_told(
     (_, high, most, p), (_, low, _, other) = controls
     assert float(high) > float(most) and float(p) == pytest.approx(1 / 40, abs=1e-3)
     assert float(low) < float(high) and float(other) > 0.02
-    assert (tmp_path / page.PICTURE).stat().st_size > 2000
+    assert (tmp_path / page.PICTURE).stat().st_size > 10_000
     assert "{" not in text
     assert "knows" in capsys.readouterr().out
 
