@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telltale.data.loaded import Loaded
 from telltale.data.pools import PoolSizes, deal, of_one_group
 from telltale.data.texts.alike import TOGETHER, alike
-from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records, joined
+from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records
+from telltale.data.texts.grouping import joined
+from telltale.data.texts.records import TextRecords
 from telltale.data.texts.tokenizer import BYTES
 from telltale.errors import InputError
 
@@ -52,9 +55,14 @@ def test_groups_of_either_kind_are_joined() -> None:
     assert groups[0] == groups[1] == groups[2] and len(np.unique(groups)) == 3
 
 
-def records_of_authors(authors: np.ndarray):
+def letters(authors: np.ndarray, order: np.ndarray | None = None, **options: object) -> Loaded[TextRecords]:
     held = Documents("letters", as_objects([f"letter {at}" for at in range(len(authors))]), groups=authors)
-    return as_records(held, Preparation(BYTES, 20, None, 0)).records
+    held = held if order is None else held.take(order)
+    return as_records(held, Preparation(**{"vocabulary": BYTES, "near_equal": None, "public": 0, **options}))  # type: ignore[arg-type]
+
+
+def records_of_authors(authors: np.ndarray) -> TextRecords:
+    return letters(authors).records
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -78,6 +86,41 @@ def test_pools_that_are_mostly_of_one_author_are_named() -> None:
     assert {line.split(" are in one group")[0].split()[-1] for line in held} == {"challenge", "auxiliary"}
     few = records_of_authors(np.arange(200))
     assert of_one_group(deal(few, sizes, 0)) == []
+
+
+AUTHORS = np.concatenate([np.full(100, 1000), np.full(31, 1001), np.full(30, 1002), np.arange(70)])
+
+
+def test_of_an_author_at_most_so_many_texts_are_kept_and_the_others_are_counted() -> None:
+    """Catches a pool that is one author's, authors of few texts that lose some, and texts lost without a word."""
+    read = letters(AUTHORS, most_per_group=30)
+    numbers = np.array([int(text.split()[1]) for text in read.records.texts.tolist()])
+    kept = np.bincount(AUTHORS[numbers], minlength=1003)
+    assert kept[1000:].tolist() == [30, 30, 30] and kept[:70].tolist() == [1] * 70
+    assert (np.diff(numbers) > 0).all() and numbers[:30].tolist() != list(range(30))
+    fate = "of more than 30 (one author, near-equal texts) were left out (dataset.most_per_group)"
+    assert read.told == (f"71 texts of 2 groups {fate}",)
+    assert letters(AUTHORS, most_per_group=100).told == () == letters(AUTHORS).told
+    sizes = PoolSizes(members=15, non_members=15, auxiliary=20, test=20)
+    assert not any(of_one_group(deal(letters(AUTHORS, most_per_group=10).records, sizes, seed)) for seed in range(9))
+
+
+def test_which_texts_of_an_author_are_kept_hangs_on_the_texts_alone() -> None:
+    """Catches texts chosen by the order of files, or a choice that changes what is public."""
+    order = np.random.default_rng(0).permutation(len(AUTHORS))
+    kept = [letters(AUTHORS, row, most_per_group=7).records.texts.tolist() for row in (None, order)]
+    assert kept[0] != kept[1] and set(kept[0]) == set(kept[1])
+    fewer = letters(AUTHORS, most_per_group=3).records.texts.tolist()
+    assert set(fewer) < set(kept[0])
+    private = [letters(AUTHORS, None, public=0.3, most_per_group=most).records.texts.tolist() for most in (None, 7)]
+    assert set(private[1]) == set(private[0]) & set(kept[0])
+
+
+@pytest.mark.parametrize("most", [0, -3, 2.5, True, "many"])
+def test_fewer_than_one_text_of_a_group_is_refused(most: object) -> None:
+    """Catches a data set of nothing, and a traceback."""
+    with pytest.raises(InputError, match=rf"dataset\.most_per_group={most}: a whole number from 1, or null"):
+        Preparation(most_per_group=most)  # type: ignore[arg-type]
 
 
 def test_too_few_groups_are_refused_with_the_reason() -> None:

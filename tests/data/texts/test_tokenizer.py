@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from telltale.data.loaded import Loaded
 from telltale.data.texts import tokenizer
-from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records, is_public, text_digests
-from telltale.data.texts.records import END, PAD, START, TextRecords
+from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records
+from telltale.data.texts.grouping import is_public
+from telltale.data.texts.records import END, PAD, START, TextRecords, text_digests
 from telltale.data.texts.tokenizer import BYTES, BytePairs, learned
 from telltale.errors import InputError
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from telltale.checks import number, share, whole_number
-from telltale.data.digests import as_digests, digests_of, earliest
+from telltale.data.digests import digests_of, earliest
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.texts.alike import alike
 from telltale.data.texts.folder_tokenizer import in_folder
-from telltale.data.texts.records import Codec, TextRecords
+from telltale.data.texts.grouping import at_most, is_public, joined
+from telltale.data.texts.records import Codec, TextRecords, text_digests
 from telltale.data.texts.tokenizer import BYTES, given, learned
 from telltale.errors import InputError
 from telltale.writing import counted
@@ -36,6 +36,9 @@ class Preparation:
     tokenizer   a file with the one that was learned on that share, or a folder with a model whose tokenizer it is to
                 be (model=hf), which learns nothing; None = the cache is asked, then it is learned
     cache       folder where tokenizers are kept; None = nowhere
+    most_per_group
+                records of a group that are kept, those of the least digests: a large one fills most of a small pool.
+                None = all
     """
 
     vocabulary: int = 1024
@@ -44,10 +47,12 @@ class Preparation:
     public: float = 0.2
     tokenizer: str | None = None
     cache: str | None = None
+    most_per_group: int | None = None
 
     def __post_init__(self) -> None:
         whole_number("dataset.vocabulary", self.vocabulary, BYTES, 1 << 20)
         whole_number("dataset.context", self.context, 3, MOST_CONTEXT, or_null=True)
+        whole_number("dataset.most_per_group", self.most_per_group, or_null=True)
         if self.context is None and self.tokenizer is not None:
             expected = "null: a downstream data set is tokenised by the tokenizer of pre-training"
             raise InputError("dataset.tokenizer", self.tokenizer, expected)
@@ -125,6 +130,7 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
         codec = _codec(documents, public, how)
         records, more = tokenised(records, codec, how.context)
         records = _unlike_public(records, documents.texts[public].tolist(), codec, more)
+    records = at_most(records, how.most_per_group, more)
     return Loaded(
         records=records,
         lines=lines,
@@ -172,19 +178,6 @@ def _groups(documents: Documents, near_equal: float | None, told: list[str]) -> 
         fate = "in one group with it, so in the same pool"
         told.append(f"{counted(twins, 'document is', 'documents are')} near-equal to an earlier one and {fate}")
     return joined(own, near)
-
-
-def joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Number the groups of what shares a group of either kind: (n,), (n,) -> (n,) int64."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    first, second = (np.unique(groups, return_inverse=True)[1] for groups in (one, other))
-    size = len(one) and int(first.max()) + int(second.max()) + 2
-    edges = coo_matrix(
-        (np.ones(len(one), np.int8), (first, second + (len(one) and int(first.max()) + 1))), (size, size)
-    )
-    return np.asarray(connected_components(edges, directed=False)[1][first], np.int64)
 
 
 def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> Codec:
@@ -254,26 +247,8 @@ def fitted_texts(records: TextRecords, like: TextRecords, field: str = "downstre
     return tokenised(records, like.codec, like.shape[0])
 
 
-def is_public(digests: np.ndarray, groups: np.ndarray, part: float) -> np.ndarray:
-    """Tell which documents are public: whole groups, by the least digest of a text in each; (n,) S16 -> (n,) bool.
-
-    No seed is in it: whatever is dealt out, and however often, the tokenizer has seen none of it.
-    """
-    halves = np.ascontiguousarray(digests).view(">u8").reshape(-1, 2).astype(np.uint64)
-    _, of = np.unique(groups, return_inverse=True)
-    order = np.lexsort((halves[:, 0], of))
-    _, first = np.unique(of[order], return_index=True)
-    drawn = halves[order[first], 1]  # the other half of the least: of the least itself a large group's are small
-    return drawn[of] < np.uint64(int(part * 2**64))
-
-
 def as_objects(texts: Sequence[str]) -> np.ndarray:
     """Return texts as an object array: (n,), whatever their lengths."""
     held = np.empty(len(texts), object)
     held[:] = texts
     return held
-
-
-def text_digests(texts: Sequence[str]) -> np.ndarray:
-    """Return the BLAKE2b digest of each text: (n,) dtype S16."""
-    return as_digests(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)

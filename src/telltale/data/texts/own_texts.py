@@ -44,16 +44,17 @@ def load(
     public: float = 0.2,
     tokenizer: str | None = None,
     cache: str | None = None,
+    most_per_group: int | None = None,
 ) -> Loaded[TextRecords]:
     """Return the documents of a file.
 
     column: that holds them; None = `text`; label: column of the class; group: column of the author, whose documents
     stay in one pool; id: column by which reports name one; unit: of a .txt, line | paragraph; shown: False = reports
     print the length of a text, not its words, and of a row that is none where it is; undecodable: see `decoded`;
-    vocabulary … cache: see `Preparation`. Raises InputError for a file that cannot be read, a column that is not
-    there, and documents of one class only.
+    vocabulary … most_per_group: see `Preparation`. Raises InputError for a file that cannot be read, a column that is
+    not there, and documents of one class only.
     """
-    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache)
+    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache, most_per_group)
     choice("dataset.unit", unit, UNITS)
     if file is None:
         raise InputError("dataset.file", "null", f"expected {EXPECTED}")

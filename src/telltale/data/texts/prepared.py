@@ -46,9 +46,10 @@ def of_files(files: Sequence[Path]) -> str:
 
 
 def _key(of: str, how: Preparation) -> str:
-    options = (how.vocabulary, how.context, how.near_equal, how.public, version("tokenizers"), np.__version__)
+    options = (how.vocabulary, how.context, how.near_equal, how.public, how.most_per_group)
+    made_by = (version("tokenizers"), np.__version__)
     code = "".join(file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))
-    return blake2b(f"{of}{options}{code}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{of}{options}{made_by}{code}".encode(), digest_size=16).hexdigest()
 
 
 def _save(loaded: Loaded[TextRecords], path: Path) -> None:

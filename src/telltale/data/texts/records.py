@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from telltale.data.digests import digests_of, once, with_known_digests
+from telltale.data.digests import as_digests, digests_of, once, with_known_digests
 from telltale.data.records import check_labels, input_digests, of_classes
 
 PAD, START, END = 0, 1, 2  # the first numbers of every vocabulary
@@ -123,3 +124,8 @@ class TextRecords:
 def _(records: TextRecords) -> np.ndarray:
     """Digest the tokens: all that a model is fed."""
     return digests_of(records.tokens)
+
+
+def text_digests(texts: Sequence[str]) -> np.ndarray:
+    """Return the BLAKE2b digest of each text: (n,) dtype S16."""
+    return as_digests(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)

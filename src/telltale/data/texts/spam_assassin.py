@@ -35,14 +35,15 @@ def load(
     public: float = 0.2,
     tokenizer: str | None = None,
     cache: str | None = None,
+    most_per_group: int | None = None,
 ) -> Loaded[TextRecords]:
     """Return the mails, fetched into `downloads` or read from `root`; those of one sender are one group.
 
-    label: spam = ham or spam, group = the folder, list = the mailing list. vocabulary … cache: see `Preparation`.
-    What a report shows of a mail is a hash of its sender, its date and its length. Raises InputError where the mails
-    are not to be had.
+    label: spam = ham or spam, group = the folder, list = the mailing list. vocabulary … most_per_group: see
+    `Preparation`. What a report shows of a mail is a hash of its sender, its date and its length. Raises InputError
+    where the mails are not to be had.
     """
-    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache)
+    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache, most_per_group)
     choice("dataset.label", label, LABELS)
     if root is None and downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")

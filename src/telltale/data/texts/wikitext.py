@@ -34,12 +34,13 @@ def load(
     public: float = 0.2,
     tokenizer: str | None = None,
     cache: str | None = None,
+    most_per_group: int | None = None,
 ) -> Loaded[TextRecords]:
     """Return the paragraphs of the files in `root`, a line each, without headings; they have no classes.
 
-    undecodable: see `decoded`; vocabulary … cache: see `Preparation`. Raises InputError where there is no file.
+    undecodable: see `decoded`; vocabulary … most_per_group: see `Preparation`. Raises InputError where there is none.
     """
-    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache)
+    how = Preparation(vocabulary, context, near_equal, public, tokenizer, cache, most_per_group)
     folder = require_root(root, EXPECTED)
     files = [file for part in PARTS for file in first_found([folder], [f"wiki.{part}.{end}" for end in ENDS])[:1]]
     if not files:
