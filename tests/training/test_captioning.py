@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from telltale.training.batches import LabelledBatch, training_loader
 from telltale.training.fit import fit
 from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
 from tests.training.small import CPU
+from tests.training.transformers_of_captions import transformer_of
 
 ROWS = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 10 for k in range(3)])
 SEEDS = [5, 6, 7]
@@ -136,11 +137,12 @@ def test_kept_captions_are_those_of_their_beams(release: Release) -> None:
     assert release.captions(RECORDS) == model.captions(batch_of(built()).inputs, 1).tolist()
 
 
-@pytest.mark.parametrize("norm", ["batch", "group"])
-def test_a_fleet_gives_the_captioners_of_single_runs(norm: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("norm", "weight"), [("batch", 0.0), ("group", 1.0)])
+def test_a_fleet_gives_the_captioners_of_single_runs(norm: str, weight: float, tmp_path: Path) -> None:
     """Catches pictures or captions of one model in another's batch, and rows trimmed to one model's length."""
-    together = recipe_of(tmp_path / "fleet", model_of(norm=norm)).train_many(RECORDS, ROWS, SEEDS)
-    alone = recipe_of(tmp_path / "alone", model_of(norm=norm))
+    options: dict[str, Any] = {"word_weight": weight, "schedule": "cosine" if weight else "constant"}
+    together = recipe_of(tmp_path / "fleet", model_of(norm=norm), **options).train_many(RECORDS, ROWS, SEEDS)
+    alone = recipe_of(tmp_path / "alone", model_of(norm=norm), **options)
     for one, row, seed in zip(together, ROWS, SEEDS, strict=True):
         single = alone.train(RECORDS, np.flatnonzero(row), seed)
         assert close(single.weights(), one.weights(), 1e-4)
@@ -148,7 +150,7 @@ def test_a_fleet_gives_the_captioners_of_single_runs(norm: str, tmp_path: Path) 
 
 def test_a_fit_that_goes_on_gives_the_same_captioner(tmp_path: Path) -> None:
     """Catches a first phase that starts again after an interruption, and other draws of augmentation."""
-    options = {"epochs": 4, "contrastive_epochs": 2, "augmentation": "shift_flip_noise"}
+    options: dict[str, Any] = {"epochs": 4, "contrastive_epochs": 2, "augmentation": "shift_flip_noise"}
     whole, part = built(**options), built(**options)
     for objective, stops in ((whole, [4]), (part, [3, 4])):
         folder = tmp_path / str(len(stops))
@@ -175,6 +177,32 @@ def test_the_first_phase_trains_the_encoder_alone() -> None:
     assert objective.eval().terms(batch)[0].total.item() == pytest.approx(objective.record_losses(batch).sum().item())
 
 
+@pytest.mark.parametrize("model", [model_of(norm="group"), transformer_of(norm="group")])
+def test_the_loss_beside_is_of_words_in_no_order_by_their_embeddings(model: dict[str, Any]) -> None:
+    """Catches a loss beside that weighs captions or ends, sees a sentence, or is scaled otherwise."""
+    objective, plain = built(model, word_weight=0.5), built(model)
+    batch, decoder = batch_of(objective), cast(Any, objective.model.decoder)
+    expected = []
+    for feature, captions in zip(objective.model(batch.inputs), batch.labels, strict=True):
+        state = feature.view(-1, decoder.embedding.embedding_dim).sum(0)
+        logits = decoder.embedding.weight @ state + decoder.output.bias
+        said = [word for caption in captions.tolist() for word in caption if word not in (PAD, START, END)]
+        expected.append(-logits.log_softmax(0)[said].mean())
+    beside = objective.record_losses(batch) - plain.record_losses(batch)
+    assert torch.allclose(beside, 0.5 * torch.stack(expected), atol=1e-5) and objective.separable
+    mixed = replace(batch, labels=batch.labels.flip(1))
+    assert torch.allclose(objective.record_losses(mixed), objective.record_losses(batch), atol=1e-5)
+    told = [one.eval().success([batch])["cross_entropy"] for one in (objective, plain)]
+    assert told[0] == pytest.approx(told[1])
+
+
+def test_a_cosine_ends_where_training_does() -> None:
+    """Catches a schedule over other epochs than its own, and one that is on where none is asked for."""
+    annealed = built(epochs=4, schedule="cosine")
+    rates = [annealed.rate_at(epoch) for epoch in range(5)]
+    assert rates == pytest.approx([1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0]) and built().rate_at(1) == 1
+
+
 def test_success_tells_learned_captions_from_others(tmp_path: Path) -> None:
     """Catches captions compared with other pictures' references, and a loss measured on the wrong side."""
     recipe = recipe_of(tmp_path, epochs=30)
@@ -195,7 +223,15 @@ def test_an_untrained_captioner_has_statistics_of_other_pictures(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("optimizer", "adamw"), ("augmentation", "blur"), ("contrastive_epochs", 2), ("epochs", 0)]
+    ("option", "value"),
+    [
+        ("optimizer", "adamw"),
+        ("augmentation", "blur"),
+        ("contrastive_epochs", 2),
+        ("epochs", 0),
+        ("schedule", "linear"),
+        ("word_weight", -1),
+    ],
 )
 def test_an_option_out_of_range_names_its_field(option: str, value: object) -> None:
     """Catches a mistake that ends in a traceback."""

@@ -54,7 +54,7 @@ def test_on_a_frozen_trunk_only_what_follows_it_is_trained(tmp_path: Path) -> No
 
 def test_private_gradients_of_pictures_are_those_of_a_loop() -> None:
     """Catches captions of one picture clipped apart, and an attention that sees other pictures under vmap."""
-    objective = built(ALONE).double()
+    objective = built(ALONE, word_weight=1.0).double()
     batch = batch_of(objective)
     batch = type(batch)(batch.inputs.double()[:6], batch.labels[:6], batch.keys[:6])
     problem = Problem(objective)

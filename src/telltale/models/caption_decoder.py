@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from telltale.models.vmapped import is_vmapped
-from telltale.models.word_decoder import Memory, WordDecoder
+from telltale.models.word_decoder import Memory, WordDecoder, word_embedding
 
 
 class CaptionDecoder(WordDecoder):
@@ -18,10 +18,10 @@ class CaptionDecoder(WordDecoder):
     torch's fused LSTM takes given captions in with the same weights.
     """
 
-    def __init__(self, words: int, width: int, hidden: int) -> None:
+    def __init__(self, words: int, width: int, hidden: int, word_deviation: float) -> None:
         super().__init__()
         self.hidden = hidden
-        self.embedding = nn.Embedding(words, width)
+        self.embedding = word_embedding(words, width, word_deviation)
         self.given = nn.Linear(width, 4 * hidden)  # W
         self.recurrent = nn.Linear(hidden, 4 * hidden, bias=False)  # U
         self.output = nn.Linear(hidden, words)  # V
@@ -65,6 +65,10 @@ class CaptionDecoder(WordDecoder):
         """Return the memory before the first input."""
         zeros = features.new_zeros(len(features), self.hidden)
         return zeros, zeros
+
+    def of_picture(self, features: Tensor) -> Tensor:
+        """Find a word probable by its embedding e, as `WordDecoder.of_picture`: softmax(e · feature + bias of V)."""
+        return (features @ self.embedding.weight.T + self.output.bias).log_softmax(-1)
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""

@@ -16,10 +16,11 @@ class Captioner(PictureSide, CaptionWriter):
     What follows it is a caption's first word. In the released code (model_resnet.py, train.py) <start> follows: it is
     predicted, fed in and one of the at most 20 words; here it is neither learned nor told.
 
-        width        of feature and word embedding
-        hidden       of the LSTM
-        least_count  how often a word occurs in the data set's captions to be in the list of words
-        downloads    folder for weights that are `fetched`
+        width           of feature and word embedding
+        hidden          of the LSTM
+        word_deviation  of words' embeddings before training
+        least_count     how often a word occurs in the data set's captions to be in the list of words
+        downloads       folder for weights that are `fetched`
 
     The others as in `PictureSide`. Raises InputError for an option out of range.
     """
@@ -38,6 +39,7 @@ class Captioner(PictureSide, CaptionWriter):
         weights: Mapping[str, str | None] | None = None,
         side: int = 224,
         downloads: str | None = None,
+        word_deviation: float = 1.0,
     ) -> None:
         super().__init__(width, encoder, channels, norm, vocabulary, shape, trunk, weights, side)
-        self.decoder = CaptionDecoder(len(self.vocabulary), width, whole_number("model.hidden", hidden))
+        self.decoder = CaptionDecoder(len(self.vocabulary), width, whole_number("model.hidden", hidden), word_deviation)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from telltale.checks import whole_number
 from telltale.data.captions.vocabulary import START
 from telltale.models.attention import Kept, blocks_of, positions
-from telltale.models.word_decoder import Memory, WordDecoder
+from telltale.models.word_decoder import Memory, WordDecoder, word_embedding
 
 
 class TransformerDecoder(WordDecoder):
@@ -17,19 +17,22 @@ class TransformerDecoder(WordDecoder):
     A picture's feature is cut into `prefix` states, which attend to each other alone: they are computed once for all
     captions of a picture. A caption begins with <start>; a word's input is its embedding and its place's sines.
 
-        words    number of words and marks
-        width    of states
-        layers   blocks
-        heads    of each block's attention
-        hidden   of each block's network
-        prefix   states that the feature is cut into
+        words           number of words and marks
+        width           of states
+        layers          blocks
+        heads           of each block's attention
+        hidden          of each block's network
+        prefix          states that the feature is cut into
+        word_deviation  as in `word_embedding`
     """
 
-    def __init__(self, words: int, width: int, layers: int, heads: int, hidden: int, prefix: int) -> None:
+    def __init__(
+        self, words: int, width: int, layers: int, heads: int, hidden: int, prefix: int, word_deviation: float
+    ) -> None:
         super().__init__()
         self.prefix = whole_number("model.prefix", prefix)
         self.blocks = blocks_of(layers, width, heads, hidden)
-        self.embedding = nn.Embedding(words, width)
+        self.embedding = word_embedding(words, width, word_deviation)
         self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, words)
 
     def states(self, features: Tensor, words: Tensor) -> Tensor:
@@ -42,6 +45,14 @@ class TransformerDecoder(WordDecoder):
         for block, shown in zip(self.blocks, _pairs(tuple(of_captions)), strict=True):
             states, _ = block(states, seen, shown)
         return self.norm(states).unflatten(0, (-1, captions))
+
+    def of_picture(self, features: Tensor) -> Tensor:
+        """Find a word probable by its embedding e, as `WordDecoder.of_picture`: softmax(e · s + bias of the output).
+
+        s: the sum of the states that a picture's feature is cut into.
+        """
+        states = features.unflatten(1, (self.prefix, -1)).sum(1)
+        return (states @ self.embedding.weight.T + self.output.bias).log_softmax(-1)
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from telltale.checks import number
 from telltale.data.captions.vocabulary import END, PAD, START
 
 Memory = tuple[Tensor, ...]  # what a decoder keeps of the words so far, captions first: (captions, …) each
@@ -39,6 +40,10 @@ class WordDecoder(nn.Module):
     def next(self, words: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Go on after a word a caption: log-probabilities (captions, words) of the next."""
         raise NotImplementedError
+
+    def of_picture(self, features: Tensor) -> Tensor:
+        """Find words probable of a picture before any sentence of it begins: log-probabilities (pictures, words)."""
+        return self.first(features)[0]
 
     def greedy(self, features: Tensor, longest: int) -> tuple[Tensor, Tensor]:
         """Choose the most probable word at each step: words (records, longest), <pad> after the end, and the
@@ -90,6 +95,18 @@ class WordDecoder(nn.Module):
         plain, plain_score = self.greedy(features, longest)
         better = best > plain_score
         return torch.where(better[:, None], best_caption, plain), torch.where(better, best, plain_score)
+
+
+def word_embedding(words: int, width: int, deviation: float) -> nn.Embedding:
+    """Return embeddings of words, normal with this standard deviation: torch's draws, times it.
+
+    Small ones let what a picture is come first: large ones tell words apart before anything is learned.
+    Raises InputError for a deviation that is not above 0.
+    """
+    embedding = nn.Embedding(words, width)
+    with torch.no_grad():
+        embedding.weight.mul_(number("model.word_deviation", deviation, above=0))
+    return embedding
 
 
 def without_marks(scores: Tensor) -> Tensor:

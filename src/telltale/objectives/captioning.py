@@ -10,18 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from telltale.checks import choice, whole_number
+from telltale.checks import choice, number, whole_number
 from telltale.data.captions.metrics.rouge import rouge_l
 from telltale.data.captions.metrics.tokens import CaptionTokens
 from telltale.data.captions.shown import Shown
-from telltale.data.captions.vocabulary import PAD
+from telltale.data.captions.vocabulary import END, PAD
 from telltale.data.captions.words import words
 from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
 from telltale.models.vmapped import is_vmapped
+from telltale.models.word_decoder import WordDecoder
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
-from telltale.training.objective import LossTerm, Objective, mean_of_batches
+from telltale.training.objective import LossTerm, Objective, cosine, mean_of_batches
 
 AT_ONCE = 256  # pictures that captions are written of at a time
 NEAREST = 0.1  # squared distance; exp(1/d²) has no bound as d goes to 0
@@ -37,6 +38,8 @@ class Captioning(Objective):
         augmentation        random changes of each picture in each epoch: AUGMENTATIONS
         contrastive_epochs  the first epochs, which train the encoder alone to keep pictures apart, as the authors'
                             train.py does before it learns captions
+        schedule            learning rate over epochs: cosine | constant
+        word_weight         w of the loss that is learned beside, see `word_list_losses`
 
     Raises InputError for an option out of range.
     """
@@ -56,6 +59,8 @@ class Captioning(Objective):
         optimizer: str = "adam",
         augmentation: str = "none",
         contrastive_epochs: int = 0,
+        schedule: str = "constant",
+        word_weight: float = 0.0,
     ) -> None:
         if not isinstance(model, CaptionWriter):
             raise InputError("model", type(model).__name__, "a model that writes captions, e.g. model=captioner")
@@ -65,6 +70,8 @@ class Captioning(Objective):
         some = "from 0 to below objective.epochs"
         whole_number("objective.contrastive_epochs", contrastive_epochs, 0, epochs - 1, expected=some)
         self.optimizer, self.augmentation, self.contrastive_epochs = optimizer, augmentation, contrastive_epochs
+        self.schedule = choice("objective.schedule", schedule, ("cosine", "constant"))
+        self.word_weight = number("objective.word_weight", word_weight, least=0)
         self.label_smoothing = 0.0
 
     @property
@@ -88,8 +95,10 @@ class Captioning(Objective):
 
     def record_losses(self, batch: LabelledBatch) -> Tensor:
         """Return each picture's loss: (records,)."""
-        losses, is_word = losses_of_words(self.model, self._pictures(batch), batch.labels, self.label_smoothing)
-        return losses.sum((1, 2)) / is_word.sum((1, 2)).clamp_min(1)
+        features, decoder = self.model(self._pictures(batch)), self.model.decoder
+        losses, is_word = losses_of_words(decoder, features, batch.labels, self.label_smoothing)
+        mean = losses.sum((1, 2)) / is_word.sum((1, 2)).clamp_min(1)
+        return mean + self.word_weight * word_list_losses(decoder, features, batch.labels) if self.word_weight else mean
 
     def success_on(self, records: Any) -> dict[str, float]:
         """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word.
@@ -126,7 +135,7 @@ class Captioning(Objective):
         """Return the mean cross-entropy of a word, in nats."""
 
         def sums(batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-            losses, is_word = losses_of_words(self.model, batch.inputs, batch.labels)
+            losses, is_word = losses_of_words(self.model.decoder, self.model(batch.inputs), batch.labels)
             return losses.sum()[None], is_word.sum()
 
         return {"cross_entropy": mean_of_batches(batches, sums)[0]}
@@ -135,6 +144,10 @@ class Captioning(Objective):
         """Use what the options say."""
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.SGD
         return kind(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+
+    def rate_at(self, epoch: int) -> float:
+        """Return (1 + cos(π epoch / epochs)) / 2, or 1."""
+        return cosine(epoch, self.epochs) if self.schedule == "cosine" else 1.0
 
     def _pictures(self, batch: LabelledBatch) -> Tensor:
         return augment(batch.inputs, batch.keys, self.augmentation) if self.training else batch.inputs
@@ -164,15 +177,28 @@ def word_losses(logits: Tensor, captions: Tensor, label_smoothing: float = 0.0) 
 
 
 def losses_of_words(
-    model: CaptionWriter, pictures: Tensor, captions: Tensor, label_smoothing: float = 0.0
+    decoder: WordDecoder, features: Tensor, captions: Tensor, label_smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Return what `word_losses` makes of the model's logits; half of a batch is <pad>, of which none are computed."""
+    """Return what `word_losses` makes of the decoder's logits; half of a batch is <pad>, of which none are computed."""
     if is_vmapped(captions):
-        return word_losses(model.word_logits(pictures, captions), captions, label_smoothing)
+        return word_losses(decoder(features, captions), captions, label_smoothing)
     following = captions[..., 1:]
     words = (following != PAD).flatten().nonzero()[:, 0]
-    states = model.decoder.states(model(pictures), captions)[..., :-1, :].flatten(0, -2).index_select(0, words)
+    states = decoder.states(features, captions)[..., :-1, :].flatten(0, -2).index_select(0, words)
     targets = following.flatten()[words]
-    told = cross_entropy(model.decoder.output(states), targets, reduction="none", label_smoothing=label_smoothing)
+    told = cross_entropy(decoder.output(states), targets, reduction="none", label_smoothing=label_smoothing)
     losses = told.new_zeros(following.numel()).index_copy(0, words, told)
     return losses.view(following.shape), following != PAD
+
+
+def word_list_losses(decoder: WordDecoder, features: Tensor, captions: Tensor) -> Tensor:
+    """Return -log p(word), the mean over all words of a picture's captions in no order: (records,).
+
+    p(word): `WordDecoder.of_picture`. A captioner that is trained from scratch learns first how sentences go, for which
+    it need not look, and then looks no more; what the picture is must reach its feature by another way, as by the
+    detectors of words of Fang et al. (CVPR 2015).
+    """
+    following = captions[..., 1:].flatten(1)
+    is_word = (following != PAD) & (following != END)
+    logs = decoder.of_picture(features).gather(1, following)
+    return -(logs * is_word).sum(1) / is_word.sum(1).clamp_min(1)

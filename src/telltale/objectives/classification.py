@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +13,7 @@ from telltale.checks import choice, number, share, whole_number
 from telltale.models.backbone import Backbone, Classifier
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch
-from telltale.training.objective import LinearStack, LossTerm, Objective, mean_of_batches
+from telltale.training.objective import LinearStack, LossTerm, Objective, cosine, mean_of_batches
 
 
 class Classification(Objective):
@@ -115,4 +114,4 @@ class Classification(Objective):
 
     def rate_at(self, epoch: int) -> float:
         """Return (1 + cos(π epoch / epochs)) / 2, or 1."""
-        return (1 + math.cos(math.pi * epoch / self.epochs)) / 2 if self.schedule == "cosine" else 1.0
+        return cosine(epoch, self.epochs) if self.schedule == "cosine" else 1.0

@@ -15,7 +15,7 @@ from telltale.data.texts.records import PAD, START
 from telltale.errors import InputError
 from telltale.models.text_backbone import LanguageModel, TextBackbone, shortened
 from telltale.training.batches import LabelledBatch
-from telltale.training.objective import LossTerm, Objective, mean_of_batches
+from telltale.training.objective import LossTerm, Objective, cosine, mean_of_batches
 
 
 class LanguageModeling(Objective):
@@ -89,7 +89,7 @@ class LanguageModeling(Objective):
 
     def rate_at(self, epoch: int) -> float:
         """Return (1 + cos(π epoch / epochs)) / 2, or 1."""
-        return (1 + math.cos(math.pi * epoch / self.epochs)) / 2 if self.schedule == "cosine" else 1.0
+        return cosine(epoch, self.epochs) if self.schedule == "cosine" else 1.0
 
 
 def token_losses(model: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor]:

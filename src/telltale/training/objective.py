@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -238,6 +239,11 @@ def optimizer_and_schedule(objective: Objective, parameters: Iterable[nn.Paramet
     """Build an objective's optimiser over `parameters`, with its learning rate by epoch."""
     optimizer = objective.optimizer_over([parameter for parameter in parameters if parameter.requires_grad])
     return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, objective.rate_at)]
+
+
+def cosine(epoch: int, epochs: int) -> float:
+    """Return the factor (1 + cos(π epoch / epochs)) / 2 on a learning rate (Loshchilov & Hutter 2017, no restarts)."""
+    return (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
 def mean_of_batches(batches: Iterable[Any], measure: Any) -> list[float]:
