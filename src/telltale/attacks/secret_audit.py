@@ -165,7 +165,7 @@ def records_of(texts: Sequence[str], like: TextRecords, length: int = 0) -> Text
     first = int(like.groups.max(initial=-1)) + 1
     labels = None if like.labels is None else np.zeros(len(texts), np.int64)
     groups = first + np.unique(words.astype(str), return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return replace(like, tokens=tokens, texts=words, shown=words, groups=groups, labels=labels, ids=None)
+    return replace(like, tokens=tokens, texts=words, shown=words, groups=groups, labels=labels, near=None, ids=None)
 
 
 def joined(first: TextRecords, second: TextRecords) -> TextRecords:
@@ -175,4 +175,4 @@ def joined(first: TextRecords, second: TextRecords) -> TextRecords:
         for name in ("tokens", "texts", "shown", "groups", "labels")
         if getattr(first, name) is not None
     }
-    return replace(first, **parts, ids=None)
+    return replace(first, **parts, near=None, ids=None)

@@ -81,7 +81,7 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
 
 
 def _said(pools: Pools[Any]) -> Pools[Any]:
-    for line in of_one_group(pools):
+    for line in (*pools.told, *of_one_group(pools)):
         log.warning(line)
     return pools
 

@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from telltale.checks import whole_number
-from telltale.data.digests import equal_pair
+from telltale.data.digests import equal_pair, first_of_each
 from telltale.data.records import Records
 from telltale.errors import InputError
+from telltale.writing import counted
 
 R = TypeVar("R", bound=Records)
 CHALLENGE = ("members", "non_members", "canaries")
@@ -71,6 +72,7 @@ class Pools(Generic[R]):
                     the first is shown; None = each is one of its own
     assigned        the first `member_count` challenge records are the members of every model, because the others are
                     not of the owner's data set
+    told            what was passed over while they were dealt, in a sentence each
     """
 
     challenge: R
@@ -87,6 +89,7 @@ class Pools(Generic[R]):
     canary_count: int = 0
     canary_of: np.ndarray | None = None
     assigned: bool = False
+    told: tuple[str, ...] = ()
 
     @property
     def canaries(self) -> np.ndarray:
@@ -112,7 +115,8 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     """
     sides = {"challenge": sizes.members + sizes.non_members + sizes.canaries}
     others = {name: size for name, size in vars(sizes).items() if name not in CHALLENGE}
-    dealt = split(records, sides | others, seed, of_roles=vars(sizes))
+    told = list[str]()
+    dealt = split(records, sides | others, seed, of_roles=vars(sizes), apart="challenge", told=told)
     return Pools(
         **dealt,
         member_count=sizes.members,
@@ -121,6 +125,7 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
         assigned=False,
         source=records.source,
         available=len(records),
+        told=tuple(told),
     )
 
 
@@ -152,10 +157,13 @@ def split(
     seed: int,
     field: str = "dataset",
     of_roles: Mapping[str, int] | None = None,
+    apart: str = "",
+    told: list[str] | None = None,
 ) -> dict[str, R]:
     """Shuffle with `seed` and cut into parts of these sizes, by name; equal seeds and sizes cut alike.
 
-    field: what chose the records; of_roles: the sizes as the user knows them. Raises InputError as `deal` does.
+    field: what chose the records; of_roles: the sizes as the user knows them; apart: the part of whose near-equal
+    records only one is in it, the others in none, counted in `told`. Raises InputError as `deal` does.
     """
     total = sum(sizes.values())
     if total > len(records):
@@ -170,25 +178,40 @@ def split(
         order = rng.permutation(len(records))[:total]
         parts = np.split(order, np.cumsum(list(sizes.values()))[:-1])
     else:
-        parts = _whole_groups(records, groups, sizes, rng)
+        parts = _whole_groups(records, groups, sizes, rng, apart, [] if told is None else told)
     return {name: records.take(rows) for name, rows in zip(sizes, parts, strict=True)}
 
 
 def _whole_groups(
-    records: R, groups: np.ndarray, sizes: Mapping[str, int], rng: np.random.Generator
+    records: R,
+    groups: np.ndarray,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    apart: str,
+    told: list[str],
 ) -> list[np.ndarray]:
     """Cut a shuffled row of groups into parts; what is left of a group at the end of a part is in no part.
 
-    groups: (n,) int64, records of one number are in one part. Raises InputError where too many are left over.
+    groups: (n,) int64, records of one number are in one part; apart, told: as `split` says. Raises InputError where
+    too many are left over.
     """
     numbers, group = np.unique(groups, return_inverse=True)
     shuffled = rng.permutation(len(groups))
     order = shuffled[np.argsort(rng.permutation(len(numbers))[group[shuffled]], kind="stable")]
     begins = np.flatnonzero(np.append(True, group[order[1:]] != group[order[:-1]]))
     parts, start = [], 0
-    for size in sizes.values():
-        parts.append(order[start : start + size])
-        next_group = np.searchsorted(begins, start + size)
+    near: np.ndarray | None = getattr(records, "near", None)
+    for name, size in sizes.items():
+        places = np.arange(start, min(start + size, len(order)))
+        if name == apart and near is not None:
+            places = start + first_of_each(near[order[start:]])[:size]
+        parts.append(order[places])
+        end = int(places[-1]) + 1 if len(places) else start
+        if passed := end - start - len(places):
+            what = counted(passed, "record was", "records were")
+            why = "near-equal to another, and would have been a member beside one that is none"
+            told.append(f"{what} not taken into the pool {name}: {why}")
+        next_group = np.searchsorted(begins, end)
         start = int(begins[next_group]) if next_group < len(begins) else len(order) + 1
         if len(parts[-1]) < size:
             total = sum(sizes.values())

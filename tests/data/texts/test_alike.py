@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +13,8 @@ from telltale.data.loaded import Loaded
 from telltale.data.pools import PoolSizes, deal, of_one_group
 from telltale.data.texts.alike import TOGETHER, alike
 from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records
-from telltale.data.texts.grouping import joined
-from telltale.data.texts.records import TextRecords
+from telltale.data.texts.grouping import is_public, joined
+from telltale.data.texts.records import TextRecords, text_digests
 from telltale.data.texts.tokenizer import BYTES
 from telltale.errors import InputError
 
@@ -137,3 +139,66 @@ def test_near_equal_documents_are_counted_and_in_one_group() -> None:
     assert read.told == ("2 documents are near-equal to an earlier one and in one group with it, so in the same pool",)
     groups = read.records.groups
     assert groups[0] == groups[5] and groups[1] == groups[6] and len(np.unique(groups)) == 5
+
+
+def pairs_of_authors() -> TextRecords:
+    """Return 200 letters of 40 authors, in pairs that are near-equal."""
+    texts = [text + end for text in LONG[:100] for end in ("", " and so on")]
+    held = Documents("letters", as_objects(texts), groups=np.arange(200) // 5 // 2)
+    return as_records(held, Preparation(BYTES, 500, 0.8, 0)).records
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_two_challenge_records_are_near_equal(seed: int) -> None:
+    """Catches a member whose near-equal twin is none, which no attack can tell apart; other pools hold both."""
+    records = pairs_of_authors()
+    pools = deal(records, PoolSizes(members=12, non_members=12, auxiliary=40), seed)
+    assert pools.challenge.near is not None and len(np.unique(pools.challenge.near)) == len(pools.challenge) == 24
+    assert pools.auxiliary.near is not None and len(np.unique(pools.auxiliary.near)) == 20
+    assert not np.isin(pools.auxiliary.near, pools.challenge.near).any()
+    assert len(set(pools.challenge.groups.tolist())) == 5  # ten letters each, five of them too many
+    (said,) = pools.told
+    passed = int(said.split()[0])
+    assert 20 <= passed <= 24 and "near-equal to another" in said
+
+
+def test_deals_without_near_equal_records_are_as_they_were() -> None:
+    """Catches a rule for near-equal records that moves others."""
+    records = records_of_authors(np.random.default_rng(1).geometric(0.02, 400))
+    sizes = PoolSizes(members=40, non_members=40, auxiliary=60, test=50, population=50)
+    dealt = [deal(replace(records, near=near), sizes, 5) for near in (None, np.arange(400))]
+    for name in ("challenge", "auxiliary", "test", "population"):
+        one, other = (getattr(pools, name).texts.tolist() for pools in dealt)
+        assert one == other
+    assert dealt[0].told == dealt[1].told == ()
+    expected = np.random.default_rng(5).permutation(300)[:80]
+    alone = records_of_authors(np.arange(300))
+    assert deal(alone, sizes, 5).challenge.texts.tolist() == alone.take(expected).texts.tolist()
+
+
+def test_texts_that_are_near_equal_once_cut_are_one_group() -> None:
+    """Catches a member and another that a model cannot tell apart: only what was cut made them unlike."""
+    start, ends = " ".join(LONG[0].split()[:40]), [" ".join(text.split()[:30]) for text in LONG[1:4]]
+    texts = [f"{start} {ends[0]}", LONG[5], f"Well, {start} {ends[1]}", f"{start[:12]} {ends[2]}"]
+    whole = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 600, 0.8, 0)).records
+    assert len(set(whole.groups.tolist())) == 4
+    read = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 200, 0.8, 0))
+    assert read.told[1:] == ("once cut, 1 more text is near-equal to an earlier one and in one group with it",)
+    assert read.records.near is not None and read.records.near.tolist() == read.records.groups.tolist() == [0, 1, 0, 2]
+    alone = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 200, None, 0))
+    assert len(set(alone.records.groups.tolist())) == 4
+
+
+def test_no_record_is_near_equal_to_a_public_text_once_cut() -> None:
+    """Catches a challenge point that the tokenizer has seen but for a word."""
+    starts = [" ".join(text.split()[:40]) for text in LONG[:40]]
+    ends = iter(LONG[50:])
+    texts = [f"{word} {start} {next(ends)}" for start in starts for word in ("A", "The")]
+    public = is_public(text_digests(texts), np.arange(80), 0.5)
+    read = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 200, 0.8, 0.5))
+    of_either = public[0::2] | public[1::2]
+    left_out = int(2 * of_either.sum() - public.sum())
+    assert len(read.records) == 80 - public.sum() - left_out and left_out > 5 and len(read.records) > 5
+    assert f"once cut, {left_out} texts are near-equal to public ones and were left out" in read.told
+    whole = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 600, 0.8, 0.5))
+    assert len(whole.records) == 80 - public.sum()

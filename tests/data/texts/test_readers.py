@@ -186,7 +186,7 @@ def test_the_second_start_reads_the_cache_and_says_the_same(tmp_path: Path, monk
     monkeypatch.setattr(own_texts, "_documents", lambda *_: pytest.fail("read again"))
     again = own_texts.load(str(tmp_path / "a.csv"), **{**PLAIN, **options})  # type: ignore[arg-type]
     assert again.account() == first.account() and again.invalid == first.invalid and again.lines == first.lines == 5
-    for name in ("tokens", "texts", "shown", "groups", "labels", "ids"):
+    for name in ("tokens", "texts", "shown", "groups", "labels", "ids", "near", "near_equal"):
         np.testing.assert_array_equal(getattr(again.records, name), getattr(first.records, name))
     assert (again.records.tokenizer, again.records.classes) == (first.records.tokenizer, first.records.classes)
     assert again.records.tokens.dtype == np.int64 and again.records.codec == first.records.codec

@@ -43,6 +43,7 @@ def deal_by_concept(records: CaptionedImages, sizes: PoolSizes, seed: int) -> Po
         canary_count=0,
         canary_of=None,
         assigned=confounded,
+        told=(),
         **dealt,
     )
 

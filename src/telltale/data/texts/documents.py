@@ -14,7 +14,7 @@ from telltale.data.digests import digests_of, earliest
 from telltale.data.loaded import InvalidRecord, Loaded
 from telltale.data.texts.alike import alike
 from telltale.data.texts.folder_tokenizer import in_folder
-from telltale.data.texts.grouping import at_most, is_public, joined
+from telltale.data.texts.grouping import at_most, grouped_once_cut, is_public, joined
 from telltale.data.texts.records import Codec, TextRecords, text_digests
 from telltale.data.texts.tokenizer import BYTES, given, learned
 from telltale.errors import InputError
@@ -117,19 +117,19 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     own = first == np.arange(len(first))
     conflicts = 0 if documents.labels is None else int((documents.labels != documents.labels[first]).sum())
     documents, digests = documents.take(own), digests[own]
-    groups = _groups(documents, how.near_equal, told)
+    near = _near(documents, how.near_equal, told)
+    groups = near if documents.groups is None else joined(documents.groups, near)
     public = is_public(digests, groups, how.public if how.context else 0)
     if public.any():
         fate = "are public: the tokenizer is learned on them, and no pool holds one"
         told.append(f"{int(public.sum()):,} of {len(public):,} documents of {documents.source} {fate}")
     kept, groups = documents.take(~public), np.unique(groups[~public], return_inverse=True)[1].astype(np.int64)
-    if not len(kept):
-        raise InputError("dataset", documents.source, "holds no document that could be a record")
-    records, more = _untokenised(kept, groups), list[str]()
+    records, more = _untokenised(kept, groups, near[~public], how.near_equal), list[str]()
     if how.context is not None:
         codec = _codec(documents, public, how)
-        records, more = tokenised(records, codec, how.context)
-        records = _unlike_public(records, documents.texts[public].tolist(), codec, more)
+        records, more = tokenised(records, codec, how.context, documents.texts[public].tolist())
+    if not len(records):
+        raise InputError("dataset", documents.source, "holds no document that could be a record")
     records = at_most(records, how.most_per_group, more)
     return Loaded(
         records=records,
@@ -168,16 +168,15 @@ def _in_whole_letters(text: str) -> str:
     return text
 
 
-def _groups(documents: Documents, near_equal: float | None, told: list[str]) -> np.ndarray:
-    """Number the groups of documents that are near-equal or of one author, directly or through others: (n,)."""
-    own = np.arange(len(documents)) if documents.groups is None else documents.groups
+def _near(documents: Documents, near_equal: float | None, told: list[str]) -> np.ndarray:
+    """Number the groups of documents that are near-equal, directly or through others: (n,) int64."""
     if near_equal is None:
-        return own
+        return np.arange(len(documents))
     near = alike(documents.texts.tolist(), near_equal)
     if twins := len(near) - len(np.unique(near)):
         fate = "in one group with it, so in the same pool"
         told.append(f"{counted(twins, 'document is', 'documents are')} near-equal to an earlier one and {fate}")
-    return joined(own, near)
+    return near
 
 
 def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> Codec:
@@ -188,7 +187,7 @@ def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> Codec:
     return codec if how.tokenizer is None else given(how.tokenizer, codec, documents.source)
 
 
-def _untokenised(documents: Documents, groups: np.ndarray) -> TextRecords:
+def _untokenised(documents: Documents, groups: np.ndarray, near: np.ndarray, near_equal: float | None) -> TextRecords:
     return TextRecords(
         tokens=np.zeros((len(documents), 1), np.int64),
         vocabulary=1,
@@ -200,13 +199,18 @@ def _untokenised(documents: Documents, groups: np.ndarray) -> TextRecords:
         labels=documents.labels,
         classes=documents.classes,
         ids=documents.ids,
+        near=near,
+        near_equal=near_equal,
     )
 
 
-def tokenised(records: TextRecords, codec: Codec, context: int) -> tuple[TextRecords, list[str]]:
+def tokenised(
+    records: TextRecords, codec: Codec, context: int, public: Sequence[str] = ()
+) -> tuple[TextRecords, list[str]]:
     """Return texts as rows of another tokenizer's tokens, and what is to be told of it, a sentence each.
 
-    Of texts whose rows are equal, because all that differs was cut, the first is kept.
+    Of texts whose rows are equal, because all that differs was cut, the first is kept; those like a public text are
+    left out; and those that are near-equal by now are of one group.
     """
     tokens, cut = codec.encode(records.texts.tolist(), context)
     told = []
@@ -219,20 +223,15 @@ def tokenised(records: TextRecords, codec: Codec, context: int) -> tuple[TextRec
         alike = counted(twins, f"text of {records.source} equals", f"texts of {records.source} equal")
         told.append(f"once cut, {alike} an earlier one, which counts")
         made = made.take(own)
-    return made, told
-
-
-def _unlike_public(records: TextRecords, public: Sequence[str], codec: Codec, told: list[str]) -> TextRecords:
-    """Leave out texts whose rows are those of public ones, as all that differs was cut."""
-    rows = codec.encode(public, records.shape[0]).tokens if public else records.tokens[:0]
-    known = np.isin(digests_of(records.tokens), digests_of(rows))
+    shown = codec.encode(public, context).tokens if public else tokens[:0]
+    known = np.isin(digests_of(made.tokens), digests_of(shown))
     if count := int(known.sum()):
         alike = counted(count, "text equals a public one and was", "texts equal public ones and were")
         told.append(f"once cut, {alike} left out")
-        records = records.take(~known)
-    if not len(records):
-        raise InputError("dataset", records.source, "holds no document that could be a record")
-    return records
+        made = made.take(~known)
+    if records.near_equal is not None and cuts and len(made):
+        made = grouped_once_cut(made, codec.decode(made.tokens), codec.decode(shown) if public else [], told)
+    return made, told
 
 
 def fitted_texts(records: TextRecords, like: TextRecords, field: str = "downstream") -> tuple[TextRecords, list[str]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
+from telltale.data.texts.alike import alike
 from telltale.data.texts.records import TextRecords, text_digests
 from telltale.writing import counted
 
@@ -32,6 +36,27 @@ def is_public(digests: np.ndarray, groups: np.ndarray, part: float) -> np.ndarra
     _, first = np.unique(of[order], return_index=True)
     drawn = halves[order[first], 1]  # the other half of the least: of the least itself a large group's are small
     return drawn[of] < np.uint64(int(part * 2**64))
+
+
+def grouped_once_cut(records: TextRecords, seen: Sequence[str], public: Sequence[str], told: list[str]) -> TextRecords:
+    """Put texts that are near-equal in what a model sees of them into one group, and leave out those like a public one.
+
+    seen, public: what is left of each record and of each public text once it is cut.
+    """
+    assert records.near_equal is not None and records.near is not None
+    near = alike([*seen, *public], records.near_equal)
+    near, of_public = near[: len(records)], near[len(records) :]
+    known = np.isin(near, of_public)
+    if count := int(known.sum()):
+        what = counted(count, "text is near-equal to a public one", "texts are near-equal to public ones")
+        told.append(f"once cut, {what} and {'was' if count == 1 else 'were'} left out")
+        records, near = records.take(~known), near[~known]
+    assert records.near is not None
+    before, near = records.near, joined(records.near, near)
+    if count := len(np.unique(before)) - len(np.unique(near)):
+        what = counted(count, "more text is", "more texts are")
+        told.append(f"once cut, {what} near-equal to an earlier one and in one group with it")
+    return replace(records, near=near, groups=joined(records.groups, near))
 
 
 def at_most(records: TextRecords, most: int | None, told: list[str]) -> TextRecords:

@@ -62,6 +62,7 @@ def _save(loaded: Loaded[TextRecords], path: Path) -> None:
         "codec": None if codec is None else [codec.text, codec.learned_on],
         "counts": [loaded.lines, loaded.duplicates, loaded.conflicts],
         "told": loaded.told,
+        "near_equal": records.near_equal,
         "invalid": [[str(bad.file), bad.reason, bad.line, bad.text] for bad in loaded.invalid],
     }
     same = records.shown is records.texts or bool((records.shown == records.texts).all())
@@ -71,8 +72,7 @@ def _save(loaded: Loaded[TextRecords], path: Path) -> None:
     arrays["said"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
     arrays["tokens"] = records.tokens.astype(np.min_scalar_type(records.vocabulary))
     arrays["groups"] = records.groups
-    if records.labels is not None:
-        arrays["labels"] = records.labels
+    arrays |= {name: part for name in ("labels", "near") if (part := getattr(records, name)) is not None}
     write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
@@ -95,6 +95,8 @@ def _load(path: Path) -> Loaded[TextRecords]:
         labels=arrays.get("labels"),
         classes=tuple(said["classes"]),
         ids=np.array(parts["ids"]) if "ids" in parts else None,
+        near=arrays.get("near"),
+        near_equal=said["near_equal"],
         codec=codec,
     )
     lines, duplicates, conflicts = said["counts"]

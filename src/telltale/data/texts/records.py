@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class TextRecords:
     labels      (n,) int64, the class of each, None = not labelled
     classes     their names, a label is a position there
     ids         (n,) text, what their owner calls them; None = nothing
+    near        (n,) int64, near-equal texts have one number, and no two of them are challenge records; None = none are
+    near_equal  share of their runs of three words from which texts of it are near-equal; None = only the equal are
     codec       the tokenizer itself, for who has more texts to tokenise or samples to read; None = it is not at hand
     """
 
@@ -71,6 +73,8 @@ class TextRecords:
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     ids: np.ndarray | None = None
+    near: np.ndarray | None = None
+    near_equal: float | None = None
     codec: Codec | None = None
     kind: str = field(default="text", init=False)
 
@@ -79,7 +83,8 @@ class TextRecords:
             raise ValueError(f"tokens are {self.tokens.dtype} {self.tokens.shape}, expected int64 (texts, context)")
         if self.tokens.size and not (self.tokens.min() >= 0 and self.tokens.max() < self.vocabulary):
             raise ValueError(f"tokens run to {self.tokens.max()}, but the vocabulary has {self.vocabulary}")
-        lengths = {len(part) for part in (self.texts, self.shown, self.groups)}
+        near = () if self.near is None else (self.near,)
+        lengths = {len(part) for part in (self.texts, self.shown, self.groups, *near)}
         if lengths != {len(self.tokens)} or self.groups.dtype != np.int64:
             raise ValueError(f"{len(self.tokens)} rows of tokens, but texts, shown and groups of {sorted(lengths)}")
         if self.labels is not None:
@@ -101,9 +106,9 @@ class TextRecords:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return the texts at `rows` (indices or a boolean mask), in that order."""
-        labels, ids = (None if of is None else of[rows] for of in (self.labels, self.ids))
-        parts = {"tokens": self.tokens[rows], "texts": self.texts[rows], "shown": self.shown[rows]}
-        return with_known_digests(replace(self, **parts, groups=self.groups[rows], labels=labels, ids=ids), self, rows)
+        names = ("tokens", "texts", "shown", "groups", "labels", "ids", "near")
+        parts: dict[str, Any] = {name: None if (part := getattr(self, name)) is None else part[rows] for name in names}
+        return with_known_digests(replace(self, **parts), self, rows)
 
     def of_classes(self, which: Sequence[int]) -> Self:
         """Return the texts of the classes `which`, labelled by the position there; InputError as `of_classes` says."""
