@@ -9,7 +9,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 
 from telltale.errors import InputError
 from telltale.models.text_backbone import LanguageModel, pooled, shortened
-from telltale.models.transformer import Transformer, turned
+from telltale.models.transformer import Transformer, turned, turns_of
 
 WORDS = 20
 
@@ -50,7 +50,8 @@ def test_the_order_of_earlier_tokens_matters(positions: str) -> None:
 def test_rotary_products_depend_on_distance_alone() -> None:
     """Catches an angle that is not linear in the place."""
     one, other = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
-    products = turned(one.expand(12, 8)) @ turned(other.expand(12, 8)).T
+    turns = turns_of(12, 8, one)
+    products = turned(one.expand(12, 8), turns) @ turned(other.expand(12, 8), turns).T
     for distance in range(-5, 6):
         assert products.diagonal(distance).std() < 1e-5
     assert products[0].std() > 1e-2
@@ -76,6 +77,19 @@ def test_padding_changes_no_feature() -> None:
         assert torch.allclose(model(padded), model(text), atol=1e-6)
         assert torch.allclose(pooled(model.states(padded), padded, pooling), model(text), atol=1e-6)
     assert torch.equal(pooled(model.states(text), text, "last"), model.states(text)[:, -1])
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_texts_that_have_begun_go_on_to_the_same_features(pooling: str, positions: str) -> None:
+    """Catches a block that is left out or taken twice, and states of other texts than the tokens."""
+    model, text = backbone(layers=3, pooling=pooling, positions=positions), tokens(5)
+    text[1, 4:] = 0
+    text[3, 6:] = 0
+    rows = torch.tensor([3, 0, 1])
+    for blocks in range(3):
+        begun = model.begun(torch.nn.functional.pad(text, (0, 2)), blocks)
+        assert torch.allclose(model(begun[rows]), model(text)[rows], atol=1e-6)
 
 
 def test_columns_without_a_token_are_cut() -> None:

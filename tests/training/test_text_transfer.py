@@ -14,6 +14,8 @@ from telltale.errors import InputError
 from telltale.models.low_rank import LowRank
 from telltale.owner.preparation import initial_objective
 from telltale.owner.recipe import Recipe
+from telltale.training.fleet.data import FleetData
+from telltale.training.fleet.turns import ModuleFleet
 from tests.owned import Owned
 from tests.training.small import CPU
 from tests.training.texts import RECORDS, model_of, objective_of, recipe_in, texts_of
@@ -82,6 +84,38 @@ def test_features_are_computed_once_where_the_head_alone_is_trained() -> None:
     assert objective.on_features().model.head is objective.model.head
     for options, model in (({"tune": "lora"}, {}), ({}, {"dropout": 0.1})):
         assert not initial_objective(model_of(**model), transfer_of(**options), 0).features_are_fixed
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_frozen_blocks_are_computed_once_and_train_the_same(pooling: str) -> None:
+    """Catches records that get the states of others, and blocks that are trained though they are not computed again."""
+    options = {"layers": 3, "pooling": pooling}
+    rows, trained = np.array([7, 3, 30, 12, 21, 5, 16, 9, 38, 2]), []
+    tokens, labels = torch.from_numpy(OTHERS.tokens), torch.from_numpy(OTHERS.labels)
+    for once in (True, False):
+        objective: Any = initial_objective(model_of(**options), transfer_of(tune="last_k", batch_size=4), 0)
+        fleet = ModuleFleet([objective], FleetData(tokens, labels, OTHERS.fingerprints(), rows[None], (0,)))
+        if not once:
+            fleet.begun[0] = None
+        for epoch in range(2):
+            fleet.epoch(0, epoch, None)
+        assert (fleet.begun[0] is not None) == once
+        trained.append(fleet.state_of(0))
+    for name, weight in trained[0].items():
+        assert torch.allclose(weight, trained[1][name], atol=1e-5), name
+
+
+def test_what_changes_with_training_is_computed_in_every_epoch() -> None:
+    """Catches fixed states where weights, dropout or the choice of blocks make them others."""
+    inputs = torch.from_numpy(OTHERS.tokens)
+    for options, model in (
+        ({"tune": "all"}, {}),
+        ({"tune": "lora"}, {}),
+        ({"tune": "last_k", "last_k": 2}, {}),
+        ({"tune": "last_k"}, {"dropout": 0.1}),
+    ):
+        assert initial_objective(model_of(**model), transfer_of(**options), 0).begun(inputs) is None
+    assert initial_objective(model_of(), transfer_of(tune="last_k"), 0).begun(inputs) is not None
 
 
 def test_low_rank_updates_of_other_networks_are_refused() -> None:

@@ -22,7 +22,7 @@ class LowRank(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Apply the layer and its update."""
-        return self.frozen(inputs) + self.scale * self.up(self.down(inputs))
+        return self.frozen(inputs) + self.up(self.scale * self.down(inputs))  # scaled where it is smallest
 
 
 def add_low_rank(network: nn.Module, names: Iterable[str], rank: int, alpha: float) -> None:

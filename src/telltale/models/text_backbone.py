@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,22 @@ from telltale.errors import InputError
 from telltale.models.backbone import Backbone
 
 POOLINGS = ("last", "mean")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Texts that have been through the first blocks of a backbone, which no training changes.
+
+    tokens: (texts, length); states: (texts, length, width) after `blocks` blocks.
+    """
+
+    tokens: Tensor
+    states: Tensor
+    blocks: int
+
+    def __getitem__(self, rows: Tensor) -> Begun:
+        """Return the texts at `rows`."""
+        return Begun(self.tokens[rows], self.states[rows], self.blocks)
 
 
 class TextBackbone(Backbone):
@@ -54,11 +71,15 @@ class TextBackbone(Backbone):
         """Return the linear layer from states to logits that it came with; None = it has yet to be learned."""
         return None
 
+    def begun(self, tokens: Tensor, blocks: int) -> Begun | None:
+        """Compute the states of texts after the first `blocks` blocks, for `forward` to go on from; None: cannot."""
+        return None
+
     def arranged(self, logits: Tensor) -> Tensor:
         """Put logits by the rows of `embedding` where the tokens of texts have them: (…, rows) -> (…, vocabulary)."""
         return logits
 
-    def forward(self, records: Tensor) -> Tensor:
+    def forward(self, records: Any) -> Tensor:
         """Compute features: (texts, output_width)."""
         tokens = shortened(records)
         return pooled(self.states(tokens), tokens, self.pooling)
@@ -111,8 +132,13 @@ def pooled(states: Tensor, tokens: Tensor, pooling: str) -> Tensor:
     if pooling == "mean":
         weights = real.to(states.dtype)
         return (weights[..., None] * states).sum(-2) / weights.sum(-1, keepdim=True).clamp_min(1)
-    last = (real.sum(-1) - 1).clamp_min(0)
+    last = last_places(tokens)
     return states.gather(-2, last[..., None, None].expand(*last.shape, 1, states.shape[-1])).squeeze(-2)
+
+
+def last_places(tokens: Tensor) -> Tensor:
+    """Return where each text's last token stands: (texts, length) -> (texts,); 0 where there is none."""
+    return ((tokens != PAD).sum(-1) - 1).clamp_min(0)
 
 
 def shortened(tokens: Tensor) -> Tensor:

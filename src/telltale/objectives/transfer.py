@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -127,6 +127,16 @@ class Transfer(Classification):
         alone._modules = {**self._modules, "model": Classifier(Features(self.model.output_width), 2)}
         alone.model.head = self.model.head
         return alone
+
+    @torch.no_grad()
+    def begun(self, inputs: Tensor) -> Any:
+        """Compute the frozen blocks of a backbone of texts, where an epoch's would be every other's."""
+        backbone = self.model.backbone
+        frozen = len(backbone.blocks) - 1 - self.last_k if self.tune == "last_k" else 0
+        drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in backbone.modules())
+        if frozen < 1 or drops or self.augmentation != "none" or not isinstance(backbone, TextBackbone):
+            return None
+        return backbone.begun(inputs, frozen)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, but for the backbone's BatchNorm where its statistics are frozen."""

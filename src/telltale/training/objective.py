@@ -129,6 +129,13 @@ class Objective(nn.Module):
         """Say whether all that is trained takes a record's features, which no training changes (Transfer)."""
         return False
 
+    def begun(self, inputs: Any) -> Any:
+        """Compute what training does not change of records, for its batches to go on from; None = nothing is to be.
+
+        What is returned takes rows, as `inputs` do, and stands in their place as the inputs of a batch.
+        """
+        return None
+
     def targets(self, records: Any) -> Any:
         """Return what each record's answer is to be, (records, …); None where batches are inputs alone."""
         return records.labels if self.supervised else None

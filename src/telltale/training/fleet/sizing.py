@@ -35,6 +35,7 @@ def chunk_size(
     """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
     need = 4 * parameters + 2 * (_saved_of_molecules(molecules) if molecules else _saved_bytes(objective, data))
+    need += _begun_bytes(objective, data) if way == "in_turn" else 0
     need += objective.private.extra_bytes(objective) if objective.private else 0
     budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
     fitting = max(1, budget // max(1, need))
@@ -74,6 +75,12 @@ def _saved_bytes(objective: Objective, data: FleetData) -> int:
     with _saved() as total, seeded(0):
         fleet.losses(data.inputs[rows], data.labels[rows], torch.zeros_like(rows))
     return sum(total)
+
+
+def _begun_bytes(objective: Objective, data: FleetData) -> int:
+    """Count what is kept of one model's records from one epoch to the next."""
+    begun = objective.begun(data.inputs[:1])
+    return 0 if begun is None else data.tables.shape[1] * int(begun.states.nbytes)
 
 
 def _saved_of_molecules(fleet: MoleculeFleet) -> int:

@@ -71,6 +71,7 @@ class ModuleFleet:
             objective.optimizer_over([parameter for parameter in objective.parameters() if parameter.requires_grad])
             for objective in objectives
         ]
+        self.begun: dict[int, Any] = {}  # what training does not change of a model's records
 
     def room(self) -> None:
         """Make nothing: layers make their own room."""
@@ -83,13 +84,18 @@ class ModuleFleet:
         for group in optimizer.param_groups:
             group["lr"] = objective.learning_rate * objective.rate_at(epoch)
         seed, losses = self.data.seeds[model], []
-        rows = table[order_of(seed, epoch, len(table))]
+        order = order_of(seed, epoch, len(table))
+        rows = table[order]
         keys = torch.from_numpy(keys_from(self.words[rows], salt_of(seed, epoch)))
         number = batches_of(len(rows), objective.batch_size)
-        pairs = zip(torch.from_numpy(rows).tensor_split(number), keys.tensor_split(number), strict=True)
-        for places, own in list(pairs)[: limit or None]:
+        parts = (tensor.tensor_split(number) for tensor in (torch.from_numpy(rows), torch.from_numpy(order), keys))
+        if model not in self.begun:
+            self.begun[model] = objective.begun(self.inputs[torch.from_numpy(table)])
+        begun = self.begun[model]
+        for places, places_begun, own in list(zip(*parts, strict=True))[: limit or None]:
             optimizer.zero_grad()
-            loss = objective(LabelledBatch(self.inputs[places], trimmed(self.data.labels[places]), own))
+            inputs = self.inputs[places] if begun is None else begun[places_begun]
+            loss = objective(LabelledBatch(inputs, trimmed(self.data.labels[places]), own))
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
