@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from scripts.ending import exit_code
 from scripts.jobs import ROOT
 from scripts.released import encoder_page, shadows
 from scripts.released.clone import is_clone, laid_out
@@ -91,8 +92,4 @@ def kept(file: Path, make: Callable[[], str], fresh: bool) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

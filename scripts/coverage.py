@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import numpy as np  # noqa: E402 (after the number of threads is set)
 from scipy.special import ndtr, ndtri  # noqa: E402
 
+from scripts.ending import exit_code  # noqa: E402
 from telltale.evaluation.comparison import PairedTest  # noqa: E402
 from telltale.evaluation.membership import auc_replicates, tpr_replicates  # noqa: E402
 from telltale.evaluation.statistics import Estimate, Resampling, groups_of  # noqa: E402
@@ -220,4 +221,4 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

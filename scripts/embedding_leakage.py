@@ -18,10 +18,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, Run, play_all
 from scripts.pages import machine
 from telltale.attacks.embedding_membership.attack import VARIANTS
-from telltale.errors import InputError
 from telltale.papers.grid_view import markdown
 from telltale.store.sources import source_digest
 from telltale.writing import write_table
@@ -260,8 +260,4 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

@@ -19,6 +19,7 @@ import numpy as np
 from torch import Size, Tensor, device, zeros
 
 from scripts.coin_games import GAMES, table_of_games
+from scripts.ending import exit_code
 from scripts.jobs import COMMAND, ROOT, Run
 from scripts.pages import machine
 from telltale.attacks.canary_audit import CANARIES as KINDS
@@ -243,4 +244,4 @@ how often a bound exceeds the mechanism's own ε, to be at most 5 %. Randomised 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

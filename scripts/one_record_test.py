@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from scripts.ending import exit_code
 from scripts.pages import machine
 from telltale.audits.learned_judge import learned_judge
 from telltale.audits.one_record_test import Measured, best_balanced_accuracy, one_record_test
@@ -206,4 +207,4 @@ these are made from the row (post-processing). {trials} trials each; intervals b
 """
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from scripts import needs
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, play_all
 from scripts.paper_runs import Job, PaperRuns, jobs_of, this_code
 from telltale.checks import whole_number
@@ -255,4 +256,4 @@ def run_all(runs: PaperRuns, at_once: int, threads: int | None) -> list[Job]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

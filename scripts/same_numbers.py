@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, command, environment
 from scripts.needs import unmet
 
@@ -207,4 +208,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

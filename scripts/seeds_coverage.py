@@ -17,6 +17,7 @@ from itertools import product
 
 import numpy as np
 
+from scripts.ending import exit_code
 from telltale.papers.claims import Claim, Verdict
 from telltale.papers.decision import decide
 from telltale.papers.quantity import Quantity
@@ -128,4 +129,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

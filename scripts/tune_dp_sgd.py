@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from scripts.ending import exit_code
 from telltale.data.images import fashion_mnist
 from telltale.data.pools import PoolSizes, deal
 from telltale.data.seeds import derive, generator
@@ -66,4 +67,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -33,6 +33,7 @@ from scripts.bench import (
     scoring,
     substructure,
 )
+from scripts.ending import exit_code
 from telltale.papers.grid_view import markdown
 
 GPU = Path(__file__).with_name("gpu_measured.md")  # what `python -m scripts.bench.gpu` wrote on a machine with one
@@ -277,4 +278,4 @@ SECTIONS = {
 }
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

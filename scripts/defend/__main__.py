@@ -24,6 +24,7 @@ import yaml
 
 from scripts.defend.page import Chosen, Searched, write
 from scripts.defend.search import Found, Space, front, search
+from scripts.ending import exit_code
 from scripts.jobs import Run, code_digest, play_all
 from scripts.matrix.__main__ import reason_against
 from scripts.matrix.cells import read
@@ -197,4 +198,4 @@ def play_again(setting: Setting, chosen: Sequence[Found], seeds: int) -> list[Ch
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

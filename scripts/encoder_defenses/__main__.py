@@ -16,6 +16,7 @@ from pathlib import Path
 from scripts.encoder_defenses.page import PICTURE, figure, page, table
 from scripts.encoder_defenses.rows import ATTACKS, ROWS, SCALES, Row, is_finished, read, run_of
 from scripts.encoder_defenses.untrained import untrained_probes
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, play_all
 from telltale.errors import InputError
 from telltale.papers.grid_view import markdown
@@ -73,8 +74,4 @@ def measure(rows: Sequence[Row], scale: str, tasks: Path | None, folder: Path, a
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

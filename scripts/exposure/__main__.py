@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.ending import exit_code
 from scripts.exposure.cells import HEADLINES, PARTS, SCALES, Cell, Design, plan
 from scripts.exposure.page import write
 from scripts.exposure.playing import Part, results
@@ -179,8 +180,4 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from hydra.core.hydra_config import HydraConfig
 
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, Run, code_digest, play_all
 from scripts.matrix.cells import Played, read
 from scripts.matrix.page import Block, Refused, write
@@ -180,4 +181,4 @@ def _none_first(defense: str) -> tuple[bool, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

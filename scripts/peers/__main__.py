@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from scripts.ending import exit_code
 from scripts.peers import bounds, leakpro, metrics, privacy_guard, privacy_meter, sacro, tensorflow_privacy
 from scripts.peers.answers import play
 from scripts.peers.comparison import Comparison, compare
@@ -107,4 +108,4 @@ def _commit(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from scripts.ending import exit_code
 from scripts.jobs import ROOT, play_all
 from scripts.released.encoders import FOLDER
 from scripts.released_encoders.page import PICTURE, agreement_table, figure, page, ranking_table, tuning_table
@@ -72,8 +73,4 @@ def _played(runs: dict, start: Start) -> bool:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

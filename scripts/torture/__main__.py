@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from scripts.ending import exit_code
 from scripts.torture.row import Row
 from telltale.reporting.metrics_file import write_json
 
@@ -66,4 +67,4 @@ def show(rows: Sequence[Row]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

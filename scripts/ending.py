@@ -1,0 +1,22 @@
+"""How a script ends that somebody runs: an exit code, and in the place of a traceback one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from telltale.errors import InputError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def exit_code(main: Callable[[], int | None]) -> int:
+    """Run a script and return its exit code: its own or 0, 2 for bad input, 130 where it is interrupted."""
+    try:
+        return main() or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as stopped:
+        print(f"interrupted{f' {stopped}' if str(stopped) else ''}: what has ended is kept", file=sys.stderr)
+        return INTERRUPTED
