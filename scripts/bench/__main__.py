@@ -32,6 +32,7 @@ from scripts.bench import (
     reruns,
     scoring,
     substructure,
+    texts,
 )
 from scripts.ending import exit_code
 from telltale.papers.grid_view import markdown
@@ -270,6 +271,7 @@ SECTIONS = {
     "quantizers": quantization,
     "captions": captions,
     "trunks": trunks,
+    "texts": texts.section,
     "mechanisms": noise_on_codes,
     "command": commands,
     "reruns": reruns.section,

@@ -1,6 +1,7 @@
-"""Language models: a private gradient against Opacus's ways, and a fleet against one by one; CPU seconds, one thread.
+"""Language models: fine-tuning, a private gradient against Opacus's ways, a fleet against one by one; CPU seconds.
 
-`python -m scripts.bench.texts` prints both. The modes of Opacus misread tied layers, so the tables of all are untied.
+`python -m scripts.bench.texts` prints all three, on one thread. The modes of Opacus misread tied layers, so the tables
+of all are untied.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from telltale.models.transformer import Transformer
 from telltale.objectives.language_modeling import LanguageModeling
+from telltale.objectives.transfer import Transfer
 from telltale.training.batches import LabelledBatch
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.fleet import Fleet
@@ -25,6 +27,7 @@ from telltale.training.private.modes import MODES
 from telltale.training.private.problem import Problem
 
 LAYERS, WIDTH, HEADS, VOCABULARY, CONTEXT, BATCH = 4, 128, 4, 1024, 32, 64
+TUNING, CLASSES = 32, 23  # texts in a step of fine-tuning, and their classes
 OPACUS = ("hooks", "ghost")
 
 
@@ -75,6 +78,41 @@ def fleet(models: int, repeats: int) -> dict[str, list[float]]:
     ways: dict[str, Callable[[], Any]] = {"fleet: in turn": lambda: [turns.epoch(k, 0, None, 1) for k in range(models)]}
     ways |= {"one by one": _fit_each(alone, data), "fleet: stacked": _stacked(models, data)}
     return in_turn(ways, repeats)
+
+
+def tuning(steps: int, repeats: int) -> dict[str, list[float]]:
+    """Time `steps` steps of fine-tuning on TUNING texts each, by what is tuned: CPU seconds by way."""
+    tokens = texts(steps * TUNING)
+    names = np.array([f"{row:016d}".encode() for row in range(len(tokens))])
+    labels = torch.arange(len(tokens)) % CLASSES
+    data = FleetData(tokens, labels, names, np.arange(len(tokens))[None], (0,))
+    ways: dict[str, Callable[[], Any]] = {}
+    for tune in ("last_k", "lora", "all"):
+        for once in (True, False) if tune == "last_k" else (False,):
+            network = objective_of(0, True).model.backbone
+            options: dict[str, Any] = {"optimizer": "adam", "classes": CLASSES, "tune": tune}
+            models = ModuleFleet([Transfer(network, 1, TUNING, 1e-3, **options)], data)
+            if not once:
+                models.begun[0] = None
+            frozen = (", frozen blocks once" if once else ", frozen blocks in each epoch") if tune == "last_k" else ""
+            ways[tune + frozen] = partial(models.epoch, 0, 0, None)
+    return in_turn(ways, repeats)
+
+
+def section() -> str:
+    """Write the section of the benchmarks' page: a step of fine-tuning, by what is tuned."""
+    torch.set_num_threads(1)
+    steps = 4
+    seconds = tuning(steps, 5)
+    first = next(iter(seconds))
+    rows = [
+        f"| {name} | {1000 * np.median(taken) / steps:.0f} ms | {np.median(np.divide(taken, seconds[first])):.1f} |"
+        for name, taken in seconds.items()
+    ]
+    told = f"A transformer of {LAYERS} × {WIDTH}, a step on {TUNING} texts of {CONTEXT} tokens; CPU time, one thread. "
+    told += "What goes through the frozen blocks once, before the first step, is not counted."
+    head = "| tuned | CPU time | times the first |\n| --- | --- | --- |"
+    return "\n".join(["## Fine-tuning language models", "", told, "", head, *rows]) + "\n"
 
 
 def in_turn(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
@@ -143,6 +181,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"{LAYERS} x {WIDTH}, {VOCABULARY} tokens, {BATCH} texts of {CONTEXT}; CPU seconds, one thread")
     for title, measure, first in (
+        ("four steps of fine-tuning", partial(tuning, 4), "last_k, frozen blocks once"),
         (f"a step of {options.models} models", partial(fleet, options.models), "fleet: in turn"),
         ("a private gradient", private_gradients, "ours: bookkeeping, two tables"),
     ):
