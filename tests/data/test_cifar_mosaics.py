@@ -55,6 +55,22 @@ def test_each_picture_is_cut_out_whole_with_its_class_and_group(tmp_path: Path) 
     assert load_cifar100(str(tmp_path), "coarse").records.classes == COARSE
 
 
+def test_mosaics_that_are_not_lossless_are_counted(tmp_path: Path) -> None:
+    """Catches pictures that are nearly those of CIFAR-100 under its name; a profile makes the layout another."""
+    pictures, options = planted(tmp_path), {"icc_profile": b"a profile"}
+    assert len(load_cifar100(str(tmp_path)).told) == 1
+    for name, how in (("apple", {}), ("bear", options), ("beaver", {"lossless": True, **options})):
+        mosaic = np.concatenate(list(pictures["train", name]), axis=1)
+        Image.fromarray(mosaic).save(tmp_path / "train" / f"{name}.webp", **how)
+    read = load_cifar100(str(tmp_path))
+    assert read.told[1:] == (
+        "2 of 8 mosaics are compressed with loss: their pictures are not those of CIFAR-100 pixel by pixel",
+    )
+    held = read.records.pixels[20:30].transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(held, pictures["train", "beaver"])
+    assert not np.array_equal(read.records.pixels[:10].transpose(0, 2, 3, 1), pictures["train", "apple"])
+
+
 def test_there_are_a_hundred_classes_in_twenty_groups_of_five() -> None:
     """Catches a class that is left out of the table, or in two groups."""
     assert (len(COARSE), len(set(FINE))) == (20, 100) and {len(names) for names in CLASSES_OF_GROUP.values()} == {5}

@@ -1,7 +1,8 @@
-"""CIFAR-100 as mosaics: of each class and split one lossless WebP file, ten pictures of 32 x 32 a row."""
+"""CIFAR-100 as mosaics: of each class and split a WebP file, ten pictures of 32 x 32 a row; lossless, or it is told."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from telltale.data.folders import is_hidden, missing, require_all_inside
 from telltale.errors import InputError
+from telltale.writing import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,7 +47,10 @@ GROUP_OF = np.array([next(at for at, group in enumerate(COARSE) if name in CLASS
 
 
 class Mosaics(NamedTuple):
-    """All pictures of a folder: pixels (n, 3, 32, 32) uint8, labels (n,) positions in FINE; told: what is missing."""
+    """All pictures of a folder: pixels (n, 3, 32, 32) uint8, labels (n,) positions in FINE.
+
+    told: what is missing, and how many mosaics are not lossless.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -73,7 +78,25 @@ def read_mosaics(folder: Path) -> Mosaics:
     labels = [np.full(len(part), FINE.index(file.stem)) for file, part in zip(files, parts, strict=True)]
     names = [f"{file.parent.name}/{file.name}" for file in places]
     told = missing(names, {f"{file.parent.name}/{file.name}" for file in files}, "CIFAR-100")
+    if lossy := sum(map(is_lossy, files)):
+        fate = "compressed with loss: their pictures are not those of CIFAR-100 pixel by pixel"
+        told += (f"{lossy} of {counted(len(files), 'mosaic')} {'is' if lossy == 1 else 'are'} {fate}",)
     return Mosaics(np.concatenate(parts), np.concatenate(labels), told)
+
+
+def is_lossy(file: Path) -> bool:
+    """Tell whether a WebP file holds a chunk `VP8 `, of which decoding gives other pixels than were encoded; RFC 9649.
+
+    Chunks lie behind the twelve bytes of the heading, each a name, a size, and so many bytes made even.
+    """
+    with file.open("rb") as content:
+        content.seek(12)
+        while len(heading := content.read(8)) == 8:
+            if heading[:4] == b"VP8 ":
+                return True
+            size = int.from_bytes(heading[4:], "little")
+            content.seek(size + size % 2, os.SEEK_CUR)
+    return False
 
 
 def _pictures(file: Path) -> np.ndarray:
