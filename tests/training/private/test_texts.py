@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -236,6 +237,21 @@ def test_a_private_language_model_spends_what_it_says_and_says_it_of_texts(tmp_p
     assert guarantee["epsilon"] == pytest.approx(epsilon_of(1.3, 8 / 40, 2 * 5, 1e-5, "rdp"))
     tests = list((tmp_path / "private_self_test").glob("*/passed.json"))
     assert len(tests) == 1
+
+
+def test_no_release_holds_counts_of_tokens_and_private_training_keeps_none(tmp_path: Path) -> None:
+    """Catches counts of the members' tokens, exact and without noise, beside weights that are private."""
+    rows = np.stack([np.arange(len(RECORDS)) < 30, np.arange(len(RECORDS)) >= 30])
+    counts = []
+    plain = recipe_in(tmp_path, executor=Local(way="stacked"))
+    for name, recipe in (("private", plain.protect(DPSGD(epsilon=None, sigma=0.8))), ("plain", plain)):
+        for release in recipe.train_many(RECORDS, rows, [3, 4]):
+            stored = load_file(recipe.store.weights(release.entry))
+            assert {f"model.{part}" for part in release.weights()} == {part for part in stored if part[:6] == "model."}
+            assert "counts" not in release.weights()
+            counts.append(int(stored["counts"].sum()))
+            assert ("unigram_perplexity" in recipe.success(release, RECORDS)) == (name == "plain")
+    assert counts[:2] == [0, 0] and min(counts[2:]) > 100
 
 
 @pytest.mark.parametrize("executor", [Local(), Local(way="stacked"), Local(chunk=1)])
