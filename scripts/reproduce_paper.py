@@ -40,6 +40,8 @@ from telltale.papers.kept import Maker
 from telltale.papers.overview import print_overview, write_overview
 from telltale.papers.page import Page, write_page
 from telltale.papers.prose import filled
+from telltale.papers.ratio_law import fits, laws_of
+from telltale.papers.ratio_law_view import write_laws
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
 from telltale.progress import track
@@ -184,6 +186,8 @@ def reproduce(
     written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
     curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
     written += write_curves(curves, folder)
+    laws = [(law, fits(law, results)) for law in laws_of(paper)]
+    written += write_laws(laws, folder) if laws else []
     if options.page:
         words = [f"{word.upper()}={value}" for word in ("seeds", "measured", "page") if (value := vars(options)[word])]
         command = f"make reproduce-paper PAPER={name} SCALE={options.scale} {' '.join(words)}"
@@ -191,7 +195,7 @@ def reproduce(
         about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results)
         rests_on = f"{seeds}. {runs.made_at()}"
         more = paper.get("more", "")
-        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, more)
+        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, laws, more)
         written += write_page(options.page, page)
     for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)

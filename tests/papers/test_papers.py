@@ -25,6 +25,7 @@ from telltale.papers.claims import Claim
 from telltale.papers.claims_file import Tally
 from telltale.papers.grid import Grid
 from telltale.papers.judging import judge, judge_all
+from telltale.papers.ratio_law import laws_of
 from telltale.papers.table import Table
 from telltale.planning import rehearse
 from telltale.planning.cost import JobCost
@@ -72,11 +73,16 @@ def test_every_experiment_composes_at_every_scale(name: str, tmp_path: Path) -> 
         for scale in SCALES:
             paper = read_paper(name, scale)
             one_seed = {**paper, "seeds": {scale: paper["seeds"][scale][:1]}}
+            places = {column: place for law in laws_of(paper) for column, place in law.columns.items()}
             for place, job in enumerate(jobs_of(one_seed, scale, tmp_path)):
                 scaled = any("by_scale" in word for word in job.overrides)
                 if scale == "small" or scaled or not place:  # elsewhere a scale changes no word of an experiment
                     cfg = compose("config", overrides=list(job.overrides))
                     assert cfg.seed == job.seed and OmegaConf.to_container(cfg.pools, resolve=True)
+                    if scale == "small" and job.experiment in places:  # what its law says of it is so
+                        of = {"epochs": cfg.objective.epochs, "members": cfg.pools.members}
+                        told = {"others": of["members"], **places[job.experiment]}
+                        assert told == {**of, "others": cfg.pools.non_members}
 
 
 def test_an_experiment_that_never_ran_decides_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What a paper asks of its runs, by claims, grids, tables, curves and sentences, and what must be kept to answer it."""
+"""What a paper asks of its runs, by claims, grids, tables, curves, laws and sentences; what must be kept to answer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from telltale.papers.curve import Curve
 from telltale.papers.grid import Grid
 from telltale.papers.prose import figures_named
 from telltale.papers.quantity import Quantity
+from telltale.papers.ratio_law import laws_of
 from telltale.papers.results import Run
 from telltale.papers.table import Table
 
@@ -26,6 +27,7 @@ def asked_of(paper: Mapping[str, Any]) -> dict[str, list[str]]:
     every = chain(
         chain.from_iterable(_of_claim(Claim.of(entry)) for entry in paper["claims"]),
         chain.from_iterable(_of_grid(Grid.of(entry)) for entry in paper.get("grids", [])),
+        chain.from_iterable(_of_grid(law.grid) for law in laws_of(paper)),
         chain.from_iterable(_of_table(Table.of(entry)) for entry in paper.get("tables", [])),
         chain.from_iterable(_of_curve(Curve.of(entry)) for entry in paper.get("curves", [])),
         ((name, f"{evidence}/{metric}") for name, evidence, metric in figures_named(paper.get("reading", ""))),

@@ -9,7 +9,7 @@ from typing import Any
 from telltale.papers.entries import read
 from telltale.papers.quantity import Quantity, per_seed
 from telltale.papers.results import Results
-from telltale.papers.seeds import over_seeds
+from telltale.papers.seeds import Mean, over_seeds
 
 Cell = tuple[float, float, float]
 
@@ -38,8 +38,8 @@ class Grid:
         return read(cls, "grids", entry)
 
 
-def cells(grid: Grid, results: Results) -> dict[tuple[str, str], Cell]:
-    """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
+def means(grid: Grid, results: Results) -> dict[tuple[str, str], Mean]:
+    """Return the mean over seeds of each cell that was measured, by (row, column)."""
     measured = {}
     for row in grid.rows:
         for column in grid.columns:
@@ -49,5 +49,10 @@ def cells(grid: Grid, results: Results) -> dict[tuple[str, str], Cell]:
             except KeyError:
                 continue
             if parts:
-                measured[row, column] = over_seeds(parts).cell
+                measured[row, column] = over_seeds(parts)
     return measured
+
+
+def cells(grid: Grid, results: Results) -> dict[tuple[str, str], Cell]:
+    """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
+    return {place: mean.cell for place, mean in means(grid, results).items()}

@@ -1,4 +1,4 @@
-"""A paper's page in docs/: what a reader must know first, what holds, then verdicts, grids and tables of the runs."""
+"""A paper's page in docs/: what a reader must know first, what holds, then verdicts, tables, grids and laws."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from telltale.papers.curve_view import Points, curve_figure
 from telltale.papers.grid import Cell, Grid
 from telltale.papers.grid_view import Cells, file_name, grid_figure, grid_page
 from telltale.papers.judging import Tested
+from telltale.papers.ratio_law import RatioLaw
+from telltale.papers.ratio_law_view import Fits, described, law_figure, law_page
 from telltale.papers.table import Table
 from telltale.papers.table_view import Lines
 from telltale.reporting.figures import save_png
@@ -33,7 +35,7 @@ class Page:
     command   what writes the page
     rests_on  which seeds, and which code made them
     tested    the claims, judged
-    grids, tables, curves  with what was measured of each
+    grids, tables, curves, laws  with what was measured of each
     more      Markdown that stands last; "" = nothing
     """
 
@@ -46,6 +48,7 @@ class Page:
     grids: Sequence[tuple[Grid, Cells]]
     tables: Sequence[tuple[Table, Lines]]
     curves: Sequence[tuple[Curve, Points]]
+    laws: Sequence[tuple[RatioLaw, Fits]] = ()
     more: str = ""
 
 
@@ -63,26 +66,32 @@ def write_page(file: Path, page: Page) -> list[Path]:
     parts = [f"# {page.title}", page.about.strip(), page.reading.strip(), written]
     file.parent.mkdir(parents=True, exist_ok=True)
     files = [file]
-    for title, figure in _figures(page):
+    for title, figure, seen in _figures(page):
         files.append(save_png(figure, file.parent / f"{file.stem}_{file_name(title)}.png"))
-        parts.append(f"![{title}]({files[-1].name})")
+        parts.append(f"![{seen}]({files[-1].name})")
     parts += ["## Verdicts", verdicts(page.tested)]
     parts += [table_view.page(table, lines) for table, lines in page.tables]
-    parts += [*(grid_page(grid, cells) for grid, cells in page.grids), page.more.strip()]
+    parts += [grid_page(grid, cells) for grid, cells in page.grids]
+    parts += [*(law_page(law, fits) for law, fits in page.laws), page.more.strip()]
     file.write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
     return files
 
 
-def _figures(page: Page) -> Iterator[tuple[str, Figure]]:
+def _figures(page: Page) -> Iterator[tuple[str, Figure, str]]:
+    """Yield the title of each figure, the figure, and what it says to who does not see it."""
     for table, lines in page.tables:
         if table.figure and (releases := _releases(table, lines)):
-            yield f"{table.title}, accuracy against error", accuracy_against_error(releases, attack="")
+            title = f"{table.title}, accuracy against error"
+            yield title, accuracy_against_error(releases, attack=""), title
     for grid, cells in page.grids:
         if grid.figure and cells:
-            yield grid.title, grid_figure(grid, cells)
+            yield grid.title, grid_figure(grid, cells), grid.title
     for curve, points in page.curves:
         if points:
-            yield curve.title, curve_figure(curve, points)
+            yield curve.title, curve_figure(curve, points), curve.title
+    for law, fits in page.laws:
+        if any(fit.found for fit in fits.values()):
+            yield law.title, law_figure(law, fits), described(law, fits)
 
 
 def _releases(table: Table, lines: Lines) -> dict[str, dict[str, Interval]]:
