@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from telltale.errors import InputError
+from telltale.papers.curve import Curve, points
+from telltale.papers.curve_view import curve_figure
 from telltale.papers.grid import Grid, cells
 from telltale.papers.grid_view import write_grids
 from telltale.papers.results import Measured
@@ -40,3 +42,12 @@ def test_an_unknown_field_is_told() -> None:
     """Catches a misspelt key that is passed over."""
     with pytest.raises(InputError, match="colums"):
         Grid.of({"title": "x", "metric": "auc", "rows": {}, "colums": {}})
+
+
+def test_a_curves_axes_are_called_what_its_entry_says_or_what_they_show() -> None:
+    """Catches a page whose figure names a metric as the code does."""
+    results = {("head", seed): {"owner/accuracy": Measured(0.9), "lira/auc": Measured(0.6)} for seed in (1, 2)}
+    entry = {"title": "C", "x": "owner/accuracy", "y": "lira/auc", "lines": {}, "points": {"head": "none"}}
+    for words, shown in (({}, "test accuracy"), ({"x_title": "right"}, "right")):
+        curve = Curve.of({**entry, **words})
+        assert curve_figure(curve, points(curve, results)).axes[0].get_xlabel() == shown

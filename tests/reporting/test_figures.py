@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,14 @@ def test_drawing_leaves_the_callers_settings_alone() -> None:
     before = dict(matplotlib.rcParams)
     figures.roc_figure(CURVES)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_names_of_settings_do_not_run_into_each_other_and_no_title_is_cut() -> None:
+    """Catches labels one upon the other, and a title that ends at the picture's edge."""
+    settings = ["none", "non-members of another set", "+ the shadow's are the same", "the target, itself"]
+    figure = figures.dots({"attack": [(0.5, 0.4, 0.6)] * 4}, settings, "A title of many words " * 8, "some_rate", 0.5)
+    figures.pixels_of(figure, 80)
+    axes = figure.axes[0]
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert axes._left_title.get_window_extent().x1 <= figure.bbox.width and axes.get_ylabel() == "some rate"  # type: ignore[attr-defined]

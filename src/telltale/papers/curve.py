@@ -21,6 +21,7 @@ class Curve:
     lines   what a reader calls it -> its points in order, each experiment -> what is written beside it
     points  experiments that stand alone -> what a reader calls them
     chance  what guessing gives on the vertical axis; None: not drawn
+    x_title, y_title  what stands beside the axes; "": the names of x and y
     """
 
     title: str
@@ -29,6 +30,8 @@ class Curve:
     lines: Mapping[str, Mapping[str, str]]
     points: Mapping[str, str] = field(default_factory=dict)
     chance: float | None = None
+    x_title: str = ""
+    y_title: str = ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Curve:

@@ -11,7 +11,7 @@ import numpy as np
 from telltale.papers.curve import Curve
 from telltale.papers.grid import Cell
 from telltale.papers.grid_view import file_name
-from telltale.reporting.figures import CONTROLS, RIVALS, TARGET, legend_below, new_figure, save_png
+from telltale.reporting.figures import CONTROLS, MARKERS, RIVALS, TARGET, legend_below, new_figure, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,9 @@ def write_curves(curves: Sequence[tuple[Curve, Points]], folder: Path) -> list[P
 
 def curve_figure(curve: Curve, points: Points) -> Figure:
     """Draw each line through its points with the band of the vertical figure, and the points that stand alone."""
-    figure, axes = new_figure(curve.title, _titled(curve.x), _titled(curve.y), height=5.2)
+    figure, axes = new_figure(
+        curve.title, curve.x_title or _titled(curve.x), curve.y_title or _titled(curve.y), height=5.2
+    )
     figure.set_figwidth(8.0)
     for place, (label, line) in enumerate(curve.lines.items()):
         present = {name: text for name, text in line.items() if name in points}
@@ -40,7 +42,8 @@ def curve_figure(curve: Curve, points: Points) -> Figure:
             _line(axes, points, present, label, (TARGET, *RIVALS)[place % (1 + len(RIVALS))])
     for place, (name, label) in enumerate(curve.points.items()):
         if name in points:
-            _point(axes, points[name], label, (*RIVALS[2:], *CONTROLS)[place % (len(RIVALS) - 2 + len(CONTROLS))])
+            colour = (*RIVALS[2:], *CONTROLS)[place % (len(RIVALS) - 2 + len(CONTROLS))]
+            _point(axes, points[name], label, colour, MARKERS[place % len(MARKERS)])
     if curve.chance is not None:
         axes.axhline(curve.chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
     legend_below(axes)
@@ -56,10 +59,18 @@ def _line(axes: Axes, points: Points, texts: Mapping[str, str], label: str, colo
         axes.annotate(text, (at, height), xytext=(3, 4), textcoords="offset points", fontsize=7, color=colour)
 
 
-def _point(axes: Axes, cell: tuple[Cell, Cell], label: str, colour: str) -> None:
+def _point(axes: Axes, cell: tuple[Cell, Cell], label: str, colour: str, marker: str) -> None:
     errors = [np.nan_to_num([[middle - low], [high - middle]]) for middle, low, high in cell]
     axes.errorbar(
-        [cell[0][0]], [cell[1][0]], errors[1], errors[0], fmt="D", markersize=5, color=colour, label=label, linewidth=1
+        [cell[0][0]],
+        [cell[1][0]],
+        errors[1],
+        errors[0],
+        fmt=marker,
+        markersize=6,
+        color=colour,
+        label=label,
+        linewidth=1,
     )
 
 
