@@ -40,7 +40,7 @@ from telltale.papers.kept import Maker
 from telltale.papers.overview import print_overview, write_overview
 from telltale.papers.page import Page, write_page
 from telltale.papers.prose import filled
-from telltale.papers.ratio_law import fits, laws_of
+from telltale.papers.ratio_law import fits, laws_of, slopes
 from telltale.papers.ratio_law_view import write_laws
 from telltale.papers.table import Table, lines
 from telltale.papers.table_view import write_tables
@@ -192,7 +192,7 @@ def reproduce(
         words = [f"{word.upper()}={value}" for word in ("seeds", "measured", "page") if (value := vars(options)[word])]
         command = f"make reproduce-paper PAPER={name} SCALE={options.scale} {' '.join(words)}"
         seeds = seeds_in_words(jobs, paper["seeds"][options.scale], asked_for)
-        about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results)
+        about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results, slopes(laws))
         rests_on = f"{seeds}. {runs.made_at()}"
         more = paper.get("more", "")
         page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, laws, more)

@@ -25,7 +25,8 @@ from telltale.papers.claims import Claim
 from telltale.papers.claims_file import Tally
 from telltale.papers.grid import Grid
 from telltale.papers.judging import judge, judge_all
-from telltale.papers.ratio_law import laws_of
+from telltale.papers.prose import filled
+from telltale.papers.ratio_law import fits, laws_of, slopes
 from telltale.papers.table import Table
 from telltale.planning import rehearse
 from telltale.planning.cost import JobCost
@@ -55,6 +56,15 @@ def test_every_grid_and_table_names_experiments_that_exist(name: str) -> None:
     named = {column for grid in map(Grid.of, paper.get("grids", [])) for column in grid.columns}
     named |= {place[0] for table in map(Table.of, paper.get("tables", [])) for place in table.rows.values()}
     assert named <= set(paper["experiments"])
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_sentence_finds_its_claims_and_laws(name: str) -> None:
+    """Catches a misspelt name that is refused only when all runs are done."""
+    paper = read_paper(name, "small")
+    tested = judge_all([Claim.of(entry) for entry in paper["claims"]], {})
+    laws = [(law, fits(law, {})) for law in laws_of(paper)]
+    assert "{{" not in filled(paper.get("reading", ""), tested, {}, slopes(laws))
 
 
 @pytest.mark.parametrize("name", PAPERS)

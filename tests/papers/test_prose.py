@@ -18,8 +18,26 @@ def test_a_sentence_without_results_has_no_number() -> None:
     assert filled("{{gin: nobody/auc}}", tested, results()) == "–"
 
 
+def test_a_laws_slope_is_looked_up_and_a_dash_where_cells_are_too_few() -> None:
+    """Catches a slope of another attack, and one that is made up."""
+    slopes = {"lira": (0.5, 0.4, 0.6), "loss": None}
+    assert (
+        filled("{{slope lira}}, {{slope lira | value}}, {{slope loss}}", [], {}, slopes)
+        == "0.500 [0.400, 0.600], 0.500, –"
+    )
+
+
 @pytest.mark.parametrize(
-    "text", ["{{gin target/auc}}", "{{gin: target/auc | rounded}}", "{{verdict}}", "{{claim unknown}}", "{{}}"]
+    "text",
+    [
+        "{{slope loss}}",
+        "{{slope}}",
+        "{{gin target/auc}}",
+        "{{gin: target/auc | rounded}}",
+        "{{verdict}}",
+        "{{claim unknown}}",
+        "{{}}",
+    ],
 )
 def test_a_place_that_cannot_be_read_is_refused(text: str) -> None:
     """Catches a typing error that stays on the page in braces, or empties a sentence."""

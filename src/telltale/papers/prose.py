@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from telltale.errors import InputError
+from telltale.papers.grid import Cell
 from telltale.papers.grid_view import cell_text
 from telltale.papers.judging import Tested
 from telltale.papers.quantity import Quantity, per_seed
@@ -15,6 +16,7 @@ from telltale.papers.seeds import over_seeds
 PLACE = re.compile(r"\{\{\s*(?P<what>[^{}|]*?)\s*(?:\|\s*(?P<how>\w+)\s*)?\}\}")
 FIGURE = re.compile(r"(?P<experiment>[\w.]+): (?P<evidence>[^/]+)/(?P<metric>\w+)")
 CLAIM = re.compile(r"(?P<kind>claim|verdict) (?P<name>\w+)")
+SLOPE = re.compile(r"slope (?P<evidence>[^/]+)")
 SHOWN = (None, "value", "percent")
 
 
@@ -26,26 +28,36 @@ def figures_named(text: str) -> Iterator[tuple[str, str, str]]:
     """
     for place in PLACE.finditer(text):
         found = FIGURE.fullmatch(place["what"])
-        if place["how"] not in SHOWN or not (found or CLAIM.fullmatch(place["what"])):
-            expected = "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}} or {{verdict NAME}}, then | value or | percent"
+        if place["how"] not in SHOWN or not (found or CLAIM.fullmatch(place["what"]) or SLOPE.fullmatch(place["what"])):
+            expected = (
+                "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}}, {{verdict NAME}} or {{slope EVIDENCE}}, "
+                "then | value or | percent"
+            )
             raise InputError("reading", place[0], expected)
         if found:
             yield found["experiment"], found["evidence"], found["metric"]
 
 
-def filled(text: str, tested: Sequence[Tested], results: Results) -> str:
+def filled(
+    text: str, tested: Sequence[Tested], results: Results, slopes: Mapping[str, Cell | None] | None = None
+) -> str:
     """Return the text with each place filled: a mean over seeds with its interval, "–" where nothing was measured.
 
     {{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}} (its figure) and {{verdict NAME}} of a claim with this `name`, with
-    "though not by Holm" where it does not stand after that; "| value" leaves the interval out, "| percent" also writes
-    a share in per cent. Raises InputError for a place that cannot be read and for a claim that is not there.
+    "though not by Holm" where it does not stand after that; {{slope EVIDENCE}} by `slopes`, evidence -> slope of its
+    law, None where there is none; "| value" leaves the interval out, "| percent" also writes a share in per cent.
+    Raises InputError for a place that cannot be read and for a claim or law that is not there.
     """
     list(figures_named(text))
     claims = {test.claim.name: test for test in tested if test.claim.name}
 
     def fill(place: re.Match[str]) -> str:
         claim, signed = CLAIM.fullmatch(place["what"]), False
-        if claim is None:
+        if slope := SLOPE.fullmatch(place["what"]):
+            if slope["evidence"] not in (slopes or {}):
+                raise InputError("reading", place[0], f"a line of a law: {', '.join(slopes or {}) or 'there is none'}")
+            cell = (slopes or {})[slope["evidence"]]
+        elif claim is None:
             cell = _cell(place["what"], results)
         elif claim["name"] not in claims:
             raise InputError("reading", place[0], f"the name of a claim: {', '.join(sorted(map(str, claims)))}")

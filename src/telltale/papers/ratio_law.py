@@ -116,6 +116,15 @@ def fits(law: RatioLaw, results: Results) -> dict[str, Fitted]:
     return fitted
 
 
+def slopes(laws: Sequence[tuple[RatioLaw, Mapping[str, Fitted]]]) -> dict[str, Cell | None]:
+    """Return the slope of epochs / members by evidence, of the first law that has it; None: too few cells."""
+    found: dict[str, Cell | None] = {}
+    for _, fitted in laws:
+        for evidence, fit in fitted.items():
+            found.setdefault(evidence, fit.one.slope(0) if fit.one else None)
+    return found
+
+
 def cells_of(law: RatioLaw, found: Mapping[str, Mean]) -> Cells:
     """Turn means over seeds into the law's cells; what one seed alone says is as good as so many points allow.
 
