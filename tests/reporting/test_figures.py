@@ -8,6 +8,7 @@ import pytest
 
 from telltale.evaluation.statistics import Band, Estimate
 from telltale.reporting import figures
+from telltale.reporting.dots import dots
 
 BAND = Band(np.array([0.01, 0.1, 1]), np.array([0.0, 0.3, 1]), np.array([0.0, 0.2, 1]), np.array([0.1, 0.4, 1]))
 UNDEFINED = Band(BAND.x, *(np.full(3, np.nan),) * 3)
@@ -71,7 +72,7 @@ def test_drawing_leaves_the_callers_settings_alone() -> None:
 def test_names_of_settings_do_not_run_into_each_other_and_no_title_is_cut() -> None:
     """Catches labels one upon the other, and a title that ends at the picture's edge."""
     settings = ["none", "non-members of another set", "+ the shadow's are the same", "the target, itself"]
-    figure = figures.dots({"attack": [(0.5, 0.4, 0.6)] * 4}, settings, "A title of many words " * 8, "some_rate", 0.5)
+    figure = dots({"attack": [(0.5, 0.4, 0.6)] * 4}, settings, "A title of many words " * 8, "some_rate", 0.5)
     figures.pixels_of(figure, 80)
     axes = figure.axes[0]
     boxes = [label.get_window_extent() for label in axes.get_xticklabels()]

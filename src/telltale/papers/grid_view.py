@@ -11,7 +11,8 @@ import numpy as np
 
 from telltale.papers.grid import Cell, Grid
 from telltale.reporting.console import wide_console
-from telltale.reporting.figures import dots, save_png
+from telltale.reporting.dots import dots
+from telltale.reporting.figures import save_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
