@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from telltale.data.captions.scenes.reader import load
 from telltale.evaluation.captions import repeated
 from telltale.evaluation.statistics import Resampling
 from telltale.evidence import CaptionMembership
@@ -38,6 +39,24 @@ def test_the_page_shows_most_and_least_exposed_of_both_kinds(outcome: Outcome) -
     assert first.title == "member, most exposed #1" and first.facts["point"] == "0" and first.png
     assert first.facts["generated"] == outcome.challenge.references[0][0] in first.facts["true"]
     assert last.facts["generated"] == "(nothing)" and int(last.facts["point"]) >= 10
+
+
+def test_the_page_says_what_of_a_caption_is_right_where_that_is_known(outcome: Outcome) -> None:
+    """Catches a caption that is judged by another scene than its own."""
+    scenes = load(POINTS, idiosyncrasy=0.0).records
+    own = tuple(texts[0] for texts in scenes.references)
+    others = (*own[1:], own[0])
+    of = {}
+    for name, captions in {"own": own, "others": others, "nothing": ("",) * POINTS}.items():
+        target = replace(outcome.evidence["target"], captions=(captions,))
+        shown = caption_view.gallery(target, replace(outcome, challenge=scenes))
+        assert shown is not None and "Right: of the shapes" in shown.caption
+        of[name] = [card.facts["right"] for card in shown.cards]
+    right = {name: [text.removesuffix(" told").split(" of ") for text in texts] for name, texts in of.items()}
+    assert all(first == last != "0" for first, last in right["own"])
+    assert not all(first == last for first, last in right["others"]) and set(of["nothing"]) == {"nothing told"}
+    emoji = caption_view.gallery(outcome.evidence["target"], outcome)
+    assert emoji is not None and "Right:" not in emoji.caption and "right" not in emoji.cards[0].facts
 
 
 def test_captions_are_kept_with_scores_and_the_truth(outcome: Outcome, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telltale.data.captions.shown import Shown
 from telltale.evaluation.caption_limits import CARRIED
 from telltale.evidence import CaptionMembership
 from telltale.reporting import membership_view
@@ -18,6 +19,10 @@ from telltale.writing import write_table
 
 __all__ = ["cards", "draw", "gallery", "reading", "write"]
 SHOWN = 6  # pictures of each of the four groups
+TOLD = (
+    " Right: of the shapes, colours, sizes, textures, relations, ground and light that a caption tells, those that the "
+    "picture shows."
+)
 
 
 def reading(target: CaptionMembership) -> Reading:
@@ -60,7 +65,8 @@ def gallery(target: CaptionMembership, outcome: Outcome) -> Gallery | None:
     return Gallery(
         "Pictures, true and generated captions",
         f"The {SHOWN} members and non-members with the highest and the lowest scores. What is said of the most exposed "
-        "members is what they were trained with; the same of a non-member would be knowledge, not memory.",
+        "members is what they were trained with; the same of a non-member would be knowledge, not memory."
+        + (TOLD if getattr(outcome.challenge, "shown", None) is not None else ""),
         chosen,
     )
 
@@ -71,11 +77,20 @@ def _first(side: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _card(title: str, point: int, target: CaptionMembership, outcome: Outcome) -> RecordCard:
-    true = outcome.challenge.references[point]
+    true, said = outcome.challenge.references[point], target.captions[0][point]
     facts = {
         "true": " / ".join(true[:2]),
-        "generated": target.captions[0][point] or "(nothing)",
+        "generated": said or "(nothing)",
+        **_right(said, point, getattr(outcome.challenge, "shown", None)),
         "score": f"{target.scores[0][point]:.3f}",
         "point": str(point),
     }
     return RecordCard(title, "", facts, png=picture(outcome.challenge.images[point]))
+
+
+def _right(caption: str, point: int, shown: Shown | None) -> dict[str, str]:
+    """Count what a caption says that is so; nothing where it is not known what the picture shows."""
+    if shown is None:
+        return {}
+    right, told = shown.take(np.array([point])).judged([caption])[0].tolist()
+    return {"right": f"{right} of {told} told" if told else "nothing told"}
