@@ -202,3 +202,15 @@ def test_no_record_is_near_equal_to_a_public_text_once_cut() -> None:
     assert f"once cut, {left_out} texts are near-equal to public ones and were left out" in read.told
     whole = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, 600, 0.8, 0.5))
     assert len(whole.records) == 80 - public.sum()
+
+
+def test_a_whole_text_that_is_all_a_public_one_has_left_is_no_record() -> None:
+    """Catches texts compared with public ones only where they are cut themselves."""
+    for one, more in zip(LONG[:100], LONG[100:], strict=False):
+        start, other = (" ".join(one.split()[part]) for part in (slice(30), slice(30, 40)))
+        texts = [f"A {start}", f"{start} {more}", other]
+        if is_public(text_digests(texts), np.arange(3), 0.5).tolist() == [False, True, False]:
+            break
+    read = as_records(Documents("letters", as_objects(texts)), Preparation(BYTES, len(texts[0]) + 2, 0.8, 0.5))
+    assert read.records.texts.tolist() == texts[2:]
+    assert read.told[1:] == ("once cut, 1 text is near-equal to a public one and was left out",)

@@ -223,13 +223,13 @@ def tokenised(
         alike = counted(twins, f"text of {records.source} equals", f"texts of {records.source} equal")
         told.append(f"once cut, {alike} an earlier one, which counts")
         made = made.take(own)
-    shown = codec.encode(public, context).tokens if public else tokens[:0]
+    shown, shown_cut = codec.encode(public, context) if public else (tokens[:0], cut[:0])
     known = np.isin(digests_of(made.tokens), digests_of(shown))
     if count := int(known.sum()):
         alike = counted(count, "text equals a public one and was", "texts equal public ones and were")
         told.append(f"once cut, {alike} left out")
         made = made.take(~known)
-    if records.near_equal is not None and cuts and len(made):
+    if records.near_equal is not None and (cuts or shown_cut.any()) and len(made):
         made = grouped_once_cut(made, codec.decode(made.tokens), codec.decode(shown) if public else [], told)
     return made, told
 
