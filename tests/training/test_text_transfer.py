@@ -14,11 +14,12 @@ from telltale.errors import InputError
 from telltale.models.low_rank import LowRank
 from telltale.owner.preparation import initial_objective
 from telltale.owner.recipe import Recipe
+from telltale.training.fleet import sizing
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.turns import ModuleFleet
 from tests.owned import Owned
 from tests.training.small import CPU
-from tests.training.texts import RECORDS, model_of, objective_of, recipe_in, texts_of
+from tests.training.texts import CONTEXT, RECORDS, model_of, objective_of, recipe_in, texts_of
 
 OTHERS = texts_of(40, seed=9)
 POOL = np.stack([np.random.default_rng(k).permutation(len(RECORDS)) < 20 for k in range(2)])
@@ -103,6 +104,19 @@ def test_frozen_blocks_are_computed_once_and_train_the_same(pooling: str) -> Non
         trained.append(fleet.state_of(0))
     for name, weight in trained[0].items():
         assert torch.allclose(weight, trained[1][name], atol=1e-5), name
+
+
+def test_states_that_memory_does_not_hold_are_computed_in_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a fine-tuning on many texts that fills the memory with what can be computed anew."""
+    objective: Any = initial_objective(model_of(), transfer_of(tune="last_k", batch_size=4), 0)
+    tokens, labels = torch.from_numpy(OTHERS.tokens), torch.from_numpy(OTHERS.labels)
+    data = FleetData(tokens, labels, OTHERS.fingerprints(), np.arange(10)[None], (0,))
+    kept = 10 * CONTEXT * 16 * 4
+    for budget, holds in ((kept, True), (kept - 1, False)):
+        monkeypatch.setattr(sizing, "CPU_BUDGET", budget)
+        fleet = ModuleFleet([objective], data)
+        fleet.epoch(0, 0, None)
+        assert (fleet.begun[0] is not None) == holds
 
 
 def test_what_changes_with_training_is_computed_in_every_epoch() -> None:

@@ -100,11 +100,16 @@ class Transformer(TextBackbone):
             return pooled(self.norm(self._through(states, [last])), tokens, self.pooling)
         return self.norm(last.at(states, last_places(tokens), self._turns(states)))
 
+    @torch.no_grad()
     def begun(self, tokens: Tensor, blocks: int) -> Begun:
         """Compute the embeddings and the first `blocks` blocks, fewer than there are."""
         first = list(self.layers)[:blocks]
-        parts = [self._through(self._embedded(part), first) for part in tokens.split(AT_ONCE)]
-        return Begun(tokens, torch.cat(parts), blocks)
+        states = self.embedding.weight.new_empty(
+            (*tokens.shape, self.output_width)
+        )  # parts beside it would be as large
+        for part, of_part in zip(tokens.split(AT_ONCE), states.split(AT_ONCE), strict=True):
+            of_part.copy_(self._through(self._embedded(part), first))
+        return Begun(tokens, states, blocks)
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         states = self.embedding(tokens)

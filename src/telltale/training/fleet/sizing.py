@@ -35,7 +35,7 @@ def chunk_size(
     """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in objective.parameters())
     need = 4 * parameters + 2 * (_saved_of_molecules(molecules) if molecules else _saved_bytes(objective, data))
-    need += _begun_bytes(objective, data) if way == "in_turn" else 0
+    need += _begun_bytes(objective, data.inputs, data.tables.shape[1]) if way == "in_turn" else 0
     need += objective.private.extra_bytes(objective) if objective.private else 0
     budget = CPU_BUDGET if device == "cpu" else int(GPU_SHARE * torch.cuda.mem_get_info()[1])
     fitting = max(1, budget // max(1, need))
@@ -77,10 +77,16 @@ def _saved_bytes(objective: Objective, data: FleetData) -> int:
     return sum(total)
 
 
-def _begun_bytes(objective: Objective, data: FleetData) -> int:
-    """Count what is kept of one model's records from one epoch to the next."""
-    begun = objective.begun(data.inputs[:1])
-    return 0 if begun is None else data.tables.shape[1] * int(begun.states.nbytes)
+def begun_of(objective: Objective, inputs: Tensor) -> Any:
+    """Compute what training does not change of a model's records; None = nothing, or more than memory is for."""
+    return objective.begun(inputs) if _begun_bytes(objective, inputs, len(inputs)) else None
+
+
+def _begun_bytes(objective: Objective, inputs: Tensor, records: int) -> int:
+    """Count what is kept of one model's records from one epoch to the next, 0 where it is computed anew in each."""
+    begun = objective.begun(inputs[:1])
+    need = 0 if begun is None else records * int(begun.states.nbytes)
+    return need if need <= CPU_BUDGET else 0
 
 
 def _saved_of_molecules(fleet: MoleculeFleet) -> int:

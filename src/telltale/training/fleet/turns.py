@@ -28,6 +28,7 @@ from telltale.training.counter_random import keys_from, padded_words, salt_of
 from telltale.training.fit import FitProgress, LiveCurve, LossCurve
 from telltale.training.fleet.data import FleetData, batches_of, order_of
 from telltale.training.fleet.linear import LinearFleet
+from telltale.training.fleet.sizing import begun_of
 from telltale.training.objective import Objective
 from telltale.training.rehearsal import EPOCHS, left_out, rehearsed
 from telltale.training.trainer import Curve
@@ -90,7 +91,7 @@ class ModuleFleet:
         number = batches_of(len(rows), objective.batch_size)
         parts = (tensor.tensor_split(number) for tensor in (torch.from_numpy(rows), torch.from_numpy(order), keys))
         if model not in self.begun:
-            self.begun[model] = objective.begun(self.inputs[torch.from_numpy(table)])
+            self.begun[model] = begun_of(objective, self.inputs[torch.from_numpy(table)])
         begun = self.begun[model]
         for places, places_begun, own in list(zip(*parts, strict=True))[: limit or None]:
             optimizer.zero_grad()
