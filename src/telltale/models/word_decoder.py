@@ -42,8 +42,13 @@ class WordDecoder(nn.Module):
         raise NotImplementedError
 
     def of_picture(self, features: Tensor) -> Tensor:
-        """Find words probable of a picture before any sentence of it begins: log-probabilities (pictures, words)."""
-        return self.first(features)[0]
+        """Find words probable of a picture, in no order: log-probabilities (pictures, words); where it `sees_words`."""
+        raise NotImplementedError
+
+    @property
+    def sees_words(self) -> bool:
+        """Say whether it has a way to a picture's words beside its sentences."""
+        return type(self).of_picture is not WordDecoder.of_picture
 
     def greedy(self, features: Tensor, longest: int) -> tuple[Tensor, Tensor]:
         """Choose the most probable word at each step: words (records, longest), <pad> after the end, and the

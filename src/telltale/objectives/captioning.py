@@ -72,6 +72,9 @@ class Captioning(Objective):
         self.optimizer, self.augmentation, self.contrastive_epochs = optimizer, augmentation, contrastive_epochs
         self.schedule = choice("objective.schedule", schedule, ("cosine", "constant"))
         self.word_weight = number("objective.word_weight", word_weight, least=0)
+        if word_weight and not model.decoder.sees_words:
+            expected = "0 for this model, as objective=captioning has it: it finds a picture's words by sentences alone"
+            raise InputError("objective.word_weight", word_weight, expected)
         self.label_smoothing = 0.0
 
     @property
