@@ -21,6 +21,7 @@ from telltale.papers.curve import Curve, points
 from telltale.papers.grid import Grid, cells
 from telltale.papers.judging import judge_all
 from telltale.papers.kept import KeptRun, Maker, read_kept, write_kept
+from telltale.papers.ratio_law import fits, laws_of, slopes
 from telltale.papers.results import Measured, Results
 from telltale.papers.table import Table, lines
 
@@ -61,7 +62,7 @@ def test_what_is_kept_is_read_back_bit_by_bit(
 
 @pytest.mark.parametrize("name", papers())
 def test_a_paper_is_judged_from_kept_runs_as_from_whole_ones(name: str, tmp_path: Path) -> None:
-    """Catches a figure that a claim, grid, table or curve asks for in a way that is not foreseen."""
+    """Catches a figure that a claim, grid, table, curve or law asks for in a way that is not foreseen."""
     paper = read_paper(name, "small")
     whole = results_of(paper)
     asked = asked_of(paper)
@@ -108,6 +109,7 @@ def judged(paper: dict, results: Results) -> str:
             [cells(Grid.of(entry), results) for entry in paper.get("grids", [])],
             [lines(Table.of(entry), results) for entry in paper.get("tables", [])],
             [points(Curve.of(entry), results) for entry in paper.get("curves", [])],
+            slopes([(law, fits(law, results)) for law in laws_of(paper)]),
         ]
     )
 
