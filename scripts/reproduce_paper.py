@@ -260,4 +260,4 @@ def run_all(runs: PaperRuns, at_once: int, threads: int | None) -> list[Job]:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(exit_code(main, "what has ended is kept"))

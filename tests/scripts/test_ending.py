@@ -23,15 +23,15 @@ def raising(error: BaseException) -> int:
     ("error", "code", "line"),
     [
         (InputError("--seeds", 9, "one of 1, 2"), 2, "error: --seeds=9: one of 1, 2\n"),
-        (KeyboardInterrupt(), 130, "interrupted: what has ended is kept\n"),
-        (KeyboardInterrupt("while training gin"), 130, "interrupted while training gin: what has ended is kept\n"),
+        (KeyboardInterrupt(), 130, "interrupted: it is kept\n"),
+        (KeyboardInterrupt("while training gin"), 130, "interrupted while training gin: it is kept\n"),
     ],
 )
 def test_an_error_is_a_line_and_a_code(
     error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Catches a traceback, and a line that does not say what is the matter."""
-    assert exit_code(lambda: raising(error)) == code and capsys.readouterr().err == line
+    assert exit_code(lambda: raising(error), "it is kept") == code and capsys.readouterr().err == line
 
 
 def test_what_ends_well_keeps_its_code() -> None:

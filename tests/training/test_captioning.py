@@ -177,17 +177,22 @@ def test_the_first_phase_trains_the_encoder_alone() -> None:
     assert objective.eval().terms(batch)[0].total.item() == pytest.approx(objective.record_losses(batch).sum().item())
 
 
-@pytest.mark.parametrize("model", [model_of(norm="group"), transformer_of(norm="group")])
-def test_the_loss_beside_is_of_words_in_no_order_by_their_embeddings(model: dict[str, Any]) -> None:
-    """Catches a loss beside that weighs captions or ends, sees a sentence, or is scaled otherwise."""
+@pytest.mark.parametrize(
+    ("model", "smoothing"),
+    [(model_of(norm="group"), 0.0), (model_of(norm="group"), 0.3), (transformer_of(norm="group"), 0.1)],
+)
+def test_the_loss_beside_is_of_words_in_no_order_by_their_embeddings(model: dict[str, Any], smoothing: float) -> None:
+    """Catches a loss beside that weighs captions or ends, sees a sentence, or is scaled or smoothed otherwise."""
     objective, plain = built(model, word_weight=0.5), built(model)
+    objective.label_smoothing = plain.label_smoothing = smoothing
     batch, decoder = batch_of(objective), cast(Any, objective.model.decoder)
     expected = []
     for feature, captions in zip(objective.model(batch.inputs), batch.labels, strict=True):
         state = feature.view(-1, decoder.embedding.embedding_dim).sum(0)
         logits = decoder.embedding.weight @ state + decoder.output.bias
         said = [word for caption in captions.tolist() for word in caption if word not in (PAD, START, END)]
-        expected.append(-logits.log_softmax(0)[said].mean())
+        logs = logits.log_softmax(0)
+        expected.append(-(1 - smoothing) * logs[said].mean() - smoothing * logs.mean())
     beside = objective.record_losses(batch) - plain.record_losses(batch)
     assert torch.allclose(beside, 0.5 * torch.stack(expected), atol=1e-5) and objective.separable
     mixed = replace(batch, labels=batch.labels.flip(1))

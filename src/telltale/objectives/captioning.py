@@ -101,7 +101,9 @@ class Captioning(Objective):
         features, decoder = self.model(self._pictures(batch)), self.model.decoder
         losses, is_word = losses_of_words(decoder, features, batch.labels, self.label_smoothing)
         mean = losses.sum((1, 2)) / is_word.sum((1, 2)).clamp_min(1)
-        return mean + self.word_weight * word_list_losses(decoder, features, batch.labels) if self.word_weight else mean
+        if not self.word_weight:
+            return mean
+        return mean + self.word_weight * word_list_losses(decoder, features, batch.labels, self.label_smoothing)
 
     def success_on(self, records: Any) -> dict[str, float]:
         """Return the mean ROUGE-L (F1, mean over references) of greedy captions, and the cross-entropy of a word.
@@ -194,14 +196,15 @@ def losses_of_words(
     return losses.view(following.shape), following != PAD
 
 
-def word_list_losses(decoder: WordDecoder, features: Tensor, captions: Tensor) -> Tensor:
+def word_list_losses(decoder: WordDecoder, features: Tensor, captions: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Return -log p(word), the mean over all words of a picture's captions in no order: (records,).
 
-    p(word): `WordDecoder.of_picture`. A captioner that is trained from scratch learns first how sentences go, for which
-    it need not look, and then looks no more; what the picture is must reach its feature by another way, as by the
-    detectors of words of Fang et al. (CVPR 2015).
+    p(word): `WordDecoder.of_picture`; smoothed as `word_losses` has it. A captioner that is trained from scratch learns
+    first how sentences go, for which it need not look, and then looks no more; what the picture is must reach its
+    feature by another way, as by the detectors of words of Fang et al. (CVPR 2015).
     """
     following = captions[..., 1:].flatten(1)
     is_word = (following != PAD) & (following != END)
-    logs = decoder.of_picture(features).gather(1, following)
-    return -(logs * is_word).sum(1) / is_word.sum(1).clamp_min(1)
+    logs = decoder.of_picture(features)
+    told = (1 - label_smoothing) * logs.gather(1, following) + label_smoothing * logs.mean(1, keepdim=True)
+    return -(told * is_word).sum(1) / is_word.sum(1).clamp_min(1)
