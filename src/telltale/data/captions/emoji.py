@@ -1,4 +1,4 @@
-"""Captioned emoji: pictures by Google (Noto), Twitter (Twemoji) or Microsoft (Fluent), captions from their names.
+"""Captioned emoji: pictures by Google (Noto), Twitter (Twemoji), Microsoft (Fluent) or OpenMoji, and captions by name.
 
 Captions and groups of twins are those of `embedded/emoji/captions.json.gz`, and the same for all vendors.
 """
@@ -25,7 +25,7 @@ from telltale.errors import InputError
 
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "emoji"
 TABLE = EMBEDDED / "captions.json.gz"
-VENDORS = ON_SHEETS | {"microsoft": "Fluent"}
+VENDORS = ON_SHEETS | {"microsoft": "Fluent", "openmoji": "OpenMoji"}
 SIZE, COLUMNS = 32, 40  # pixels of an embedded picture, and how many stand in a row of the sheet
 
 
@@ -86,6 +86,8 @@ def _pictures(
     if downloads is None:
         raise InputError("dataset.downloads", "null", "expected a folder for what is fetched")
     folder = fetch(f"emoji_{vendor}", Path(downloads), field=field, value=vendor)
+    if vendor == "openmoji":
+        return drawn_by_font(folder / "glyf_colr0.ttf", table)
     if vendor not in ON_SHEETS:
         return _single(folder / "assets", table, cache)
     pixels, emoji = read_sheet(folder)
@@ -99,6 +101,31 @@ def _single(folder: Path, table: list[dict[str, Any]], cache: str | None) -> tup
     present = np.flatnonzero([file.is_file() for file in files])
     read = read_pictures(folder, [files[row] for row in present.tolist()], FULL_SIZE, False, cache)
     return read.pixels, present[read.readable]
+
+
+def drawn_by_font(file: Path, table: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the emoji that a font in colour has, 64 x 64 on white; returns the pictures and their rows of the table.
+
+    Of pictures that are equal, though they stand for different concepts, the first alone is drawn. Raises InputError
+    where this machine's Pillow cannot join a sequence of code points.
+    """
+    from PIL import Image, ImageDraw, ImageFont, features
+
+    if not features.check("raqm"):
+        expected = "another vendor: this Pillow has no Raqm, without which a font's emoji fall to pieces"
+        raise InputError("dataset.vendor", "openmoji", expected)
+    font = ImageFont.truetype(str(file), FULL_SIZE * 3 // 4, layout_engine=ImageFont.Layout.RAQM)
+    seen: dict[bytes, int] = {}
+    pixels, rows = [], []
+    for row, entry in enumerate(table):
+        picture = Image.new("RGB", (FULL_SIZE, FULL_SIZE), "white")
+        text, middle = "".join(chr(int(point, 16)) for point in entry["code_points"].split("-")), FULL_SIZE // 2
+        ImageDraw.Draw(picture).text((middle, middle), text, "black", font, anchor="mm", embedded_color=True)
+        drawn = np.asarray(picture)
+        if seen.setdefault(drawn.tobytes(), entry["concept"]) == entry["concept"]:
+            pixels.append(drawn.transpose(2, 0, 1))
+            rows.append(row)
+    return np.stack(pixels), np.array(rows)
 
 
 def _embedded(count: int) -> np.ndarray:
