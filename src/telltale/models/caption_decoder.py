@@ -24,7 +24,7 @@ class CaptionDecoder(WordDecoder):
         self.embedding = word_embedding(words, width, word_deviation)
         self.given = nn.Linear(width, 4 * hidden)  # W
         self.recurrent = nn.Linear(hidden, 4 * hidden, bias=False)  # U
-        self.output = nn.Linear(hidden, words)  # V
+        self.output: nn.Linear = nn.Linear(hidden, words)  # V
 
     def states(self, features: Tensor, words: Tensor) -> Tensor:
         """Compute what the next word is predicted from, as `WordDecoder.states`; features: (records, width)."""
