@@ -42,13 +42,17 @@ def test_what_ends_well_keeps_its_code() -> None:
 def test_a_paper_that_is_interrupted_says_so(tmp_path: Path) -> None:
     """Catches Ctrl-C that begins the next run, and a traceback where runs are played."""
     words = ["scripts.reproduce_paper", "molextract", "--scale", "smoke", "--unplanned", "--jobs", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *words, "--folder", str(tmp_path)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who is started in the background ignores it
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words, "--folder", str(tmp_path)],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     for _ in range(600):
         if list(tmp_path.rglob("output.log")):
             break
