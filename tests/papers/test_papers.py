@@ -84,9 +84,11 @@ def test_every_experiment_composes_at_every_scale(name: str, tmp_path: Path) -> 
             paper = read_paper(name, scale)
             one_seed = {**paper, "seeds": {scale: paper["seeds"][scale][:1]}}
             places = {column: place for law in laws_of(paper) for column, place in law.columns.items()}
+            seen: set[str] = set()
             for place, job in enumerate(jobs_of(one_seed, scale, tmp_path)):
-                scaled = any("by_scale" in word for word in job.overrides)
-                if scale == "small" or scaled or not place:  # elsewhere a scale changes no word of an experiment
+                scaled = {word for word in job.overrides if "by_scale" in word}
+                new, seen = bool(scaled - seen), seen | scaled
+                if scale == "small" or new or not place:  # elsewhere a scale changes no word of an experiment
                     cfg = compose("config", overrides=list(job.overrides))
                     assert cfg.seed == job.seed and OmegaConf.to_container(cfg.pools, resolve=True)
                     if scale == "small" and job.experiment in places:  # what its law says of it is so
