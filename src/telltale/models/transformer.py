@@ -104,9 +104,8 @@ class Transformer(TextBackbone):
     def begun(self, tokens: Tensor, blocks: int) -> Begun:
         """Compute the embeddings and the first `blocks` blocks, fewer than there are."""
         first = list(self.layers)[:blocks]
-        states = self.embedding.weight.new_empty(
-            (*tokens.shape, self.output_width)
-        )  # parts beside it would be as large
+        # filled in place: parts put together would be in memory twice
+        states = self.embedding.weight.new_empty((*tokens.shape, self.output_width))
         for part, of_part in zip(tokens.split(AT_ONCE), states.split(AT_ONCE), strict=True):
             of_part.copy_(self._through(self._embedded(part), first))
         return Begun(tokens, states, blocks)
