@@ -139,7 +139,8 @@ class PaperRuns:
         """
         run, file = read_run(job.folder), self._file(job)
         if run is not None and file is not None and not self._is_kept(job):
-            self._write(file, KeptRun.of(run, job.overrides, self.code, self.asked.get(job.experiment, [])))
+            asked = self.asked.get(job.experiment, [])
+            self._write(file, KeptRun.of(run, job.overrides, self.code, asked, gpu_of(job.folder)))
 
     def keep_what_is_made(self) -> None:
         """Keep what was made before, be it that its command was killed or did not say where."""
@@ -168,15 +169,20 @@ class PaperRuns:
         return f"{len(taken)} of {counted(len(self.jobs), 'run')} {are} taken from {self.shelf}, made at {commits}"
 
     def made_at(self) -> str:
-        """Say at which commits the runs were made that are there, as a sentence."""
-        makers = [self._maker(job) for job in self.jobs if self._figures(job) is not None]
+        """Say at which commits the runs were made that are there, and on which GPUs, as a sentence."""
+        there = [job for job in self.jobs if self._figures(job) is not None]
+        makers = [self._maker(job) for job in there]
         were = "Its run was" if len(makers) == 1 else f"Its {len(makers)} runs were"
-        return f"{were} made at {commits_in_words(makers)}"
+        on = devices_in_words([self._device(job) for job in there])
+        return f"{were} made at {commits_in_words(makers)}{on}"
 
     def _maker(self, job: Job) -> Maker:
         if self.is_made(job) and not self._is_kept(job):
             return self.code
         return self.kept[job].maker if job in self.kept else Maker("")
+
+    def _device(self, job: Job) -> str:
+        return gpu_of(job.folder) if self.is_made(job) and not self._is_kept(job) else self.kept[job].device
 
     def _is_kept(self, job: Job) -> bool:
         """Tell whether what this code makes is kept already, and from files as a commit has them if these are so."""
@@ -201,7 +207,7 @@ class PaperRuns:
             return None
         commit = json.loads(about.read_text("utf-8")).get("git_commit") if about.exists() else None
         maker = maker_of(said["code"], commit)
-        return KeptRun.of(run, job.overrides, maker, self.asked.get(job.experiment, []))
+        return KeptRun.of(run, job.overrides, maker, self.asked.get(job.experiment, []), gpu_of(job.folder))
 
     def _write(self, file: Path, run: KeptRun) -> None:
         try:
@@ -211,6 +217,25 @@ class PaperRuns:
 
     def _file(self, job: Job) -> Path | None:
         return None if self.shelf is None else self.shelf / f"seed{job.seed}" / f"{job.experiment}.csv"
+
+
+def gpu_of(folder: Path) -> str:
+    """Return the GPU that a run used, by its run.json; "" for none."""
+    about = folder / "run.json"
+    document = json.loads(about.read_text("utf-8")) if about.exists() else {}
+    return str(document.get("machine", {}).get("gpu") or "")
+
+
+def devices_in_words(devices: Sequence[str]) -> str:
+    """Say how many runs used which GPU; "" where none used any.
+
+    >>> devices_in_words(["NVIDIA H100", "NVIDIA H100"]), devices_in_words(["NVIDIA H100", ""]), devices_in_words([""])
+    (', on NVIDIA H100', ', 1 of them on NVIDIA H100', '')
+    """
+    counts = Counter(filter(None, devices))
+    if len(counts) == 1 and counts.total() == len(devices):
+        return f", on {devices[0]}"
+    return "".join(f", {number} of them on {name}" for name, number in counts.most_common())
 
 
 def commits_in_words(makers: Sequence[Maker]) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from scripts.bench import gpu_molecules, gpu_whole
+from scripts.bench import gpu_molecules, gpu_texts, gpu_whole
 from scripts.bench.lacking import stand_in
 
 LACKING = stand_in() if __name__ == "__main__" else []
@@ -47,14 +47,15 @@ def networks() -> dict[str, tuple[tuple[int, ...], Callable[[], Any], int]]:
     }
 
 
-def measure(device: str, repeats: int, fleets: Sequence[int] = FLEETS) -> list[list[str]]:
-    """Time a step of each network and size of fleet, ways in turn: rows of a table, milliseconds a model."""
+def measure(device: str, repeats: int, fleets: Sequence[int] = FLEETS, only: str = "") -> list[list[str]]:
+    """Time a step of each network with `only` in its name, ways in turn: rows of a table, milliseconds a model."""
     builders: dict[str, Callable[[int, str], dict[str, Callable[[], None]]]] = {
         name: partial(_ways, *network) for name, network in networks().items()
     }
+    builders |= gpu_texts.ways()
     builders |= gpu_molecules.ways()
     rows = []
-    for name, ways_of in builders.items():
+    for name, ways_of in ((name, ways_of) for name, ways_of in builders.items() if only in name):
         for models in fleets:
             rows.append([name, str(models), *_line(_in_turn(ways_of(models, device), repeats, device), models)])
             print(rows[-1], file=sys.stderr, flush=True)
@@ -172,10 +173,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--records", type=int, default=4_096, help="of whole fleets, each model has half of them")
     parser.add_argument("--fleets", type=int, nargs="+", default=[*FLEETS], help="numbers of models")
+    parser.add_argument("--only", default="", help="networks with this in their name, and no whole fleets")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("no GPU is visible here; --device cpu tries the script out")
-    rows = measure(options.device, options.repeats, options.fleets)
+    rows = measure(options.device, options.repeats, options.fleets, options.only)
+    if options.only:
+        print(_table([HEADS, *rows]))
+        return
     whole = gpu_whole.measure(options.device, max(options.fleets), options.records)
     machine = torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or "CPU"
     page = "\n".join(

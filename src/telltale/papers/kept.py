@@ -3,6 +3,7 @@
     what,value,low,high,note
     commit,5f1c…,,,            at which it was made; note `changed`: files were not as that commit has them
     code,9a03…,,,              digest of the code that made it
+    device,NVIDIA H100,,,      the GPU that it used; no such row: it ran on processors alone
     override,attack=tmi,,,     a word of its command line, one a row, in their order
     figures,2,,,               how many there are below, so that a file cut short is known as one
     asked,blind/auc_*,,,       what was asked of it that is no figure below: a pattern, or a figure that it has not
@@ -27,7 +28,7 @@ from telltale.reporting.metrics_file import write_whole
 from telltale.writing import FORMULA, cell
 
 COLUMNS = ["what", "value", "low", "high", "note"]
-FACTS = ("commit", "code", "override", "figures", "asked")  # a figure's name has a slash
+FACTS = ("commit", "code", "device", "override", "figures", "asked")  # a figure's name has a slash
 UNKNOWN = "unknown"  # of a commit: code that is in no repository
 CHANGED = "changed"
 UNASKED = "owner/*"  # kept of every run: few figures, without which nobody knows what a model was worth
@@ -62,19 +63,21 @@ class KeptRun:
     overrides  words of its command line
     asked      what was asked of it, see `asked_of`
     figures    those that answer it, in the run's order
+    device     the GPU that it used, "" for none
     """
 
     overrides: tuple[str, ...]
     maker: Maker
     asked: frozenset[str]
     figures: Run
+    device: str = ""
 
     @classmethod
-    def of(cls, run: Run, overrides: Sequence[str], maker: Maker, asked: Sequence[str]) -> KeptRun:
+    def of(cls, run: Run, overrides: Sequence[str], maker: Maker, asked: Sequence[str], device: str = "") -> KeptRun:
         """Keep of a run what is asked of it, and how well its models do their own task."""
         figures = answering(run, [*asked, UNASKED])
         said = frozenset(name for name in asked if is_pattern(name) or name not in figures)
-        return cls(tuple(overrides), maker, said, figures)
+        return cls(tuple(overrides), maker, said, figures, device)
 
     def unlike(self, overrides: Sequence[str], asked: Iterable[str]) -> str:
         """Say why it cannot stand for a run of these words, of which this is asked; "" where it can."""
@@ -93,6 +96,7 @@ def write_kept(file: Path, run: KeptRun) -> Path:
     facts = [
         ("commit", run.maker.commit, "", "", CHANGED if run.maker.changed else ""),
         ("code", run.maker.code, "", "", ""),
+        *([("device", run.device, "", "", "")] if run.device else []),
         *(("override", word, "", "", "") for word in run.overrides),
         ("figures", len(run.figures), "", "", ""),
         *(("asked", name, "", "", "") for name in sorted(run.asked)),
@@ -142,7 +146,8 @@ def _of_rows(lines: Iterable[list[str]]) -> KeptRun:
     if facts["figures"] != [str(len(figures))]:
         raise ValueError(f"it has {len(figures)} figures, and says {facts['figures'][0]}")
     maker = Maker(facts["code"][0], facts["commit"][0], changed)
-    return KeptRun(tuple(facts["override"]), maker, frozenset(facts["asked"]), figures)
+    device = "".join(facts["device"][:1])
+    return KeptRun(tuple(facts["override"]), maker, frozenset(facts["asked"]), figures, device)
 
 
 def _words(words: Sequence[str]) -> str:

@@ -182,6 +182,7 @@ class RunFolder:
                 "python": platform.python_version(),
                 "system": platform.system(),
                 "cores": os.cpu_count(),
+                "gpu": _gpu(),
             },
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "git_commit": _git_commit(),
@@ -217,6 +218,12 @@ def peak_memory() -> float:
         return float(psutil.Process().memory_info().rss)
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def _gpu() -> str | None:
+    """Name the GPU that this process has used; None for none. Not a reason to load torch."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_initialized() else None
 
 
 def _git_commit() -> str | None:
