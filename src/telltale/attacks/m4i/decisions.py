@@ -4,8 +4,6 @@ the released mi_attack.py). Higher scores are more like a member's.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,15 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from telltale.attacks.m4i.hinge import fit_hinge
 from telltale.attacks.membership.thresholds import best_threshold
 from telltale.checks import number, whole_number
 from telltale.data.seeds import derive, generator
 from telltale.threads import one_thread
 from telltale.training.seeding import seeded
 
-log = logging.getLogger("telltale")
 LEARNING_RATE = 1e-3  # of the small network, as all rates of the released code
-ITERATIONS = 20_000_000  # of the SVM's solver, some seconds: unscaled features with C = 1e5 may never converge
 
 
 @dataclass(frozen=True)
@@ -50,20 +47,12 @@ def by_linear_svm(features: np.ndarray, members: np.ndarray, penalty: float, sca
 
     penalty: C; scaled: features of mean 0 and deviation 1 over the shadows' points, else as they are (released code).
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import SVC
-
     centre = features.mean(0) if scaled else np.zeros(features.shape[1])
     spread = features.std(0) + 1e-12 if scaled else np.ones(features.shape[1])
-    machine = SVC(kernel="linear", C=penalty, max_iter=ITERATIONS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said by us, in the words of the attack
-        machine.fit((features - centre) / spread, members)
-    if machine.n_iter_.max() >= ITERATIONS:
-        log.warning(f"m4i: the SVM with C = {penalty:g} stopped after {ITERATIONS:,} steps, unfinished")
+    normal, offset = fit_hinge((features - centre) / spread, members, penalty)
 
     def score(points: np.ndarray) -> np.ndarray:
-        distances: np.ndarray = machine.decision_function((points - centre) / spread)
+        distances: np.ndarray = (points - centre) / spread @ normal + offset
         return distances
 
     return Decision(score, 0.0)
