@@ -44,8 +44,8 @@ def filled(
     """Return the text with each place filled: a mean over seeds with its interval, "–" where nothing was measured.
 
     {{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}} (its figure) and {{verdict NAME}} of a claim with this `name`, with
-    "though not by Holm" where it does not stand after that; {{slope EVIDENCE}} by `slopes`, evidence -> slope of its
-    law, None where there is none; "| value" leaves the interval out, "| percent" also writes a share in per cent.
+    what is left of it by Holm where it does not stand after that; {{slope EVIDENCE}} by `slopes`, evidence -> slope of
+    its law, None where there is none; "| value" leaves the interval out, "| percent" also writes a share in per cent.
     Raises InputError for a place that cannot be read and for a claim or law that is not there.
     """
     list(figures_named(text))
@@ -64,7 +64,7 @@ def filled(
         else:
             test = claims[claim["name"]]
             if claim["kind"] == "verdict":
-                return f"{test.verdict}{', though not by Holm' if test.survives is False else ''}"
+                return f"{test.verdict}{'; by Holm it cannot be told' if test.survives is False else ''}"
             cell = (test.value, test.low, test.high)
             signed = test.claim.quantity is not None and test.claim.quantity.is_difference
         if cell is None or cell[0] != cell[0]:
