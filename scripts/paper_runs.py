@@ -182,7 +182,7 @@ class PaperRuns:
         return self.kept[job].maker if job in self.kept else Maker("")
 
     def _device(self, job: Job) -> str:
-        return gpu_of(job.folder) if self.is_made(job) and not self._is_kept(job) else self.kept[job].device
+        return gpu_of(job.folder) if self.is_made(job) else self.kept[job].device
 
     def _is_kept(self, job: Job) -> bool:
         """Tell whether what this code makes is kept already, and from files as a commit has them if these are so."""

@@ -147,7 +147,9 @@ def on_cpu(threads: int = 2) -> str:
         rows = measure("cpu", 5, FLEETS[:2])
     finally:
         torch.set_num_threads(before)
-    text = f"A step on a CPU, batches of {BATCH}, float32; medians, ways in turn; {threads} threads."
+    text = (
+        f"A step on a CPU, batches of {BATCH} where none is named, float32; medians, ways in turn; {threads} threads."
+    )
     return "\n".join(["## Ways of a fleet", "", text, "", _table([HEADS, *rows]), ""])
 
 
@@ -187,8 +189,8 @@ def main() -> None:
         [
             "## GPU",
             "",
-            f"{machine}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}; batches of {BATCH}, float32; medians, "
-            "ways in turn. Written by `python -m scripts.bench.gpu`. Molecules are made up, random graphs of "
+            f"{machine}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}; batches of {BATCH}, "
+            "of texts as named, float32; medians, ways in turn. Written by `python -m scripts.bench.gpu`. Molecules are made up, random graphs of "
             f"{gpu_molecules.SIZE} ± {gpu_molecules.SPREAD} atoms. Of GINs, one by one lays each batch out and moves "
             "it to the device, as a fit does and the stacked step; in the plain loop all batches lie there.",
             "",

@@ -42,16 +42,16 @@ def bits(figure: Measured) -> tuple[bytes, str]:
 
 
 @settings(deadline=None)  # a loaded machine is no fault
-@given(st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS, NUMBERS, TEXTS), max_size=4), st.lists(TEXTS), st.booleans())
+@given(st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS, NUMBERS, TEXTS), max_size=4), st.lists(TEXTS), st.booleans(), TEXTS)
 def test_what_is_kept_is_read_back_bit_by_bit(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple], words: list[str], changed: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple], words: list[str], changed: bool, device: str
 ) -> None:
     """Catches a digit, a sign of zero, an order, a quote, a line's end or a formula that is lost on the way."""
     run = {f"{name}/{place}": Measured(*numbers) for place, (name, *numbers) in enumerate(rows)}
-    kept = KeptRun(tuple(words), Maker("9a03", "5f1c", changed), frozenset(words), run)
+    kept = KeptRun(tuple(words), Maker("9a03", "5f1c", changed), frozenset(words), run, device)
     file = tmp_path_factory.mktemp("kept") / "run.csv"
     again = read_kept(write_kept(file, kept))
-    assert (again.overrides, again.maker, again.asked) == (kept.overrides, kept.maker, kept.asked)
+    assert (again.overrides, again.maker, again.asked, again.device) == (tuple(words), kept.maker, kept.asked, device)
     assert [(name, bits(figure)) for name, figure in again.figures.items()] == [
         (name, bits(figure)) for name, figure in run.items()
     ]

@@ -42,6 +42,7 @@ class World:
         self.folder, self.paper, self.code = folder, dict(PAPER), OLD
         self.played: list[Path] = []
         self.threads: list[int | None] = []
+        self.gpu: str | None = None
         self.before: Callable[[int], object] = lambda number: None
         monkeypatch.setattr(reproduce_paper, "read_paper", lambda *_: self.paper)
         monkeypatch.setattr(reproduce_paper, "this_code", lambda: self.code)
@@ -55,6 +56,7 @@ class World:
         value = 0.7 + seed / 97 - 0.1 * ("model=gcn" in run.words) + 0.001 * (self.code == NEW)
         figure = {"value": value, "low": value / 3, "high": None, "note": 'so, "so"'}
         write_json(run.folder / "metrics.json", {"metrics": {"auc": figure, "other": figure}})
+        write_json(run.folder / "run.json", {"machine": {"gpu": self.gpu}})
         write_json(run.folder / "made_by.json", run.made_by)
         return True
 
@@ -101,6 +103,22 @@ def test_what_was_measured_elsewhere_is_judged_bit_by_bit_as_it_was_there(
     assert world.text("page.md", "there").replace("/there/", "/here/") == first
     said = f"8 of 8 runs are taken from {world.shelf}/tmi/smoke, made at commit a11ce5e\n"
     assert said in capsys.readouterr().err
+
+
+def test_runs_on_a_gpu_are_told_apart(world: World) -> None:
+    """Catches a page that does not say which figures a GPU made, and one that names the GPU of other runs."""
+    assert world("--seeds", "1") == 0
+    world.gpu = "NVIDIA H100"
+    assert world("--seeds", "1,2,3") == 0
+    assert "Its 6 runs were made at commit a11ce5e, 4 of them on NVIDIA H100." in world.text("page.md")
+    assert sum(b"device,NVIDIA H100,,," in file for file in world.kept().values()) == 4
+    assert world("--finished", machine="there") == 0
+    assert "4 of them on NVIDIA H100." in world.text("page.md", "there")
+    world.gpu = None
+    world.before = lambda number: shutil.rmtree(world.folder / "here", ignore_errors=True) if number == 6 else None
+    shutil.rmtree(world.folder / "here")
+    assert world("--seeds", "1,2,3", "--fresh") == 0  # made here again: their own device counts, not that which is kept
+    assert "H100" not in world.text("page.md")
 
 
 def test_a_run_of_this_code_comes_before_one_that_was_kept_and_takes_its_place(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from telltale.errors import InputError
+from telltale.papers.claims import Verdict
 from telltale.papers.judging import judge_all
 from telltale.papers.prose import figures_named, filled
 from tests.papers.test_claims import claim, results
@@ -25,6 +28,22 @@ def test_a_laws_slope_is_looked_up_and_a_dash_where_cells_are_too_few() -> None:
         filled("{{slope lira}}, {{slope lira | value}}, {{slope loss}}", [], {}, slopes)
         == "0.500 [0.400, 0.600], 0.500, –"
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "adjusted", "said"),
+    [
+        (Verdict.HOLDS, 0.01, "holds"),
+        (Verdict.HOLDS, 0.2, "holds; by Holm it cannot be told"),
+        (Verdict.FAILS, 0.2, "does not hold; by Holm it cannot be told"),
+        (Verdict.UNKNOWN, None, "cannot tell at this scale"),
+    ],
+)
+def test_a_verdict_says_what_the_number_of_claims_leaves_of_it(
+    verdict: Verdict, adjusted: float | None, said: str
+) -> None:
+    (tested,) = judge_all([claim(text="It leaks.", name="leaks", above=0.5)], {})
+    assert filled("{{verdict leaks}}", [replace(tested, verdict=verdict, adjusted=adjusted)], {}) == said
 
 
 @pytest.mark.parametrize(

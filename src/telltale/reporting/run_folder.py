@@ -182,7 +182,7 @@ class RunFolder:
                 "python": platform.python_version(),
                 "system": platform.system(),
                 "cores": os.cpu_count(),
-                "gpu": _gpu(),
+                "gpu": _gpu(self.cfg),
             },
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "git_commit": _git_commit(),
@@ -220,10 +220,12 @@ def peak_memory() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
-def _gpu() -> str | None:
-    """Name the GPU that this process has used; None for none. Not a reason to load torch."""
+def _gpu(cfg: DictConfig) -> str | None:
+    """Name the GPU that the run's fits may use; None for none. Not a reason to load torch."""
     torch = sys.modules.get("torch")
-    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_initialized() else None
+    if torch is None or OmegaConf.select(cfg, "trainer.accelerator") == "cpu" or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_name()
 
 
 def _git_commit() -> str | None:
