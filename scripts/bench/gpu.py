@@ -190,8 +190,9 @@ def main() -> None:
             "## GPU",
             "",
             f"{machine}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}; batches of {BATCH}, "
-            "of texts as named, float32; medians, ways in turn. Written by `python -m scripts.bench.gpu`. Molecules are made up, random graphs of "
-            f"{gpu_molecules.SIZE} ± {gpu_molecules.SPREAD} atoms. Of GINs, one by one lays each batch out and moves "
+            "of texts as named, float32; medians, ways in turn. Written by `python -m scripts.bench.gpu`. "
+            f"Molecules are made up, random graphs of {gpu_molecules.SIZE} ± {gpu_molecules.SPREAD} atoms. "
+            "Of GINs, one by one lays each batch out and moves "
             "it to the device, as a fit does and the stacked step; in the plain loop all batches lie there.",
             "",
             _table([HEADS, *rows]),

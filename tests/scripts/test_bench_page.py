@@ -87,6 +87,12 @@ def test_the_part_for_a_gpu_runs_where_little_is_installed() -> None:
     *rows, imported = command.python(["-c", ON_A_BARE_MACHINE]).said.strip().splitlines()
     table = [row.split("|")[1:-1] for row in rows if row.startswith("| ") and "---" not in row]
     table = [row for row in table if row[1].strip().isdigit()]
-    assert {row[0].split()[0] for row in table} == {"MLP", "CNN", "ResNet-8,", "GIN"} and imported == "[]"
+    assert {row[0].split()[0] for row in table} == {
+        "MLP",
+        "CNN",
+        "ResNet-8,",
+        "GIN",
+        "transformer",
+    } and imported == "[]"
     assert sum("InfoGraph" in row[0] for row in table) == 2 and sum("4 epochs" in row[0] for row in table) == 2
     assert all(float(cell.split()[0]) > 0 for row in table for cell in row[2:] if cell.strip() != "–")
