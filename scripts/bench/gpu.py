@@ -92,22 +92,13 @@ def _ways(
         tuple(range(models)),
     )
     rows = torch.from_numpy(np.ascontiguousarray(data.tables[:, :BATCH])).to(device)
-    ways = {way: _fleet_step(Fleet([objective() for _ in range(models)], data, way).to(device), rows) for way in WAYS}
+    ways = {
+        way: gpu_texts.fleet_step(Fleet([objective() for _ in range(models)], data, way).to(device), rows)
+        for way in WAYS
+    }
     plain = [objective().model.to(device) for _ in range(models)]
     inputs, labels = data.inputs.to(device), data.labels.to(device)
     return {**ways, "plain": _plain_step(plain, lambda model: (inputs[rows[model]], labels[rows[model]]))}
-
-
-def _fleet_step(fleet: Any, rows: torch.Tensor) -> Callable[[], None]:
-    optimizer, keys = fleet.optimizer_alone(), torch.zeros_like(rows)
-    fleet.inputs, fleet.labels = fleet.data.inputs.to(rows.device), fleet.data.labels.to(rows.device)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        fleet.training_step((rows, keys), 0).backward()
-        optimizer.step()
-
-    return step
 
 
 def _plain_step(plain: list[Any], batch_of: Callable[[int], tuple[Any, torch.Tensor]]) -> Callable[[], None]:

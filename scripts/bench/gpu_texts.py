@@ -45,11 +45,12 @@ def steps(batch: int, models: int, device: str) -> dict[str, Callable[[], None]]
     ways = {}
     for way in WAYS:
         fleet = Fleet([objective_of(seed, batch) for seed in range(models)], data, way).to(device)
-        ways[way] = _together(fleet, rows)
+        ways[way] = fleet_step(fleet, rows)
     return {**ways, "plain": _plain([objective_of(seed, batch).to(device) for seed in range(models)], tokens, rows)}
 
 
-def _together(fleet: Any, rows: Tensor) -> Callable[[], None]:
+def fleet_step(fleet: Any, rows: Tensor) -> Callable[[], None]:
+    """Return a step of all a fleet's models on these rows of each: (models, batch) int64."""
     optimizer, keys = fleet.optimizer_alone(), torch.zeros_like(rows)
     fleet.inputs, fleet.labels = fleet.data.inputs.to(rows.device), fleet.data.labels.to(rows.device)
 
