@@ -220,7 +220,7 @@ class PaperRuns:
 
 
 def gpu_of(folder: Path) -> str:
-    """Return the GPU that a run used, by its run.json; "" for none."""
+    """Return the GPU that a run's fits may have used, by its run.json; "" for none."""
     about = folder / "run.json"
     document = json.loads(about.read_text("utf-8")) if about.exists() else {}
     return str(document.get("machine", {}).get("gpu") or "")

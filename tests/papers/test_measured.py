@@ -115,7 +115,6 @@ def test_runs_on_a_gpu_are_told_apart(world: World) -> None:
     assert world("--finished", machine="there") == 0
     assert "4 of them on NVIDIA H100." in world.text("page.md", "there")
     world.gpu = None
-    world.before = lambda number: shutil.rmtree(world.folder / "here", ignore_errors=True) if number == 6 else None
     shutil.rmtree(world.folder / "here")
     assert world("--seeds", "1,2,3", "--fresh") == 0  # made here again: their own device counts, not that which is kept
     assert "H100" not in world.text("page.md")

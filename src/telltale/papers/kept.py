@@ -3,7 +3,7 @@
     what,value,low,high,note
     commit,5f1c…,,,            at which it was made; note `changed`: files were not as that commit has them
     code,9a03…,,,              digest of the code that made it
-    device,NVIDIA H100,,,      the GPU that it used; no such row: none, or kept before 0.12.0
+    device,NVIDIA H100,,,      the GPU that its fits may have used; no such row: none, or kept before 0.12.0
     override,attack=tmi,,,     a word of its command line, one a row, in their order
     figures,2,,,               how many there are below, so that a file cut short is known as one
     asked,blind/auc_*,,,       what was asked of it that is no figure below: a pattern, or a figure that it has not
@@ -63,7 +63,7 @@ class KeptRun:
     overrides  words of its command line
     asked      what was asked of it, see `asked_of`
     figures    those that answer it, in the run's order
-    device     the GPU that it used, "" for none
+    device     the GPU that its fits may have used, "" for none
     """
 
     overrides: tuple[str, ...]
