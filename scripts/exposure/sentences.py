@@ -9,7 +9,8 @@ import numpy as np
 from scripts.exposure.cells import HEADLINES
 from scripts.exposure.figure import APART, IN_USE
 from scripts.exposure.laws import LAWS, PLAIN, Comparison, Exposure, Measured
-from telltale.evaluation.leakage_law import Law
+from telltale.evaluation.leakage_law import Law, expected_error
+from telltale.evaluation.moderated import moderated
 
 MATTERS = 0.55  # AUC, as report.auc
 NEAR = 1.5  # times the smallest error of cells left out
@@ -92,22 +93,28 @@ def _extraction(extracted: Sequence[Measured]) -> str:
 def real(extracted: Sequence[Measured]) -> tuple[int, int, float]:
     """Count the cells where calibrated extraction finds G's candidates, p < 0.05 over the number of cells; and all.
 
-    The third is the AUC from which a cell counts, the median over cells: with few pairs of encoders it is far from one
-    half, and "in none" says no more than that. NaN without a cell.
+    Errors are moderated over cells, as three pairs of encoders alone would hardly ever see anything. The third is the
+    AUC from which a cell counts, the median over cells, as "in none" says no more than that. NaN without a cell.
     """
     known = [entry.evidence[PLAIN].get(HEADLINES["extraction"]) for entry in extracted]
     asked = [found for found in known if found and found["value"] is not None and found["standard_error"] is not None]
-    least = [0.5 + _needed(found["degrees"] or np.inf, len(asked)) * found["standard_error"] for found in asked]
-    number = sum(found["value"] > bound for found, bound in zip(asked, least, strict=True))
-    return number, len(asked), float(np.median(least)) if least else np.nan
+    if not asked:
+        return 0, 0, np.nan
+    value, error, number = (
+        np.array([found[name] for found in asked], float) for name in ("value", "standard_error", "n")
+    )
+    degrees = np.array([found["degrees"] or np.inf for found in asked], float)
+    error, degrees = moderated(error, expected_error(np.full(len(asked), 0.5), number / 2), degrees)
+    least = 0.5 + _needed(degrees, len(asked)) * error
+    return int((value > least).sum()), len(asked), float(np.median(least))
 
 
-def _needed(degrees: float, comparisons: int) -> float:
-    """Return Student's quantile that a two-sided test at 0.05 over so many comparisons needs."""
+def _needed(degrees: np.ndarray, comparisons: int) -> np.ndarray:
+    """Return Student's quantiles that a two-sided test at 0.05 over so many comparisons needs."""
     from scipy.special import ndtri, stdtrit
 
-    level = 1 - 0.025 / comparisons
-    return float(stdtrit(degrees, level) if np.isfinite(degrees) else ndtri(level))
+    level, few = 1 - 0.025 / comparisons, np.isfinite(degrees)
+    return np.where(few, stdtrit(np.where(few, degrees, 1.0), level), ndtri(level))
 
 
 def _first(sizes: np.ndarray, holds: np.ndarray) -> str:

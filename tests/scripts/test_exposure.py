@@ -235,6 +235,18 @@ def test_a_score_less_the_controls_does_not_stand_for_the_calibrated_score(
     assert left == ["extraction"]
 
 
+def test_extraction_that_is_there_is_seen_though_each_cell_has_three_pairs(everything: dict[str, Any]) -> None:
+    """Catches a correction for many cells after which nothing short of an AUC near 1 would count."""
+    design, planted_in = Design("paper"), 0
+    there = json.loads(json.dumps(everything))
+    for name, document in there.items():
+        if name.startswith("infograph") and name.endswith("extraction"):
+            document["evidence"]["target"]["novel_discordant_auc"]["value"] = 0.65
+            planted_in += 1
+    number, asked, least = real(cells_of(design, there, "extraction"))
+    assert planted_in >= number >= planted_in - 1 and number > 3 and asked > 20 and 0.55 < least < 0.65
+
+
 def test_progress_is_half_after_a_thousand_steps_and_the_reference_is_no_change(everything: dict[str, Any]) -> None:
     """Catches a factor that is not 0 at the reference, and one that leaves the batch out of the steps."""
     design = Design("paper")
