@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ import torch
 
 from telltale.defenses.dp_sgd import DPSGD
 from telltale.owner.guarantee import guarantee_of
-from telltale.training.private.modes import inexactness, mode_of
+from telltale.training.private import layer_rules
+from telltale.training.private.modes import MODES, STACKABLE, STACKED, inexactness, mode_of
 from telltale.training.private.one_by_one import one_by_one
 from telltale.training.private.problem import Problem
-from telltale.training.private.vmapped import vmapped
-from tests.training.captions import RECORDS, batch_of, built, close, recipe_of
+from tests.training.captions import RECORDS, batch_of, built, close, model_of, recipe_of
 from tests.training.transformers_of_captions import transformer_of
 from tests.training.trunks import frozen, weights_of
 
@@ -52,24 +54,43 @@ def test_on_a_frozen_trunk_only_what_follows_it_is_trained(tmp_path: Path) -> No
     assert single.weights()["head.weight"].shape == (24, 512)
 
 
-def test_private_gradients_of_pictures_are_those_of_a_loop() -> None:
-    """Catches captions of one picture clipped apart, and an attention that sees other pictures under vmap."""
-    objective = built(ALONE, word_weight=1.0).double()
+@pytest.mark.parametrize("model", [ALONE, model_of(norm="group")], ids=["transformer", "lstm"])
+@pytest.mark.parametrize("word_weight", [0.0, 1.0])
+@pytest.mark.parametrize("mode", STACKABLE)
+def test_private_gradients_of_pictures_are_those_of_a_loop(
+    model: dict[str, Any], word_weight: float, mode: str
+) -> None:
+    """Catches captions of one picture clipped apart, steps of an LSTM or words in no order that are not counted."""
+    objective = built(model, word_weight=word_weight).double()
     batch = batch_of(objective)
     batch = type(batch)(batch.inputs.double()[:6], batch.labels[:6], batch.keys[:6])
     problem = Problem(objective)
-    found, expected = (mode(problem, problem.state(), batch, 0.5) for mode in (vmapped, one_by_one))
-    assert all(torch.allclose(found.sums[name], one, atol=1e-9) for name, one in expected.sums.items())
+    expected = one_by_one(problem, problem.state(), batch, 0.5)
+    for make in (MODES[mode], STACKED[mode]):  # of a model alone, and within a fleet
+        found = make()(problem, problem.state(), batch, 0.5)
+        assert all(torch.allclose(found.sums[name], one, atol=1e-9) for name, one in expected.sums.items())
     whole = torch.autograd.grad(objective.record_losses(batch).sum(), list(objective.parameters()))
     unclipped = one_by_one(problem, problem.state(), batch, 1e9).sums.values()
     assert all(torch.allclose(one, other, atol=1e-9) for one, other in zip(unclipped, whole, strict=True))
+
+
+def test_bookkeeping_finds_out_captions_that_are_clipped_apart() -> None:
+    """Catches a check for exactness that a wrong gathering of rows would pass: captions first, pictures after."""
+    objective = built(model_of(norm="group"), word_weight=1.0)
+
+    def wrongly(rows: torch.Tensor, records: int) -> torch.Tensor:
+        return rows if len(rows) % records or len(rows) == records else rows.unflatten(0, (-1, records)).transpose(0, 1)
+
+    assert not inexactness("bookkeeping", objective, batch_of(objective))
+    with mock.patch.object(layer_rules, "_by_record", wrongly):
+        assert inexactness("bookkeeping", objective, batch_of(objective))
 
 
 def test_private_captioners_state_their_unit(tmp_path: Path) -> None:
     """Catches a mode that is chosen by itself and inexact here, and a private fleet that is not its single runs."""
     recipe = recipe_of(tmp_path, ALONE, [DPSGD(epsilon=8.0)])
     private = recipe.initial()
-    assert mode_of(private) == "vmap" and inexactness("vmap", built(ALONE), batch_of(built(ALONE))) == ""
+    assert mode_of(private) == "bookkeeping" and inexactness("bookkeeping", built(ALONE), batch_of(built(ALONE))) == ""
     releases = recipe.train_many(RECORDS, ROWS, SEEDS)
     proof = guarantee_of(recipe.recipe, recipe.store, releases, RECORDS.kind)
     assert proof is not None and 7 < proof["epsilon"] <= 8

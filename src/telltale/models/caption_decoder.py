@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from telltale.models.vmapped import is_vmapped
-from telltale.models.word_decoder import Memory, WordDecoder, word_embedding
+from telltale.models.plain_layers import wants_plain_layers
+from telltale.models.word_decoder import Memory, WordDecoder, WordsOfPicture, word_embedding
 
 
 class CaptionDecoder(WordDecoder):
@@ -14,8 +14,8 @@ class CaptionDecoder(WordDecoder):
 
         i, f, o = σ(W x + U h),  g = tanh(W x + U h),  c ← f ⊙ c + i ⊙ g,  h ← o ⊙ tanh(c),  logits = V h
 
-    It is made of linear layers and a loop over words, which torch.func.vmap runs for many models or records. Elsewhere
-    torch's fused LSTM takes given captions in with the same weights.
+    It is made of linear layers and a loop over words, for where plain layers are wanted. Elsewhere torch's fused LSTM
+    takes given captions in with the same weights.
     """
 
     def __init__(self, words: int, width: int, hidden: int, word_deviation: float) -> None:
@@ -25,13 +25,14 @@ class CaptionDecoder(WordDecoder):
         self.given = nn.Linear(width, 4 * hidden)  # W
         self.recurrent = nn.Linear(hidden, 4 * hidden, bias=False)  # U
         self.output: nn.Linear = nn.Linear(hidden, words)  # V
+        self.words_of = WordsOfPicture()
 
     def states(self, features: Tensor, words: Tensor) -> Tensor:
         """Compute what the next word is predicted from, as `WordDecoder.states`; features: (records, width)."""
         captions = words.shape[1]
         shown = features.repeat_interleave(captions, 0)[:, None]
         inputs = torch.cat([shown, self.embedding(words[..., 1:].flatten(0, 1))], 1)
-        states = self._word_by_word(inputs) if is_vmapped(words) else self._fused(inputs)
+        states = self._word_by_word(inputs) if wants_plain_layers(words) else self._fused(inputs)
         return states.unflatten(0, (-1, captions))
 
     def _word_by_word(self, inputs: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class CaptionDecoder(WordDecoder):
 
     def of_picture(self, features: Tensor) -> Tensor:
         """Find a word probable by its embedding e, as `WordDecoder.of_picture`: softmax(e · feature + bias of V)."""
-        return (features @ self.embedding.weight.T + self.output.bias).log_softmax(-1)
+        return self.words_of(features, self.embedding.weight, self.output.bias).log_softmax(-1)
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""

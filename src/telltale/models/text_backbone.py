@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from telltale.checks import choice, whole_number
 from telltale.data.texts.records import PAD
 from telltale.errors import InputError
 from telltale.models.backbone import Backbone
+from telltale.models.plain_layers import Unembedding
 
 POOLINGS = ("last", "mean")
 
@@ -83,14 +83,6 @@ class TextBackbone(Backbone):
         """Compute features: (texts, output_width)."""
         tokens = shortened(records)
         return pooled(self.states(tokens), tokens, self.pooling)
-
-
-class Unembedding(nn.Module):
-    """Logits by the embeddings themselves: states (…, width) and embeddings (tokens, width) -> (…, tokens)."""
-
-    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """Multiply them."""
-        return linear(states, embeddings)
 
 
 class LanguageModel(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from telltale.checks import whole_number
 from telltale.data.captions.vocabulary import START
 from telltale.models.attention import Kept, blocks_of, positions
-from telltale.models.word_decoder import Memory, WordDecoder, word_embedding
+from telltale.models.word_decoder import Memory, WordDecoder, WordsOfPicture, word_embedding
 
 
 class TransformerDecoder(WordDecoder):
@@ -33,7 +33,7 @@ class TransformerDecoder(WordDecoder):
         self.prefix = whole_number("model.prefix", prefix)
         self.blocks = blocks_of(layers, width, heads, hidden)
         self.embedding = word_embedding(words, width, word_deviation)
-        self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, words)
+        self.norm, self.output, self.words_of = nn.LayerNorm(width), nn.Linear(width, words), WordsOfPicture()
 
     def states(self, features: Tensor, words: Tensor) -> Tensor:
         """Compute what the next word is predicted from, as `WordDecoder.states`; features: (records, prefix · w)."""
@@ -52,7 +52,7 @@ class TransformerDecoder(WordDecoder):
         s: the sum of the states that a picture's feature is cut into.
         """
         states = features.unflatten(1, (self.prefix, -1)).sum(1)
-        return (states @ self.embedding.weight.T + self.output.bias).log_softmax(-1)
+        return self.words_of(states, self.embedding.weight, self.output.bias).log_softmax(-1)
 
     def first(self, features: Tensor) -> tuple[Tensor, Memory]:
         """Start a caption of each picture: log-probabilities (captions, words) of its first word."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from telltale.checks import number
 from telltale.data.captions.vocabulary import END, PAD, START
+from telltale.models.plain_layers import Shift, Unembedding
 
 Memory = tuple[Tensor, ...]  # what a decoder keeps of the words so far, captions first: (captions, …) each
 
@@ -100,6 +101,19 @@ class WordDecoder(nn.Module):
         plain, plain_score = self.greedy(features, longest)
         better = best > plain_score
         return torch.where(better[:, None], best_caption, plain), torch.where(better, best, plain_score)
+
+
+class WordsOfPicture(nn.Module):
+    """Logits of words by their embeddings and the output's bias, both a decoder's own: (pictures, words)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unembedding, self.shift = Unembedding(), Shift()
+
+    def forward(self, states: Tensor, embeddings: Tensor, bias: Tensor) -> Tensor:
+        """Multiply and add; states: (pictures, width)."""
+        logits: Tensor = self.shift(self.unembedding(states, embeddings), bias)
+        return logits
 
 
 def word_embedding(words: int, width: int, deviation: float) -> nn.Embedding:

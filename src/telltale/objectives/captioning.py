@@ -18,7 +18,7 @@ from telltale.data.captions.vocabulary import END, PAD
 from telltale.data.captions.words import words
 from telltale.errors import InputError
 from telltale.models.caption_writer import CaptionWriter
-from telltale.models.vmapped import is_vmapped
+from telltale.models.plain_layers import wants_plain_layers
 from telltale.models.word_decoder import WordDecoder
 from telltale.objectives.augmentation import AUGMENTATIONS, augment
 from telltale.training.batches import LabelledBatch, make_batch
@@ -46,7 +46,6 @@ class Captioning(Objective):
 
     accepts = "captions"
     answers = frozenset({"captions", "token_log_probs", "word_probabilities"})
-    calls_layers = False  # a fused LSTM reads its layers' weights
     model: CaptionWriter
 
     def __init__(
@@ -185,7 +184,7 @@ def losses_of_words(
     decoder: WordDecoder, features: Tensor, captions: Tensor, label_smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Return what `word_losses` makes of the decoder's logits; half of a batch is <pad>, of which none are computed."""
-    if is_vmapped(captions):
+    if wants_plain_layers(captions):
         return word_losses(decoder(features, captions), captions, label_smoothing)
     following = captions[..., 1:]
     words = (following != PAD).flatten().nonzero()[:, 0]

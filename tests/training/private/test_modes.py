@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from telltale.defenses.dp_sgd import DPSGD
-from telltale.training.private.bookkeeping import RULES, Bookkeeping
+from telltale.training.private.bookkeeping import Bookkeeping
+from telltale.training.private.layer_rules import RULES
 from telltale.training.private.modes import MODES, STACKABLE, inexactness, mode_of
 from telltale.training.private.one_by_one import doubled, each_alone
 from telltale.training.private.problem import CannotError, Problem, clip_factors

@@ -16,17 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import grad
-from torch.nn.functional import group_norm, layer_norm, pad
 
 from telltale.data.molecules.batch import MoleculeBatch
-from telltale.models.text_backbone import Unembedding
+from telltale.models.plain_layers import plain_layers
 from telltale.training.batches import LabelledBatch
 from telltale.training.objective import Objective
 from telltale.training.private.graph_rules import GRAPH_RULES, graph_rules
-from telltale.training.private.outer import Outer, Part, formed, of_outer, together
+from telltale.training.private.layer_rules import BORROWERS, HANDED, RULES, uses_of
+from telltale.training.private.outer import Part, together
 from telltale.training.private.problem import CannotError, Clipped, Problem, State, clip_factors, total_of
 
-Parts = Mapping[str, Part]  # of one use of a layer, by the names of its parameters
 Layers = Mapping[str, nn.Module]
 Uses = Mapping[str, Sequence[Tensor]]  # a tensor for each use of a layer, by its name
 Borrowed = dict[str, str]  # names of parameters that layers are handed, by those that the layers have for them
@@ -57,7 +56,10 @@ class Bookkeeping:
         names |= borrowed
         trained, found = set(problem.trained), dict[str, list[Part]]()
         for layer, module in layers.items():
-            for a, g in zip(inputs[layer], gradients[layer], strict=True):
+            if layer not in inputs:  # of another's weights, that no loss asked
+                continue
+            uses = inputs[layer], gradients[layer]
+            for a, g in zip(*uses, strict=True) if rules is not RULES else uses_of(module, *uses, len(losses)):
                 for parameter, part in rules[type(module)](module, a, g).items():
                     if (name := names.get(f"{layer}.{parameter}")) in trained:
                         found.setdefault(str(name), []).append(part)
@@ -73,10 +75,12 @@ class Bookkeeping:
             leaves = {name: parameter.detach().requires_grad_() for name, parameter in trained.items()}
             losses = problem.losses({**leaves, **rest}, batch)
             _require_all_used(layers, outputs)
-            flat = torch.autograd.grad(losses.sum(), [output for name in layers for output in outputs[name]])
-        detached = {name: [one.detach() for one in inputs[name]] for name in layers}
+            every = [output for name in layers for output in outputs.get(name, ())]
+            # no loss may look at some: what a transformer's last block makes of states that are only attended to
+            flat = torch.autograd.grad(losses.sum(), every, materialize_grads=True)
+        detached = {name: [one.detach() for one in of] for name, of in inputs.items()}
         of_each = iter(flat)
-        gradients = {name: [next(of_each) for _ in outputs[name]] for name in layers}
+        gradients = {name: [next(of_each) for _ in outputs[name]] for name in layers if name in outputs}
         return losses.detach(), detached, gradients, _borrowed(handed, leaves)
 
     def _by_probes(self, problem: Problem, state: State, batch: LabelledBatch, layers: Layers) -> Differentiated:
@@ -136,7 +140,7 @@ def _plain(layer: nn.Conv2d) -> bool:
 
 
 def _require_all_used(layers: Layers, outputs: Uses) -> None:
-    if outputs.keys() != layers.keys():
+    if any(name not in outputs and type(layer) not in BORROWERS for name, layer in layers.items()):
         raise CannotError("bookkeeping wants every layer to be used")
 
 
@@ -173,99 +177,8 @@ def _tapped(
 
     hooks = [layer.register_forward_hook(tap(name)) for name, layer in layers.items()]
     try:
-        yield inputs, outputs, handed
+        with plain_layers():
+            yield inputs, outputs, handed
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _linear(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    """∂L/∂W = Σ_t g_t a_tᵀ: of one row ‖g‖² ‖a‖² without forming it."""
-    if a.ndim == 2:
-        size = g.square().sum(1)
-        outer, product = Outer(g[:, None], a[:, None]), lambda factors: (g * factors[:, None]).mT @ a
-        return {"weight": Part(size * a.square().sum(1), product, outer), "bias": formed(g)}
-    g, a = g.flatten(1, -2), a.flatten(1, -2)
-    weight = Outer(g, a)
-    if 2 * g.shape[1] ** 2 < g.shape[2] * a.shape[2]:  # Gram matrices are smaller than gradients
-        return {"weight": of_outer(weight, layer.weight.shape), "bias": formed(g.sum(1))}
-    return {"weight": formed(g.mT @ a)._replace(outer=weight), "bias": formed(g.sum(1))}
-
-
-def _embedding(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    """∂L/∂E = Σ_t e_a(t) g_tᵀ: words that a text repeats meet in one entry, and no other text's."""
-    a, g = a.flatten(1), g.flatten(1, -2)
-    if layer.padding_idx is not None:
-        g = g * (a != layer.padding_idx)[..., None]
-    return {"weight": of_outer(Outer(a, g), layer.weight.shape)}
-
-
-def _unembedding(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    """A linear layer with the weights of another."""
-    shape = torch.Size((g.shape[-1], a.shape[-1]))
-    return {HANDED: of_outer(Outer(g.flatten(1, -2), a.flatten(1, -2)), shape)}
-
-
-def _convolution(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    """A linear layer on the patches of a picture: t counts positions."""
-    after, before, *kernel = layer.weight.shape
-    g_rows, shape = g.permute(0, 2, 3, 1).flatten(1, 2).mT, (after, *kernel, before)
-    parts = _products(g_rows, _patches(layer, a, g.shape[2:]), shape)
-    square, summed, _ = parts["weight"]
-    return {**parts, "weight": Part(square, lambda factors: summed(factors).movedim(3, 1).contiguous())}
-
-
-def _patches(layer: Any, pictures: Tensor, size: torch.Size) -> Tensor:
-    """Cut pictures into what a convolution sees at each position: (records, height * width * channels, positions).
-
-    Slices are several times faster than torch's unfold on CPUs.
-    """
-    (height, width), (down, right), (row, column) = layer.padding, layer.stride, layer.dilation
-    framed = pad(pictures, (width, width, height, height))
-    slices = [
-        framed[:, :, y : y + down * (size[0] - 1) + 1 : down, x : x + right * (size[1] - 1) + 1 : right]
-        for y in range(0, row * layer.kernel_size[0], row)
-        for x in range(0, column * layer.kernel_size[1], column)
-    ]
-    return torch.cat(slices, 1).flatten(2)
-
-
-def _products(g: Tensor, a: Tensor, shape: Sequence[int]) -> Parts:
-    """Gradients of a convolution, used at many positions: g (records, out, positions), a (records, in, positions)."""
-    parts: Parts = {"bias": formed(g.sum(2))}
-    if 2 * g.shape[2] ** 2 < g.shape[1] * a.shape[1]:  # Gram matrices are smaller than gradients
-        square = ((a.mT @ a) * (g.mT @ g)).sum((1, 2))
-        return {**parts, "weight": Part(square, lambda f: _summed(g * f[:, None, None], a).view(shape))}
-    each = (g @ a.mT).flatten(1)
-    return {**parts, "weight": Part(each.square().sum(1), lambda factors: (factors @ each).view(shape))}
-
-
-def _summed(g: Tensor, a: Tensor) -> Tensor:
-    return g.transpose(0, 1).flatten(1) @ a.transpose(0, 1).flatten(1).mT
-
-
-def _group_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    # contiguous: torch's kernel for channels last is several times slower than the copy
-    return _scale_and_shift(g, group_norm(a.contiguous(), layer.num_groups, eps=layer.eps), tuple(range(2, a.ndim)))
-
-
-def _layer_norm(layer: Any, a: Tensor, g: Tensor) -> Parts:
-    between = tuple(range(1, a.ndim - len(layer.normalized_shape)))
-    return _scale_and_shift(g, layer_norm(a, layer.normalized_shape, eps=layer.eps), between)
-
-
-def _scale_and_shift(g: Tensor, normal: Tensor, positions: tuple[int, ...]) -> Parts:
-    """y = γ x̂ + β: ∂L/∂γ = Σ_t g_t x̂_t and ∂L/∂β = Σ_t g_t, both small enough to be formed for each record."""
-    scale, shift = ((term.sum(positions) if positions else term) for term in (g * normal, g))
-    return {"weight": formed(scale), "bias": formed(shift)}
-
-
-HANDED, BORROWERS = "handed", (Unembedding,)  # layers whose weights are an argument: the second one
-RULES: dict[type, Callable[[Any, Tensor, Tensor], Parts]] = {
-    nn.Linear: _linear,
-    nn.Embedding: _embedding,
-    Unembedding: _unembedding,
-    nn.Conv2d: _convolution,
-    nn.GroupNorm: _group_norm,
-    nn.LayerNorm: _layer_norm,
-}
