@@ -3,6 +3,8 @@
 python -m scripts.same_numbers record FOLDER [--only WORD …] [--jobs 2]    before the change
 python -m scripts.same_numbers compare FOLDER    after it: prints what differs; exit code 1 if anything does
 
+Compared are the groups that were recorded.
+
 Runs are at `scale=smoke`, on one thread of a CPU, from empty stores: one store for the attacks, one for the defences,
 one a paper, and the runs of a store one after the other, so that what a run finds there is always the same. Kept are,
 of each run, digests of its weights, the content of its evidence, and its metrics less all that a clock measured.
@@ -63,10 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=("record", "compare"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", default=[], help="groups: attacks, defenses, or names of papers")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="groups (attacks, defenses, names of papers) or group/run"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="groups at a time")
     options = parser.parse_args(arguments)
-    jobs = [job for job in all_jobs() if not options.only or job.group in options.only]
+    jobs = [job for job in all_jobs() if not options.only or {job.group, f"{job.group}/{job.name}"} & {*options.only}]
+    if options.verb == "compare" and not options.only:
+        recorded = {folder.name for folder in options.folder.iterdir()}
+        jobs = [job for job in jobs if job.group in recorded]
     if options.verb == "record":
         options.folder.mkdir(parents=True, exist_ok=True)
         play(jobs, options.folder, options.jobs)

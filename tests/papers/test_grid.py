@@ -51,3 +51,24 @@ def test_a_curves_axes_are_called_what_its_entry_says_or_what_they_show() -> Non
     for words, shown in (({}, "test accuracy"), ({"x_title": "right"}, "right")):
         curve = Curve.of({**entry, **words})
         assert curve_figure(curve, points(curve, results)).axes[0].get_xlabel() == shown
+
+
+def test_points_that_fall_together_are_told_together() -> None:
+    """Catches a defence that changed nothing and hides the undefended model, which is then looked for in vain."""
+    drawn = {"none": 0.7, "stopped": 0.7, "decay": 0.6}
+    results = {
+        (name, seed): {"owner/accuracy": Measured(0.9), "lira/auc": Measured(value + jitter)}
+        for name, value in drawn.items()
+        for seed, jitter in enumerate([-0.01, 0.0, 0.01])
+    }
+    entry = {
+        "title": "C",
+        "x": "owner/accuracy",
+        "y": "lira/auc",
+        "lines": {},
+        "points": {name: name for name in drawn},
+    }
+    curve = Curve.of(entry)
+    (legend,) = curve_figure(curve, points(curve, results)).legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["none = stopped", "decay"]

@@ -40,14 +40,26 @@ def curve_figure(curve: Curve, points: Points) -> Figure:
         present = {name: text for name, text in line.items() if name in points}
         if present:
             _line(axes, points, present, label, (TARGET, *RIVALS)[place % (1 + len(RIVALS))])
-    for place, (name, label) in enumerate(curve.points.items()):
-        if name in points:
-            colour = (*RIVALS[2:], *CONTROLS)[place % (len(RIVALS) - 2 + len(CONTROLS))]
-            _point(axes, points[name], label, colour, MARKERS[place % len(MARKERS)])
+    places = {name: place for place, name in enumerate(curve.points)}
+    for name, label in _merged(curve.points, points).items():
+        colour = (*RIVALS[2:], *CONTROLS)[places[name] % (len(RIVALS) - 2 + len(CONTROLS))]
+        _point(axes, points[name], label, colour, MARKERS[places[name] % len(MARKERS)])
     if curve.chance is not None:
         axes.axhline(curve.chance, color="#374151", linewidth=1, linestyle=(0, (4, 3)))
     legend_below(axes)
     return figure
+
+
+def _merged(labels: Mapping[str, str], points: Points) -> dict[str, str]:
+    """Label the points that stand alone; of those that fall together the first has the labels of all.
+
+    Early stopping that kept the last epoch is the undefended model to the digit, and would hide it.
+    """
+    first, merged = dict[tuple[Cell, Cell], str](), dict[str, list[str]]()
+    for name, label in labels.items():
+        if name in points:
+            merged.setdefault(first.setdefault(points[name], name), []).append(label)
+    return {name: " = ".join(told) for name, told in merged.items()}
 
 
 def _line(axes: Axes, points: Points, texts: Mapping[str, str], label: str, colour: str) -> None:
