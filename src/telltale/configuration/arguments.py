@@ -24,8 +24,14 @@ WITH_VALUE = (
 )
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 TEXT_MODELS = ("transformer", "hf")
-# attacks on what was fine-tuned -> what is left open where the model is one of texts
-OF_TEXTS = {"tmi": ("objective=transfer_texts", "downstream=other_classes")}
+# attacks on what was fine-tuned -> what is left open where the model is one of texts; one of those costs a hundred times
+# what a small network of pictures does, so that at small there are half as many, of half the records
+OF_TEXTS = {
+    "tmi": (
+        *("objective=transfer_texts", "downstream=other_classes"),
+        *("victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"),
+    )
+}
 IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
 PLACES = re.compile(
     r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
@@ -45,10 +51,12 @@ def in_full(word: str) -> str:
 
 
 def of_texts(words: Sequence[str]) -> list[str]:
-    """Say what a model of texts is trained for, where a command leaves it open: a language model first, then classes.
+    """Say what a model of texts is trained for, and how many are, where a command leaves it open.
 
-    >>> of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "downstream=same_classes"])
-    ['attack=tmi', 'dataset=wordnet', 'model=transformer', 'downstream=same_classes', 'objective=transfer_texts']
+    It is a language model first and then tells classes apart.
+
+    >>> of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "downstream=same_classes"])[4:6]
+    ['objective=transfer_texts', 'victims=${by_scale:6,12,32}']
     """
     chosen = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     left_open = OF_TEXTS.get(chosen.get("attack", ""), ()) if chosen.get("model") in TEXT_MODELS else ()
