@@ -24,8 +24,8 @@ WITH_VALUE = (
 )
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 TEXT_MODELS = ("transformer", "hf")
-# attacks on what was fine-tuned -> what is left open where the model is one of texts; one of those costs a hundred times
-# what a small network of pictures does, so that at small there are half as many, of half the records
+# attacks on what was fine-tuned -> what is left open where the model is one of texts; those cost more than networks
+# of pictures do, so that at small there are half as many, of half the records
 OF_TEXTS = {
     "tmi": (
         *("objective=transfer_texts", "downstream=other_classes"),
