@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = sorted((read(folder) for folder in options.runs), key=lambda run: run.seed)
     if len(others := {without_seed(run.words) for run in runs}) > 1:
         raise InputError("RUN", f"{len(others)} command lines", "runs that differ in their seed alone")
+    if twice := [run.seed for run, after in pairwise(runs) if run.seed == after.seed]:
+        raise InputError("RUN", f"seed {twice[0]} twice", "runs of different seeds")
     picture = options.page.with_suffix(".png")
     draw(beyond(runs[0].candidates).head(options.drawn), picture)
     write_text(options.page, page(runs, options.drawn, picture.name))
@@ -67,18 +70,24 @@ def read(folder: Path) -> Grown:
     table, document = folder / "evidence.parquet", folder / "run.json"
     if not table.exists() or not document.exists():
         raise InputError("RUN", folder, "the folder of a finished run of attack=molextract")
-    candidates, run = pd.read_parquet(table), json.loads(document.read_text(encoding="utf-8"))
+    candidates = pd.read_parquet(table)
+    try:
+        run = json.loads(document.read_text(encoding="utf-8"))
+        seed, words = int(run["seed"]), run["overrides"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError("RUN", document, "a file that a run has written, whole") from error
     if lacking := [name for name in COLUMNS if name not in candidates]:
         raise InputError("RUN", folder, f"one victim's grown molecules beside controls; {lacking[0]} is not told here")
-    if not (candidates["joins"] > 1).any():
+    listed = candidates[candidates["score_target"].notna()]  # others are of a rival's list
+    if not (listed["joins"] > 1).any():
         raise InputError("RUN", folder, "a run with attack.steps=2 or more, in which a molecule takes them")
-    order = candidates.sort_values("score_target", ascending=False, kind="stable")
-    return Grown(int(run["seed"]), run["overrides"], order[order["score_target"].notna()].reset_index(drop=True))
+    best_first = listed.sort_values("score_target", ascending=False, kind="stable").reset_index(drop=True)
+    return Grown(seed, words, best_first)
 
 
 def without_seed(words: Sequence[str]) -> tuple[str, ...]:
-    """Return a command line without its seed."""
-    return tuple(word for word in words if not word.startswith("seed="))
+    """Return a command line without its seed and places."""
+    return tuple(word for word in words if not word.lstrip("+").startswith(("seed=", "paths.", "hydra.")))
 
 
 def beyond(candidates: pd.DataFrame) -> pd.DataFrame:

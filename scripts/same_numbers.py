@@ -1,9 +1,8 @@
 """Show that a change which should change no number changed none: play every attack, defence and paper, and compare.
 
 python -m scripts.same_numbers record FOLDER [--only WORD …] [--jobs 2]    before the change
-python -m scripts.same_numbers compare FOLDER    after it: prints what differs; exit code 1 if anything does
-
-Compared are the groups that were recorded.
+python -m scripts.same_numbers compare FOLDER    after it: plays what was recorded and prints what differs; exit code 1
+    if anything does
 
 Runs are at `scale=smoke`, on one thread of a CPU, from empty stores: one store for the attacks, one for the defences,
 one a paper, and the runs of a store one after the other, so that what a run finds there is always the same. Kept are,
@@ -32,7 +31,10 @@ import yaml
 from scripts.ending import exit_code
 from scripts.jobs import ROOT, command, environment
 from scripts.needs import unmet
+from telltale.errors import InputError
+from telltale.writing import write_text
 
+RECORDED = "recorded.json"  # the runs of a recording, by title
 ALWAYS = ("scale=smoke", "logger=none", "trainer=cpu", "evaluation.replicates=100", "executor.way=auto")
 # what fits what; any other attack needs no word beside its own
 WITH_ATTACK = {
@@ -59,28 +61,50 @@ class Job:
     name: str
     words: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """Name the run among all."""
+        return f"{self.group}/{self.name}"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record or compare; returns 0 where nothing differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=("record", "compare"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--only", nargs="*", default=[], help="groups (attacks, defenses, names of papers) or group/run"
-    )
+    parser.add_argument("--only", nargs="*", default=[], help="record attacks, defenses, papers by name, or group/run")
     parser.add_argument("--jobs", type=int, default=2, help="groups at a time")
     options = parser.parse_args(arguments)
-    jobs = [job for job in all_jobs() if not options.only or {job.group, f"{job.group}/{job.name}"} & {*options.only}]
-    if options.verb == "compare" and not options.only:
-        recorded = {folder.name for folder in options.folder.iterdir()}
-        jobs = [job for job in jobs if job.group in recorded]
     if options.verb == "record":
+        jobs = chosen(options.only)
         options.folder.mkdir(parents=True, exist_ok=True)
+        write_text(options.folder / RECORDED, json.dumps([job.title for job in jobs]))
         play(jobs, options.folder, options.jobs)
         return 0
+    if options.only:
+        raise InputError("--only", options.only[0], "nothing with compare, which plays what was recorded")
+    jobs = recorded_in(options.folder)
     with tempfile.TemporaryDirectory() as again:
-        play(jobs, Path(again), options.jobs)
+        play([job for job in jobs if job.words], Path(again), options.jobs)
         return compare(jobs, options.folder, Path(again))
+
+
+def chosen(only: Sequence[str]) -> list[Job]:
+    """Return the runs of these groups, or these runs; all where none is named. InputError for a name that is none."""
+    jobs = all_jobs()
+    known = {name for job in jobs for name in (job.group, job.title)}
+    if unknown := [name for name in only if name not in known]:
+        raise InputError("--only", unknown[0], f"one of {', '.join(sorted({job.group for job in jobs}))}, or group/run")
+    return [job for job in jobs if not only or {job.group, job.title} & {*only}]
+
+
+def recorded_in(folder: Path) -> list[Job]:
+    """Return the runs that were to be recorded; one that is no more has no words, and differs."""
+    if not (folder / RECORDED).exists():
+        raise InputError("FOLDER", folder, "a folder that `record` has written")
+    jobs = {job.title: job for job in all_jobs()}
+    titles = json.loads((folder / RECORDED).read_text(encoding="utf-8"))
+    return [jobs.get(title, Job(*title.split("/", 1), ())) for title in titles]
 
 
 def all_jobs() -> list[Job]:
@@ -117,7 +141,7 @@ def _play_group(jobs: Sequence[Job], folder: Path) -> None:
             file = folder / job.group / f"{job.name}.json"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
-            print(f"{job.group}/{job.name}: {kept['ended']}", file=sys.stderr, flush=True)
+            print(f"{job.title}: {kept['ended']}", file=sys.stderr, flush=True)
 
 
 def _play(job: Job, scratch: Path) -> dict[str, Any]:
@@ -164,7 +188,7 @@ def compare(jobs: Sequence[Job], before: Path, after: Path) -> int:
         found = list(differences(one, other))
         unlike += bool(found)
         if found:
-            print(f"{job.group}/{job.name} differs in {len(found)} places: {moved(one, other)}")
+            print(f"{job.title} differs in {len(found)} places: {moved(one, other)}")
             print("".join(f"    {place}\n" for place in sorted(found, key=_digested)[:12]), end="")
     print(f"{len(jobs)} runs compared: {len(jobs) - unlike} equal bit for bit, {unlike} differ")
     return 1 if unlike else 0

@@ -12,6 +12,7 @@ import yaml
 
 from scripts import same_numbers
 from scripts.same_numbers import Job, all_jobs, compare, differences
+from telltale.errors import InputError
 from tests.experiment.commands import ROOT
 
 JOBS = [Job("attacks", "lira", ("attack=lira",)), Job("attacks", "rmia", ("attack=rmia",))]
@@ -68,6 +69,33 @@ def test_how_far_numbers_moved_is_told_before_what_only_differs(
 def test_a_run_that_was_not_recorded_differs(tmp_path: Path) -> None:
     """Catches a proof that compares nothing."""
     assert compare(JOBS, tmp_path / "nothing", recorded(tmp_path / "other")) == 1
+
+
+def test_compare_plays_what_was_recorded_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches hours of runs nobody recorded, a run that is gone and counts as equal, and a comparison of nothing."""
+    played: list[str] = []
+
+    def play(jobs: Any, folder: Path, _: int) -> None:
+        played.extend(job.title for job in jobs)
+        for job in jobs:
+            (folder / job.group).mkdir(exist_ok=True)
+            (folder / job.group / f"{job.name}.json").write_text(json.dumps(KEPT))
+
+    monkeypatch.setattr(same_numbers, "play", play)
+    folder = str(tmp_path / "before")
+    assert same_numbers.main(["record", folder, "--only", "attacks/lira", "defenses/rounding"]) == 0
+    assert same_numbers.main(["compare", folder]) == 0
+    assert played == ["attacks/lira", "defenses/rounding"] * 2
+    (tmp_path / "before" / "recorded.json").write_text(json.dumps(["attacks/lira", "attacks/gone"]))
+    (tmp_path / "before" / "attacks" / "gone.json").write_text(json.dumps(KEPT))
+    assert same_numbers.main(["compare", folder]) == 1 and played[4:] == ["attacks/lira"]
+    for words, told in (
+        (["compare", str(tmp_path / "nowhere")], "`record` has written"),
+        (["record", folder, "--only", "atacks"], "--only"),
+        (["compare", folder, "--only", "attacks"], "plays what was recorded"),
+    ):
+        with pytest.raises(InputError, match=told):
+            same_numbers.main(words)
 
 
 def test_arrays_are_compared_by_content(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from telltale.configuration.arguments import of_texts
 from tests.experiment.commands import command
 
+OTHER = ["downstream=other_classes"]
 FEWER = ["victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"]
 WORDS = ("attack=tmi", "dataset=wordnet", "model=transformer", "scale=smoke", "trainer=cpu", "logger=none")
 
@@ -51,8 +52,9 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "added"),
     [
-        (["attack=tmi", "model=transformer"], ["objective=transfer_texts", "downstream=other_classes", *FEWER]),
-        (["attack=tmi", "model=hf", "objective=transfer", "victims=3"], ["downstream=other_classes", *FEWER[1:]]),
+        (["attack=tmi", "model=transformer"], ["objective=transfer_texts", *OTHER, *FEWER]),
+        (["attack=tmi", "model=hf", "objective=transfer", "victims=3"], [*OTHER, *FEWER[1:]]),
+        (["attack=tmi", "model=hf", "objective=transfer", "++victims=3", "pools={members: 9}"], [*OTHER, FEWER[1]]),
         (["attack=tmi", "model=cnn"], []),
         (["attack=lira", "model=transformer"], []),
     ],

@@ -29,6 +29,11 @@ def run_in(folder: Path, seed: int = 1, rows: list[tuple[object, ...]] | None = 
     return folder
 
 
+def damaged(run: Path) -> Path:
+    (run / "run.json").write_text("{")
+    return run
+
+
 def test_counts_are_those_of_the_runs_and_molecules_are_drawn(tmp_path: Path) -> None:
     """Catches one join counted among several, candidates of another list, and G and G′ interchanged."""
     runs = [run_in(tmp_path / str(seed), seed) for seed in (2, 1)]
@@ -47,6 +52,8 @@ def test_counts_are_those_of_the_runs_and_molecules_are_drawn(tmp_path: Path) ->
         (lambda folder: [folder / "nothing"], "finished run of attack=molextract"),
         (lambda folder: [run_in(folder / "one", rows=[("CCO", 1, True, True, False, 0.5)])], "attack.steps=2"),
         (lambda folder: [run_in(folder / "one"), run_in(folder / "two", 2, word="c=d")], "seed alone"),
+        (lambda folder: [run_in(folder / "one"), run_in(folder / "two")], "different seeds"),
+        (lambda folder: [damaged(run_in(folder / "one"))], "a run has written, whole"),
     ],
 )
 def test_folders_of_other_runs_are_refused(make: object, told: str, tmp_path: Path) -> None:

@@ -58,9 +58,11 @@ def of_texts(words: Sequence[str]) -> list[str]:
     >>> of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "downstream=same_classes"])[4:6]
     ['objective=transfer_texts', 'victims=${by_scale:6,12,32}']
     """
-    chosen = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    chosen = {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
     left_open = OF_TEXTS.get(chosen.get("attack", ""), ()) if chosen.get("model") in TEXT_MODELS else ()
-    return [*words, *(word for word in left_open if word.partition("=")[0] not in chosen)]
+    options = [word.partition("=")[0] for word in left_open]
+    taken = [option in chosen or option.partition(".")[0] in chosen for option in options]
+    return [*words, *(word for word, given in zip(left_open, taken, strict=True) if not given)]
 
 
 def readable(words: Sequence[str]) -> list[str]:

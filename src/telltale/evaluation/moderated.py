@@ -11,28 +11,29 @@ import numpy as np
 
 CELLS = 3  # below which errors have nothing in common that could be told
 NEWTON = 50
-LEAST = 1e-5  # of the median, below which an error² / expected² is taken for chance
 
 
 def moderated(error: np.ndarray, expected: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return errors drawn towards what is expected, times what they are of it; and their degrees of freedom.
 
-    error, expected, degrees: (cells,), above 0. Estimated by the moments of log(error² / expected²), whose variance is
+    error, expected, degrees: (cells,). Estimated by the moments of log(error² / expected²), whose variance is
     ψ′(degrees / 2) + ψ′(prior / 2). Of few cells that variance is known badly, and too many degrees mean false alarms
-    (Smyth's estimate: 7 % for 2.5 in 26 cells with a prior of 4): one standard error is added to it. Never more degrees
-    than all cells have together, as s0 is estimated from them. Cells with endless degrees stay as they are, as do all
-    where they are fewer than three. ValueError where one is not above 0.
+    (Smyth's estimate: 7 % for 2.5 in 26 cells with a prior of 4): one standard error is added to it. No error becomes
+    smaller than it was: one known better than its degrees say, as where records tell more of it than models do, would
+    be drawn too far. Never more degrees than all cells have together, as s0 is estimated from them. A cell of error 0
+    says nothing of its error and gets the common one; those with endless degrees stay as they are, as do all where they
+    are fewer than three. ValueError for an error below 0, and for what is expected or degrees not above it.
     """
     from scipy.special import digamma, polygamma
 
     error, expected, degrees = (np.asarray(of, float) for of in np.broadcast_arrays(error, expected, degrees))
-    if not ((error >= 0) & (expected > 0) & (degrees > 0)).all():
-        raise ValueError("errors and degrees of freedom must be above 0")
-    few = np.isfinite(degrees)
-    if few.sum() < CELLS:
+    if not ((error >= 0) & (expected > 0) & np.isfinite(error + expected) & (degrees > 0)).all():
+        raise ValueError("errors must be numbers from 0, what is expected and degrees of freedom above 0")
+    few, told = np.isfinite(degrees), np.isfinite(degrees) & (error > 0)
+    if told.sum() < CELLS:
         return error.copy(), degrees.copy()
-    ratio, half = (error[few] / expected[few]) ** 2, degrees[few] / 2
-    logs = np.log(np.maximum(ratio, LEAST * np.median(ratio))) - digamma(half) + np.log(half)
+    ratio, half = (error[told] / expected[told]) ** 2, degrees[told] / 2
+    logs = np.log(ratio) - digamma(half) + np.log(half)
     among = polygamma(1, half)
     chance = np.sqrt(
         np.mean(2 * among**2 + polygamma(3, half)) / len(logs)
@@ -40,11 +41,11 @@ def moderated(error: np.ndarray, expected: np.ndarray, degrees: np.ndarray) -> t
     excess = float(np.var(logs, ddof=1) - among.mean() + chance)
     prior = 2 * _trigamma_inverse(excess) if excess > 0 else np.inf
     common = np.exp(logs.mean() + (digamma(prior / 2) - np.log(prior / 2) if np.isfinite(prior) else 0.0))
-    weight = prior / (degrees[few] + prior) if np.isfinite(prior) else 1.0
-    ratio = (1 - weight) * ratio + weight * common
+    own = np.where(error[few] > 0, degrees[few], 0.0)
+    weight = prior / (own + prior) if np.isfinite(prior) else 1.0
+    drawn = expected[few] * np.sqrt((1 - weight) * (error[few] / expected[few]) ** 2 + weight * common)
     moved, whole = error.copy(), degrees.copy()
-    moved[few] = expected[few] * np.sqrt(ratio)
-    whole[few] = np.minimum(degrees[few] + prior, degrees[few].sum())
+    moved[few], whole[few] = np.maximum(drawn, error[few]), np.minimum(own + prior, degrees[told].sum())
     return moved, whole
 
 

@@ -62,7 +62,6 @@ class Objective(nn.Module):
         learns_values  whether it learns a number that was measured of each record
         answers        calls that what is released understands, beside embeddings and weights
         in_phases      whether some of its weights have no gradient in some epochs
-        calls_layers   whether all that reaches a weight goes through its layer, as per-record bookkeeping wants
 
     Options:
 
@@ -79,7 +78,6 @@ class Objective(nn.Module):
     learns_values: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset()
     in_phases: ClassVar[bool] = False
-    calls_layers: ClassVar[bool] = True
     optimizer: str  # by name, where the objective has several
 
     def __init__(

@@ -22,7 +22,7 @@ def uses_of(layer: nn.Module, inputs: Sequence[Tensor], gradients: Sequence[Tens
     Where a layer sees several rows of a record one after the other, such as the captions of a picture, they are
     positions of it; and so are the steps of a recurrent layer, each of which is a use: together they are one.
     """
-    if not isinstance(layer, BY_ROW):
+    if not isinstance(layer, BY_ROW) or any(one.ndim < 2 for one in inputs):  # places, which all records share
         return list(zip(inputs, gradients, strict=True))
     if len(inputs) > 1 and isinstance(layer, nn.Linear) and len({one.shape for one in inputs}) == 1:
         inputs, gradients = [torch.stack(list(inputs), 1)], [torch.stack(list(gradients), 1)]

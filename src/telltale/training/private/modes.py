@@ -71,13 +71,13 @@ def mode_of(objective: Objective) -> str:
     """Choose the gradient mode of a private objective: the one its options name, or by its layers alone.
 
     `bookkeeping` costs the least (docs/benchmarks.md) and is chosen where it has a rule for every layer that is
-    trained and all goes through layers, `vmap` elsewhere. Whether the mode is exact for this model is tested before
+    trained, `vmap` elsewhere. Whether the mode is exact for this model is tested before
     anything is trained.
     """
     mode: str = objective.private.options.mode
     if mode != "auto":
         return mode
-    return "bookkeeping" if objective.calls_layers and knows_layers(objective) else "vmap"
+    return "bookkeeping" if knows_layers(objective) else "vmap"
 
 
 def _double(objective: Objective, device: torch.device) -> Any:
