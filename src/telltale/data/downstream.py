@@ -12,6 +12,7 @@ from telltale.data.images.records import ImageRecords
 from telltale.data.images.resize import fitted
 from telltale.data.pools import Pools, PoolSizes, deal, split
 from telltale.data.records import found_in, require_labels, shared_inputs
+from telltale.data.texts.alike import alike_to
 from telltale.data.texts.documents import fitted_texts
 from telltale.data.texts.records import TextRecords
 from telltale.errors import InputError
@@ -107,8 +108,8 @@ class OtherClasses(Downstream):
 class OtherSource(Downstream):
     """Another data set, its pictures brought to the shape of the first, its texts to the tokens of the first.
 
-    dataset: what its loader returned; drop_shared: leave out records that the pre-training data set holds too,
-    instead of refusing challenge points among them.
+    dataset: what its loader returned; drop_shared: leave out records that the pre-training data set holds too, and
+    texts that are near-equal to one of its, instead of refusing challenge points among them.
     """
 
     dataset: Any
@@ -135,6 +136,12 @@ class OtherSource(Downstream):
                 shown = f"{count:,} of {len(other):,} records of {other.source}"
                 told.append(f"{shown} are in {records.source}, too, and were left out")
             other = other.take(~shared)
+            if isinstance(other, TextRecords) and records.near_equal is not None:
+                near = alike_to(other.texts.tolist(), records.texts.tolist(), records.near_equal)
+                if count := int(near.sum()):
+                    shown = f"{count:,} of the other {len(other):,} records of {other.source}"
+                    told.append(f"{shown} are near-equal to texts of {records.source}, and were left out")
+                other = other.take(~near)
             if not len(other):
                 raise InputError("downstream", other.source, "holds no record that pre-training could not draw too")
         return TransferData(records, other, same_records=False, told=tuple(told))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telltale.data.downstream import OtherSource
 from telltale.data.loaded import Loaded
 from telltale.data.pools import PoolSizes, deal, of_one_group
+from telltale.data.texts import alike as module
 from telltale.data.texts.alike import TOGETHER, alike
 from telltale.data.texts.documents import Documents, Preparation, as_objects, as_records
 from telltale.data.texts.grouping import is_public, joined
@@ -38,6 +41,18 @@ def test_planted_pairs_are_found_and_no_others() -> None:
     assert all(jaccard(*pair) > 0.9 for pair in zip(LONG, changed, strict=False))
     groups = alike([*LONG, *changed], 0.8)
     assert (groups[:100] == groups[300:]).all() and len(np.unique(groups)) == 300
+
+
+def test_texts_that_are_near_equal_to_one_of_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a text near-equal to one of its own kind, one that is missed, and a sieve that lets all through."""
+    changed = [f"{text} and so on" for text in LONG[:40]]
+    half = [" ".join([*text.split()[:30], *other.split()[30:]]) for text, other in pairwise(LONG[:40])]
+    texts, others = [*changed, *half, *LONG[200:], *(f"{text} again" for text in LONG[200:])], LONG[:200]
+    expected = np.arange(len(texts)) < len(changed)
+    compared: list[int] = []
+    monkeypatch.setattr(module, "alike", lambda few, least: compared.append(len(few)) or alike(few, least))
+    assert np.array_equal(module.alike_to(texts, others, 0.8), expected) and compared == [40 + 39 + 40]  # halves of two
+    assert not module.alike_to(texts, [], 0.8).any() and not len(module.alike_to([], others, 0.8))
 
 
 @settings(max_examples=50, deadline=None)
@@ -91,6 +106,20 @@ def test_pools_that_are_mostly_of_one_author_are_named() -> None:
 
 
 AUTHORS = np.concatenate([np.full(100, 1000), np.full(31, 1001), np.full(30, 1002), np.arange(70)])
+
+
+def test_no_fine_tuning_text_is_near_equal_to_one_of_pre_training() -> None:
+    """Catches a mail quoted in another data set, on which a classifier is tuned while it is asked about."""
+
+    def read(texts: list[str], source: str) -> Loaded[TextRecords]:
+        labels = np.arange(len(texts)) % 2
+        documents = Documents(source, as_objects(texts), labels=labels, classes=("a", "b"))
+        return as_records(documents, Preparation(BYTES, 500, 0.8, 0))
+
+    ours, theirs = read(LONG[:60], "ours"), read([f"{text} and so on" for text in LONG[40:100]], "theirs")
+    transfer = OtherSource(theirs, drop_shared=True).transfer(ours.records)
+    assert sorted(transfer.downstream.texts) == sorted(f"{text} and so on" for text in LONG[60:100])
+    assert any("20 of the other 60 records of theirs are near-equal to texts of ours" in line for line in transfer.told)
 
 
 def test_of_an_author_at_most_so_many_texts_are_kept_and_the_others_are_counted() -> None:

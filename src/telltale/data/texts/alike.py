@@ -36,6 +36,28 @@ def alike(texts: Sequence[str], least: float) -> np.ndarray:
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
+def alike_to(texts: Sequence[str], others: Sequence[str], least: float) -> np.ndarray:
+    """Tell which texts are near-equal to one of the others, directly or through some: (texts,) bool; `least` as above.
+
+    Who shares so much of his runs with one text has as many of them among all runs of the others: the rest is not
+    compared.
+    """
+    if not len(texts) or not len(others):
+        return np.zeros(len(texts), bool)
+    shingles, starts = _shingles([*texts, *others])
+    of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(shingles))))
+    runs_of = np.unique(np.stack([of.astype(np.uint64), shingles]), axis=1)
+    of, shingles = runs_of[0].astype(np.int64), runs_of[1]
+    ours = of < len(texts)
+    there = np.where(ours, np.isin(shingles, shingles[~ours]), np.isin(shingles, shingles[ours]))
+    may = np.bincount(of, there) >= least * np.bincount(of)
+    first, second = np.flatnonzero(may[: len(texts)]), np.flatnonzero(may[len(texts) :])
+    groups = alike([*(texts[row] for row in first), *(others[row] for row in second)], least)
+    found = np.zeros(len(texts), bool)
+    found[first] = np.isin(groups[: len(first)], groups[len(first) :])
+    return found
+
+
 def _jaccard(one: set[int], other: set[int]) -> float:
     both = len(one & other)
     return both / (len(one) + len(other) - both)
