@@ -104,7 +104,7 @@ def recorded_in(folder: Path) -> list[Job]:
         raise InputError("FOLDER", folder, "a folder that `record` has written")
     jobs = {job.title: job for job in all_jobs()}
     titles = json.loads((folder / RECORDED).read_text(encoding="utf-8"))
-    return [jobs.get(title, Job(*title.split("/", 1), ())) for title in titles]
+    return [jobs.get(title, Job(title.partition("/")[0], title.partition("/")[2], ())) for title in titles]
 
 
 def all_jobs() -> list[Job]:

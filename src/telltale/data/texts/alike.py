@@ -46,13 +46,13 @@ def alike_to(texts: Sequence[str], others: Sequence[str], least: float) -> np.nd
         return np.zeros(len(texts), bool)
     shingles, starts = _shingles([*texts, *others])
     of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(shingles))))
-    runs_of = np.unique(np.stack([of.astype(np.uint64), shingles]), axis=1)
-    of, shingles = runs_of[0].astype(np.int64), runs_of[1]
+    once = pd.DataFrame({"text": of, "run": shingles}).drop_duplicates()
+    of, shingles = once["text"].to_numpy(), once["run"].to_numpy()
     ours = of < len(texts)
     there = np.where(ours, np.isin(shingles, shingles[~ours]), np.isin(shingles, shingles[ours]))
     may = np.bincount(of, there) >= least * np.bincount(of)
     first, second = np.flatnonzero(may[: len(texts)]), np.flatnonzero(may[len(texts) :])
-    groups = alike([*(texts[row] for row in first), *(others[row] for row in second)], least)
+    groups = alike([*(texts[row] for row in first.tolist()), *(others[row] for row in second.tolist())], least)
     found = np.zeros(len(texts), bool)
     found[first] = np.isin(groups[: len(first)], groups[len(first) :])
     return found
