@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from telltale.data.texts.tokenizer import runs
+from telltale.progress import track
 
 TOGETHER = 3  # words: what is compared are runs of so many
 BANDS, ROWS = 24, 5  # a pair that shares 0.8 of its runs is missed once in 14,000 times, one of 0.7 once in 80
@@ -44,7 +45,7 @@ def alike_to(texts: Sequence[str], others: Sequence[str], least: float) -> np.nd
     """
     if not len(texts) or not len(others):
         return np.zeros(len(texts), bool)
-    shingles, starts = _shingles([*texts, *others])
+    shingles, starts = _shingles(track([*texts, *others], "comparing texts with those of pre-training"))
     of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(shingles))))
     once = pd.DataFrame({"text": of, "run": shingles}).drop_duplicates()
     of, shingles = once["text"].to_numpy(), once["run"].to_numpy()
@@ -63,7 +64,7 @@ def _jaccard(one: set[int], other: set[int]) -> float:
     return both / (len(one) + len(other) - both)
 
 
-def _shingles(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _shingles(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of all runs of words, and where each text's begin; a short text is one run."""
     words = [text.lower().split() or [""] for text in texts]
     counts = np.fromiter(map(len, words), np.int64, len(words))
