@@ -70,12 +70,12 @@ def read(folder: Path) -> Grown:
     table, document = folder / "evidence.parquet", folder / "run.json"
     if not table.exists() or not document.exists():
         raise InputError("RUN", folder, "the folder of a finished run of attack=molextract")
-    candidates = pd.read_parquet(table)
     try:
+        candidates = pd.read_parquet(table)
         run = json.loads(document.read_text(encoding="utf-8"))
         seed, words = int(run["seed"]), run["overrides"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError("RUN", document, "a file that a run has written, whole") from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError("RUN", folder, "run.json and evidence.parquet as a run has written them, whole") from error
     if lacking := [name for name in COLUMNS if name not in candidates]:
         raise InputError("RUN", folder, f"one victim's grown molecules beside controls; {lacking[0]} is not told here")
     listed = candidates[candidates["score_target"].notna()]  # others are of a rival's list

@@ -29,8 +29,8 @@ def run_in(folder: Path, seed: int = 1, rows: list[tuple[object, ...]] | None = 
     return folder
 
 
-def damaged(run: Path) -> Path:
-    (run / "run.json").write_text("{")
+def damaged(run: Path, file: str = "run.json") -> Path:
+    (run / file).write_text("{")
     return run
 
 
@@ -53,7 +53,8 @@ def test_counts_are_those_of_the_runs_and_molecules_are_drawn(tmp_path: Path) ->
         (lambda folder: [run_in(folder / "one", rows=[("CCO", 1, True, True, False, 0.5)])], "attack.steps=2"),
         (lambda folder: [run_in(folder / "one"), run_in(folder / "two", 2, word="c=d")], "seed alone"),
         (lambda folder: [run_in(folder / "one"), run_in(folder / "two")], "different seeds"),
-        (lambda folder: [damaged(run_in(folder / "one"))], "a run has written, whole"),
+        (lambda folder: [damaged(run_in(folder / "one"))], "a run has written them, whole"),
+        (lambda folder: [damaged(run_in(folder / "one"), "evidence.parquet")], "a run has written them, whole"),
     ],
 )
 def test_folders_of_other_runs_are_refused(make: object, told: str, tmp_path: Path) -> None:
