@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from telltale.defenses.weight_decay import WeightDecay
 from telltale.errors import InputError
 from telltale.objectives.captioning import word_losses
 from telltale.owner.guarantee import guarantee_of
+from telltale.training.private import bookkeeping
+from telltale.training.private.layer_rules import uses_of
 from telltale.training.private.modes import inexactness, mode_of
 from telltale.training.private.one_by_one import one_by_one
 from telltale.training.private.problem import Problem
@@ -66,13 +69,19 @@ def test_private_gradients_of_pictures_are_those_of_a_loop(encoder: str) -> None
     assert all(torch.allclose(one, other, atol=1e-9) for one, other in zip(unclipped, whole, strict=True))
 
 
-def test_what_cannot_clip_words_used_again_and_again_is_not_taken() -> None:
+def test_words_used_again_and_again_are_counted_each_time() -> None:
     """Catches a mode that counts only the last word's gradient of a layer that is used at each word."""
     objective = built(ALONE)
-    assert "every layer to be used" in inexactness("bookkeeping", objective, batch_of(objective))
+    assert inexactness("bookkeeping", objective, batch_of(objective)) == ""
     DPSGD(epsilon=8.0).prepare(objective)
-    assert mode_of(objective) == "vmap"
+    assert mode_of(objective) == "bookkeeping"
     assert inexactness("vmap", objective, batch_of(objective)) == ""
+
+    def last(layer: object, inputs: list, gradients: list, records: int) -> list:
+        return uses_of(layer, inputs[-1:], gradients[-1:], records)
+
+    with mock.patch.object(bookkeeping, "uses_of", last):
+        assert "is not that of one record at a time" in inexactness("bookkeeping", built(ALONE), batch_of(objective))
 
 
 def test_private_captioners_state_their_unit(tmp_path: Path) -> None:
