@@ -205,8 +205,17 @@ def test_a_figure_that_is_no_number_decides_nothing() -> None:
 def test_equal_seeds_decide_by_their_number() -> None:
     """Catches a difference of exactly nothing, in every seed, told as undecided."""
     zeros = [0.0, 0.0, 0.0]
-    assert judge(claim(quantity=over_mlp(), above=0.0), results(zeros, target=0.5)).verdict is FAILS
-    assert judge(claim(above=0.5), results(zeros, target=0.7)).verdict is HOLDS
+    same = judge(claim(quantity=over_mlp(), above=0.0), results(zeros, target=0.5))
+    above = judge(claim(above=0.5), results(zeros, target=0.7))
+    assert (same.verdict, above.verdict) == (FAILS, HOLDS)
+    assert "the same in each seed" in same.reason and "the same in each seed" in above.reason
+
+
+def test_what_is_the_same_in_each_seed_has_no_p() -> None:
+    """Catches a p of 0, "survives Holm", where no seed differs from another and Student's law has no spread."""
+    same = judge(claim(quantity=over_mlp(), above=0.0), results([0.0, 0.0, 0.0], target=0.5))
+    assert same.p is None and [one.survives for one in holm([same, having(0.01)])] == [None, True]
+    assert [one.adjusted for one in holm([same, having(0.01)])] == [None, pytest.approx(0.01)]
 
 
 def test_differences_and_shares_are_of_one_seed() -> None:

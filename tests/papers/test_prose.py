@@ -23,7 +23,7 @@ def test_a_sentence_without_results_has_no_number() -> None:
 
 def test_a_laws_slope_is_looked_up_and_a_dash_where_cells_are_too_few() -> None:
     """Catches a slope of another attack, and one that is made up."""
-    slopes = {"lira": (0.5, 0.4, 0.6), "loss": None}
+    slopes = {"slope lira": (0.5, 0.4, 0.6), "slope loss": None, "sum lira": (0.1, 0.0, 0.2)}
     assert (
         filled("{{slope lira}}, {{slope lira | value}}, {{slope loss}}", [], {}, slopes)
         == "0.500 [0.400, 0.600], 0.500, –"

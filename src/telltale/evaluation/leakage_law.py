@@ -240,6 +240,10 @@ class Law:
         """Return a slope with its 95 % interval, Student's."""
         return _interval(self.best.slopes[0, place], self.draws.slopes[:, place], self.degrees)
 
+    def summed_slopes(self) -> tuple[float, float, float]:
+        """Return the sum of all slopes with its 95 % interval, Student's: 0 where only ratios of the factors count."""
+        return _interval(self.best.slopes[0].sum(), self.draws.slopes.sum(1), self.degrees)
+
     def level(self, group: int) -> tuple[float, float, float]:
         """Return a group's level, its separation at the reference, with its 95 % interval, Student's."""
         place = group if self.form.grouped else 0

@@ -37,11 +37,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict, why, and p: two-sided, of the likelier of "holds" and "does not hold"."""
+    """A verdict, why, and p: two-sided, of the likelier of "holds" and "does not hold".
+
+    None where a figure that is the same in each seed decides: without spread there is nothing to test by.
+    """
 
     verdict: Verdict
     reason: str
-    p: float
+    p: float | None
 
 
 def decide(claim: Claim, main: Mean, controls: Mapping[str, Mean]) -> Decision:
@@ -59,13 +62,14 @@ def decide(claim: Claim, main: Mean, controls: Mapping[str, Mean]) -> Decision:
     smallest = [min(group, key=lambda named: named[1]) for group in groups]
     holds = max(one.p_met for one in [*asked, *versus])
     fails = min(1.0, len(groups) * min(p for _, p in smallest))
-    p = min(1.0, 2 * min(holds, fails))
+    p = min(1.0, 2 * min(holds, fails)) or None  # 0 only without spread: nothing to test by
+    alike = "" if p else "the same in each seed, without spread to test by"
     if fails <= LEVEL:
         missed = [name for name, each in smallest if len(groups) * each <= LEVEL]
         said = [f"not {name}" if name else f"no difference of {claim.within}" for name in missed]
-        return Decision(Verdict.FAILS, ", ".join(said), p)
+        return Decision(Verdict.FAILS, "; ".join(filter(None, (", ".join(said), alike))), p)
     if holds <= LEVEL:
-        return Decision(Verdict.HOLDS, "", p)
+        return Decision(Verdict.HOLDS, alike, p)
     one_of = f" (missed, but one of {len(groups)} comparisons)"
     open_ends = [one.name + one_of * (one.p_missed <= LEVEL) for one in [*asked, *versus] if one.p_met > LEVEL]
     return Decision(Verdict.UNKNOWN, f"the interval does not decide: {', '.join(open_ends)}", p)

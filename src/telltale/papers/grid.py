@@ -23,6 +23,7 @@ class Grid:
     columns  experiment -> what a reader calls it
     chance   what guessing gives; None: not drawn
     figure   whether the paper's page shows it as a figure, too
+    scale    what its numbers are, for a figure's axis; "" = the metric's name
     """
 
     title: str
@@ -31,6 +32,7 @@ class Grid:
     columns: Mapping[str, str]
     chance: float | None = None
     figure: bool = False
+    scale: str = ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Grid:

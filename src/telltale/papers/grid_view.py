@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Cells = Mapping[tuple[str, str], Cell]  # row, column -> value, low, high
+SHARES = re.compile(r"auc|balanced_accuracy|(tpr|precision|recall)_at_.*|accuracy")  # metrics from 0 to 1
 
 
 def print_grid(grid: Grid, cells: Cells) -> None:
@@ -46,10 +47,12 @@ def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]
 
 
 def grid_figure(grid: Grid, cells: Cells) -> Figure:
-    """Draw a line a row, a place a column."""
-    nothing = (np.nan,) * 3
-    series = {label: [cells.get((row, name), nothing) for name in grid.columns] for row, label in grid.rows.items()}
-    return dots(series, list(grid.columns.values()), grid.title, grid.metric, grid.chance)
+    """Draw a line a row that has a figure, a place a column; an interval of a share ends where shares do."""
+    nothing, rows = (np.nan,) * 3, {row: label for row, label in grid.rows.items() if any(row == of for of, _ in cells)}
+    ends = (0.0, 1.0) if SHARES.fullmatch(grid.metric) else (-np.inf, np.inf)
+    drawn = {place: (value, *np.clip(interval, *ends)) for place, (value, *interval) in cells.items()}
+    series = {label: [drawn.get((row, name), nothing) for name in grid.columns] for row, label in rows.items()}
+    return dots(series, list(grid.columns.values()), grid.title, grid.scale or grid.metric, grid.chance)
 
 
 def file_name(title: str) -> str:

@@ -16,7 +16,7 @@ from telltale.papers.seeds import over_seeds
 PLACE = re.compile(r"\{\{\s*(?P<what>[^{}|]*?)\s*(?:\|\s*(?P<how>\w+)\s*)?\}\}")
 FIGURE = re.compile(r"(?P<experiment>[\w.]+): (?P<evidence>[^/]+)/(?P<metric>\w+)")
 CLAIM = re.compile(r"(?P<kind>claim|verdict) (?P<name>\w+)")
-SLOPE = re.compile(r"slope (?P<evidence>[^/]+)")
+SLOPE = re.compile(r"(slope|sum) (?P<evidence>[^/]+)")
 SHOWN = (None, "value", "percent")
 
 
@@ -30,7 +30,7 @@ def figures_named(text: str) -> Iterator[tuple[str, str, str]]:
         found = FIGURE.fullmatch(place["what"])
         if place["how"] not in SHOWN or not (found or CLAIM.fullmatch(place["what"]) or SLOPE.fullmatch(place["what"])):
             expected = (
-                "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}}, {{verdict NAME}} or {{slope EVIDENCE}}, "
+                "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}}, {{verdict NAME}}, {{slope EVIDENCE}} or {{sum EVIDENCE}}, "
                 "then | value or | percent"
             )
             raise InputError("reading", place[0], expected)
@@ -44,8 +44,8 @@ def filled(
     """Return the text with each place filled: a mean over seeds with its interval, "–" where nothing was measured.
 
     {{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}} (its figure) and {{verdict NAME}} of a claim with this `name`, with
-    what is left of it by Holm where it does not stand after that; {{slope EVIDENCE}} by `slopes`, evidence -> slope of
-    its law, None where there is none; "| value" leaves the interval out, "| percent" also writes a share in per cent.
+    what is left of it by Holm where it does not stand after that; {{slope EVIDENCE}} and {{sum EVIDENCE}} by `slopes`,
+    which ratio_law.slopes returns; "| value" leaves the interval out, "| percent" also writes a share in per cent.
     Raises InputError for a place that cannot be read and for a claim or law that is not there.
     """
     list(figures_named(text))
@@ -54,9 +54,9 @@ def filled(
     def fill(place: re.Match[str]) -> str:
         claim, signed = CLAIM.fullmatch(place["what"]), False
         if slope := SLOPE.fullmatch(place["what"]):
-            if slope["evidence"] not in (slopes or {}):
+            if slope[0] not in (slopes or {}):
                 raise InputError("reading", place[0], f"a line of a law: {', '.join(slopes or {}) or 'there is none'}")
-            cell = (slopes or {})[slope["evidence"]]
+            cell = (slopes or {})[slope[0]]
         elif claim is None:
             cell = _cell(place["what"], results)
         elif claim["name"] not in claims:

@@ -117,11 +117,16 @@ def fits(law: RatioLaw, results: Results) -> dict[str, Fitted]:
 
 
 def slopes(laws: Sequence[tuple[RatioLaw, Mapping[str, Fitted]]]) -> dict[str, Cell | None]:
-    """Return the slope of epochs / members by evidence, of the first law that has it; None: too few cells."""
+    """Return slopes by what they are and evidence, of the first law that has it; None: too few cells.
+
+    "slope target"  of epochs / members, of the attack
+    "sum target"    of epochs and of members apart, added up: 0 where their ratio alone counts
+    """
     found: dict[str, Cell | None] = {}
     for _, fitted in laws:
         for evidence, fit in fitted.items():
-            found.setdefault(evidence, fit.one.slope(0) if fit.one else None)
+            found.setdefault(f"slope {evidence}", fit.one.slope(0) if fit.one else None)
+            found.setdefault(f"sum {evidence}", fit.apart.summed_slopes() if fit.apart else None)
     return found
 
 

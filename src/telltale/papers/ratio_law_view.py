@@ -38,10 +38,19 @@ def law_page(law: RatioLaw, fits: Fits) -> str:
         "d′ = √2 Φ⁻¹(AUC) = level · (epochs / members)^slope, fitted to each line of "
         f'"{law.grid.title}" [95 % interval]. '
         "Scatter: how far cells lie off it beside their own errors, as a share of d′. "
-        "Epochs and members apart: a slope for each; where their ratio alone counts, the two differ by the sign alone. "
+        "Epochs and members apart: a slope for each; where their ratio alone counts, the two differ by the sign alone and their sum is 0. "
         f"An attack that finds nothing at {place} has no slope to tell."
     )
-    head = ["", "cells", "slope of epochs / members", f"AUC at {place}", "scatter", "slope of epochs", "of members"]
+    head = [
+        "",
+        "cells",
+        "slope of epochs / members",
+        f"AUC at {place}",
+        "scatter",
+        "slope of epochs",
+        "of members",
+        "sum",
+    ]
     rows = [[label, *_texts(fits[row])] for row, label in law.grid.rows.items()]
     return "\n".join([f"## {law.title}", "", told, "", markdown([head, *rows])])
 
@@ -74,8 +83,8 @@ def described(law: RatioLaw, fits: Fits) -> str:
 
 def _texts(fit: Fitted) -> list[str]:
     if fit.one is None or fit.apart is None:
-        return [str(len(fit.found)), *"–––––"]
-    apart = [cell_text(fit.apart.slope(place)) for place in (0, 1)]
+        return [str(len(fit.found)), *"––––––"]
+    apart = [cell_text(cell) for cell in (fit.apart.slope(0), fit.apart.slope(1), fit.apart.summed_slopes())]
     return [
         str(len(fit.found)), cell_text(fit.one.slope(0)), cell_text(fit.level), f"{100 * fit.scatter:.0f} %", *apart
     ]  # fmt: skip
