@@ -30,8 +30,8 @@ def figures_named(text: str) -> Iterator[tuple[str, str, str]]:
         found = FIGURE.fullmatch(place["what"])
         if place["how"] not in SHOWN or not (found or CLAIM.fullmatch(place["what"]) or SLOPE.fullmatch(place["what"])):
             expected = (
-                "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}}, {{verdict NAME}}, {{slope EVIDENCE}} or {{sum EVIDENCE}}, "
-                "then | value or | percent"
+                "{{EXPERIMENT: EVIDENCE/METRIC}}, {{claim NAME}}, {{verdict NAME}}, {{slope EVIDENCE}} or "
+                "{{sum EVIDENCE}}, then | value or | percent"
             )
             raise InputError("reading", place[0], expected)
         if found:

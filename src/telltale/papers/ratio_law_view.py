@@ -38,19 +38,12 @@ def law_page(law: RatioLaw, fits: Fits) -> str:
         "d′ = √2 Φ⁻¹(AUC) = level · (epochs / members)^slope, fitted to each line of "
         f'"{law.grid.title}" [95 % interval]. '
         "Scatter: how far cells lie off it beside their own errors, as a share of d′. "
-        "Epochs and members apart: a slope for each; where their ratio alone counts, the two differ by the sign alone and their sum is 0. "
+        "Epochs and members apart: a slope for each; where their ratio alone counts, the two differ by the sign alone "
+        "and their sum is 0. "
         f"An attack that finds nothing at {place} has no slope to tell."
     )
-    head = [
-        "",
-        "cells",
-        "slope of epochs / members",
-        f"AUC at {place}",
-        "scatter",
-        "slope of epochs",
-        "of members",
-        "sum",
-    ]
+    apart = ("slope of epochs", "of members", "sum")
+    head = ["", "cells", "slope of epochs / members", f"AUC at {place}", "scatter", *apart]
     rows = [[label, *_texts(fits[row])] for row, label in law.grid.rows.items()]
     return "\n".join([f"## {law.title}", "", told, "", markdown([head, *rows])])
 
