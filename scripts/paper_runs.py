@@ -88,6 +88,8 @@ class PaperRuns:
     def with_kept(self) -> tuple[PaperRuns, list[str]]:
         """Take what is kept, or what other code has left in the run's folder, where there is a place to keep it.
 
+        That folder may know what was not asked when it was kept.
+
         Returns a line for each reason why a file is not taken. InputError for a damaged one.
         """
         if self.fresh:
@@ -95,13 +97,16 @@ class PaperRuns:
         kept, reasons = {}, dict[str, list[Path]]()
         for job in self.jobs:
             file = self._file(job)
-            run = None if file is None else read_kept(file) if file.exists() else self._of_other_code(job)
-            if run is None or file is None:
+            if file is None:
                 continue
-            if reason := run.unlike(job.overrides, self.asked.get(job.experiment, [])):
-                reasons.setdefault(reason, []).append(file)
-            else:
-                kept[job] = run
+            found = [read_kept(file)] if file.exists() else []
+            asked = self.asked.get(job.experiment, [])
+            if not found or found[0].unlike(job.overrides, asked):
+                found = [*filter(None, [self._of_other_code(job)]), *found]
+            if fitting := [run for run in found if not run.unlike(job.overrides, asked)]:
+                kept[job] = fitting[0]
+            elif found:
+                reasons.setdefault(found[-1].unlike(job.overrides, asked), []).append(file)
         refused = [
             f"{files[0]}{f' (and {len(files) - 1} more)' * (len(files) > 1)} is not taken: {reason}"
             for reason, files in reasons.items()
@@ -148,7 +153,7 @@ class PaperRuns:
             file = self._file(job)
             if file is not None and self.is_made(job):
                 self.keep(job)
-            elif file is not None and job in self.kept and not file.exists():
+            elif file is not None and job in self.kept and not (file.exists() and read_kept(file) == self.kept[job]):
                 self._write(file, self.kept[job])
 
     def results(self) -> Results:

@@ -188,6 +188,23 @@ def test_what_other_code_left_in_its_folders_is_kept_with_the_commit_that_it_was
     assert makers == [Maker("old"), OLD, Maker("old", NEW.commit, changed=True)]
 
 
+def test_what_is_asked_anew_is_read_from_the_folder_of_a_run_of_other_code(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches hours run again for one figure more of what lies there, and a page that says it is of new code."""
+    assert world() == 0
+    for job in jobs_of(PAPER, "smoke", world.folder / "here/tmi/smoke"):
+        write_json(job.folder / "run.json", {"git_commit": OLD.commit})
+    monkeypatch.setattr("scripts.paper_runs.digest_of_commit", {OLD.commit: "old", NEW.commit: "new"}.get)
+    world.code = NEW
+    columns = {"other": "O"}
+    world.paper = {**PAPER, "tables": [{"title": "T", "columns": columns, "rows": {"GIN": ["gin", "target"]}}]}
+    assert world() == 0 and len(world.played) == 8
+    kept = read_kept(world.shelf / "tmi/smoke/seed1/gin.csv")
+    assert kept.maker == OLD and "target/other" in kept.figures
+    assert read_kept(world.shelf / "tmi/smoke/seed1/gcn.csv").maker == OLD
+
+
 def test_a_commit_has_the_digest_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a digest of a commit that no checkout of it has."""
     monkeypatch.setattr(jobs, "ROOT", tmp_path)
