@@ -33,7 +33,7 @@ from telltale.papers.claims_file import Tally, flipped, read_verdicts, write_jso
 from telltale.papers.claims_table import print_claims, write_claims
 from telltale.papers.curve import Curve, points
 from telltale.papers.curve_view import write_curves
-from telltale.papers.grid import Grid, cells
+from telltale.papers.grid import Grid, cautions, cells
 from telltale.papers.grid_view import print_grid, write_grids
 from telltale.papers.judging import judge_all
 from telltale.papers.kept import Maker
@@ -183,7 +183,11 @@ def reproduce(
         print_grid(grid, found)
     files = write_claims(title, tested, folder, [(job.experiment, job.seed, job.overrides) for job in jobs], flips)
     tables = [(table, lines(table, results)) for table in map(Table.of, paper.get("tables", []))]
-    written = [*(write_grids(grids, folder) if grids else []), *([write_tables(tables, folder)] if tables else [])]
+    noted = {grid.title: cautions(grid, results) for grid, _ in grids}
+    written = [
+        *(write_grids(grids, folder, noted) if grids else []),
+        *([write_tables(tables, folder)] if tables else []),
+    ]
     curves = [(curve, points(curve, results)) for curve in map(Curve.of, paper.get("curves", []))]
     written += write_curves(curves, folder)
     laws = [(law, fits(law, results)) for law in laws_of(paper)]
@@ -195,7 +199,7 @@ def reproduce(
         about, reading = paper.get("about", ""), filled(paper.get("reading", ""), tested, results, slopes(laws))
         rests_on = f"{seeds}. {runs.made_at()}"
         more = paper.get("more", "")
-        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, laws, more)
+        page = Page(title, about, reading, command, rests_on, tested, grids, tables, curves, laws, more, noted)
         written += write_page(options.page, page)
     for path in [*files, write_json_of(title, tested, folder), *written]:
         print(path)

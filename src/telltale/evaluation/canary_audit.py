@@ -32,7 +32,9 @@ def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str
     if not isinstance(evidence, CanaryScores):
         return {}
     scores, delta = evidence.scores, evidence.delta
-    if isinstance(evidence, SecretScores):  # several copies are several records, of which no proof speaks
+    if isinstance(
+        evidence, SecretScores
+    ):  # several copies are several records, for which a proof for one promises little: kε, a larger δ
         once = evidence.copies == 1
         scores, coins = scores[:, once], coins[:, once]
     models, canaries = scores.shape

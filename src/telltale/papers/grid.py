@@ -55,6 +55,12 @@ def means(grid: Grid, results: Results) -> dict[tuple[str, str], Mean]:
     return measured
 
 
+def cautions(grid: Grid, results: Results) -> list[str]:
+    """Return why figures of it decide nothing, such as too few records behind a rate: each reason once."""
+    found = means(grid, results).values()
+    return list(dict.fromkeys(caution for mean in found for caution in mean.cautions))
+
+
 def cells(grid: Grid, results: Results) -> dict[tuple[str, str], Cell]:
     """Return value and 95 % interval over seeds of each cell that was measured: (row, column) -> three numbers."""
     return {place: mean.cell for place, mean in means(grid, results).items()}

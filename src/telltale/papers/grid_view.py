@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Cells = Mapping[tuple[str, str], Cell]  # row, column -> value, low, high
+Cautions = Mapping[str, Sequence[str]]  # title of a grid -> what is to be said of its figures
 SHARES = re.compile(r"auc|balanced_accuracy|(tpr|precision|recall)_at_.*|accuracy")  # metrics from 0 to 1
 
 
@@ -34,12 +35,12 @@ def print_grid(grid: Grid, cells: Cells) -> None:
     wide_console().print(table)
 
 
-def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path) -> list[Path]:
-    """Write grids.md and a figure of each grid; returns the files."""
+def write_grids(grids: Sequence[tuple[Grid, Cells]], folder: Path, cautions: Cautions | None = None) -> list[Path]:
+    """Write grids.md and a figure of each grid; returns the files. cautions: by the title of a grid."""
     folder.mkdir(parents=True, exist_ok=True)
     parts, files = [], [folder / "grids.md"]
     for grid, cells in grids:
-        parts.append(grid_page(grid, cells))
+        parts.append(grid_page(grid, cells, (cautions or {}).get(grid.title, ())))
         if cells:
             files.append(save_png(grid_figure(grid, cells), folder / f"{file_name(grid.title)}.png"))
     files[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -64,10 +65,11 @@ def file_name(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
-def grid_page(grid: Grid, cells: Cells) -> str:
-    """Write one grid in Markdown."""
+def grid_page(grid: Grid, cells: Cells, cautions: Sequence[str] = ()) -> str:
+    """Write one grid in Markdown, with what is to be said of its figures below it."""
     written = markdown([["", *grid.columns.values()], *_texts(grid, cells)])
-    return "\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written])
+    said = ["", f"Of figures here: {'; '.join(cautions)}."] if cautions else []
+    return "\n".join([f"## {grid.title}", "", f"{grid.metric} [95 % interval over seeds]", "", written, *said])
 
 
 def cell_text(cell: Cell | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from telltale.papers.claims_table import verdicts
 from telltale.papers.curve import Curve
 from telltale.papers.curve_view import Points, curve_figure
 from telltale.papers.grid import Cell, Grid
-from telltale.papers.grid_view import Cells, file_name, grid_figure, grid_page
+from telltale.papers.grid_view import Cautions, Cells, file_name, grid_figure, grid_page
 from telltale.papers.judging import Tested
 from telltale.papers.ratio_law import RatioLaw
 from telltale.papers.ratio_law_view import Fits, described, law_figure, law_page
@@ -37,6 +37,7 @@ class Page:
     tested    the claims, judged
     grids, tables, curves, laws  with what was measured of each
     more      Markdown that stands last; "" = nothing
+    cautions  what is to be said of a grid's figures, by its title
     """
 
     title: str
@@ -50,6 +51,7 @@ class Page:
     curves: Sequence[tuple[Curve, Points]]
     laws: Sequence[tuple[RatioLaw, Fits]] = ()
     more: str = ""
+    cautions: Cautions = field(default_factory=dict)
 
 
 class Interval(NamedTuple):
@@ -71,7 +73,7 @@ def write_page(file: Path, page: Page) -> list[Path]:
         parts.append(f"![{seen}]({files[-1].name})")
     parts += ["## Verdicts", verdicts(page.tested)]
     parts += [table_view.page(table, lines) for table, lines in page.tables]
-    parts += [grid_page(grid, cells) for grid, cells in page.grids]
+    parts += [grid_page(grid, cells, page.cautions.get(grid.title, ())) for grid, cells in page.grids]
     parts += [*(law_page(law, fits) for law, fits in page.laws), page.more.strip()]
     file.write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
     return files
