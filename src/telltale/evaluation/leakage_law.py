@@ -236,13 +236,9 @@ class Law:
         worlds = value + spread * rng.standard_normal(shape) + seen.error * rng.standard_normal(shape)
         return cls(form, best, fitted(seen, form.family, worlds), degrees)
 
-    def slope(self, place: int) -> tuple[float, float, float]:
-        """Return a slope with its 95 % interval, Student's."""
-        return _interval(self.best.slopes[0, place], self.draws.slopes[:, place], self.degrees)
-
-    def summed_slopes(self) -> tuple[float, float, float]:
-        """Return the sum of all slopes with its 95 % interval, Student's: 0 where only ratios of the factors count."""
-        return _interval(self.best.slopes[0].sum(), self.draws.slopes.sum(1), self.degrees)
+    def slope(self, *places: int) -> tuple[float, float, float]:
+        """Return a slope, or the sum of several, with its 95 % interval, Student's: 0 where only their ratio counts."""
+        return _interval(self.best.slopes[0, [*places]].sum(), self.draws.slopes[:, [*places]].sum(1), self.degrees)
 
     def level(self, group: int) -> tuple[float, float, float]:
         """Return a group's level, its separation at the reference, with its 95 % interval, Student's."""

@@ -126,7 +126,7 @@ def slopes(laws: Sequence[tuple[RatioLaw, Mapping[str, Fitted]]]) -> dict[str, C
     for _, fitted in laws:
         for evidence, fit in fitted.items():
             found.setdefault(f"slope {evidence}", fit.one.slope(0) if fit.one else None)
-            found.setdefault(f"sum {evidence}", fit.apart.summed_slopes() if fit.apart else None)
+            found.setdefault(f"sum {evidence}", fit.apart.slope(0, 1) if fit.apart else None)
     return found
 
 

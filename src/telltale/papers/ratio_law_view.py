@@ -77,7 +77,7 @@ def described(law: RatioLaw, fits: Fits) -> str:
 def _texts(fit: Fitted) -> list[str]:
     if fit.one is None or fit.apart is None:
         return [str(len(fit.found)), *"––––––"]
-    apart = [cell_text(cell) for cell in (fit.apart.slope(0), fit.apart.slope(1), fit.apart.summed_slopes())]
+    apart = [cell_text(cell) for cell in (fit.apart.slope(0), fit.apart.slope(1), fit.apart.slope(0, 1))]
     return [
         str(len(fit.found)), cell_text(fit.one.slope(0)), cell_text(fit.level), f"{100 * fit.scatter:.0f} %", *apart
     ]  # fmt: skip
