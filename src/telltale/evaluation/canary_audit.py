@@ -32,9 +32,7 @@ def empirical_epsilon(evidence: MembershipScores, coins: np.ndarray) -> dict[str
     if not isinstance(evidence, CanaryScores):
         return {}
     scores, delta = evidence.scores, evidence.delta
-    if isinstance(
-        evidence, SecretScores
-    ):  # several copies are several records, for which a proof for one promises little: kε, a larger δ
+    if isinstance(evidence, SecretScores):  # of k copies a proof for one record promises kε and a larger δ
         once = evidence.copies == 1
         scores, coins = scores[:, once], coins[:, once]
     models, canaries = scores.shape
