@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,13 @@ def without_rest(log_probs: np.ndarray) -> np.ndarray:
 
 
 def _query(texts: Sequence[str], answer: Callable[[Tensor, Tensor], Tensor]) -> Query:
+    @cache
+    def numbered(vocabulary: Any) -> Tensor:
+        return torch.from_numpy(vocabulary.rows([(text,) for text in texts]))  # as wide in every batch
+
     def asked(model: Any, pictures: Tensor, rows: np.ndarray) -> np.ndarray:
-        width = max((len(model.vocabulary.row(text)) for text in texts), default=0)  # the same in every batch
-        numbered = torch.from_numpy(model.vocabulary.rows([(texts[row],) for row in rows], width))
-        pairs = zip(pictures.split(AT_ONCE), numbered.to(pictures.device).split(AT_ONCE), strict=True)
+        own = numbered(model.vocabulary)[torch.from_numpy(rows)].to(pictures.device)
+        pairs = zip(pictures.split(AT_ONCE), own.split(AT_ONCE), strict=True)
         return np.concatenate([answer(model.word_logits(*pair), pair[1]).float().cpu().numpy() for pair in pairs])
 
     return asked
