@@ -4,6 +4,7 @@ members.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from telltale.evaluation.membership import score_membership
 from telltale.evaluation.statistics import Resampling
 from telltale.game.game import Game
 from telltale.models.captioner import Captioner
+from telltale.owner.caption_calls import word_log_probs
 from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.owner.release import Release
@@ -161,6 +163,25 @@ def test_of_few_points_all_others_are_asked(number: int) -> None:
     score = of_the_picture(Asked(), drawn().take(np.arange(number)), np.arange(number), 20)  # type: ignore[arg-type]
     expected = np.where(np.arange(number) == 0, 1.0, -1 / max(number - 1, 1)) if number > 1 else np.zeros(1)
     np.testing.assert_allclose(score, expected, atol=1e-5)
+
+
+def test_what_is_asked_is_parted_into_words_once_however_many_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches texts that are all read again for every batch, which took half of the time of 3,200 pictures."""
+    records, parted = drawn(), Counter[str]()
+    texts = [f"w{place % WORDS} w3" for place in range(NUMBER)]
+    model = Unigram(records, vocabulary_of(records.references, 1))
+    plain = Vocabulary.row
+
+    def counting(self: Vocabulary, text: str) -> list[int]:
+        parted[text] += 1
+        return plain(self, text)
+
+    monkeypatch.setattr(Vocabulary, "row", counting)
+    pictures, query = torch.from_numpy(records.images), word_log_probs(texts)
+    with torch.no_grad():
+        answers = [query(model, pictures[rows], rows) for rows in np.array_split(np.arange(NUMBER), 6)]
+        assert parted == Counter(texts)
+        np.testing.assert_allclose(np.concatenate(answers), query(model, pictures, np.arange(NUMBER)), atol=1e-5)
 
 
 def test_of_emoji_a_list_of_words_finds_most_members_and_half_of_the_words_cannot_be_learned() -> None:

@@ -31,8 +31,10 @@ from telltale.training.batches import make_batch
 
 KIND, DIGESTS, FEATURES = "features", "digests.npy", "features.npy"  # of the store, and the files of an entry
 SHARD = 256  # pictures of one entry of the store: what an interrupted run loses at most
-AT_ONCE = {"cpu": 4}  # pictures in the trunk at a time: more leave a core's cache, and take twice as long
-ELSE = 32
+AT_ONCE, ON_A_GPU = (
+    4,
+    32,
+)  # pictures in the trunk at a time: more leave a processor's cache: twice the time
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def as_model_input(recipe: Recipe, store: Store, records: Any) -> Any:
 
 def _compute(records: Any, rows: np.ndarray, trunk: FrozenTrunk, store: Store, document: Mapping[str, Any]) -> None:
     """Put the features of the records at `rows` into the store, a shard an entry."""
-    network, at_once = trunk.network().to(document["device"]), AT_ONCE.get(document["device"], ELSE)
+    network, at_once = trunk.network().to(document["device"]), AT_ONCE if document["device"] == "cpu" else ON_A_GPU
     shards = [rows[start : start + SHARD] for start in range(0, len(rows), SHARD)]
     for shard in track(shards, f"features of {trunk.name}: pictures", len(rows), SHARD):
         parts = np.split(shard, range(at_once, len(shard), at_once))
