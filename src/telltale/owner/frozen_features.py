@@ -31,10 +31,8 @@ from telltale.training.batches import make_batch
 
 KIND, DIGESTS, FEATURES = "features", "digests.npy", "features.npy"  # of the store, and the files of an entry
 SHARD = 256  # pictures of one entry of the store: what an interrupted run loses at most
-AT_ONCE, ON_A_GPU = (
-    4,
-    32,
-)  # pictures in the trunk at a time: more leave a processor's cache: twice the time
+AT_ONCE = 4  # pictures in the trunk at a time on a processor: 32 leave its cache and take twice as long
+ON_A_GPU = 32
 
 
 @dataclass(frozen=True, eq=False)
