@@ -47,6 +47,17 @@ def planned(*words: str, folder: Path) -> Plan:
         "attack=threshold rivals=none victims=4",
         "attack=base rivals=none",
         "attack=quantized_encoding controls=none defense=pruning",
+        "attack=language",
+        "attack=canary_audit_texts",
+        "attack=tmi dataset=wordnet model=transformer objective=transfer_texts downstream=other_classes",
+        "attack=m4i_metric",
+        "attack=m4i_metric dataset=scenes objective=captioning_from_scratch",
+        "attack=caption_lira defense=label_smoothing",
+        "attack=embedding_membership_captions",
+        "attack=embedding_membership",
+        "attack=range_membership",
+        "attack=molextract attack.answers=values attack.cuts=0 attack.rivals=[] objective=regression dataset=b3db "
+        "dataset.kind=values pools.members=200 pools.non_members=100 pools.auxiliary=200 pools.disjoint=200 pools.test=100",
     ],
 )
 def test_what_to_type_next_passes_the_check(typed: str, tmp_path: Path) -> None:

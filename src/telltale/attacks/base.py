@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from telltale.data.pools import Pools
 from telltale.evidence import Evidence, MembershipScores
@@ -16,6 +16,7 @@ class Attack:
 
     access              calls on a release that the threat model grants
     accepts             kinds of data that it works on
+    other_kinds         kinds it does not work on: the word of the attack that asks the same of them
     hands_over          kind of its evidence
     uses_true_labels    reads the answer at a record's own class, which a model fine-tuned on other classes has not
     before_transfer     meets the pre-trained models themselves, the most there is to find
@@ -27,6 +28,7 @@ class Attack:
 
     access: frozenset[str]
     accepts: frozenset[str]
+    other_kinds: ClassVar[Mapping[str, str]] = {}
     hands_over: type = MembershipScores
     uses_true_labels: bool = False
     before_transfer: bool = False

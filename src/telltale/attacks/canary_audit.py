@@ -6,8 +6,9 @@ coins bounds ε from below (telltale.evaluation.empirical_epsilon).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class CanaryAudit(Attack):
 
     access = frozenset({"probabilities"})
     accepts = frozenset({"images", "table", "molecules"})
+    other_kinds: ClassVar[Mapping[str, str]] = {"text": "canary_audit_texts"}
     hands_over: type = CanaryScores
 
     def __init__(self, canary: str = "noise", delta: float | None = None) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class SecretAudit(CanaryAudit):
 
     access = frozenset({LOG_PROBS})
     accepts = frozenset({"text"})
+    other_kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(("images", "table", "molecules"), "canary_audit")
     hands_over = SecretScores
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import torch
@@ -135,13 +135,13 @@ def require_compatible(
     choices: the word of each group, as the user chose it, for the message.
     """
     kind = records.kind
+    _require_kind_of_attack(attack, recipe, records, choices)
     _require_kinds(recipe, records if transfer is None else transfer.downstream, "objective", choices)
     if recipe.start is not None and transfer is not None:
         _require_kinds(recipe.start, transfer.pretraining, "objective.pretraining", choices)
     _require_memory(recipe.model)
     if kind not in attack.accepts:
-        kinds = " or ".join(sorted(attack.accepts))
-        raise InputError("attack", choices["attack"], f"works on {kinds}, but {records.source} holds {kind}")
+        _refuse_attack(attack, choices, f"{records.source} holds {kind}", kind)
     for defense in recipe.defenses:
         if defense.stage == "answer" and not attack.access & (protected := getattr(defense, "protects", attack.access)):
             asked_calls, changed_calls = (", ".join(sorted(calls)) for calls in (attack.access, protected))
@@ -162,14 +162,33 @@ def require_records(recipe: Recipe, members: int) -> None:
                 code.check_records(part, number)
 
 
+def _require_kind_of_attack(attack: Attack, recipe: Recipe, records: Records, choices: Mapping[str, str]) -> None:
+    """Name the attack that asks the same of what the model takes, or the data hold, where the chosen one cannot."""
+    takes = accepted_kinds(get_object(recipe.model["_target_"]))
+    for what, kinds in ((f"model={choices['model']} takes", takes), (f"{records.source} holds", {records.kind})):
+        if not kinds & attack.accepts and (others := sorted(kinds & attack.other_kinds.keys())):
+            _refuse_attack(attack, choices, f"{what} {others[0]}", others[0])
+
+
+def _refuse_attack(attack: Attack, choices: Mapping[str, str], but: str, kind: str) -> NoReturn:
+    other = attack.other_kinds.get(kind)
+    expected = f"works on {' or '.join(sorted(attack.accepts))}, but {but}" + (f"; use attack={other}" if other else "")
+    raise InputError("attack", choices["attack"], expected)
+
+
+def accepted_kinds(part: object) -> set[str]:
+    """Return the kinds of data that a class of models or objectives says it takes."""
+    accepts: Any = getattr(part, "accepts", ())
+    return {accepts} if isinstance(accepts, str) else set(accepts)
+
+
 def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mapping[str, str]) -> None:
     """Refuse a model or objective that does not work on such records."""
     kind = records.kind
     objective_word = choices.get(group) or choices.get(f"objective@{group}")
     model, objective = (get_object(part["_target_"]) for part in (recipe.model, recipe.objective))
     for field, word, part in (("model", choices["model"], model), (group, objective_word, objective)):
-        accepts: Any = getattr(part, "accepts", ())
-        accepted = {accepts} if isinstance(accepts, str) else set(accepts)
+        accepted = accepted_kinds(part)
         if not accepted:
             expected = "its class does not say what data it takes: `accepts`, as the words of conf/ have it"
             raise InputError(field, word, expected)

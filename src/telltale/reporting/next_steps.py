@@ -20,8 +20,12 @@ RUNS_READ = 200  # newest first, when a defended twin of this run is looked for
 BESIDE = ("defense", "logger", "paths", "report", "verbose", "executor", "trust", "sweep")  # may differ between twins
 BY_OBJECTIVE = {
     "captioning": ("defense=label_smoothing",),
+    "captioning_from_scratch": ("defense=label_smoothing",),
     "classification": ("defense=relaxloss",),
+    "language_modeling": ("defense=dp_sgd",),
+    "regression": ("defense=weight_decay",),
     "transfer": ("defense=dp_sgd", "defense.on=first"),
+    "transfer_texts": ("defense=dp_sgd", "defense.on=first"),
 }
 WITH_RIVALS = ("lira", "rmia", "base", "threshold", "shadow_classifier")  # whose scores others' can stand beside
 WITHOUT_BATCH_STATISTICS = ("mlp", "linear")  # networks that DP-SGD takes as they are

@@ -53,6 +53,7 @@ class EmbeddingMembership(Attack):
 
     access = frozenset({"embeddings"})
     accepts = frozenset({"molecules", "images"})
+    other_kinds: ClassVar[Mapping[str, str]] = {"captions": "embedding_membership_captions"}
     signals: ClassVar[tuple[str, ...]] = SIGNALS
 
     def __init__(

@@ -6,7 +6,8 @@ multi-modal models"; calibrated by shadow encoders it is difficulty calibration 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class PairMembership(EmbeddingMembership):
 
     access = frozenset({"embeddings", "caption_cosines", REFERENCES})
     accepts = frozenset({"captions"})
+    other_kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(("images", "molecules"), "embedding_membership")
     signals = (*FAMILIES, "logistic")
 
     def __init__(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -150,6 +151,7 @@ class MoleculeRanges(RangeMembership):
 
     access = frozenset({"embeddings"})
     accepts = frozenset({"molecules"})
+    other_kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(("images", "table"), "range_membership_images")
 
     def __init__(
         self,
