@@ -56,8 +56,9 @@ def planned(*words: str, folder: Path) -> Plan:
         "attack=embedding_membership_captions",
         "attack=embedding_membership",
         "attack=range_membership",
-        "attack=molextract attack.answers=values attack.cuts=0 attack.rivals=[] objective=regression dataset=b3db "
-        "dataset.kind=values pools.members=200 pools.non_members=100 pools.auxiliary=200 pools.disjoint=200 pools.test=100",
+        "attack=molextract attack.answers=values attack.cuts=0 attack.rivals=[] objective=regression "
+        "dataset=b3db dataset.kind=values pools.members=200 pools.non_members=100 pools.auxiliary=200 "
+        "pools.disjoint=200 pools.test=100",
     ],
 )
 def test_what_to_type_next_passes_the_check(typed: str, tmp_path: Path) -> None:

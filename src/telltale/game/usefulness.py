@@ -32,7 +32,16 @@ def success(
     tested = mean_of([classified(release.probabilities(test), test.labels) for release in open_releases])
     pairs = zip(open_releases, members, strict=True)
     trained = mean_of([classified(release.probabilities(pool)[row], pool.labels[row]) for release, row in pairs])
-    return tested | {f"train_{name}": value for name, value in trained.items()}
+    return tested | {f"train_{name}": value for name, value in trained.items()} | commonest(test.labels)
+
+
+def commonest(labels: np.ndarray) -> dict[str, float]:
+    """Return the accuracy of a guess that names the commonest class always: labels (records,) whole numbers.
+
+    >>> commonest(np.array([0, 2, 2, 1]))
+    {'commonest_class': 0.5}
+    """
+    return {"commonest_class": float(np.bincount(labels).max() / len(labels))}
 
 
 def classified(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
