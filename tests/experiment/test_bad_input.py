@@ -127,6 +127,14 @@ def test_a_part_that_files_share_is_no_attack(tmp_path: Path) -> None:
     assert "lira, m4i_feature" in ended.err and " _membership," not in ended.err
 
 
+def test_a_file_of_the_downstream_task_goes_by_its_own_name(folder: Path) -> None:
+    """Catches a fault of the second file that is told of the first, which is another."""
+    texts = ("attack=tmi", "dataset=wordnet", "model=transformer", "downstream=text", "scale=smoke")
+    ended = command(*texts, f"downstream.dataset.file={folder}/none.csv", f"hydra.run.dir={folder}/run")
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith(f"error: downstream.dataset.file={folder}/none.csv: no such file")
+
+
 @pytest.mark.parametrize("subdir", ["${hydra:job.num}", "${hydra:job.override_dirname}"])
 def test_a_mistake_in_one_job_of_a_sweep_leaves_a_table(folder: Path, subdir: str) -> None:
     """Catches a sweep whose table is lost with a failing job or in nested folders, and an exit code that hides it."""

@@ -182,7 +182,11 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "another kind": (edited("config.json", model_type="vit"), "its config.json says vit"),
     "no end": (edited("config.json", eos_token_id=None), "with which token texts end"),
     "an end beyond": (edited("config.json", eos_token_id=99), "by token 99, its network has 17"),
-    "few places": (edited("config.json", n_positions=4), "at most 4|cannot be read"),
+    "few places": (
+        edited("config.json", n_positions=4),
+        r"1 of its weights are not as .*wpe\.weight has \d+ x \d+, not 4 x",
+    ),
+    "other widths": (edited("config.json", vocab_size=40), r"weights are not as its config\.json says"),
     "another tokenizer": (edited("tokenizer.json", normalizer={"type": "Lowercase"}), "dataset.tokenizer"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "no JSON that can be read"),  # type: ignore[dict-item]
 }

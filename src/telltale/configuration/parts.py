@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from telltale.checks import choice, share, whole_number, yes_or_no
+from telltale.configuration.command_line import causes
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
@@ -31,6 +34,7 @@ from telltale.store.store import Store
 from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")
+OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a data set
 
 
 def records_of(cfg: DictConfig, folder: Path) -> Records:
@@ -58,11 +62,25 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
             choices["downstream"],
             "fine-tunes a pre-trained model; add objective=transfer or leave it out",
         )
-    task: Downstream = instantiate(cfg.downstream, _convert_="all")
+    with _told_of_downstream():
+        task: Downstream = instantiate(cfg.downstream, _convert_="all")
     transfer = task.transfer(records)
     for line in transfer.told:
         log.warning(line)
     return transfer
+
+
+@contextmanager
+def _told_of_downstream() -> Iterator[None]:
+    """Have options of a data set that is read inside named as those of the downstream task, which the user set."""
+    try:
+        yield
+    except Exception as error:
+        mistake = next((cause for cause in causes(error) if isinstance(cause, InputError)), None)
+        if mistake is None:
+            raise
+        field, expected = (OF_DATASET.sub("downstream.dataset", said) for said in (mistake.field, mistake.expected))
+        raise InputError(field, mistake.value, expected) from None
 
 
 def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -> Pools[Any]:

@@ -29,7 +29,8 @@ def require_root(root: str | Path | None, expected: str) -> Path:
 def why_no_file(path: Path) -> str | None:
     """Say why there is no file at `path`, None where there is one; a name may be one that no file can have."""
     try:
-        return None if stat.S_ISREG(path.stat().st_mode) else "no such file"
+        mode = path.stat().st_mode
+        return None if stat.S_ISREG(mode) else "a folder, no file" if stat.S_ISDIR(mode) else "no such file"
     except (FileNotFoundError, NotADirectoryError):
         return "no such file"
     except OSError as error:  # e.g. a name that is too long

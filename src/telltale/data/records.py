@@ -91,14 +91,18 @@ def shared_inputs(first: Records, second: Records) -> int:
     return int(found_in(first, second).sum())
 
 
-def require_labels(records: Records, field: str = "dataset") -> LabelledRecords:
-    """Return `records` for supervised use. Raises InputError where they have no labels or are all of one class."""
+def require_labels(records: Records, field: str = "dataset", value: object = None) -> LabelledRecords:
+    """Return `records` for supervised use. Raises InputError where they have no labels or are all of one class.
+
+    value: of the option that is named; None = the data set.
+    """
+    value = records.source if value is None else value
     labels = getattr(records, "labels", None)
     if labels is None:
-        raise InputError(field, records.source, "has no labels; choose a labelled data set or set dataset.label")
+        raise InputError(field, value, "has no labels; choose a labelled data set or set dataset.label")
     if len(records) and (labels == labels[0]).all():
         name = cast(LabelledRecords, records).classes[labels[0]]
-        raise InputError(field, records.source, f"all {len(records)} records are of the class {name}; needs two")
+        raise InputError(field, value, f"all {len(records):,} records are of the class {name}; needs two")
     return cast(LabelledRecords, records)
 
 

@@ -155,7 +155,7 @@ def _network(folder: Path, path: str | None) -> Any:
         raise InputError(FIELD, path, f"a causal language model, e.g. gpt2 or llama: its {CONFIG} says {kind}")
     try:
         network, loaded = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **OFFLINE
+            folder, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **OFFLINE
         )
     except Exception as error:
         raise unreadable(error, path) from None

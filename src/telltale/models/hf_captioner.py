@@ -52,7 +52,7 @@ class HFCaptioner(CaptionWriter):
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
             network, loaded = transformers.VisionEncoderDecoderModel.from_pretrained(
-                folder, use_safetensors=True, output_loading_info=True, **OFFLINE
+                folder, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **OFFLINE
             )
         except Exception as error:
             raise unreadable(error, path) from None

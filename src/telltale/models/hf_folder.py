@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,12 @@ def require_own_files(folder: Path, path: str | None) -> None:
 def require_whole(loaded: Any, path: str | None) -> None:
     """Refuse, by InputError, weights that lack some of the network's, which would be drawn at random in their place.
 
-    A pooler's may lack: nothing is made of what it makes.
+    A pooler's may lack: nothing is made of what it makes. None may be of another shape than the configuration says.
     """
+    if unlike := sorted(loaded["mismatched_keys"]):
+        name, held, asked = unlike[0]
+        sizes = f"{name} has {' x '.join(map(str, held))}, not {' x '.join(map(str, asked))}"
+        raise InputError(FIELD, path, f"{len(unlike)} of its weights are not as its {CONFIG} says: {sizes}")
     missing = sorted(name for name in loaded["missing_keys"] if ".pooler." not in name)
     if missing:
         raise InputError(FIELD, path, f"its weights lack {len(missing)} of the network's, as {missing[0]}")
@@ -81,8 +86,9 @@ def require_whole(loaded: Any, path: str | None) -> None:
 
 def unreadable(error: Exception, path: str | None) -> InputError:
     """Say in a line why transformers could not read a folder: a damaged file may fail anywhere in the package."""
-    why = str(error).strip().splitlines()
-    return InputError(FIELD, path, f"cannot be read by transformers: {why[0] if why else error!r}")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    why = " ".join(lines[:2]) if lines and lines[0].endswith(":") else lines[0] if lines else repr(error)
+    return InputError(FIELD, path, f"cannot be read by transformers: {why}")
 
 
 def library(path: str | None) -> Any:
@@ -93,6 +99,7 @@ def library(path: str | None) -> Any:
         expected = 'needs the package transformers, which is not installed: pip install "telltale[hf]"'
         raise InputError(FIELD, path, expected) from None
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity(CRITICAL)  # what is wrong is said once, in a line of our own
     return transformers
 
 

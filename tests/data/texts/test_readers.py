@@ -104,10 +104,19 @@ def test_what_is_not_utf8_is_refused_by_its_line_or_read_and_told(tmp_path: Path
             {"label": "sort"},
             "dataset.label=sort: no such column in a.csv; there are text, kind",
         ),
-        ("a.csv", "text,kind\none,x\ntwo,x\n", {"label": "kind"}, "are of the class x; needs two"),
+        (
+            "a.csv",
+            "text,kind\none,x\ntwo,x\n",
+            {"label": "kind"},
+            "dataset.label=kind: all 2 records are of the class x; needs",
+        ),
+        ("a.csv", "text,kind\n ,x\n ,y\n", {}, "no document that could be a record: 2 documents are empty"),
+        ("a.txt", "x\n", {"tokenizer": "nowhere.json"}, "dataset.tokenizer=nowhere.json: no such file or folder"),
+        ("a.txt", "x\ny\nx\n", {"vocabulary": 400, "public": 0.9}, "of 3 documents 2 are neither empty nor equal"),
         ("a.csv", "text,kind\n1,a\n2,b\n3,c\n4,d\n", {"label": "kind"}, "a column of classes: 4 different words in 4"),
-        ("a.txt", "", {}, "no such column|holds no document"),
-        ("a.jsonl", "{}\n", {}, "dataset.column=text: no such column in a.jsonl; there are none"),
+        ("a.txt", "", {}, r"dataset\.file=.*a\.txt: holds no document$"),
+        ("a.jsonl", "1\n2\n", {}, "holds no document; the first: line 1 is no JSON object"),
+        ("a.jsonl", "{}\n", {}, r"dataset\.file=.*a\.jsonl: holds no document$"),
         ("a.doc", "x", {}, "expected a .jsonl, .csv, .tsv or .txt file"),
         ("a.txt", "x\n", {"unit": "page"}, "dataset.unit=page: one of line, paragraph"),
         ("a.txt.gz", "no gzip", {}, "cannot be read"),
@@ -129,6 +138,8 @@ def test_no_file_is_asked_for() -> None:
         own_texts.load()
     with pytest.raises(InputError, match="no such file"):
         own_texts.load("nowhere.csv")
+    with pytest.raises(InputError, match="a folder, no file; expected a"):
+        own_texts.load(str(Path(__file__).parent))
 
 
 def test_news_and_abstracts_are_read_without_a_heading(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_the_empty_the_equal_and_what_is_equal_once_cut_are_counted() -> None:
         ({"public": 0}, r"dataset\.public=0: above 0: .*dataset\.vocabulary=259 \(bytes\) learns nothing"),
         ({"public": 1.0}, "dataset.public=1.0: a share of the documents from 0, below 1"),
         ({"context": 2}, "dataset.context=2: a whole number from 3"),
-        ({"tokenizer": "nowhere.json"}, "dataset.tokenizer=nowhere.json: cannot be read"),
+        ({"tokenizer": "nowhere.json"}, "dataset.tokenizer=nowhere.json: no such file"),
     ],
 )
 def test_what_will_not_do_is_refused_in_a_line(options: dict[str, object], says: str) -> None:

@@ -56,6 +56,9 @@ class Preparation:
         if self.context is None and self.tokenizer is not None:
             expected = "null: a downstream data set is tokenised by the tokenizer of pre-training"
             raise InputError("dataset.tokenizer", self.tokenizer, expected)
+        if self.tokenizer is not None and not Path(self.tokenizer).expanduser().exists():
+            expected = "no such file or folder; expected a tokenizer-….json of our cache, or a model's folder"
+            raise InputError("dataset.tokenizer", self.tokenizer, expected)
         number("dataset.near_equal", self.near_equal, least=0.3, most=1, or_null=True)
         share(
             "dataset.public", self.public, zero=True, whole=False, expected="a share of the documents from 0, below 1"
@@ -63,6 +66,11 @@ class Preparation:
         if not self.public and self.vocabulary > BYTES:
             expected = f"above 0: a tokenizer is learned on it; dataset.vocabulary={BYTES} (bytes) learns nothing"
             raise InputError("dataset.public", self.public, expected)
+
+    @property
+    def is_given_whole(self) -> bool:
+        """Say whether the tokenizer is a model's, in a folder, of which nothing is learned here."""
+        return self.tokenizer is not None and Path(self.tokenizer).expanduser().is_dir()
 
     @property
     def folder(self) -> Path | None:
@@ -113,20 +121,23 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     """
     lines, told = len(documents) + len(documents.invalid), list(documents.told)
     documents = _filled(documents, told)
+    if not len(documents):
+        expected = f"holds no document that could be a record: {told[-1]}" if told else "holds no document"
+        raise InputError("dataset", documents.source, expected)
     first = earliest(digests := text_digests(documents.texts.tolist()))
     own = first == np.arange(len(first))
     conflicts = 0 if documents.labels is None else int((documents.labels != documents.labels[first]).sum())
     documents, digests = documents.take(own), digests[own]
     near = _near(documents, how.near_equal, told)
     groups = near if documents.groups is None else joined(documents.groups, near)
-    public = is_public(digests, groups, how.public if how.context else 0)
+    public = is_public(digests, groups, how.public if how.context and not how.is_given_whole else 0)
     if public.any():
         fate = "are public: the tokenizer is learned on them, and no pool holds one"
         told.append(f"{int(public.sum()):,} of {len(public):,} documents of {documents.source} {fate}")
     kept, groups = documents.take(~public), np.unique(groups[~public], return_inverse=True)[1].astype(np.int64)
     records, more = _untokenised(kept, groups, near[~public], how.near_equal), list[str]()
     if how.context is not None:
-        codec = _codec(documents, public, how)
+        codec = _codec(documents, public, how, lines, told)
         records, more = tokenised(records, codec, how.context, documents.texts[public].tolist())
     if not len(records):
         raise InputError("dataset", documents.source, "holds no document that could be a record")
@@ -179,11 +190,20 @@ def _near(documents: Documents, near_equal: float | None, told: list[str]) -> np
     return near
 
 
-def _codec(documents: Documents, public: np.ndarray, how: Preparation) -> Codec:
+def _codec(documents: Documents, public: np.ndarray, how: Preparation, lines: int, told: list[str]) -> Codec:
     """Return the tokenizer of the public documents; one in a user's file has to be the same, a model's may be any."""
-    if how.tokenizer is not None and Path(how.tokenizer).expanduser().is_dir():
-        return in_folder(Path(how.tokenizer).expanduser(), "dataset.tokenizer")
-    codec = learned(documents.texts[public].tolist(), how.vocabulary, how.folder)
+    if how.tokenizer is not None and how.is_given_whole:
+        found = in_folder(Path(how.tokenizer).expanduser(), "dataset.tokenizer")
+        told.append(
+            f"the tokenizer of {documents.source} is the model's, of {found.vocabulary:,} tokens: none is learned, no "
+            "document is set apart for it, and dataset.vocabulary and dataset.public count for nothing"
+        )
+        return found
+    try:
+        codec = learned(documents.texts[public].tolist(), how.vocabulary, how.folder)
+    except InputError as error:  # of the vocabulary, which too few documents fill
+        expected = f"{error.expected}; of {lines:,} documents {len(documents):,} are neither empty nor equal"
+        raise InputError(error.field, error.value, expected) from None
     return codec if how.tokenizer is None else given(how.tokenizer, codec, documents.source)
 
 

@@ -73,6 +73,7 @@ def load(
         lambda: _documents(path, _places(path, ending, unit, undecodable, largest), columns, label, group, id, shown),
         how,
         one_class="dataset.label" if label is not None else None,
+        value=label,
     )
 
 

@@ -24,19 +24,20 @@ PARTS = ("texts", "shown", "ids")
 
 
 def prepared(
-    of: str, read: Callable[[], Documents], how: Preparation, one_class: str | None = None
+    of: str, read: Callable[[], Documents], how: Preparation, one_class: str | None = None, value: object = None
 ) -> Loaded[TextRecords]:
     """Return the records of what `read` returns, from the cache where they were made of the same before.
 
     of: names all that `read` reads, by its content. A tokenizer that a user gives is looked at each time. Raises
-    InputError as `as_records` does; one_class: the option named where all are of one class, None = that will do.
+    InputError as `as_records` does; one_class: the option named where all are of one class, None = that will do; value:
+    of that option, None = the data set is named.
     """
     path = None
     if how.folder is not None and how.tokenizer is None:
         path = how.folder / f"records-{_key(of, how)}.npz"
     loaded = through_cache(path, _load, _save, lambda: as_records(read(), how))
     if one_class is not None:
-        require_labels(loaded.records, one_class)
+        require_labels(loaded.records, one_class, value)
     return loaded
 
 

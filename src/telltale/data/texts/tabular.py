@@ -28,14 +28,14 @@ class Place:
 def rows_of_csv(lines: Sequence[str], separator: str, names: Sequence[str] | None = None) -> Iterator[Place]:
     """Yield the rows of a table below its heading; names: of its columns, where it has no heading.
 
-    Raises InputError where two columns have one name.
+    Raises InputError where two columns have one name, which none of the options could choose between.
     """
     heading = None if names is None else list(names)
     for row in csv_rows(lines, row_test(lines, separator), separator):
         if heading is None and not row.fault:
             heading = [cell.strip() for cell in row.cells]
             if twice := sorted({name for name in heading if name and heading.count(name) > 1}):
-                raise InputError("dataset.file", twice[0], "columns of different names: several are called so")
+                raise InputError("dataset.column", twice[0], "a name of one column; several are called so")
             continue
         width = len(heading or ())
         fault = row.fault
@@ -88,8 +88,11 @@ def cells_of(
     """Return the cells of these columns, row by row, the line of each row, and the rows that are none.
 
     A cell that has to be there and is null or no text is a fault of its row. Raises InputError for a column that no
-    row has.
+    row has, and where there is no row that could have one.
     """
+    if not any(place.cells for place in places):
+        first = f"; the first: line {places[0].line} {places[0].fault}" if places and places[0].fault else ""
+        raise InputError("dataset.file", file, f"holds no document{first}")
     known = list(dict.fromkeys(name for place in places[:1000] for name in place.cells))
     for column in columns:
         if column.name not in known and not any(column.name in place.cells for place in places):
