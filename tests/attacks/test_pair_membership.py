@@ -72,6 +72,19 @@ def test_encoders_of_other_records_tell_nothing(name: str, game: Game) -> None:
     assert abs(area(attack.run(Disjoint().world(game, attack)), game) - 0.5) < 0.15
 
 
+@pytest.mark.parametrize("name", ["cosine", "cosine_calibrated", "logistic_calibrated"])
+def test_who_is_in_a_victim_reaches_no_score_of_it(name: str, game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a victim's own membership among what its shadows are calibrated or taught by."""
+    attack = attack_named(name)
+    before = attack.run(game.world(ACCESS))
+    members = game._members.copy()
+    members[2] = np.random.default_rng(0).permutation(members[2])
+    monkeypatch.setattr(game, "_members", members)
+    after = attack.run(game.world(ACCESS))
+    assert not np.array_equal(game.world(ACCESS).shadows(0)[1], members[:2])
+    np.testing.assert_array_equal(before.scores[2], after.scores[2])
+
+
 def test_it_costs_what_it_says(game: Game) -> None:
     """Catches a price that a query limit is planned by and the attack passes."""
     for signal in PairMembership.signals:
