@@ -13,6 +13,8 @@ from tests.experiment.commands import command
 
 OTHER = ["downstream=other_classes"]
 FEWER = ["victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"]
+MEAN, LONGER = "model.pooling=mean", "objective.pretraining.epochs=${by_scale:2,12,20}"
+HEAD = ["objective.epochs=${by_scale:5,100,100}", "objective.learning_rate=0.01"]
 WORDS = ("attack=tmi", "dataset=wordnet", "model=transformer", "scale=smoke", "trainer=cpu", "logger=none")
 
 
@@ -52,9 +54,16 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "added"),
     [
-        (["attack=tmi", "model=transformer"], ["objective=transfer_texts", *OTHER, *FEWER]),
-        (["attack=tmi", "model=hf", "objective=transfer", "victims=3"], [*OTHER, *FEWER[1:]]),
-        (["attack=tmi", "model=hf", "objective=transfer", "++victims=3", "pools={members: 9}"], [*OTHER, FEWER[1]]),
+        (["attack=tmi", "model=transformer"], ["objective=transfer_texts", *OTHER, *FEWER, MEAN, LONGER, *HEAD]),
+        (
+            ["attack=tmi", "model=transformer", "objective.tune=all"],
+            ["objective=transfer_texts", *OTHER, *FEWER, MEAN, LONGER],
+        ),
+        (["attack=tmi", "model=hf", "objective=transfer", "victims=3"], [*OTHER, *FEWER[1:], MEAN]),
+        (
+            ["attack=tmi", "model=hf", "objective=transfer", "++victims=3", "pools={members: 9}"],
+            [*OTHER, FEWER[1], MEAN],
+        ),
         (["attack=tmi", "model=cnn"], []),
         (["attack=lira", "model=transformer"], []),
     ],

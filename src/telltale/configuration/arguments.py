@@ -30,8 +30,10 @@ OF_TEXTS = {
     "tmi": (
         *("objective=transfer_texts", "downstream=other_classes"),
         *("victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"),
+        *("model.pooling=mean", "objective.pretraining.epochs=${by_scale:2,12,20}"),
     )
 }
+OF_HEADS = {"tmi": ("objective.epochs=${by_scale:5,100,100}", "objective.learning_rate=0.01")}  # on fixed features
 IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
 PLACES = re.compile(
     r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
@@ -59,9 +61,12 @@ def of_texts(words: Sequence[str]) -> list[str]:
     ['objective=transfer_texts', 'victims=${by_scale:6,12,32}']
     """
     chosen = {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
-    left_open = OF_TEXTS.get(chosen.get("attack", ""), ()) if chosen.get("model") in TEXT_MODELS else ()
+    attack = chosen.get("attack", "") if chosen.get("model") in TEXT_MODELS else ""
+    heads = OF_HEADS.get(attack, ()) if chosen.get("objective.tune", "head") == "head" else ()
+    left_open = (*OF_TEXTS.get(attack, ()), *heads)
     options = [word.partition("=")[0] for word in left_open]
-    taken = [option in chosen or option.partition(".")[0] in chosen for option in options]
+    groups = chosen.keys() - {"model"}  # a model is chosen whenever this is asked
+    taken = [option in chosen or option.partition(".")[0] in groups for option in options]
     return [*words, *(word for word, given in zip(left_open, taken, strict=True) if not given)]
 
 
