@@ -30,7 +30,7 @@ def release_of(
     """Release the model in `folder` by its own recipe; source: pool and rows it was trained on, None = none is told."""
     shown = partial(_published, source, recipe.stages, seed) if source and recipe.publishes else None
     return Release(
-        lambda: as_released(recipe.loaded(store.weights(folder.name), seed).model, recipe.stages),
+        partial(_network, recipe, store, folder.name, seed),  # no closure: a parent goes to other processes
         key_of_release(recipe, folder.name),
         entry=folder.name,
         device=recipe.trainer.device_type,
@@ -57,6 +57,10 @@ def as_released(model: nn.Module, stages: Sequence[Defense]) -> nn.Module:
     for code in stages:
         model = code.model(model)
     return model
+
+
+def _network(recipe: Recipe, store: Store, entry: str, seed: int) -> nn.Module:
+    return as_released(recipe.loaded(store.weights(entry), seed).model, recipe.stages)
 
 
 def _published(source: tuple[Records, np.ndarray], stages: Sequence[Defense], seed: int) -> Records:
