@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from telltale.owner import pool as pools
 from telltale.owner import side_by_side
 from telltale.owner.executor import Local
 from telltale.owner.owner import Request
+from telltale.owner.releasing import release_of
 from telltale.store.store import Store
 from tests.owned import Owned
 from tests.training.small import CPU, model_of, molecules, objective_of, recipe_in
@@ -41,6 +43,7 @@ class Here:
 
     def submit(self, function: Any, job: Any) -> Any:
         assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []), "Ctrl-C is for who starts a worker"
+        job = ForkingPickler.loads(ForkingPickler.dumps(job))  # as a process is sent it
         future: Future[str] = Future()
         try:
             future.set_result(function(job))
@@ -162,6 +165,16 @@ def test_a_script_that_no_process_can_import_does_not_wait_for_ever(tmp_path: Pa
     path = {**os.environ, "PYTHONPATH": str(Path(pools.__file__).parents[2])}
     done = subprocess.run([sys.executable, script], env=path, stdout=subprocess.PIPE, timeout=60, check=True)
     assert done.stdout.decode().strip() == "False"
+
+
+def test_a_model_that_is_gone_on_from_can_be_sent(tmp_path: Path) -> None:
+    """Catches a closure in a release, which no process can be sent: fine-tuning side by side could not begin."""
+    owned = Owned.of(model_of(), objective_of("infograph", epochs=1), CPU, Store(tmp_path))
+    release = owned.train_many(POOL, ROWS[:1], [1])[0]
+    there = owned.owner.store.detached()
+    found = release_of(owned.recipe.detached(), there, there.entry("release", release.entry), 0, "parent")
+    sent = ForkingPickler.loads(ForkingPickler.dumps(found))
+    np.testing.assert_array_equal(sent.embeddings(POOL), release.embeddings(POOL))
 
 
 @pytest.mark.slow
