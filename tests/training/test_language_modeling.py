@@ -132,6 +132,18 @@ def test_embeddings_are_features_of_the_backbone(tmp_path: Path) -> None:
     assert not any(name.startswith("counts") for name in release.weights())
 
 
+@pytest.mark.parametrize("at_once", [7, 512])
+def test_texts_get_their_answers_in_the_order_they_were_asked(tmp_path: Path, at_once: int) -> None:
+    """Catches batches of texts of one length whose answers are not put back."""
+    release = recipe_in(tmp_path).train(RECORDS, np.arange(20), 0)
+    release = Release(release._model, "key", batch_size=at_once)
+    lengths = (RECORDS.tokens != PAD).sum(1)
+    assert (np.diff(lengths) < 0).any()
+    for call in (release.embeddings, release.text_log_probs, release.text_moments):
+        alone = np.concatenate([call(RECORDS.take(np.array([row]))) for row in range(len(RECORDS))])
+        assert call(RECORDS) == pytest.approx(alone, abs=1e-5, nan_ok=True)
+
+
 @pytest.mark.parametrize("way", ["stacked", "one_by_one", "auto"])
 def test_a_fleet_trains_each_model_as_alone(tmp_path: Path, way: str) -> None:
     """Catches a fleet whose losses, orders, counts or weights are others than those of single fits."""

@@ -21,6 +21,7 @@ from telltale.data.molecules.batch import MoleculeBatch, to_batch
 from telltale.data.molecules.graphs import MoleculeGraphs
 from telltale.data.records import Records
 from telltale.data.tables.records import TableRecords
+from telltale.data.texts.records import PAD as TEXT_PAD
 from telltale.data.texts.records import TextRecords
 from telltale.training.counter_random import record_keys
 from telltale.training.processes import world_size
@@ -66,10 +67,16 @@ def _(arrays: TextRecords, rows: np.ndarray, keys: np.ndarray | None = None) -> 
 
 
 def query_batches(arrays: Any, records: int, size: int) -> Iterable[tuple[Any, np.ndarray]]:
-    """Yield all records as batches with their rows, in order; molecules are laid out once for all models asked."""
+    """Yield all records as batches with their rows; molecules are laid out once for all models asked.
+
+    In order, but for texts: those of about one length are in a batch, so that few of its places hold no token.
+    """
     if isinstance(arrays, MoleculeGraphs) and records <= KEPT:
         return _laid_out(arrays, size)
-    parts = (np.arange(start, min(start + size, records)) for start in range(0, records, size))
+    rows = np.arange(records)
+    if isinstance(arrays, TextRecords):
+        rows = np.argsort((arrays.tokens != TEXT_PAD).sum(1), kind="stable")
+    parts = (rows[start : start + size] for start in range(0, records, size))
     return ((make_batch(arrays, rows), rows) for rows in parts)
 
 
