@@ -1,12 +1,11 @@
-"""Language models: fine-tuning, a private gradient against Opacus's ways, a fleet against one by one; CPU seconds.
+"""Language models: fine-tuning, a private gradient against Opacus's ways, a fleet, answers to texts; CPU seconds.
 
-`python -m scripts.bench.texts` prints all three, on one thread. The modes of Opacus misread tied layers, so the tables
+`python -m scripts.bench.texts` prints all four, on one thread. The modes of Opacus misread tied layers, so the tables
 of all are untied.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,10 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from telltale.data.texts.records import PAD, TextRecords
+from telltale.models.backbone import Classifier
 from telltale.models.transformer import Transformer
 from telltale.objectives.language_modeling import LanguageModeling
 from telltale.objectives.transfer import Transfer
-from telltale.training.batches import LabelledBatch
+from telltale.owner.release import TEXTS_AT_ONCE
+from telltale.training.batches import LabelledBatch, query_batches
 from telltale.training.fleet.data import FleetData
 from telltale.training.fleet.fleet import Fleet
 from telltale.training.fleet.turns import ModuleFleet
@@ -28,6 +30,7 @@ from telltale.training.private.problem import Problem
 
 LAYERS, WIDTH, HEADS, VOCABULARY, CONTEXT, BATCH = 4, 128, 4, 1024, 32, 64
 TUNING, CLASSES = 32, 23  # texts in a step of fine-tuning, and their classes
+SHORTEST = 12  # tokens of the texts that are asked about: glosses have 13 to 32, the middle eight tenths
 OPACUS = ("hooks", "ghost")
 
 
@@ -100,19 +103,56 @@ def tuning(steps: int, repeats: int) -> dict[str, list[float]]:
 
 
 def section() -> str:
-    """Write the section of the benchmarks' page: a step of fine-tuning, by what is tuned."""
+    """Write the section of the benchmarks' page: fine-tuning by what is tuned, a fleet, private gradients, answers."""
     torch.set_num_threads(1)
-    steps = 4
-    seconds = tuning(steps, 5)
-    first = next(iter(seconds))
+    steps, models, asked = 4, 16, 2048
+    told = f"A transformer of {LAYERS} × {WIDTH}, {VOCABULARY} tokens, texts of {CONTEXT}; CPU time, one thread."
+    tuned = f"A step of fine-tuning on {TUNING} texts. What goes through the frozen blocks once is not counted."
+    together = f"A step of {models} models, {BATCH} texts each. Where cores are left, models in turn have one each."
+    private = f"A sum of clipped gradients of {BATCH} texts; Opacus misreads tied tables, so all are compared with two."
+    answers = f"{asked:,} texts of {SHORTEST} to {CONTEXT} tokens answered by a classifier."
+    parts = [
+        table(tuned, "tuned", tuning(steps, 5), steps),
+        table(together, "way", fleet(models, 3), 1),
+        table(private, "way", private_gradients(5), 1, "ours: bookkeeping, two tables"),
+        table(answers, "way", answering(asked, 3), 1),
+    ]
+    return "\n\n".join(["## Language models", told, *parts]) + "\n"
+
+
+def table(told: str, what: str, seconds: dict[str, list[float]], steps: int, first: str = "") -> str:
+    """Write CPU seconds by way, of so many steps, as rows: the median, and its ratio to the first way."""
+    of = seconds[first or next(iter(seconds))]
     rows = [
-        f"| {name} | {1000 * np.median(taken) / steps:.0f} ms | {np.median(np.divide(taken, seconds[first])):.1f} |"
+        f"| {name} | {1000 * np.median(taken) / steps:,.0f} ms | {np.median(np.divide(taken, of)):.2f} |"
         for name, taken in seconds.items()
     ]
-    told = f"A transformer of {LAYERS} × {WIDTH}, a step on {TUNING} texts of {CONTEXT} tokens; CPU time, one thread. "
-    told += "What goes through the frozen blocks once, before the first step, is not counted."
-    head = "| tuned | CPU time | times the first |\n| --- | --- | --- |"
-    return "\n".join(["## Fine-tuning language models", "", told, "", head, *rows]) + "\n"
+    head = f"| {what} | CPU time | times {first or 'the first'} |\n| --- | --- | --- |"
+    return "\n".join([told, "", head, *rows])
+
+
+def answering(number: int, repeats: int) -> dict[str, list[float]]:
+    """Time answers to texts of many lengths, as releases give them and in the order they come: CPU seconds by way."""
+    torch.manual_seed(0)
+    network = Classifier(Transformer(LAYERS, WIDTH, HEADS, vocabulary=VOCABULARY, shape=(CONTEXT,)), CLASSES).eval()
+    tokens, lengths = texts(number), np.random.default_rng(0).integers(SHORTEST, CONTEXT + 1, number)
+    tokens[torch.arange(CONTEXT) >= torch.from_numpy(lengths)[:, None]] = PAD
+    none = np.array([""] * number, object)
+    records = TextRecords(tokens.numpy(), VOCABULARY, "0" * 32, "drawn texts", none, none, np.arange(number))
+
+    @torch.no_grad()
+    def as_they_come() -> None:
+        for part in tokens.split(512):
+            network(part)
+
+    @torch.no_grad()
+    def by_length() -> None:
+        for part, _ in query_batches(records, number, TEXTS_AT_ONCE):
+            network(part)
+
+    return in_turn(
+        {"texts of one length together, 64 at a time": by_length, "as they come, 512 at a time": as_they_come}, repeats
+    )
 
 
 def in_turn(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
@@ -173,23 +213,8 @@ def _stacked(models: int, data: FleetData) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Print what was measured, a way a line: the median of its CPU seconds, and its ratio to the first of ours."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=int, default=16, help="of the fleet")
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    print(f"{LAYERS} x {WIDTH}, {VOCABULARY} tokens, {BATCH} texts of {CONTEXT}; CPU seconds, one thread")
-    for title, measure, first in (
-        ("four steps of fine-tuning", partial(tuning, 4), "last_k, frozen blocks once"),
-        (f"a step of {options.models} models", partial(fleet, options.models), "fleet: in turn"),
-        ("a private gradient", private_gradients, "ours: bookkeeping, two tables"),
-    ):
-        print(title, flush=True)
-        seconds = measure(options.repeats)
-        for name, taken in seconds.items():
-            ratio = np.median(np.array(taken) / np.array(seconds[first]))
-            print(f"  {name:32} {np.median(taken):7.3f} s  {ratio:5.2f}", flush=True)
+    """Print the section."""
+    print(section())
 
 
 if __name__ == "__main__":
