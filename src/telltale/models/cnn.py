@@ -12,7 +12,9 @@ from telltale.models.backbone import Backbone, norm_layer, picture_channels
 
 
 class CNN(Backbone):
-    """[convolution 3x3, norm, ReLU, max pooling 2] per entry of channels, then dense: pictures -> (records, width).
+    """[convolution 3x3, norm, max pooling 2, ReLU] per entry of channels, then dense: pictures -> (records, width).
+
+    ReLU stands after the pooling: the same numbers, and a quarter of them to go through.
 
     channels  of each convolution
     width     of the dense layer
@@ -41,7 +43,7 @@ class CNN(Backbone):
             # before a norm a bias has no effect and a gradient of rounding errors, which Adam would make steps of
             layers += [nn.Conv2d(before, whole_number("model.channels", after), 3, padding=1, bias=norm == "none")]
             layers += [] if norm == "none" else [norm_layer(norm, after)]
-            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [nn.MaxPool2d(2), nn.ReLU()]
             before, height, side = after, height // 2, side // 2
         self.layers = nn.Sequential(*layers)
         self.dense = nn.Linear(before * height * side, whole_number("model.width", width))
