@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from scripts import needs
+from scripts.elsewhere import judged_elsewhere
 from scripts.ending import exit_code
 from scripts.jobs import ROOT, play_all
 from scripts.paper_runs import Job, PaperRuns, jobs_of, this_code
@@ -174,7 +175,9 @@ def reproduce(
         runs = runs.of_whole_seeds()
     failed = [] if options.finished else run_all(runs, max(1, options.jobs), options.threads)
     jobs, results = runs.jobs, runs.results()
-    tested = judge_all([Claim.of(entry) for entry in paper["claims"]], results)
+    claims = [Claim.of(entry) for entry in paper["claims"]]
+    others = judged_elsewhere(claims, options.scale, options.folder, options.measured, runs.code, read_paper)
+    tested = judge_all(claims, results, others)
     flips = None if earlier is None else flipped(tested, earlier)
     title = f"{paper['paper']}, scale {options.scale}"
     print_claims(title, tested, flips)

@@ -50,6 +50,21 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A claim of another paper's file, by the name of the file and the claim's own."""
+
+    paper: str
+    claim: str
+
+    @classmethod
+    def read(cls, entry: Any) -> Elsewhere:
+        """Read it from its YAML entry. Raises InputError where it is anything but these two names."""
+        if not isinstance(entry, Mapping) or set(entry) != {"paper", "claim"}:
+            raise InputError("claims.elsewhere", entry, "{paper: a file of conf/paper, claim: the name of a claim}")
+        return cls(str(entry["paper"]), str(entry["claim"]))
+
+
+@dataclass(frozen=True)
 class Claim:
     """One claim: what the paper says and where, its figure or None, and how we test it.
 
@@ -86,6 +101,8 @@ class Claim:
 
     cannot_tell     why no verdict is possible here, if so
 
+    elsewhere       the claim of another paper's file that decides this one, with figures and all; alone
+
     name            by which other claims require this one
 
     requires        names of claims that must hold, or this one cannot be told
@@ -104,6 +121,7 @@ class Claim:
     first_of: Sequence[str] = ()
     power: Power | None = None
     cannot_tell: str | None = None
+    elsewhere: Elsewhere | None = None
     name: str | None = None
     requires: Sequence[str] = ()
     reading: str = field(default="", repr=False)
@@ -119,6 +137,8 @@ class Claim:
             fields["quantity"] = Quantity.read(entry["quantity"]) if entry.get("quantity") else None
         except TypeError as error:
             raise InputError("claims", entry.get("text", "?"), str(error)) from error
+        if "elsewhere" in entry:
+            fields["elsewhere"] = Elsewhere.read(entry["elsewhere"])
         if entry.get("power"):
             fields["power"] = Power.read(entry["power"], entry.get("quantity") or {})
         if entry.get("either"):
@@ -147,8 +167,10 @@ def _reading(entry: Mapping[str, Any], claim: Mapping[str, Any]) -> Claim:
 
 def _check(claim: Claim) -> None:
     bounded = claim.bounds != (None, None, None)
-    if claim.quantity is None and not claim.cannot_tell:
-        raise InputError("claims", claim.text, "needs a quantity, or cannot_tell with the reason")
+    if claim.elsewhere and (claim.quantity or claim.cannot_tell or bounded or claim.either or claim.controls):
+        raise InputError("claims.elsewhere", claim.text, "alone: figures and bounds are those of the other claim")
+    if claim.quantity is None and not (claim.cannot_tell or claim.elsewhere):
+        raise InputError("claims", claim.text, "needs a quantity, elsewhere, or cannot_tell with the reason")
     for name, bound in (("above", claim.above), ("below", claim.below)):
         number(f"claims.{name}", bound, or_null=True, expected="a number")
     number("claims.within", claim.within, above=0, or_null=True, expected="a number above 0")
@@ -158,5 +180,5 @@ def _check(claim: Claim) -> None:
         raise InputError("claims.either", claim.text, "the bounds in its readings, none beside them")
     if claim.first_of and (bounded or claim.either or claim.controls or claim.power):
         raise InputError("claims.first_of", claim.text, "alone: a rank has no bounds, readings, controls or ceiling")
-    if not (bounded or claim.either or claim.controls or claim.first_of or claim.cannot_tell):
+    if not (bounded or claim.either or claim.controls or claim.first_of or claim.cannot_tell or claim.elsewhere):
         raise InputError("claims", claim.text, "needs above, below, within, either, first_of or controls")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from telltale.errors import InputError
-from telltale.papers.claims import Claim, Verdict
+from telltale.papers.claims import Claim, Elsewhere, Verdict
 from telltale.papers.decision import decide
 from telltale.papers.power import comparisons, shortfall, withholds
 from telltale.papers.quantity import Quantity, per_seed
@@ -28,7 +28,8 @@ class Tested:
     seeds             runs it rests on
     rows              what it is compared with or read as -> value, low, high
     p                 two-sided, of what was decided or would have been; None where nothing could be tested
-    adjusted          that p by Holm over all claims of the paper that have one
+    adjusted          that p by Holm over all claims of the paper that have one; of a claim that another paper's decides
+                      the other's, and no p here: it is tested once
     withheld          whether a verdict was held back: by `power`, or by what the claim requires
     """
 
@@ -52,10 +53,13 @@ class Tested:
         return self.adjusted <= 2 * LEVEL
 
 
-def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
+def judge_all(
+    claims: Sequence[Claim], results: Results, elsewhere: Mapping[Elsewhere, Tested] | None = None
+) -> list[Tested]:
     """Test each claim, correct for their number, hold back what requires what does not hold.
 
-    Raises InputError for a requirement that no claim has the name of, and for a name of two claims.
+    elsewhere: claims of other papers that decide some of these, as far as they were tested. Raises InputError for a
+    requirement that no claim has the name of, and for a name of two claims.
     """
     names = [claim.name for claim in claims if claim.name]
     required = [name for claim in claims for name in claim.requires]
@@ -65,15 +69,17 @@ def judge_all(claims: Sequence[Claim], results: Results) -> list[Tested]:
     ):
         if wrong:
             raise InputError(f"claims.{field_}", wrong[0], expected)
-    tested = holm([judge(claim, results) for claim in claims])
+    tested = holm([judge(claim, results, elsewhere) for claim in claims])
     for _ in claims:  # what is held back holds others back
         named = {test.claim.name: test for test in tested}
         tested = [_held_back(test, [named[name] for name in test.claim.requires]) for test in tested]
     return tested
 
 
-def judge(claim: Claim, results: Results) -> Tested:
+def judge(claim: Claim, results: Results, elsewhere: Mapping[Elsewhere, Tested] | None = None) -> Tested:
     """Test one claim by itself; results that are missing or too few give "cannot tell"."""
+    if claim.elsewhere is not None:
+        return _decided_elsewhere(claim, claim.elsewhere, (elsewhere or {}).get(claim.elsewhere))
     if claim.quantity is None:
         return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, claim.cannot_tell or "")
     if claim.either:
@@ -112,7 +118,16 @@ def holm(tested: Sequence[Tested]) -> list[Tested]:
     for place, i in enumerate(order):
         largest = max(largest, min(1.0, (len(order) - place) * (tested[i].p or 0.0)))
         adjusted[i] = largest
-    return [replace(test, adjusted=adjusted[i]) for i, test in enumerate(tested)]
+    return [test if test.claim.elsewhere else replace(test, adjusted=adjusted[i]) for i, test in enumerate(tested)]
+
+
+def _decided_elsewhere(claim: Claim, place: Elsewhere, other: Tested | None) -> Tested:
+    """Return what another paper's claim came to, in the place of this one."""
+    if other is None:
+        reason = f"of {place.paper}, which decides it, no seed is finished"
+        return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, reason)
+    reason = "; ".join(filter(None, [f"as {place.paper} has it", other.reason]))
+    return replace(other, claim=claim, reason=reason, p=None)
 
 
 def _untestable(claim: Claim, seeds: int, means: Sequence[Mean]) -> str:
