@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,10 @@ def judged_elsewhere(
                 raise InputError("claims.elsewhere", f"{name}: {place.claim}", f"one of {', '.join(known)}")
         jobs = jobs_of(paper, scale, folder / name / scale)
         shelf = measured / name / scale if measured else None
-        runs = PaperRuns(jobs, code, asked_of(paper), shelf).with_kept()[0].of_whole_seeds()
+        there, refused = PaperRuns(jobs, code, asked_of(paper), shelf).with_kept()
+        for line in refused:
+            print(line, file=sys.stderr)
+        runs = there.of_whole_seeds()
         if runs.jobs:
             tested = judge_all(others, runs.results())
             found |= {Elsewhere(name, test.claim.name): test for test in tested if test.claim.name}

@@ -14,6 +14,7 @@ from telltale.errors import InputError
 from telltale.papers.asked import asked_of
 from telltale.papers.claims import Claim, Elsewhere, Verdict
 from telltale.papers.claims_file import Tally
+from telltale.papers.claims_table import expected
 from telltale.papers.judging import judge_all
 from telltale.papers.kept import Maker
 from telltale.reporting.metrics_file import write_json
@@ -64,7 +65,13 @@ def test_the_other_papers_figures_and_verdict_stand_here(tmp_path: Path) -> None
         assert (ours.verdict, ours.adjusted, ours.seeds) == (theirs.verdict, theirs.adjusted, 3)
         assert ours.reason.startswith("as other has it") and ours.p is None
     assert [test.verdict for test in here] == [Verdict.HOLDS, Verdict.FAILS]
-    assert Tally.of(here).tested == 0 and Tally.of(there).tested == 2
+    counted, counted_there = Tally.of(here), Tally.of(there)
+    assert (counted.claims, counted.elsewhere, counted.survive, counted.tested) == (0, 2, 0, 0)
+    assert (counted_there.claims, counted_there.elsewhere, counted_there.tested) == (2, 0, 2)
+    assert (
+        expected(here)
+        == "None of 0 claims could be tested. 2 more are decided by the runs of other papers, and counted there."
+    )
 
 
 def test_own_claims_are_corrected_for_their_own_number_alone(tmp_path: Path) -> None:
@@ -82,8 +89,8 @@ def test_what_was_not_measured_there_cannot_be_told_here(tmp_path: Path, seeds: 
     claims = [claim_of("leaks")]
     (test,) = judge_all(claims, {}, judged(claims, tmp_path))
     assert test.verdict is Verdict.UNKNOWN
-    expected = "2 seeds, 3 needed" if seeds else "of other, which decides it, no seed is finished"
-    assert expected in test.reason
+    said = "2 seeds, 3 needed" if seeds else "of other, which decides it, no seed is finished"
+    assert said in test.reason
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,7 @@ def test_what_was_not_measured_there_cannot_be_told_here(tmp_path: Path, seeds: 
         ({"elsewhere": "other"}, "paper: a file"),
         ({"elsewhere": {"paper": "other"}}, "paper: a file"),
         ({"elsewhere": {"paper": "other", "claim": "leaks"}, "above": 0.5}, "alone"),
+        ({"elsewhere": {"paper": "other", "claim": "leaks"}, "rows": ["shuffled"]}, "alone"),
         ({"elsewhere": {"paper": "other", "claim": "leaks"}, "quantity": AUC}, "alone"),
     ],
 )

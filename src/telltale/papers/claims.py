@@ -167,7 +167,8 @@ def _reading(entry: Mapping[str, Any], claim: Mapping[str, Any]) -> Claim:
 
 def _check(claim: Claim) -> None:
     bounded = claim.bounds != (None, None, None)
-    if claim.elsewhere and (claim.quantity or claim.cannot_tell or bounded or claim.either or claim.controls):
+    beside = (claim.quantity, claim.cannot_tell, bounded, claim.either, claim.controls, claim.power, claim.rows)
+    if claim.elsewhere and any((*beside, claim.first_of)):
         raise InputError("claims.elsewhere", claim.text, "alone: figures and bounds are those of the other claim")
     if claim.quantity is None and not (claim.cannot_tell or claim.elsewhere):
         raise InputError("claims", claim.text, "needs a quantity, elsewhere, or cannot_tell with the reason")

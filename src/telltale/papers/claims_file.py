@@ -21,11 +21,12 @@ REFERRING = ("The same", "So ", "And ", "It ", "Its ")  # how a text begins that
 
 @dataclass(frozen=True)
 class Tally:
-    """What a paper's verdicts come to.
+    """What a paper's verdicts come to, those that another paper's runs decide apart.
 
     holds, fails, unknown  verdicts
     tested                 claims to which the rule was applied and whose verdict was not held back
     survive                verdicts that stand after Holm over the paper's claims
+    elsewhere              claims that another paper decides, which counts them
     """
 
     holds: int
@@ -33,18 +34,21 @@ class Tally:
     unknown: int
     tested: int
     survive: int
+    elsewhere: int = 0
 
     @classmethod
     def of(cls, tested: Sequence[Tested]) -> Tally:
         """Count."""
-        count = Counter(test.verdict for test in tested)
-        put_to_it = sum(test.p is not None and not test.withheld for test in tested)
-        survive = sum(bool(test.survives) for test in tested)
-        return cls(count[Verdict.HOLDS], count[Verdict.FAILS], count[Verdict.UNKNOWN], put_to_it, survive)
+        own = [test for test in tested if test.claim.elsewhere is None]
+        count = Counter(test.verdict for test in own)
+        put_to_it = sum(test.p is not None and not test.withheld for test in own)
+        survive = sum(bool(test.survives) for test in own)
+        decided = count[Verdict.HOLDS], count[Verdict.FAILS], count[Verdict.UNKNOWN]
+        return cls(*decided, put_to_it, survive, len(tested) - len(own))
 
     @property
     def claims(self) -> int:
-        """All of them."""
+        """All of its own."""
         return self.holds + self.fails + self.unknown
 
     @property
@@ -71,6 +75,9 @@ def write_json_of(title: str, tested: Sequence[Tested], folder: Path) -> Path:
             "rows": test.rows,
             "seeds": test.seeds,
             "verdict": str(test.verdict),
+            "decided_by": f"{test.claim.elsewhere.paper}: {test.claim.elsewhere.claim}"
+            if test.claim.elsewhere
+            else None,
             "reason": test.reason,
             "p": test.p,
             "p_holm": test.adjusted,

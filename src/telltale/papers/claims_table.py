@@ -95,13 +95,18 @@ def expected(tested: Sequence[Tested]) -> str:
     A claim is given a wrong verdict with probability 2.5 % at most, whether or not it could be decided.
     """
     tally = Tally.of(tested)
-    decided = tally.holds + tally.fails
+    decided, others = tally.holds + tally.fails, ""
+    if tally.elsewhere:
+        others = (
+            f" {tally.elsewhere} more {'is' if tally.elsewhere == 1 else 'are'} decided by the runs of other papers"
+        )
+        others += ", and counted there."
     if not tally.tested:
-        return f"None of {len(tested)} claims could be tested."
+        return f"None of {tally.claims} claims could be tested.{others}"
     return (
-        f"Of {len(tested)} claims {tally.tested} were tested, each at {100 * LEVEL:g} % for a wrong verdict: of the "
+        f"Of {tally.claims} claims {tally.tested} were tested, each at {100 * LEVEL:g} % for a wrong verdict: of the "
         f"{decided} decided expect up to {tally.wrong:.1f} to be wrong; {tally.survive} survive Holm over the paper's "
-        "claims."
+        f"claims.{others}"
     )
 
 

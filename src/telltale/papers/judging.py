@@ -126,7 +126,8 @@ def _decided_elsewhere(claim: Claim, place: Elsewhere, other: Tested | None) -> 
     if other is None:
         reason = f"of {place.paper}, which decides it, no seed is finished"
         return Tested(claim, np.nan, np.nan, np.nan, Verdict.UNKNOWN, reason)
-    reason = "; ".join(filter(None, [f"as {place.paper} has it", other.reason]))
+    seeds = f"{other.seeds} {'seed' if other.seeds == 1 else 'seeds'}"
+    reason = "; ".join(filter(None, [f"as {place.paper} has it, by {seeds}", other.reason]))
     return replace(other, claim=claim, reason=reason, p=None)
 
 
