@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
+from telltale.configuration.arguments import of_texts
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed
 from telltale.errors import InputError
@@ -34,6 +35,15 @@ def test_words_of_classifiers_read_texts_where_a_language_model_is_released(tmp_
     assert not any(rival.before_transfer for rival in plan.rivals.values())
     with pytest.raises(InputError, match="probabilities"):
         plan_of(tmp_path, "attack=shadow_classifier", *SPEAKER)
+
+
+def test_one_attack_under_two_names_is_met_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Catches a rival that is counted twice in a correction for many, or left out without a word."""
+    with caplog.at_level("INFO", "telltale"):
+        words = ("attack=tmi", "dataset=wordnet", "model=transformer", "rivals=[transfer,language]", "controls=none")
+        plan = plan_of(tmp_path, *of_texts(words))
+    assert "ceiling" in plan.rivals and "text_lira" not in plan.rivals and "text_lira_fixed" in plan.rivals
+    assert "rival text_lira is ceiling by another name here, and is left out" in caplog.text
 
 
 def test_behind_a_fine_tuned_classifier_they_are_ceilings(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from telltale.configuration.arguments import of_texts
+from telltale.errors import InputError
 from tests.experiment.commands import command
 
 OTHER = ["downstream=other_classes"]
@@ -59,6 +60,10 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
             ["attack=tmi", "model=transformer", "objective.tune=all"],
             ["objective=transfer_texts", *OTHER, *FEWER, MEAN, LONGER],
         ),
+        (
+            ["attack=tmi", "model=transformer", "objective=transfer_texts", "objective.epochs=3"],
+            [*OTHER, *FEWER, MEAN, LONGER, HEAD[1]],  # what was meant anyway takes nothing away
+        ),
         (["attack=tmi", "model=hf", "objective=transfer", "victims=3"], [*OTHER, *FEWER[1:], MEAN]),
         (
             ["attack=tmi", "model=hf", "objective=transfer", "++victims=3", "pools={members: 9}"],
@@ -71,3 +76,13 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
 def test_what_a_command_leaves_open_is_chosen_for_texts(words: list[str], added: list[str]) -> None:
     """Catches a word of the user's that is overruled, and pictures that are trained as texts."""
     assert of_texts(words) == [*words, *added]
+
+
+def test_heads_are_not_swept_over_beside_what_has_other_options() -> None:
+    """Catches heads of a sweep that learn nothing in the epochs of whole models."""
+    words = ["attack=tmi", "model=transformer", "objective.tune=head,lora"]
+    with pytest.raises(InputError, match=r"objective\.tune=head,lora.*objective\.epochs and objective\.learning_rate"):
+        of_texts(words)
+    own = ["objective.epochs=9", "objective.learning_rate=0.01"]
+    assert of_texts([*words, *own])[: len(words) + 2] == [*words, *own]
+    assert of_texts(["attack=tmi", "model=transformer", "objective.tune=all,lora"])[-1] == LONGER

@@ -182,6 +182,10 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "another kind": (edited("config.json", model_type="vit"), "its config.json says vit"),
     "no end": (edited("config.json", eos_token_id=None), "with which token texts end"),
     "an end beyond": (edited("config.json", eos_token_id=99), "by token 99, its network has 17"),
+    "an end that is a word": (
+        edited("config.json", eos_token_id=6),
+        "which its tokenizer makes of words, too; apart are 0, 1, 2",
+    ),
     "few places": (
         edited("config.json", n_positions=4),
         r"1 of its weights are not as .*wpe\.weight has \d+ x \d+, not 4 x",

@@ -79,12 +79,19 @@ def test_low_rank_updates_begin_at_the_pre_trained_model(adapted: str) -> None:
 
 
 def test_features_are_computed_once_where_the_head_alone_is_trained() -> None:
-    """Catches dropout that makes them others in every epoch, and a head that is not the one released."""
+    """Catches a frozen model that drops some in every epoch, and a head that is not the one released."""
     objective: Any = initial_objective(model_of(), transfer_of(), 0)
     assert objective.features_are_fixed and objective.stackable
     assert objective.on_features().model.head is objective.model.head
-    for options, model in (({"tune": "lora"}, {}), ({}, {"dropout": 0.1})):
-        assert not initial_objective(model_of(**model), transfer_of(**options), 0).features_are_fixed
+    for tune in ("lora", "last_k", "all"):
+        assert not initial_objective(model_of(), transfer_of(tune=tune), 0).features_are_fixed
+    dropping: Any = initial_objective(model_of(dropout=0.5), transfer_of(), 0)
+    dropping.train()
+    tokens = torch.from_numpy(OTHERS.tokens)
+    assert dropping.features_are_fixed and torch.equal(dropping.model(tokens), dropping.model(tokens))
+    tuned: Any = initial_objective(model_of(dropout=0.5), transfer_of(tune="all"), 0)
+    tuned.train()
+    assert not torch.equal(tuned.model(tokens), tuned.model(tokens))
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])

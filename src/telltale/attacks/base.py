@@ -19,7 +19,7 @@ class Attack:
     other_kinds         kinds it does not work on: the word of the attack that asks the same of them
     hands_over          kind of its evidence
     uses_true_labels    reads the answer at a record's own class, which a model fine-tuned on other classes has not
-    before_transfer     meets the pre-trained models themselves, the most there is to find
+    before_transfer     meets the pre-trained models themselves, which no attacker of a transfer sees
     begins              has something to begin ahead of `run`, where a core is free
     yardstick           knows what no attacker does: it shows how much there is to find, and is no contestant
 

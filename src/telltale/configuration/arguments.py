@@ -26,9 +26,10 @@ SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 TEXT_MODELS = ("transformer", "hf")
 # attacks on what was fine-tuned -> what is left open where the model is one of texts; those cost more than networks
 # of pictures do, so that at small there are half as many, of half the records
+OBJECTIVE = "transfer_texts"
 OF_TEXTS = {
     "tmi": (
-        *("objective=transfer_texts", "downstream=other_classes"),
+        *(f"objective={OBJECTIVE}", "downstream=other_classes"),
         *("victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"),
         *("model.pooling=mean", "objective.pretraining.epochs=${by_scale:2,12,20}"),
     )
@@ -62,10 +63,18 @@ def of_texts(words: Sequence[str]) -> list[str]:
     """
     chosen = {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
     attack = chosen.get("attack", "") if chosen.get("model") in TEXT_MODELS else ""
-    heads = OF_HEADS.get(attack, ()) if chosen.get("objective.tune", "head") == "head" else ()
+    tuned = chosen.get("objective.tune", "head")
+    heads = OF_HEADS.get(attack, ()) if tuned == "head" else ()
     left_open = (*OF_TEXTS.get(attack, ()), *heads)
+    if attack in OF_HEADS and "head" in tuned.split(",") and tuned != "head":
+        own = [option for word in OF_HEADS[attack] if (option := word.partition("=")[0]) not in chosen]
+        if own:
+            expected = f"head alone, as heads have epochs and a step size of their own, or with {' and '.join(own)}"
+            raise InputError("objective.tune", tuned, expected)
     options = [word.partition("=")[0] for word in left_open]
     groups = chosen.keys() - {"model"}  # a model is chosen whenever this is asked
+    if chosen.get("objective") == OBJECTIVE:  # said, and the one that is meant
+        groups -= {"objective"}
     taken = [option in chosen or option.partition(".")[0] in groups for option in options]
     return [*words, *(word for word, given in zip(left_open, taken, strict=True) if not given)]
 

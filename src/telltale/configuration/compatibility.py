@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ from telltale.objectives.caption_contrast import CaptionContrast
 from telltale.objectives.captioning import Captioning
 from telltale.owner.recipe import Recipe
 
+log = logging.getLogger("telltale")
 PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
 EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
 # what is granted beside the model's own calls
@@ -80,7 +82,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
 def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
     """Return the attack's own rivals and those that a configuration names, less itself and what needs other data.
 
-    Of equal rivals the one that the configuration names stays. A ceiling is left out where nothing was pre-trained, or
+    Of equal rivals the one that the configuration names stays, of two that it names the first, which is told. A ceiling is left out where nothing was pre-trained, or
     what was does not answer what it asks. Raises InputError for a rival of another kind of evidence.
     """
     for name, options in ((str(name), options) for name, options in group.items()):
@@ -94,7 +96,12 @@ def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recip
             raise InputError("rivals", name, what)
     calls = calls_of(recipe)
     chosen = {str(name): built(f"rivals.{name!s}", options, Attack).against(*calls) for name, options in group.items()}
-    named = {name: rival for name, rival in chosen.items() if not _alike(rival, attack)}
+    named: dict[str, Attack] = {}
+    for name, rival in chosen.items():
+        if same := [other for other, earlier in named.items() if _alike(rival, earlier)]:
+            log.info(f"rival {name} is {same[0]} by another name here, and is left out")
+        elif not _alike(rival, attack):
+            named[name] = rival
     of_attack = {
         name: rival
         for name, rival in attack.rivals().items()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UNKNOWN = "\ufffd"  # stands for what could not be read
 NOT_CLOSED = "a quotation mark is not closed"
 LOOKED_AT = 200  # rows, for what the columns of a table hold
 MOST = 0.9  # share of them that tells
@@ -46,7 +47,7 @@ def utf8_of(data: bytes, name: str) -> tuple[bytes, str]:
 def text_of(data: bytes, name: str) -> Text:
     """Read the bytes of a text file of that name, as `read_text` does."""
     if data.startswith(UTF_16):
-        return Text(tuple(data.decode("utf-16", "replace").splitlines()))
+        return _of_utf_16(data, name)
     foreign: list[int] = []
     lines = []
     plain = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -59,9 +60,18 @@ def text_of(data: bytes, name: str) -> Text:
     if not foreign:
         return Text(tuple(lines))
     where = f"{len(foreign):,} lines of {name}, the first of them line {foreign[0]:,}"
-    unknown = sum(lines[number - 1].count("\ufffd") for number in foreign)
+    unknown = sum(lines[number - 1].count(UNKNOWN) for number in foreign)
     lost = f"; {unknown:,} bytes stand for nothing there" if unknown else ""
     return Text(tuple(lines), f"{where}, are no UTF-8 and were read as Windows-1252{lost}")
+
+
+def _of_utf_16(data: bytes, name: str) -> Text:
+    text, told = data.decode("utf-16", "replace"), ""
+    try:
+        data.decode("utf-16")
+    except UnicodeDecodeError:
+        told = f"{name} says that it is UTF-16, and {text.count(UNKNOWN):,} of its characters are none"
+    return Text(tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")), told)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from telltale.data.texts.folder_tokenizer import FILE, MARKS, in_folder
-from telltale.data.texts.records import END, START
+from telltale.data.texts.folder_tokenizer import FILE, MARKS, FolderTokens, in_folder
+from telltale.data.texts.records import END
 from telltale.errors import InputError
 from telltale.models.hf_folder import (
     CONFIG,
@@ -60,11 +60,11 @@ class HFLanguageModel(TextBackbone):
         table = network.get_input_embeddings()
         head = network.get_output_embeddings()
         super().__init__(vocabulary, head.weight is table.weight, pooling, shape)
-        _require_texts_for(network, folder, tokenizer, self.vocabulary, self.shape, path)
+        codec = _require_texts_for(network, folder, tokenizer, self.vocabulary, self.shape, path)
         _plain(network)
         self.network = network.base_model
         self.output_width, self._own_head = table.weight.shape[1], [] if self.tied else [head]
-        self.marks = _marks(network.config, table.num_embeddings, path)
+        self.marks = _marks(network.config, table.num_embeddings, codec, path)
         self._placed = "position_ids" in inspect.signature(self.network.forward).parameters
         self._require_causal(network, path)
 
@@ -167,8 +167,8 @@ def _network(folder: Path, path: str | None) -> Any:
 
 def _require_texts_for(
     network: Any, folder: Path, tokenizer: str | None, vocabulary: int, shape: Sequence[int], path: str | None
-) -> None:
-    """Refuse, by InputError, texts that were cut by another tokenizer or are longer than the model knows places."""
+) -> FolderTokens:
+    """Return the folder's tokenizer. InputError for texts cut by another, or longer than the model knows places."""
     codec = in_folder(folder, FIELD)
     if tokenizer != codec.digest:
         expected = f"{path}, so that the texts are cut by the tokenizer that the model came with"
@@ -179,9 +179,10 @@ def _require_texts_for(
     longest = first_of(getattr(network.config, "max_position_embeddings", None))
     if longest is not None and shape[0] > longest:
         raise InputError("dataset.context", shape[0], f"at most {longest}, the places that the model in {path} knows")
+    return codec
 
 
-def _marks(config: Any, tokens: int, path: str | None) -> tuple[int, int, int]:
+def _marks(config: Any, tokens: int, codec: FolderTokens, path: str | None) -> tuple[int, int, int]:
     """Return its own tokens for PAD, START and END; states of PAD are never looked at."""
     said = config.eos_token_id
     end = first_of(*(said if isinstance(said, list) else [said]))
@@ -191,8 +192,13 @@ def _marks(config: Any, tokens: int, path: str | None) -> tuple[int, int, int]:
     for token in (start, end):
         if not 0 <= token < tokens:
             raise InputError(FIELD, path, f"marks texts by token {token}, its network has {tokens}")
-    marks = {START: start, END: end}
-    return end, marks[START], marks[END]
+    if end not in codec.apart:  # no text could be told from its end: the token would be impossible inside
+        apart = ", ".join(map(str, sorted(codec.apart))) or "none"
+        expected = (
+            f"ends texts with token {end} (eos_token_id), which its tokenizer makes of words, too; apart are {apart}"
+        )
+        raise InputError(FIELD, path, expected)
+    return end, start, end
 
 
 def _plain(network: nn.Module) -> None:

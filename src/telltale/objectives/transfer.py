@@ -112,9 +112,14 @@ class Transfer(Classification):
         return (
             self.tune == "head"
             and self.augmentation == "none"
-            and not drops
+            and (not drops or self._keeps_still)
             and not (norms and self.batch_norm == "moving")
         )
+
+    @property
+    def _keeps_still(self) -> bool:
+        """Say whether a frozen backbone drops nothing: of texts, where one of somebody's has dropout by default."""
+        return self.tune == "head" and isinstance(self.model.backbone, TextBackbone)
 
     @property
     def stackable(self) -> bool:
@@ -141,6 +146,8 @@ class Transfer(Classification):
     def train(self, mode: bool = True) -> Self:
         """Switch to training, but for the backbone's BatchNorm where its statistics are frozen."""
         super().train(mode)
+        if mode and self._keeps_still:
+            self.model.backbone.eval()
         if mode and self.batch_norm == "frozen":
             for module in self.model.backbone.modules():
                 if isinstance(module, _BatchNorm):

@@ -227,7 +227,7 @@ def _low_ceilings(outcome: Outcome, metric: str) -> list[str]:
         if question and not question.unmeasured:
             reached = question.chance + question.excess.value
             if question.excess.ends()[0] <= 0 or reached < least:
-                low.append(f"even {name}, which sees the most there is, has {question.metric} {reached:.3f}")
+                low.append(f"even {name}, which sees more than the attack does, has {question.metric} {reached:.3f}")
     return low
 
 

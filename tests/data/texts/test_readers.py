@@ -90,6 +90,12 @@ def test_what_is_not_utf8_is_refused_by_its_line_or_read_and_told(tmp_path: Path
     read = load(tmp_path / "a.txt", content, undecodable="replace")
     assert read.records.texts.tolist() == ["eins", "zwölf"] and "first of them line 2" in read.told[0]
     assert load(tmp_path / "b.txt", "zwölf\n".encode("utf-16")).records.texts.tolist() == ["zwölf"]
+    broken = "eins\nzw\u2028ei\n".encode("utf-16") + b"\x00\xd8a\x00"  # half of a pair
+    assert load(tmp_path / "c.txt", broken[:-4]).records.texts.tolist() == ["eins", "zw\u2028ei"]
+    with pytest.raises(InputError, match=r"c\.txt: line 3 is not UTF-16; dataset\.undecodable=replace"):
+        load(tmp_path / "c.txt", broken)
+    read = load(tmp_path / "c.txt", broken, undecodable="replace")
+    assert len(read.records.texts) == 3 and "says that it is UTF-16, and 1 of its characters" in read.told[0]
     with pytest.raises(InputError, match=r"dataset\.undecodable=guess: one of refuse, replace"):
         load(tmp_path / "a.txt", content, undecodable="guess")
 

@@ -46,6 +46,10 @@ def test_files_of_ones_own_are_read_and_bad_lines_listed(tmp_path: Path) -> None
         (line, "is no line of a WordNet data file") for line in (4, 5)
     ]
     assert "data.verb, data.adj, data.adv of WordNet not there: 1 of 4 files were read" in read.told
+    foreign = (HEAD + LINES).encode() + "00001 03 n 01 caf\xe9 0 000 | a caf\xe9 is perceived\n".encode("latin-1")
+    (tmp_path / "data.noun").write_bytes(foreign)
+    *_, bad = wordnet.load(root=str(tmp_path), vocabulary=BYTES, public=0).invalid
+    assert bad.reason == "is not UTF-8" and bad.line == foreign.count(b"\n")
     with pytest.raises(InputError, match="expected a folder with WordNet"):
         wordnet.load(root=str(tmp_path.parent / tmp_path.name / ".."))
 

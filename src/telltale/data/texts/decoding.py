@@ -18,7 +18,7 @@ def decoded(file: Path, undecodable: str, largest: float = LARGEST) -> Text:
     """Return the lines of a text file, gzipped or not, and what is to be told of its letters.
 
     undecodable: refuse = InputError names the first line that is not UTF-8; replace = such lines are read as
-    Windows-1252, and told. A file that says it is UTF-16 is read as that. largest: GiB that it may unpack to.
+    Windows-1252, and told. A file that says it is UTF-16 is held to that. largest: GiB that it may unpack to.
     """
     choice("dataset.undecodable", undecodable, UNDECODABLE)
     try:
@@ -29,11 +29,13 @@ def decoded(file: Path, undecodable: str, largest: float = LARGEST) -> Text:
         raise no_memory(file) from None
     except (OSError, EOFError) as error:
         raise InputError("dataset.file", file, f"cannot be read ({error})") from None
-    if undecodable == "refuse" and not data.startswith(UTF_16):
+    if undecodable == "refuse":
+        code = "UTF-16" if data.startswith(UTF_16) else "UTF-8"
+        data = data if code == "UTF-16" else data.removeprefix(codecs.BOM_UTF8)
         try:
-            data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+            data.decode(code)
         except UnicodeDecodeError as error:
-            line = 1 + data.removeprefix(codecs.BOM_UTF8).count(b"\n", 0, error.start)
-            expected = f"line {line:,} is not UTF-8; dataset.undecodable=replace reads such lines all the same"
+            line = 1 + data[: error.start].decode(code, "ignore").count("\n")
+            expected = f"line {line:,} is not {code}; dataset.undecodable=replace reads such lines all the same"
             raise InputError("dataset.file", file, expected) from None
     return text_of(data, file.name)

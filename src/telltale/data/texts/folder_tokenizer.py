@@ -34,6 +34,12 @@ class FolderTokens:
         """Count its tokens, and PAD, START and END before them."""
         return MARKS + int(_opened(self.text).get_vocab_size())
 
+    @property
+    def apart(self) -> frozenset[int]:
+        """Return its own numbers of tokens that it makes of no text: special ones."""
+        added = _opened(self.text).get_added_tokens_decoder()
+        return frozenset(number for number, token in added.items() if token.special)
+
     def encode(self, texts: Sequence[str], context: int) -> Encoded:
         """Return the tokens of each text: START, the text, END where all of it fits, then PAD."""
         tokens = np.full((len(texts), context), PAD, np.int64)

@@ -92,7 +92,12 @@ def glosses(files: Iterable[Path], invalid: list[InvalidRecord]) -> Iterator[tup
     Lines that begin with a space are the licence; what is no line of such a file is added to `invalid`.
     """
     for file in files:
-        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+        for number, raw in enumerate(file.read_bytes().split(b"\n"), 1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError:
+                invalid.append(InvalidRecord(file, "is not UTF-8", number, raw.decode("utf-8", "replace")[:200]))
+                continue
             if line.startswith(" ") or not line.strip():
                 continue
             head, bar, gloss = line.partition(" | ")
