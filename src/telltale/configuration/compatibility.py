@@ -82,8 +82,9 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
 def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
     """Return the attack's own rivals and those that a configuration names, less itself and what needs other data.
 
-    Of equal rivals the one that the configuration names stays, of two that it names the first, which is told. A ceiling is left out where nothing was pre-trained, or
-    what was does not answer what it asks. Raises InputError for a rival of another kind of evidence.
+    Of equal rivals the one that the configuration names stays, of two that it names the first, which is told. A ceiling
+    is left out where nothing was pre-trained, or what was does not answer what it asks. Raises InputError for a rival
+    of another kind of evidence.
     """
     for name, options in ((str(name), options) for name, options in group.items()):
         # first: options may follow those of an attack of its kind

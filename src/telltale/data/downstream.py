@@ -24,13 +24,15 @@ class TransferData:
 
     pretraining: all pools but `finetune` and `finetune_test` are dealt out of these; downstream: those two are of
     these; same_records: row i of both is one record, under two labels; told: what the downstream part left out, in
-    one line each.
+    one line each; near_equal: share of their runs of words from which a text to fine-tune on is refused as a challenge
+    point's twin, None = none is looked for, as they were left out before.
     """
 
     pretraining: Any
     downstream: Any
     same_records: bool
     told: tuple[str, ...] = ()
+    near_equal: float | None = None
 
     def deal(self, sizes: PoolSizes, seed: int) -> Pools[Any]:
         """Deal out both parts. Raises InputError where a challenge record is among the fine-tuning records."""
@@ -43,7 +45,22 @@ class TransferData:
         if count := shared_inputs(parts["finetune"], pools.challenge):
             expected = f"{count:,} of its fine-tuning records are challenge points too; choose another, or drop_shared"
             raise InputError("downstream", self.downstream.source, expected)
+        if self.near_equal is not None and (count := int(_near(parts["finetune"], pools.challenge).sum())):
+            expected = (
+                f"{count:,} of its fine-tuning texts are near-equal to challenge points; choose another, or drop_shared"
+            )
+            raise InputError("downstream", self.downstream.source, expected)
         return replace(pools, **parts)
+
+
+def _near(texts: TextRecords, others: TextRecords) -> np.ndarray:
+    """Tell which texts are near-equal to one of the others, whole or as far as a model sees them: (texts,) bool."""
+    assert others.near_equal is not None
+    near = alike_to(texts.texts.tolist(), others.texts.tolist(), others.near_equal)
+    if others.codec is None:
+        return near
+    seen, others_seen = (others.codec.decode(records.tokens) for records in (texts, others))
+    return near | alike_to(seen, others_seen, others.near_equal)
 
 
 class Downstream:
@@ -137,11 +154,12 @@ class OtherSource(Downstream):
                 told.append(f"{shown} are in {records.source}, too, and were left out")
             other = other.take(~shared)
             if isinstance(other, TextRecords) and records.near_equal is not None:
-                near = alike_to(other.texts.tolist(), records.texts.tolist(), records.near_equal)
+                near = _near(other, records)
                 if count := int(near.sum()):
                     shown = f"{count:,} of the other {len(other):,} records of {other.source}"
                     told.append(f"{shown} are near-equal to texts of {records.source}, and were left out")
                 other = other.take(~near)
             if not len(other):
                 raise InputError("downstream", other.source, "holds no record that pre-training could not draw too")
-        return TransferData(records, other, same_records=False, told=tuple(told))
+        near_equal = records.near_equal if isinstance(records, TextRecords) and not self.drop_shared else None
+        return TransferData(records, other, same_records=False, told=tuple(told), near_equal=near_equal)

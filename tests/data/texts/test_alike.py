@@ -120,6 +120,28 @@ def test_no_fine_tuning_text_is_near_equal_to_one_of_pre_training() -> None:
     transfer = OtherSource(theirs, drop_shared=True).transfer(ours.records)
     assert sorted(transfer.downstream.texts) == sorted(f"{text} and so on" for text in LONG[60:100])
     assert any("20 of the other 60 records of theirs are near-equal to texts of ours" in line for line in transfer.told)
+    sizes = PoolSizes(members=20, non_members=20, auxiliary=20, finetune=50)
+    with pytest.raises(InputError, match=r"of its fine-tuning texts are near-equal to challenge points"):
+        OtherSource(theirs).transfer(ours.records).deal(sizes, 0)
+
+
+def test_nor_as_far_as_a_model_sees_them() -> None:
+    """Catches twins whose ends differ, which no model sees."""
+
+    def text_of(place: int, end: int, other: str) -> str:
+        words = LONG[place].split()[:50]
+        return " ".join([*words[:20], other, *words[21:], *(f"{word}{end}" for word in "abcdefgh" * 12)])
+
+    def read(texts: list[str], source: str) -> Loaded[TextRecords]:
+        labels = np.arange(len(texts)) % 2
+        documents = Documents(source, as_objects(texts), labels=labels, classes=("a", "b"))
+        return as_records(documents, Preparation(BYTES, 240, 0.8, 0))
+
+    ours = read([text_of(place, place, "ours") for place in range(40)], "ours")
+    theirs = read([text_of(place, place + 99, "theirs") for place in range(20, 60)], "theirs")
+    transfer = OtherSource(theirs, drop_shared=True).transfer(ours.records)
+    assert len(transfer.downstream) == 20
+    assert any("20 of the other 40 records of theirs are near-equal" in line for line in transfer.told)
 
 
 def test_of_an_author_at_most_so_many_texts_are_kept_and_the_others_are_counted() -> None:
