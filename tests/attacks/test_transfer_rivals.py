@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +21,14 @@ from telltale.attacks.membership.shadow_attack import ShadowAttack
 from telltale.attacks.membership.signals import class_logits, on_targets_class, scaled_logit
 from telltale.attacks.membership.vector_lira import VectorLiRA
 from telltale.attacks.tmi.adapted_lira import AdaptedLiRA
+from telltale.attacks.tmi.attack import TMI
 from telltale.configuration.compatibility import require_answers
+from telltale.data.images import fashion_mnist
 from telltale.errors import InputError
 from telltale.evidence import MembershipScores
 from tests.attacks.transfer_worlds import CLASSES, MadeUp, made_up
 from tests.experiment.commands import ROOT
+from tests.training.texts import texts_of
 
 
 def configured(group: str) -> Mapping[str, Attack]:
@@ -186,3 +191,12 @@ def test_bad_options_are_told_by_name(attack: type[ShadowAttack], options: dict,
     """Catches an option that is passed over in silence."""
     with pytest.raises(InputError, match=rf"attack\.{field}"):
         attack(**options)
+
+
+@pytest.mark.parametrize("attack", [VectorLiRA, AdaptedLiRA, TMI])
+def test_that_texts_are_asked_once_whatever_is_set_is_said(attack: type[Attack]) -> None:
+    """Catches a figure of eight queries that were one."""
+    texts: Any = SimpleNamespace(challenge=texts_of(3))
+    pictures: Any = SimpleNamespace(challenge=fashion_mnist.load().records.take(np.arange(3)))
+    assert "asked once" in "".join(attack(queries=8).notes(texts))
+    assert not attack(queries=1).notes(texts) and not attack(queries=8).notes(pictures)

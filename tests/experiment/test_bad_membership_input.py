@@ -48,6 +48,16 @@ LINES = {
     "attack=canary_audit rivals=loss": ("rivals=loss", "rivals=none"),
     "attack=lira defense=quantization defense.bits=9": ("defense.bits=9", "1 to 8"),
     "attack=lira defense=quantization defense.bits=0": ("defense.bits=0", "1 to 8"),
+    "attack=language objective=transfer_texts downstream=none": ("downstream=none", "downstream=other_classes"),
+    "attack=tmi dataset=wordnet model=transformer objective=language_modeling": (
+        "downstream=other_classes",
+        "choose downstream=none, or objective=transfer_texts",
+    ),
+    "attack=tmi dataset=census model=mlp downstream=other_classes": (
+        "downstream=other_classes",
+        "4 classes or more to part",
+        "has 2: choose downstream=same_classes",
+    ),
     "attack=lira paths.keep_weights=maybe": ("paths.keep_weights=maybe", "true or false"),
 }
 

@@ -35,6 +35,9 @@ from telltale.training.trainer import Curve
 
 log = logging.getLogger("telltale")
 OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a data set
+# kind of records -> objective that fine-tunes on them, and a task that it can be
+TRANSFER = ("transfer", "digits")
+TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
 
 
 def records_of(cfg: DictConfig, folder: Path) -> Records:
@@ -57,11 +60,9 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
     if not cfg.downstream:
         return None
     if "pretraining" not in cfg.objective:
-        raise InputError(
-            "downstream",
-            choices["downstream"],
-            "fine-tunes a pre-trained model; add objective=transfer or leave it out",
-        )
+        objective, _ = TRANSFERS.get(records.kind, TRANSFER)
+        expected = f"fine-tunes a pre-trained model; with objective={choices['objective']} choose downstream=none, "
+        raise InputError("downstream", choices["downstream"], f"{expected}or objective={objective}")
     with _told_of_downstream():
         task: Downstream = instantiate(cfg.downstream, _convert_="all")
     transfer = task.transfer(records)
@@ -154,7 +155,8 @@ def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None =
         _fill_in("objective", objective, "classes", len(getattr(records, "classes", ())), records)
         return Recipe(model, objective, trainer, initial_seed=initial_seed)
     if transfer is None:
-        expected = "objective=transfer needs a task to fine-tune on, e.g. downstream=digits"
+        _, task = TRANSFERS.get(records.kind, TRANSFER)
+        expected = f"an objective that transfers needs a task to fine-tune on, e.g. downstream={task}"
         raise InputError("downstream", "none", expected)
     first, last = transfer.pretraining, transfer.downstream
     _fill_in("objective.pretraining", pretraining, "classes", len(getattr(first, "classes", ())), first)

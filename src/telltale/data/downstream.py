@@ -101,8 +101,11 @@ class OtherClasses(Downstream):
         """Part the records by class."""
         count = len(getattr(records, "classes", ()))
         if count < 4 or not isinstance(records, ImageRecords | TextRecords):
-            expected = f"needs pictures or texts of 4 classes or more to part, has {count}"
-            raise InputError("downstream", records.source, expected)
+            instead = (
+                "downstream=same_classes, or a data set of more" if count > 1 else "one that has, as by dataset.label"
+            )
+            expected = f"needs pictures or texts of 4 classes or more to part; {records.source} has {count}"
+            raise InputError("downstream", "other_classes", f"{expected}: choose {instead}")
         first = list(range(count // 2)) if self.pretraining is None else [int(label) for label in self.pretraining]
         if len(set(first)) != len(first) or len(first) < 2 or not set(first) <= set(range(count)):
             expected = f"expected two or more different classes of {records.source}, from 0 to {count - 1}"

@@ -75,6 +75,13 @@ def check_draws(number: Any, drawn: Any) -> None:
     choice("attack.drawn", drawn, DRAWN)
 
 
+def asked_once(knowledge: Knowledge, number: int) -> tuple[str, ...]:
+    """Say that records were asked once where they cannot be changed and `number` queries are set."""
+    if number == 1 or isinstance(knowledge.challenge, ImageRecords | RecordedPoints):
+        return ()
+    return ("Each record was asked once, as it is: only pictures are changed for further queries.",)
+
+
 def drawn_answers(release: Release, knowledge: Knowledge, number: int, drawn: str) -> np.ndarray:
     """Ask a release for every challenge point, changed: probabilities (points, queries, classes).
 

@@ -7,7 +7,7 @@ import numpy as np
 from telltale.attacks.membership.gaussians import VARIANCES, likelihood_ratio
 from telltale.attacks.membership.gaussians_of_panels import ratios_of_panels
 from telltale.attacks.membership.panels import Panels
-from telltale.attacks.membership.queries import check_draws, drawn_answers
+from telltale.attacks.membership.queries import asked_once, check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits
 from telltale.checks import choice
@@ -32,6 +32,10 @@ class VectorLiRA(ShadowAttack):
         """Refuse too few shadows."""
         super().check(knowledge)
         require_sides(self, knowledge, knowledge.fewest)
+
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say where points are asked once however many queries are set."""
+        return asked_once(knowledge, self.queries)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point, query and class: (points, queries · classes)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from telltale.attacks.membership.gaussians import full_likelihood_ratio, likelihood_ratio
-from telltale.attacks.membership.queries import check_draws, drawn_answers
+from telltale.attacks.membership.queries import asked_once, check_draws, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.membership.signals import class_logits, on_targets_class
 from telltale.attacks.tmi.features import FLOOR
@@ -36,6 +36,10 @@ class AdaptedLiRA(ShadowAttack):
         """Refuse too few shadows."""
         super().check(knowledge)
         require_sides(self, knowledge, knowledge.fewest)
+
+    def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
+        """Say where points are asked once however many queries are set."""
+        return asked_once(knowledge, self.queries)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point, query and class: (points, queries, classes)."""

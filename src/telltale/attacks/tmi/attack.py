@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from telltale.attacks.base import Attack
-from telltale.attacks.membership.queries import drawn_answers
+from telltale.attacks.membership.queries import asked_once, drawn_answers
 from telltale.attacks.membership.shadow_attack import ShadowAttack, require_sides
 from telltale.attacks.tmi.features import logits, prepared
 from telltale.attacks.tmi.metaclassifiers import Trained, train
@@ -97,9 +97,7 @@ class TMI(ShadowAttack):
 
     def notes(self, knowledge: Knowledge) -> tuple[str, ...]:
         """Say where points are asked once however many queries are set."""
-        if getattr(knowledge.challenge, "kind", None) != "text":
-            return ()
-        return ("Each text was asked once, as it is: only pictures are changed for further queries.",)
+        return asked_once(knowledge, self.settings.queries)
 
     def signal(self, release: Release, knowledge: Knowledge) -> np.ndarray:
         """Return φ of every point, query and class: (points, queries, classes)."""
