@@ -3,9 +3,10 @@
 python -m scripts.reproduce_paper [PAPER] [--scale small] [--jobs 2] [--folder outputs/papers] [--fresh] [--plan]
     [--seeds 1,2] [--threads 1] [--measured docs/measured] [--finished] [--page docs/PAPER.md]
 
-Without PAPER all papers, the cheapest first, and a table over them at the end. What is finished is not run again, and
-what the rest will take is said first. `--measured` names a folder where the figures of finished runs stay when their
-own folders go: what is in there is read as finished, whichever code made it, and each run that ends is added to it.
+Without PAPER all papers, the cheapest first, last those that others decide in part, and a table over them at the end.
+What is finished is not run again, and what the rest will take is said first. `--measured` names a folder where the
+figures of finished runs stay when their own folders go: what is in there is read as finished, whichever code made it,
+and each run that ends is added to it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.plan:
             return 2 if refused else 0
         tallies, failed = {}, []
-        for name in order:
+        # last those that others decide in part
+        for name in sorted(order, key=lambda name: any("elsewhere" in claim for claim in read[name]["claims"])):
             tallies[name], of_paper = reproduce(name, read[name], runs[name], options, earlier[name])
             failed += of_paper
     except InputError as error:

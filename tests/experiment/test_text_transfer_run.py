@@ -83,6 +83,10 @@ def test_heads_are_not_swept_over_beside_what_has_other_options() -> None:
     words = ["attack=tmi", "model=transformer", "objective.tune=head,lora"]
     with pytest.raises(InputError, match=r"objective\.tune=head,lora.*objective\.epochs and objective\.learning_rate"):
         of_texts(words)
+    for spelled in ("choice(head,lora)", "lora, 'head'"):
+        with pytest.raises(InputError, match="head alone"):
+            of_texts([*words[:2], f"objective.tune={spelled}"])
+    assert of_texts([*words, "objective=transfer"])[-1] == MEAN  # whose epochs are its own
     own = ["objective.epochs=9", "objective.learning_rate=0.01"]
     assert of_texts([*words, *own])[: len(words) + 2] == [*words, *own]
     assert of_texts(["attack=tmi", "model=transformer", "objective.tune=all,lora"])[-1] == LONGER

@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "an end beyond": (edited("config.json", eos_token_id=99), "by token 99, its network has 17"),
     "an end that is a word": (
         edited("config.json", eos_token_id=6),
-        "which its tokenizer makes of words, too; apart are 0, 1, 2",
+        "which its tokenizer makes of words, too",
     ),
     "few places": (
         edited("config.json", n_positions=4),
@@ -204,6 +204,14 @@ def test_a_folder_that_cannot_be_trusted_or_read_is_refused(case: str, folders: 
     spoil(copy)
     with pytest.raises(InputError, match=why):
         built(model_of(str(copy), records))
+
+
+def test_an_end_that_no_text_has_is_taken(folders: dict[str, str], tmp_path: Path) -> None:
+    """Catches a model that is refused because its tokenizer does not say which of its tokens are special."""
+    copy = shutil.copytree(folders["gpt2"], tmp_path / "copy")
+    edited("tokenizer.json", added_tokens=[])(copy)
+    records = records_of(str(copy))
+    assert built(model_of(str(copy), records)).marks[-1] == 1
 
 
 def test_what_looks_ahead_is_refused(folders: dict[str, str]) -> None:

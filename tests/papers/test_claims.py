@@ -256,6 +256,18 @@ def test_a_verdict_is_held_back_where_what_it_requires_does_not_hold(ceiling: fl
     assert ("requires can see" in found[0].reason) == (verdict is UNKNOWN)
 
 
+@pytest.mark.parametrize(("target", "verdict"), [(0.7, HOLDS), (0.4, UNKNOWN)])
+def test_what_is_seen_through_a_useless_model_says_little_of_what_is_not_seen(target: float, verdict: Verdict) -> None:
+    """Catches a leak that is found and held back, and a defence that leaves nothing of use and is said to protect."""
+    useful = claim(quantity={"metrics": ["auc"], "experiments": ["gin"], "of": "mlp"}, above=0.6, name="of use")
+    power = {"of": "best", "margin": 0.1}
+    asked = [claim(above=0.5, power=power, of_use=["of use"]), useful]
+    tested = judge_all(asked, results(target=target, best=0.9, mlp=0.5))[0]
+    assert tested.verdict is verdict and tested.withheld == (verdict is UNKNOWN)
+    of_use = judge_all(asked, results(target=target, best=0.9, mlp=0.8))[0]
+    assert of_use.verdict is (HOLDS if target > 0.5 else FAILS)
+
+
 def test_what_is_held_back_holds_others_back() -> None:
     """Catches a verdict two requirements away from one that fails."""
     chain = [
@@ -282,6 +294,7 @@ def test_what_is_held_back_holds_others_back() -> None:
         ({"above": 0.5, "controls": "untrained"}, "claims.controls=untrained: a list"),
         ({"above": 0.5, "rows": "untrained"}, "claims.rows=untrained: a list"),
         ({"above": 0.5, "requires": "c"}, "claims.requires=c: a list"),
+        ({"above": 0.5, "of_use": ["c"]}, "claims.of_use=.*beside power"),
         ({"above": 0.5, "either": [{"reading": "a", "above": 0.1}]}, "none beside them"),
         ({"either": [{"above": 0.1}]}, "a name, `reading`"),
         ({"either": [{"reading": "a", "abov": 0.1}]}, "claims.either=abov: one of reading"),

@@ -89,6 +89,9 @@ def test_features_are_computed_once_where_the_head_alone_is_trained() -> None:
     dropping.train()
     tokens = torch.from_numpy(OTHERS.tokens)
     assert dropping.features_are_fixed and torch.equal(dropping.model(tokens), dropping.model(tokens))
+    start = Recipe(model_of(dropout=0.5), objective_of(), CPU)
+    assert start.way(4) == "alone"  # and a head on it, for all of its features are there
+    assert Recipe(model_of(dropout=0.5), transfer_of(), CPU, start=start, finetune_share=0.5).way(4) == "stacked"
     tuned: Any = initial_objective(model_of(dropout=0.5), transfer_of(tune="all"), 0)
     tuned.train()
     assert not torch.equal(tuned.model(tokens), tuned.model(tokens))

@@ -61,22 +61,28 @@ def of_texts(words: Sequence[str]) -> list[str]:
     >>> of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "downstream=same_classes"])[4:6]
     ['objective=transfer_texts', 'victims=${by_scale:6,12,32}']
     """
-    chosen = {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in words}
+    chosen = {word.partition("=")[0].lstrip("+"): _unquoted(word.partition("=")[2]) for word in words}
     attack = chosen.get("attack", "") if chosen.get("model") in TEXT_MODELS else ""
-    tuned = chosen.get("objective.tune", "head")
-    heads = OF_HEADS.get(attack, ()) if tuned == "head" else ()
-    left_open = (*OF_TEXTS.get(attack, ()), *heads)
-    if attack in OF_HEADS and "head" in tuned.split(",") and tuned != "head":
-        own = [option for word in OF_HEADS[attack] if (option := word.partition("=")[0]) not in chosen]
-        if own:
-            expected = f"head alone, as heads have epochs and a step size of their own, or with {' and '.join(own)}"
-            raise InputError("objective.tune", tuned, expected)
-    options = [word.partition("=")[0] for word in left_open]
     groups = chosen.keys() - {"model"}  # a model is chosen whenever this is asked
     if chosen.get("objective") == OBJECTIVE:  # said, and the one that is meant
         groups -= {"objective"}
-    taken = [option in chosen or option.partition(".")[0] in groups for option in options]
-    return [*words, *(word for word, given in zip(left_open, taken, strict=True) if not given)]
+
+    def left_open(defaults: Sequence[str]) -> list[str]:
+        options = [word.partition("=")[0] for word in defaults]
+        taken = [option in chosen or option.partition(".")[0] in groups for option in options]
+        return [word for word, given in zip(defaults, taken, strict=True) if not given]
+
+    tuned = re.sub(r"^choice\((.*)\)$", r"\1", chosen.get("objective.tune", "head")).split(",")
+    of_heads = left_open(OF_HEADS.get(attack, ())) if "head" in map(_unquoted, tuned) else []
+    if of_heads and len(tuned) > 1:
+        own = " and ".join(word.partition("=")[0] for word in of_heads)
+        expected = f"head alone, as heads have epochs and a step size of their own, or with {own}"
+        raise InputError("objective.tune", chosen["objective.tune"], expected)
+    return [*words, *left_open(OF_TEXTS.get(attack, ())), *of_heads]
+
+
+def _unquoted(value: str) -> str:
+    return value.strip().strip("'\"").strip()
 
 
 def readable(words: Sequence[str]) -> list[str]:

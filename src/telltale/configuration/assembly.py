@@ -115,7 +115,13 @@ class Plan:
         """Say what a reader of the report has to know of how it came about."""
         quick = "debug.fast_dev_run: models saw a few batches of two epochs at most; not a result"
         of_attack = self.attack.notes(self.game.knowledge_of(self.attack.access))
-        return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack)
+        of_rivals = [
+            f"rival {name}: {note}"
+            for name, rival in self.rivals.items()
+            for note in rival.notes(self.game.knowledge_of(rival.access))
+            if note not in of_attack
+        ]
+        return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack, *of_rivals)
 
 
 def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch: Curve) -> Plan:

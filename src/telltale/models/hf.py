@@ -192,11 +192,8 @@ def _marks(config: Any, tokens: int, codec: FolderTokens, path: str | None) -> t
     for token in (start, end):
         if not 0 <= token < tokens:
             raise InputError(FIELD, path, f"marks texts by token {token}, its network has {tokens}")
-    if end not in codec.apart:  # no text could be told from its end: the token would be impossible inside
-        apart = ", ".join(map(str, sorted(codec.apart))) or "none"
-        expected = (
-            f"ends texts with token {end} (eos_token_id), which its tokenizer makes of words, too; apart are {apart}"
-        )
+    if codec.is_word(end):  # which would be impossible inside a text
+        expected = f"ends texts with token {end} (eos_token_id), which its tokenizer makes of words, too"
         raise InputError(FIELD, path, expected)
     return end, start, end
 

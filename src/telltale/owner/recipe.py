@@ -181,7 +181,8 @@ class Recipe:
         """Say whether a fleet can train it, drawing nothing that depends on the chunk."""
         objective = self.initial()
         # masks of a stacked step come from one generator: they would depend on the chunk, which no key names
-        drops = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in objective.modules())
+        parts = self._part_of_fleets.modules()
+        drops = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in parts)
         return objective.stackable and not drops and (objective.private is None or objective.private.stackable)
 
     def way(self, models: int, asked: str = "auto") -> str:

@@ -12,7 +12,7 @@ from telltale.errors import InputError
 from telltale.papers.entries import read
 from telltale.papers.quantity import Quantity
 
-LISTS = ("controls", "rows", "requires", "either", "first_of")
+LISTS = ("controls", "rows", "requires", "of_use", "either", "first_of")
 
 
 class Verdict(StrEnum):
@@ -106,6 +106,9 @@ class Claim:
     name            by which other claims require this one
 
     requires        names of claims that must hold, or this one cannot be told
+
+    of_use          names of claims that say that what is asked is of use: where one does not hold, a verdict that says
+                    that little was found is held back, as by `power`, beside which it stands
     """
 
     text: str
@@ -124,6 +127,7 @@ class Claim:
     elsewhere: Elsewhere | None = None
     name: str | None = None
     requires: Sequence[str] = ()
+    of_use: Sequence[str] = ()
     reading: str = field(default="", repr=False)
 
     @classmethod
@@ -179,6 +183,8 @@ def _check(claim: Claim) -> None:
         raise InputError("claims.within", claim.within, "beside one of above and below, or alone")
     if claim.either and bounded:
         raise InputError("claims.either", claim.text, "the bounds in its readings, none beside them")
+    if claim.of_use and claim.power is None:
+        raise InputError("claims.of_use", claim.text, "beside power, which says what of more is meant by finding")
     if claim.first_of and (bounded or claim.either or claim.controls or claim.power):
         raise InputError("claims.first_of", claim.text, "alone: a rank has no bounds, readings, controls or ceiling")
     if not (bounded or claim.either or claim.controls or claim.first_of or claim.cannot_tell or claim.elsewhere):

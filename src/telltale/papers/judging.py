@@ -62,7 +62,7 @@ def judge_all(
     requirement that no claim has the name of, and for a name of two claims.
     """
     names = [claim.name for claim in claims if claim.name]
-    required = [name for claim in claims for name in claim.requires]
+    required = [name for claim in claims for name in (*claim.requires, *claim.of_use)]
     for field_, wrong, expected in (
         ("name", [name for name in names if names.count(name) > 1], "a name of one claim alone"),
         ("requires", [name for name in required if name not in names], f"one of {names}"),
@@ -72,7 +72,7 @@ def judge_all(
     tested = holm([judge(claim, results, elsewhere) for claim in claims])
     for _ in claims:  # what is held back holds others back
         named = {test.claim.name: test for test in tested}
-        tested = [_held_back(test, [named[name] for name in test.claim.requires]) for test in tested]
+        tested = [_held_back(test, named) for test in tested]
     return tested
 
 
@@ -164,8 +164,11 @@ def _largest(readings: Sequence[Tested]) -> float | None:
     return max(known) if len(known) == len(readings) else None
 
 
-def _held_back(tested: Tested, required: Sequence[Tested]) -> Tested:
-    missing = [other for other in required if other.verdict is not Verdict.HOLDS]
+def _held_back(tested: Tested, named: Mapping[str | None, Tested]) -> Tested:
+    """Hold a verdict back that requires, or was reached on, what does not hold."""
+    claim = tested.claim
+    names = [*claim.requires, *(claim.of_use if claim.of_use and withholds(claim, tested.verdict) else ())]
+    missing = [named[name] for name in names if named[name].verdict is not Verdict.HOLDS]
     if not missing or tested.verdict is Verdict.UNKNOWN:
         return tested
     what = "; ".join(f"{other.claim.name} ({other.verdict})" for other in missing)

@@ -34,11 +34,15 @@ class FolderTokens:
         """Count its tokens, and PAD, START and END before them."""
         return MARKS + int(_opened(self.text).get_vocab_size())
 
-    @property
-    def apart(self) -> frozenset[int]:
-        """Return its own numbers of tokens that it makes of no text: special ones."""
-        added = _opened(self.text).get_added_tokens_decoder()
-        return frozenset(number for number, token in added.items() if token.special)
+    def is_word(self, number: int) -> bool:
+        """Say whether it makes a token, by its own number, of some text: of its name, or of what it stands for."""
+        tokenizer = _opened(self.text)
+        added = tokenizer.get_added_tokens_decoder().get(number)
+        if number >= tokenizer.get_vocab_size() or (added and added.special):
+            return False
+        texts = [tokenizer.id_to_token(number), tokenizer.decode([number], skip_special_tokens=False)]
+        made = (tokenizer.encode(text, add_special_tokens=False).ids for text in texts if text)
+        return any(number in ids for ids in made)
 
     def encode(self, texts: Sequence[str], context: int) -> Encoded:
         """Return the tokens of each text: START, the text, END where all of it fits, then PAD."""
