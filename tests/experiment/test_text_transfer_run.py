@@ -43,7 +43,7 @@ def test_texts_are_asked_once_and_the_report_says_so(run: Path) -> None:
     with np.load(run / "evidence.npz", allow_pickle=False) as arrays:
         assert arrays["target"].shape == arrays["membership"].shape == (6, 100)
     page = (run / "report.html").read_text("utf-8")
-    assert "Each text was asked once" in page and "language model writes" in page
+    assert "Each record was asked once" in page and "language model writes" in page
 
 
 def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
