@@ -57,7 +57,7 @@ def load(
     for name, content in zip(names, contents, strict=True):
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
-    of = f"{SOURCE} {label} {digest.hexdigest()}"
+    of = f"{SOURCE} by {label} {digest.hexdigest()}"
     return prepared(of, lambda: _documents(names, contents, label), how, one_class="dataset.label")
 
 
@@ -77,7 +77,6 @@ def _documents(names: Sequence[str], contents: Sequence[bytes], label: str) -> D
         classes=classes,
         groups=np.unique(np.array(senders, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64),
         shown=as_objects([mail.shown for mail in mails]),
-        ids=np.array([name.split(".")[0] for name in names]),
         told=(
             f"mails of {SOURCE} are of {len(set(senders)):,} senders, and no sender is in two pools",
             "of each mail only the words of its writer are read: no quoted lines, no quoted mails, no headers",
