@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -49,10 +50,55 @@ def test_texts_that_are_near_equal_to_one_of_others_are_told(monkeypatch: pytest
     half = [" ".join([*text.split()[:30], *other.split()[30:]]) for text, other in pairwise(LONG[:40])]
     texts, others = [*changed, *half, *LONG[200:], *(f"{text} again" for text in LONG[200:])], LONG[:200]
     expected = np.arange(len(texts)) < len(changed)
-    compared: list[int] = []
+    compared: list[int] = []  # at first; then those that are left, beside those found
     monkeypatch.setattr(module, "alike", lambda few, least: compared.append(len(few)) or alike(few, least))
-    assert np.array_equal(module.alike_to(texts, others, 0.8), expected) and compared == [40 + 39 + 40]  # halves of two
+    assert (
+        np.array_equal(module.alike_to(texts, others, 0.8), expected) and compared[0] == 40 + 39 + 40
+    )  # halves of two
     assert not module.alike_to(texts, [], 0.8).any() and not len(module.alike_to([], others, 0.8))
+
+
+@pytest.mark.parametrize("others", [100, 300])
+def test_a_pair_is_found_in_a_crowd_that_shares_its_form(others: int) -> None:
+    """Catches pairs that are never compared, as others agree in their bands by chance: each stands beside these."""
+    missed = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        form = [f"w{word}" for word in rng.integers(0, 1 << 40, 102)]
+        own = [[f"w{word}" for word in rng.integers(0, 1 << 40, 15)] for _ in range(others + 2)]
+        pair = [" ".join([*form, *own[0][:3], *own[side][3:13]]) for side in (0, 1)]
+        crowd = [" ".join([*form, *words]) for words in own[2:]]
+        assert jaccard(*pair) > 0.83 and max(jaccard(pair[0], other) for other in crowd) < 0.79
+        texts = [*crowd, pair[0], *LONG, pair[1]]
+        order = rng.permutation(len(texts))
+        groups = np.empty(len(texts), np.int64)
+        groups[order] = alike([texts[row] for row in order.tolist()], 0.8)
+        missed += int(groups[others] != groups[-1])
+        assert len(np.unique(groups)) >= len(texts) - 1  # and nobody else is near
+    assert not missed
+
+
+@pytest.mark.parametrize("least", [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_pairs_just_above_any_threshold_are_found(least: float) -> None:
+    """Catches bands that are made for one threshold: at a lower one most pairs would never be compared."""
+    kept = 2 + math.ceil(116 * least / (1 + least))  # of 60 words, in 58 runs each: J = (kept - 2) / (118 - kept)
+    words = [text.split() for text in LONG]
+    changed = [[*of_text[:kept], *(f"{at}x{word}" for word in range(60 - kept))] for at, of_text in enumerate(words)]
+    pairs = list(zip(LONG, map(" ".join, changed), strict=True))
+    shares = np.array([jaccard(*pair) for pair in pairs])
+    assert least <= shares.min() and shares.max() < least + 0.03
+    groups = alike([text for pair in pairs for text in pair], least)
+    assert (groups[::2] == groups[1::2]).mean() >= 0.99 and len(np.unique(groups)) >= len(LONG)
+
+
+def test_texts_are_near_others_through_texts_of_either() -> None:
+    """Catches a text that is near only to one that is near: within one data set the three would be one group."""
+    words = LONG[0].split() + LONG[1].split()[:40]
+    more, most = LONG[2].split()[:10], LONG[3].split()[:10]
+    other, between, far = words, [*words[:90], *more], [*most, *words[10:90], *more]
+    texts = [" ".join(text) for text in (far, between)]
+    assert jaccard(texts[0], " ".join(other)) < 0.8
+    assert module.alike_to(texts, [" ".join(other)], 0.8).all() and len(set(alike([*texts, " ".join(other)], 0.8))) == 1
 
 
 @settings(max_examples=50, deadline=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,16 @@ import pandas as pd
 from telltale.data.texts.tokenizer import runs
 from telltale.progress import track
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 TOGETHER = 3  # words: what is compared are runs of so many
-BANDS, ROWS = 24, 5  # a pair that shares 0.8 of its runs is missed once in 14,000 times, one of 0.7 once in 80
-HASHES = BANDS * ROWS
+HASHES = 120
+MOST_ROWS = 5  # hashes that must agree at once: of a pair that shares 0.8 of its runs 1 in 14,000 is missed
+MISSED = 0.005  # of the pairs at `least` itself; of those that share more, fewer
+CROWD = 256  # of texts that agree in a band each is compared with so many others; of more, with those most like it
+BATCH = 1 << 14  # pairs compared at once
+PAIRS = 1 << 20  # looked at together: each once, though it agrees in several bands
 
 
 def alike(texts: Sequence[str], least: float) -> np.ndarray:
@@ -21,30 +30,46 @@ def alike(texts: Sequence[str], least: float) -> np.ndarray:
     The share is Jaccard's: of all runs of either text, those of both; words are told apart without their case.
     Returns (n,) int64, groups by the first text of each.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     if len(texts) < 2:
         return np.zeros(len(texts), np.int64)
-    shingles, starts = _shingles(texts)
-    first, second = _candidates(_signatures(shingles, starts))
-    ends = np.append(starts[1:], len(shingles))
-    held = {row: set(shingles[starts[row] : ends[row]].tolist()) for row in np.unique([first, second]).tolist()}
-    pairs = zip(first.tolist(), second.tolist(), strict=True)
-    near = np.array([_jaccard(held[one], held[other]) >= least for one, other in pairs], bool)
-    ones = np.ones(int(near.sum()), np.int8)
-    graph = coo_matrix((ones, (first[near], second[near])), (len(texts), len(texts)))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+    kinds, distinct = pd.factorize(np.array([" ".join(text.lower().split()) for text in texts], dtype=object))
+    shingles, starts = _shingles(distinct)
+    signatures, rows = _signatures(shingles, starts), rows_of(least)
+    held, groups = _incidence(shingles, starts), np.arange(len(distinct))
+    for first, second in _agreeing(signatures, rows):
+        apart = np.flatnonzero(groups[first] != groups[second])
+        near = apart[_near(held, signatures, first[apart], second[apart], least)]
+        groups = _joined(groups, first[near], second[near])
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)[kinds]
+
+
+def rows_of(least: float) -> int:
+    """Return how many hashes make a band: the most that miss no more than MISSED of the pairs that share `least`.
+
+    >>> [rows_of(least) for least in (0.9, 0.8, 0.7, 0.5, 0.3)]
+    [5, 5, 4, 3, 2]
+    """
+    fitting = (rows for rows in range(MOST_ROWS, 1, -1) if (1 - least**rows) ** (HASHES // rows) <= MISSED)
+    return next(fitting, 1)
 
 
 def alike_to(texts: Sequence[str], others: Sequence[str], least: float) -> np.ndarray:
-    """Tell which texts are near-equal to one of the others, directly or through some: (texts,) bool; `least` as above.
+    """Tell which texts are near-equal to one of the others, directly or through texts of either: (texts,) bool."""
+    found = np.zeros(len(texts), bool)
+    while len(others) and not found.all():
+        rest = np.flatnonzero(~found)
+        new = rest[_some_alike([texts[row] for row in rest.tolist()], others, least)]
+        found[new] = True
+        others = [texts[row] for row in new.tolist()]  # through these others may be found
+    return found
+
+
+def _some_alike(texts: Sequence[str], others: Sequence[str], least: float) -> np.ndarray:
+    """Tell which texts are near-equal to one of the others, by itself at least: (texts,) bool.
 
     Who shares so much of his runs with one text has as many of them among all runs of the others: the rest is not
     compared.
     """
-    if not len(texts) or not len(others):
-        return np.zeros(len(texts), bool)
     shingles, starts = _shingles(track([*texts, *others], "comparing texts with those of pre-training"))
     of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(shingles))))
     once = pd.DataFrame({"text": of, "run": shingles}).drop_duplicates()
@@ -59,9 +84,77 @@ def alike_to(texts: Sequence[str], others: Sequence[str], least: float) -> np.nd
     return found
 
 
-def _jaccard(one: set[int], other: set[int]) -> float:
-    both = len(one & other)
-    return both / (len(one) + len(other) - both)
+def _agreeing(signatures: np.ndarray, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pairs that agree in all rows of a band, many at a time: (pairs,) and (pairs,) places of texts.
+
+    Those that agree are ordered by the next band, so that in a crowd each is compared with those that agree there, too.
+    """
+    texts, waiting, number = signatures.shape[1], [], 0
+    for band in track(range(HASHES // rows), "comparing texts that look alike"):
+        key, then = (_key(signatures, rows, at % (HASHES // rows)) for at in (band, band + 1))
+        order = np.lexsort((then, key))
+        begins = np.flatnonzero(np.append(True, key[order[1:]] != key[order[:-1]]))
+        end = np.repeat(np.append(begins[1:], len(order)), np.diff(np.append(begins, len(order))))
+        places = np.arange(len(order))
+        for step in range(1, CROWD + 1):
+            places = places[places + step < end[places]]
+            if not len(places):
+                break
+            pairs = np.sort([order[places], order[places + step]], axis=0)
+            waiting.append(pairs[0] * texts + pairs[1])
+            number += len(places)
+            if number >= PAIRS:
+                yield np.divmod(np.unique(np.concatenate(waiting)), texts)
+                waiting, number = [], 0
+    if waiting:
+        yield np.divmod(np.unique(np.concatenate(waiting)), texts)
+
+
+def _key(signatures: np.ndarray, rows: int, band: int) -> np.ndarray:
+    key = np.zeros(signatures.shape[1], np.uint64)
+    for row in signatures[band * rows : (band + 1) * rows]:
+        key = _mixed(key * np.uint64(0x9E3779B97F4A7C15) + row)
+    return key
+
+
+def _near(held: csr_array, signatures: np.ndarray, first: np.ndarray, second: np.ndarray, least: float) -> np.ndarray:
+    """Tell which pairs share `least` of their runs: (pairs,) bool.
+
+    The share of hashes that agree has mean J and variance J (1 - J) / HASHES: who is five standard errors below
+    `least` is not counted.
+    """
+    few = least - 5 * math.sqrt(least * (1 - least) / HASHES)
+    near = np.zeros(len(first), bool)
+    for begin in range(0, len(first), BATCH):
+        one, other = first[begin : begin + BATCH], second[begin : begin + BATCH]
+        may = np.flatnonzero((signatures[:, one] == signatures[:, other]).mean(axis=0) >= few)
+        ours, theirs = held[one[may]], held[other[may]]
+        both = np.asarray(ours.multiply(theirs).sum(axis=1)).ravel()
+        near[begin + may] = both >= least * (np.diff(ours.indptr) + np.diff(theirs.indptr) - both)
+    return near
+
+
+def _joined(groups: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the groups with those of each pair joined: (n,), each the first place of what it holds."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(first):
+        return groups
+    ones, shape = np.ones(len(first), np.int8), (len(groups), len(groups))
+    component = connected_components(coo_array((ones, (groups[first], groups[second])), shape), directed=False)[1]
+    return np.unique(component, return_index=True)[1][component][groups]
+
+
+def _incidence(shingles: np.ndarray, starts: np.ndarray) -> csr_array:
+    """Return which text has which run, each once: (texts, runs) of ones."""
+    from scipy.sparse import csr_array
+
+    codes, kinds = pd.factorize(shingles)
+    held = csr_array((np.ones(len(codes), np.int32), codes, np.append(starts, len(codes))), (len(starts), len(kinds)))
+    held.sum_duplicates()
+    held.data[:] = 1
+    return held
 
 
 def _shingles(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -94,19 +187,3 @@ def _signatures(shingles: np.ndarray, starts: np.ndarray) -> np.ndarray:
     for at, factor in enumerate(factors):
         least[at] = np.minimum.reduceat(((shingles * factor) >> np.uint64(32)).astype(np.uint32), starts)
     return least
-
-
-def _candidates(signatures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs that agree in a whole band, each with its neighbour there and with the first there."""
-    found = []
-    for band in range(BANDS):
-        key = np.zeros(signatures.shape[1], np.uint64)
-        for row in signatures[band * ROWS : (band + 1) * ROWS]:
-            key = _mixed(key * np.uint64(0x9E3779B97F4A7C15) + row)
-        order = np.argsort(key, kind="stable")
-        same = key[order[1:]] == key[order[:-1]]
-        head = np.maximum.accumulate(np.where(np.append(True, ~same), np.arange(len(order)), 0))
-        later = np.flatnonzero(same) + 1
-        found += [np.stack([order[later - 1], order[later]]), np.stack([order[head[later]], order[later]])]
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
-    return pairs[0], pairs[1]

@@ -31,14 +31,14 @@ class FolderTokens:
 
     @property
     def vocabulary(self) -> int:
-        """Count its tokens, and PAD, START and END before them."""
-        return MARKS + int(_opened(self.text).get_vocab_size())
+        """Count the numbers up to its last token, though some may be no token's, and PAD, START and END before."""
+        return MARKS + 1 + max(_opened(self.text).get_vocab(with_added_tokens=True).values(), default=-1)
 
     def is_word(self, number: int) -> bool:
         """Say whether it makes a token, by its own number, of some text: of its name, or of what it stands for."""
         tokenizer = _opened(self.text)
         added = tokenizer.get_added_tokens_decoder().get(number)
-        if number >= tokenizer.get_vocab_size() or (added and added.special):
+        if tokenizer.id_to_token(number) is None or (added and added.special):
             return False
         texts = [tokenizer.id_to_token(number), tokenizer.decode([number], skip_special_tokens=False)]
         made = (tokenizer.encode(text, add_special_tokens=False).ids for text in texts if text)

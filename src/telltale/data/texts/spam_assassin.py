@@ -57,7 +57,7 @@ def load(
     for name, content in zip(names, contents, strict=True):
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
-    of = f"{SOURCE} by {label} {digest.hexdigest()}"
+    of = f"{SOURCE} {label} {digest.hexdigest()}"
     return prepared(of, lambda: _documents(names, contents, label), how, one_class="dataset.label")
 
 
