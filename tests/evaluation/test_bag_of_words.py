@@ -66,6 +66,14 @@ def test_too_few_of_a_side_give_no_detector() -> None:
     assert detected(texts.tokens, texts.vocabulary, members, texts.groups, 0) is None
 
 
+def test_a_group_that_is_nearly_all_gives_no_detector_and_no_error() -> None:
+    """Catches a fit to one class, where what is left beside one large group is of one side."""
+    texts, members = texts_of(POINTS), np.random.default_rng(0).random((20, POINTS)) < 0.5
+    groups = np.array([*np.zeros(POINTS - 2, int), 1, 2])
+    found = [detected(texts.tokens, texts.vocabulary, row[None], groups, 0) for row in members]
+    assert any(scores is None for scores in found)
+
+
 def test_words_are_counted_and_what_frames_them_is_not() -> None:
     """Catches padding as the most frequent word, and long texts that weigh more."""
     bags = bags_of(np.array([[1, 5, 5, 4, 2, 0], [1, 3, 2, 0, 0, 0]]), 6).toarray()

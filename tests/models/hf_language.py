@@ -15,10 +15,14 @@ def network_of(kind: str) -> Any:
     from transformers import (
         BertConfig,
         BertLMHeadModel,
+        BloomConfig,
+        BloomForCausalLM,
         GPT2Config,
         GPT2LMHeadModel,
         LlamaConfig,
         LlamaForCausalLM,
+        OPTConfig,
+        OPTForCausalLM,
     )
 
     torch.manual_seed(0)
@@ -28,6 +32,12 @@ def network_of(kind: str) -> Any:
         made: Any = GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=12, **SIZES, **dropout))
     elif kind == "llama":  # its head has weights of its own
         made = LlamaForCausalLM(LlamaConfig(max_position_embeddings=12, **sizes, **SIZES))
+    elif kind == "bloom":
+        made = BloomForCausalLM(BloomConfig(hidden_size=16, n_layer=2, n_head=2, **SIZES))
+    elif kind == "opt":  # its embeddings are narrower than its states
+        shape = {"hidden_size": 16, "ffn_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+        narrow = {"word_embed_proj_dim": 8, "do_layer_norm_before": False, "max_position_embeddings": 12}
+        made = OPTForCausalLM(OPTConfig(**shape, **narrow, pad_token_id=1, dropout=0.0, **SIZES))
     else:
         made = BertLMHeadModel(BertConfig(max_position_embeddings=12, **sizes, **SIZES))
     with torch.no_grad():

@@ -74,6 +74,35 @@ def test_logits_are_those_of_the_network_itself(folders: dict[str, str], kind: s
     assert (found[:, [0, START, 3 + 1]] < -1e3).all()
 
 
+def test_the_last_block_holds_nothing_that_comes_before_the_first(tmp_path: Path) -> None:
+    """Catches `last_k` that also tunes what is computed from the embeddings, so that all states below change."""
+    for kind, first, last in (
+        ("gpt2", {"wte", "wpe", "drop"}, {"ln_f"}),
+        ("llama", {"embed_tokens", "rotary_emb"}, {"norm"}),
+        ("bloom", {"word_embeddings", "word_embeddings_layernorm"}, {"ln_f"}),
+        ("opt", {"decoder.embed_tokens", "decoder.embed_positions", "decoder.project_in"}, {"decoder.project_out"}),
+    ):
+        model = built(model_of(path := saved(tmp_path / kind, kind), records_of(path)))
+        name = {id(part): name for name, part in model.network.named_modules()}
+        before, *_, after = model.blocks
+        assert {name[id(part)] for part in before.children()} == first, kind
+        assert {name[id(part)] for part in list(after.children())[1:]} == last, kind
+        trained = {id(weight) for block in model.blocks for weight in block.parameters()}
+        assert trained == {id(weight) for weight in model.network.parameters()}
+
+
+def test_a_tokenizer_whose_numbers_have_gaps_is_as_wide_as_its_last(tmp_path: Path) -> None:
+    """Catches a vocabulary that counts tokens, where the largest number is what a network must have a row for."""
+    folder = Path(saved(tmp_path))
+    whole = json.loads((folder / "tokenizer.json").read_text())
+    whole["model"]["vocab"]["fox"] = 40
+    (folder / "tokenizer.json").write_text(json.dumps(whole))
+    records = records_of(str(folder))
+    assert records.vocabulary == 3 + 41 and records.tokens.max() == 3 + 40
+    with pytest.raises(InputError, match=rf"its tokenizer has 41 tokens, its network {len(WORDS)}"):
+        built(model_of(str(folder), records))
+
+
 def test_texts_are_cut_by_the_tokenizer_of_the_folder_and_read_again(folders: dict[str, str]) -> None:
     """Catches a tokenizer learned beside the one that was given, and marks that are read as words."""
     records = records_of(folders["gpt2"])

@@ -42,7 +42,7 @@ def detected(
     tokens: (points, context); groups: (points,). A score is the rank among the texts that the same detector judges, so
     that the two halves compare. Halves have as many members as others, as far as groups allow: else a half with more
     members leaves fewer to the other one, which a detector would take for a rule. None where a victim's members or
-    others are too few to be in both halves.
+    others are too few to be in both halves, or groups so large that a half has but one side.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
@@ -56,6 +56,8 @@ def detected(
             continue
         folds = StratifiedGroupKFold(HALVES, shuffle=True, random_state=derive(seed, "halves", victim))
         for learn, judge in folds.split(bags, row, groups):
+            if row[learn].all() or not row[learn].any():
+                return None
             detector = LogisticRegression(C=REGULARISATION, solver="liblinear", random_state=0)
             odds = detector.fit(bags[learn], row[learn]).decision_function(bags[judge])
             scores[victim, judge] = (average_ranks(odds) - 0.5) / len(judge)

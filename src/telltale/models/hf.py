@@ -76,15 +76,21 @@ class HFLanguageModel(TextBackbone):
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
-        """Return the embeddings, then the blocks, the last of them with what comes after it."""
-        number = self.network.config.num_hidden_layers
-        stacks = (part for part in self.network.modules() if isinstance(part, nn.ModuleList) and len(part) == number)
-        layers = next(stacks)
+        """Return the embeddings and all that is asked before the blocks, then these, the last with what comes after."""
+        layers = self._layers()
         inside = {id(part) for part in layers.modules()}
-        outside = [part for part in self.network.modules() if id(part) not in inside and not list(part.children())]
-        before = [part for part in outside if isinstance(part, nn.Embedding)]
-        after = [part for part in outside if not isinstance(part, nn.Embedding)]
+        leaves = [(name, part) for name, part in self.network.named_modules() if not list(part.children())]
+        outside = [
+            (name in self._first or isinstance(part, nn.Embedding), part)
+            for name, part in leaves
+            if id(part) not in inside
+        ]
+        before, after = ([part for first, part in outside if first is side] for side in (True, False))
         return [nn.ModuleList(before), *layers[:-1], nn.ModuleList([layers[-1], *after])]
+
+    def _layers(self) -> nn.ModuleList:
+        number = self.network.config.num_hidden_layers
+        return next(part for part in self.network.modules() if isinstance(part, nn.ModuleList) and len(part) == number)
 
     def projections(self) -> Mapping[str, Sequence[str]]:
         """Name the linear layers of all blocks."""
@@ -118,7 +124,7 @@ class HFLanguageModel(TextBackbone):
         tokens = (torch.arange(8).view(2, 4) * 7 + MARKS) % (MARKS + self.embedding.num_embeddings - 1) + 1
         tokens[1, :3] = tokens[0, :3]
         with torch.no_grad():
-            states = self.states(tokens)
+            states, self._first = self._in_order(tokens)
             own_head = self.own_head()
             logits = states @ self.embedding.weight.mT if own_head is None else own_head(states)
             expected = network(input_ids=tokens.clamp_min(MARKS) - MARKS).logits
@@ -128,6 +134,20 @@ class HFLanguageModel(TextBackbone):
             raise InputError(FIELD, path, "a causal model: states of this one depend on later tokens")
         if not torch.allclose(logits[(tokens >= MARKS)], expected[(tokens >= MARKS)], rtol=0, atol=scale):
             raise InputError(FIELD, path, "a model whose logits are one linear layer of its states; this one's are not")
+
+    def _in_order(self, tokens: Tensor) -> tuple[Tensor, frozenset[str]]:
+        """Compute the states, and name the parts that are asked before the first block."""
+        asked: list[str] = []
+        name = {id(part): name for name, part in self.network.named_modules()}
+        first = self._layers()[0]
+        hooks = [
+            part.register_forward_pre_hook(lambda part, _: asked.append(name[id(part)]))
+            for part in self.network.modules()
+        ]
+        states = self.states(tokens)
+        for hook in hooks:
+            hook.remove()
+        return states, frozenset(asked[: asked.index(name[id(first)])])
 
 
 def folder_of(path: str | None) -> Path:

@@ -50,11 +50,15 @@ def test_texts_that_are_near_equal_to_one_of_others_are_told(monkeypatch: pytest
     half = [" ".join([*text.split()[:30], *other.split()[30:]]) for text, other in pairwise(LONG[:40])]
     texts, others = [*changed, *half, *LONG[200:], *(f"{text} again" for text in LONG[200:])], LONG[:200]
     expected = np.arange(len(texts)) < len(changed)
-    compared: list[int] = []  # at first; then those that are left, beside those found
-    monkeypatch.setattr(module, "alike", lambda few, least: compared.append(len(few)) or alike(few, least))
-    assert (
-        np.array_equal(module.alike_to(texts, others, 0.8), expected) and compared[0] == 40 + 39 + 40
-    )  # halves of two
+    compared: list[int] = []
+
+    def counted(few: list[str], least: float) -> np.ndarray:
+        compared.append(len(few))
+        return alike(few, least)
+
+    monkeypatch.setattr(module, "alike", counted)
+    assert np.array_equal(module.alike_to(texts, others, 0.8), expected)
+    assert compared[0] == 40 + 39 + 40  # halves of two; later those that are left beside those found
     assert not module.alike_to(texts, [], 0.8).any() and not len(module.alike_to([], others, 0.8))
 
 
