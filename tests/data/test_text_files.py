@@ -47,6 +47,9 @@ def test_a_csv_file_without_a_fault_is_read_as_it_was_written(rows: list[tuple[s
         ('1.png,"a\nb, c"\n2.png,d\n', ["1.png", "2.png"]),  # a cell of two lines
         ('1.png,6" tube\n2.png,b\n', ["1.png", "2.png"]),  # an inch is no quotation
         ('1.png,"a" b\n2.png,c\n', [None, "2.png"]),
+        ('1.png,"a\n2.png,b"\n' * 2, [None, "2.png"] * 2),  # by chance
+        ('1.png,"a\n2.png,b"\n' * 3, ["1.png"] * 3),  # by intention: lists
+        ('1.png,"a\n2.png,b"\n' * 3 + "3.png\n", [None, "2.png"] * 3 + ["3.png"]),
     ],
 )
 def test_a_stray_quotation_mark_costs_its_own_row_alone(text: str, rows: list[str | None]) -> None:

@@ -189,6 +189,15 @@ def linked(folder: Path) -> None:
     (folder / "model.safetensors").symlink_to(folder.parent / "outside.safetensors")
 
 
+def diverged(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    held = load_file(folder / "model.safetensors")
+    for name in ("transformer.h.1.ln_2.weight", "transformer.h.0.ln_1.bias"):
+        held[name][0] = float("nan")
+    save_file(held, folder / "model.safetensors", {"format": "pt"})
+
+
 def pickled(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -215,6 +224,11 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         edited("config.json", eos_token_id=6),
         "which its tokenizer makes of words, too",
     ),
+    "fewer layers": (
+        edited("config.json", n_layer=1),
+        r"1\d of its weights have no place in the network .* as transformer\.h\.1\.attn",
+    ),
+    "no numbers": (diverged, r"2 of its weights hold what is no finite number, as transformer\.h\.0\.ln_1\.bias"),
     "few places": (
         edited("config.json", n_positions=4),
         r"1 of its weights are not as .*wpe\.weight has \d+ x \d+, not 4 x",
@@ -243,11 +257,26 @@ def test_an_end_that_no_text_has_is_taken(folders: dict[str, str], tmp_path: Pat
     assert built(model_of(str(copy), records)).marks[-1] == 1
 
 
-def test_what_looks_ahead_is_refused(folders: dict[str, str]) -> None:
+def test_what_looks_ahead_is_refused(folders: dict[str, str], tmp_path: Path) -> None:
     """Catches a model whose loss of a text is known from the text itself."""
     records = records_of(folders["bert"])
     with pytest.raises(InputError, match=r"causal model|one linear layer"):
         built(model_of(folders["bert"], records))
+    copy = shutil.copytree(folders["bert"], tmp_path / "copy")
+    edited("config.json", eos_token_id=None, bos_token_id=None)(copy)
+    with pytest.raises(InputError, match=r"causal model|one linear layer"):  # not what it would need, were it one
+        built(model_of(str(copy), records))
+
+
+def test_a_buffer_of_an_older_version_is_no_weight(folders: dict[str, str], tmp_path: Path) -> None:
+    """Catches a folder that is refused for masks that its package used to save."""
+    from safetensors.torch import load_file, save_file
+
+    records, copy = records_of(folders["gpt2"]), shutil.copytree(folders["gpt2"], tmp_path / "copy")
+    held = load_file(copy / "model.safetensors")
+    more = {"transformer.h.0.attn.bias": torch.ones(1, 1, 12, 12), "transformer.h.0.attn.masked_bias": torch.ones(1)}
+    save_file({**held, **more}, copy / "model.safetensors", {"format": "pt"})
+    assert built(model_of(str(copy), records)).vocabulary == records.vocabulary
 
 
 def test_secrets_in_a_configuration_are_not_told(folders: dict[str, str], tmp_path: Path) -> None:

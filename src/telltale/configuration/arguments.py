@@ -36,6 +36,7 @@ OF_TEXTS = {
 }
 OF_HEADS = {"tmi": ("objective.epochs=${by_scale:5,100,100}", "objective.learning_rate=0.01")}  # on fixed features
 IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
+ONE_PLACE = re.compile(r"\.(file|path|root)$")  # takes no list
 PLACES = re.compile(
     r"paths\.(outputs|store|cache)$|hydra\.(run\.dir|sweep\.)"
 )  # options that need a text: an empty one is the folder /
@@ -129,7 +130,7 @@ def _made_readable(word: str, parser: OverridesParser, sweeps: bool) -> str:
         return _quoted(marked, value, parser, sweeps)
     if override.is_sweep_override() and not sweeps:
         as_one = f"as one value: {_shown(marked, value)}" if override.is_choice_sweep() else ""
-        listed = f"a list: {shlex.quote(f'{marked}=[{value}]')}; " if as_one else ""
+        listed = f"a list: {shlex.quote(f'{marked}=[{value}]')}; " if as_one and not ONE_PLACE.search(key) else ""
         expected = f"several values; a sweep needs -m; {listed}{as_one}".rstrip("; ")
         raise InputError(key, value, expected)
     if override.is_sweep_override() and key.startswith("sweep."):

@@ -205,8 +205,12 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
             expected = f"takes {takes}, but {records.source} holds {kind}; choose a data set of {takes}"
             raise InputError(field, word, expected)
     if objective.supervised and len(getattr(records, "classes", ())) < 2:
-        expected = f"needs labels of at least 2 classes, {records.source} gives none; choose another (b3db, …) or label"
         chose = "dataset" if recipe.start is None else "downstream"
+        other = "choose another (b3db, …) or label"
+        if kind == "text":
+            column = "dataset.label" if chose == "dataset" else "downstream.dataset.label"
+            other = f"name a column of classes ({column}), or objective=language_modeling, which needs none"
+        expected = f"needs labels of at least 2 classes, {records.source} gives none; {other}"
         raise InputError(chose, choices[chose], expected)
     if objective.learns_values and getattr(records, "values", None) is None:
         expected = f"needs measured values, {records.source} gives none; try dataset=b3db dataset.kind=values"

@@ -54,8 +54,11 @@ class PoolSizes:
         if self.canaries and self.non_members:
             expected = "0 beside pools.canaries: every other record is in every model"
             raise InputError("pools.non_members", self.non_members, expected)
-        for name in ("members", "auxiliary") if self.canaries else ("members", "non_members", "auxiliary"):
+        for name in ("members", "auxiliary"):
             whole_number(f"pools.{name}", getattr(self, name), expected="at least 1")
+        if not self.canaries:
+            expected = "at least 1; only where pools.canaries is above 0 it may be 0"
+            whole_number("pools.non_members", self.non_members, expected=expected)
 
 
 @dataclass(frozen=True)

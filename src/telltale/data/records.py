@@ -99,7 +99,8 @@ def require_labels(records: Records, field: str = "dataset", value: object = Non
     value = records.source if value is None else value
     labels = getattr(records, "labels", None)
     if labels is None:
-        raise InputError(field, value, "has no labels; choose a labelled data set or set dataset.label")
+        option = "downstream.dataset.label" if field == "downstream" else "dataset.label"
+        raise InputError(field, value, f"has no labels; choose a labelled data set or set {option}")
     if len(records) and (labels == labels[0]).all():
         name = cast(LabelledRecords, records).classes[labels[0]]
         raise InputError(field, value, f"all {len(records):,} records are of the class {name}; needs two")

@@ -1,4 +1,4 @@
-"""Text that people wrote with other programs: in UTF-8, UTF-16 or Windows-1252, and CSV files with faults."""
+"""Text that people wrote with other programs: in UTF-8, 16 or 32 or Windows-1252, and CSV files with faults."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+MARKS = {  # UTF-32's begins as UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+HEAD = 4096  # bytes that tell of a file without a mark
+LONGEST = 2**31 - 1  # characters of a cell; csv takes 131,072 without being told
 UNKNOWN = "\ufffd"  # stands for what could not be read
 NOT_CLOSED = "a quotation mark is not closed"
 LOOKED_AT = 200  # rows, for what the columns of a table hold
 MOST = 0.9  # share of them that tells
+MEANT = (
+    3  # cells that hold what looks like rows, in a file without any fault: so often two marks make no pair by chance
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ def utf8_of(data: bytes, name: str) -> tuple[bytes, str]:
     name: of the file. Lines are read as by `read_text`; old Macs' line ends become those of others.
     """
     plain = data.removeprefix(codecs.BOM_UTF8)
-    if not data.startswith(UTF_16):
+    if code_of(data) == "utf-8":
         try:
             plain.decode("utf-8")
             return (plain if b"\n" in plain else plain.replace(b"\r", b"\n")), ""
@@ -46,8 +56,8 @@ def utf8_of(data: bytes, name: str) -> tuple[bytes, str]:
 
 def text_of(data: bytes, name: str) -> Text:
     """Read the bytes of a text file of that name, as `read_text` does."""
-    if data.startswith(UTF_16):
-        return _of_utf_16(data, name)
+    if (code := code_of(data)) != "utf-8":
+        return _of_wide(data, code, name)
     foreign: list[int] = []
     lines = []
     plain = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -65,12 +75,37 @@ def text_of(data: bytes, name: str) -> Text:
     return Text(tuple(lines), f"{where}, are no UTF-8 and were read as Windows-1252{lost}")
 
 
-def _of_utf_16(data: bytes, name: str) -> Text:
-    text, told = data.decode("utf-16", "replace"), ""
+def code_of(data: bytes) -> str:
+    """Return how letters are written: utf-8, and utf-16 or utf-32 where a mark says so, or zeros between letters do.
+
+    >>> code_of("a b".encode("utf-16-be")), code_of("a b".encode("utf-32")), code_of(b"a b")
+    ('utf-16-be', 'utf-32', 'utf-8')
+    """
+    for mark, code in MARKS.items():
+        if data.startswith(mark):
+            return code
+    head = data[:HEAD]
+    first, second, third, fourth = (head[at::4].count(0) / max(1, len(head[at::4])) > 0.5 for at in range(4))
+    shapes = {
+        (False, True, True, True): "utf-32-le",
+        (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return shapes.get((first, second, third, fourth), "utf-8")
+
+
+def _of_wide(data: bytes, code: str, name: str) -> Text:
+    text, said = data.decode(code, "replace"), []
+    if code not in MARKS.values():
+        said.append(
+            f"{name} does not say how it is written and was read as {code.upper()}, for the zeros between letters"
+        )
     try:
-        data.decode("utf-16")
+        data.decode(code)
     except UnicodeDecodeError:
-        told = f"{name} says that it is UTF-16, and {text.count(UNKNOWN):,} of its characters are none"
+        said.append(f"{name} says that it is {code.upper()}, and {text.count(UNKNOWN):,} of its characters are none")
+    told = "; ".join(said)
     return Text(tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")), told)
 
 
@@ -87,8 +122,12 @@ def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool], sepa
     """Part the lines of a CSV file into rows, the heading first; blank lines are none.
 
     A cell in quotation marks may go over several lines. A mark that is not closed, or is closed only after lines that
-    are rows by themselves, by `is_row`, makes its own line invalid and leaves the later ones alone.
+    are rows by themselves, by `is_row`, makes its own line invalid and leaves the later ones alone; unless the file has
+    no fault at all and MEANT such cells: then they hold lists.
     """
+    if (rows := _lists_meant(lines, is_row, separator)) is not None:
+        yield from rows
+        return
     start = 0
     while start < len(lines):
         end, cells = _row_at(lines, start, is_row, separator)
@@ -97,6 +136,26 @@ def csv_rows(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool], sepa
         elif any(cells):
             yield Row(start + 1, tuple(cells))
         start = end
+
+
+def _lists_meant(lines: Sequence[str], is_row: Callable[[Sequence[str]], bool], separator: str) -> list[Row] | None:
+    """Return the rows of a file that are all as long as the heading, where enough hold what looks like rows."""
+    if not any('"' in line for line in lines):
+        return None
+    reader = _reader(lines, separator)
+    rows, start, lists = [], 0, 0
+    try:
+        for cells in reader:
+            if any(cells):
+                rows.append(Row(start + 1, tuple(cells)))
+                if len(cells) != len(rows[0].cells):
+                    return None
+                inside = (_cells([line], separator) for line in lines[start + 1 : reader.line_num])
+                lists += any(not isinstance(line, str) and is_row(line) for line in inside)
+            start = reader.line_num
+    except csv.Error:
+        return None
+    return rows if lists >= MEANT else None
 
 
 def _row_at(
@@ -120,10 +179,15 @@ def _row_at(
 def _cells(lines: Sequence[str], separator: str) -> list[str] | str:
     """Return the cells of what should be exactly one row, or why it is not one."""
     try:
-        rows = list(csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=separator))
+        rows = list(_reader(lines, separator))
     except csv.Error as error:
         return NOT_CLOSED if str(error) == "unexpected end of data" else f"is no row of a CSV file ({error})"
     return rows[0] if len(rows) == 1 else NOT_CLOSED
+
+
+def _reader(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    csv.field_size_limit(LONGEST)
+    return csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=separator)
 
 
 def row_test(lines: Sequence[str], separator: str = ",", by_width: bool = False) -> Callable[[Sequence[str]], bool]:

@@ -64,9 +64,10 @@ class HFLanguageModel(TextBackbone):
         _plain(network)
         self.network = network.base_model
         self.output_width, self._own_head = table.weight.shape[1], [] if self.tied else [head]
-        self.marks = _marks(network.config, table.num_embeddings, codec, path)
         self._placed = "position_ids" in inspect.signature(self.network.forward).parameters
+        self.marks = (0, 0, 0)  # until it is known to be of a kind that has some
         self._require_causal(network, path)
+        self.marks = _marks(network.config, table.num_embeddings, codec, path)
 
     @property
     def embedding(self) -> nn.Embedding:  # type: ignore[override]
@@ -182,6 +183,8 @@ def _network(folder: Path, path: str | None) -> Any:
     require_whole(loaded, path)
     if not isinstance(network.get_output_embeddings(), nn.Linear):
         raise InputError(FIELD, path, "a model whose logits are one linear layer of its states; this one's are not")
+    if broken := [name for name, weight in network.named_parameters() if not weight.isfinite().all()]:
+        raise InputError(FIELD, path, f"{len(broken)} of its weights hold what is no finite number, as {broken[0]}")
     return network.float()
 
 
@@ -191,8 +194,8 @@ def _require_texts_for(
     """Return the folder's tokenizer. InputError for texts cut by another, or longer than the model knows places."""
     codec = in_folder(folder, FIELD)
     if tokenizer != codec.digest:
-        expected = f"{path}, so that the texts are cut by the tokenizer that the model came with"
-        raise InputError("dataset.tokenizer", tokenizer, expected)
+        expected = f"the texts are cut by another tokenizer than the model came with: give dataset.tokenizer={path}"
+        raise InputError(FIELD, path, expected)
     if vocabulary > (most := MARKS + network.get_input_embeddings().num_embeddings):
         expected = f"its tokenizer has {vocabulary - MARKS} tokens, its network {most - MARKS}"
         raise InputError(FIELD, path, expected)

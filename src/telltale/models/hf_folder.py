@@ -6,6 +6,7 @@ Nothing is fetched, unpickled or run from such a folder, and no file outside it 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from logging import CRITICAL
@@ -16,6 +17,8 @@ from telltale.data.folders import leads_outside
 from telltale.errors import InputError
 
 FIELD, CONFIG = "model.path", "config.json"
+# not weights: masks and frequencies that older versions saved, and what nothing is made of
+BUFFER = re.compile(r"\.(attn|attention|crossattention)\.(masked_)?bias$|\.inv_freq$|position_ids$|\.pooler\.")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 READ = (".safetensors", ".json", ".txt", ".model")  # endings of what may be read
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -73,7 +76,8 @@ def require_own_files(folder: Path, path: str | None) -> None:
 def require_whole(loaded: Any, path: str | None) -> None:
     """Refuse, by InputError, weights that lack some of the network's, which would be drawn at random in their place.
 
-    A pooler's may lack: nothing is made of what it makes. None may be of another shape than the configuration says.
+    A pooler's may lack: nothing is made of what it makes. None may be of another shape than the configuration says, or
+    have no place in the network, which would not be the model that was saved; buffers of older versions are none.
     """
     if unlike := sorted(loaded["mismatched_keys"]):
         name, held, asked = unlike[0]
@@ -82,6 +86,9 @@ def require_whole(loaded: Any, path: str | None) -> None:
     missing = sorted(name for name in loaded["missing_keys"] if ".pooler." not in name)
     if missing:
         raise InputError(FIELD, path, f"its weights lack {len(missing)} of the network's, as {missing[0]}")
+    if unused := sorted(name for name in loaded["unexpected_keys"] if not BUFFER.search(name)):
+        expected = f"{len(unused)} of its weights have no place in the network that its {CONFIG} says, as {unused[0]}"
+        raise InputError(FIELD, path, expected)
 
 
 def unreadable(error: Exception, path: str | None) -> InputError:

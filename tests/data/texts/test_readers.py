@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -100,6 +102,66 @@ def test_what_is_not_utf8_is_refused_by_its_line_or_read_and_told(tmp_path: Path
         load(tmp_path / "a.txt", content, undecodable="guess")
 
 
+@pytest.mark.parametrize("code", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-32"])
+def test_wide_letters_are_read_as_such_whether_or_not_the_file_says_so(tmp_path: Path, code: str) -> None:
+    """Catches texts whose letters have spaces between them, for zeros that were taken for text."""
+    read = load(tmp_path / "a.txt", "grüne Äpfel\nzwölf\n".encode(code))
+    assert read.records.texts.tolist() == ["grüne Äpfel", "zwölf"]
+    assert any(f"was read as {code.upper()}" in line for line in read.told) == (code != "utf-32")
+
+
+def test_zeros_in_a_text_are_spaces_and_counted(tmp_path: Path) -> None:
+    """Catches a letter that was changed without a word."""
+    read = load(tmp_path / "a.txt", "one\0two\nthree and four and five\n")
+    assert read.records.texts.tolist() == ["one two", "three and four and five"]
+    assert "1 document holds zeros (NUL), read as spaces" in read.told
+
+
+def test_lists_in_quoted_cells_are_no_rows_where_the_file_has_no_fault(tmp_path: Path) -> None:
+    """Catches reviews that are lost, and their lists taken for reviews, in a file that any program wrote."""
+    rows = [
+        (f"review {number}\nbattery,5\nbye" if number % 3 else f"plain {number}", str(number % 5))
+        for number in range(60)
+    ]
+    stream = io.StringIO()
+    csv.writer(stream).writerows([("text", "stars"), *rows])
+    read = load(tmp_path / "a.csv", stream.getvalue(), label="stars", near_equal=None)
+    assert read.records.texts.tolist() == [text for text, _ in rows] and not read.invalid
+
+
+def test_a_long_text_is_a_text(tmp_path: Path) -> None:
+    """Catches a limit of the csv module's own, which other formats do not have."""
+    long = "word " * 60_000
+    assert load(tmp_path / "a.csv", f"text\n{long}\nshort\n").records.texts.tolist() == [long.strip(), "short"]
+
+
+def test_documents_without_author_or_name_are_counted(tmp_path: Path) -> None:
+    """Catches texts of one author on both sides, because a cell was empty, and two that have one name."""
+    content = "text,who,name\na b,ann,x\nc d,,x\ne f,ann,\ng h,NA,y\n"
+    read = load(tmp_path / "a.csv", content, group="who", id="name")
+    assert read.records.ids.tolist() == ["x", "x", "line 4", "y"]
+    assert {
+        "1 of 4 documents have no who (dataset.group): each is by itself",
+        "1 of 4 documents have no name (dataset.id) and are named by their line",
+        "2 documents share their name (dataset.id) with others",
+    } <= set(read.told)
+    (bad,) = load(
+        tmp_path / "a.jsonl", '{"text": "a", "who": {"x": 1}}\n{"text": "b", "who": null}\n', group="who"
+    ).invalid
+    assert bad.line == 1 and "who is no text" in bad.reason
+
+
+def test_a_public_part_of_all_or_nothing_is_named(tmp_path: Path) -> None:
+    """Catches a vocabulary that is blamed, and a file that seems empty, where one author or form has all texts."""
+    form = "\n".join(f"to whom it may concern we write to say that all is well with number {n}" for n in range(40))
+    says = r"dataset\.public=0.99: 40 documents are of 1 group \(near-equal.*the largest of 40, and all were drawn"
+    with pytest.raises(InputError, match=says):
+        load(tmp_path / "a.txt", form, public=0.99, near_equal=0.8)
+    table = "text,who\n" + "\n".join(f"{n} {n * 7} {n * 11},ann" for n in range(40))
+    with pytest.raises(InputError, match=r"dataset\.public=0.01: .* 1 group \(of an author.* none was drawn"):
+        load(tmp_path / "a.csv", table, public=0.01, vocabulary=400, group="who")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "says"),
     [
@@ -126,11 +188,13 @@ def test_what_is_not_utf8_is_refused_by_its_line_or_read_and_told(tmp_path: Path
         ("a.doc", "x", {}, "expected a .jsonl, .csv, .tsv or .txt file"),
         ("a.txt", "x\n", {"unit": "page"}, "dataset.unit=page: one of line, paragraph"),
         ("a.txt.gz", "no gzip", {}, "cannot be read"),
+        ("a.csv", gzip.compress(b"text\na\n"), {}, r"this is gzipped: name it a\.csv\.gz"),
+        ("a.txt", b"one\rtwo\rthr\xf6e\r", {}, "line 3 is not UTF-8"),
         ("a.txt", "x\ny\n", {"near_equal": 0.1}, "dataset.near_equal=0.1: from 0.3, at most 1, or null"),
     ],
 )
 def test_what_will_not_do_is_refused_in_a_line(
-    tmp_path: Path, name: str, content: str, options: dict[str, object], says: str
+    tmp_path: Path, name: str, content: str | bytes, options: dict[str, object], says: str
 ) -> None:
     """Catches tracebacks, and messages that do not say what there is instead."""
     with pytest.raises(InputError, match=says) as refused:

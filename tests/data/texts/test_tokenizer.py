@@ -121,7 +121,7 @@ def test_the_empty_the_equal_and_what_is_equal_once_cut_are_counted() -> None:
         "1 of 7 records equal an earlier one and were left out, 1 of them under another label: the first counts",
         "2 documents are empty and were left out",
         "2 of 4 texts of some texts were cut to 10 tokens",
-        "once cut, 1 text of some texts equals an earlier one, which counts",
+        "once cut, 1 text of some texts equals an earlier one, which counts, 1 under another label",
     ]
 
 

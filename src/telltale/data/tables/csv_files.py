@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from telltale.data.compressed import LARGEST, no_memory, require_parquet_size, require_size
 from telltale.data.loaded import InvalidRecord
-from telltale.data.text_files import csv_rows, row_test, utf8_of
+from telltale.data.text_files import MEANT, csv_rows, row_test, utf8_of
 from telltale.errors import InputError
 from telltale.writing import counted
 
@@ -199,11 +199,14 @@ def _spans(text: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarra
 
 
 def _swallowed(long: Sequence[bytes], data: bytes, separator: str) -> bool:
-    """Tell whether two quotation marks that were never meant as a pair have made one row of several."""
+    """Tell whether two quotation marks that were never meant as a pair have made one row of several.
+
+    So often as MEANT, in a file without a fault, they are: a cell holds a list.
+    """
     start = data[: 1 << 20].decode("utf-8", "ignore").split("\n")
     is_row = row_test(start, separator)
-    within = (line.decode("utf-8", "replace") for row in long for line in row.split(b"\n")[1:])
-    return any(is_row(line.split(separator)) for line in within)
+    within = ([line.decode("utf-8", "replace") for line in row.split(b"\n")[1:]] for row in long)
+    return 0 < sum(any(is_row(line.split(separator)) for line in lines) for lines in within) < MEANT
 
 
 def _mended(data: bytes, path: Path, separator: str) -> Even:

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from telltale.checks import choice
 from telltale.data.compressed import LARGEST, no_memory, require_size
-from telltale.data.text_files import UTF_16, Text, text_of
+from telltale.data.text_files import Text, code_of, text_of
 from telltale.errors import InputError
 
 UNDECODABLE = ("refuse", "replace")
+GZIPPED = b"\x1f\x8b"
 
 
 def decoded(file: Path, undecodable: str, largest: float = LARGEST) -> Text:
     """Return the lines of a text file, gzipped or not, and what is to be told of its letters.
 
     undecodable: refuse = InputError names the first line that is not UTF-8; replace = such lines are read as
-    Windows-1252, and told. A file that says it is UTF-16 is held to that. largest: GiB that it may unpack to.
+    Windows-1252, and told. A file that says it is UTF-16 or UTF-32, or has such zeros between its letters, is held to
+    that. largest: GiB that it may unpack to.
     """
     choice("dataset.undecodable", undecodable, UNDECODABLE)
     try:
@@ -29,13 +31,16 @@ def decoded(file: Path, undecodable: str, largest: float = LARGEST) -> Text:
         raise no_memory(file) from None
     except (OSError, EOFError) as error:
         raise InputError("dataset.file", file, f"cannot be read ({error})") from None
+    if data.startswith(GZIPPED):
+        raise InputError("dataset.file", file, f"text; this is gzipped: name it {file.name}.gz")
     if undecodable == "refuse":
-        code = "UTF-16" if data.startswith(UTF_16) else "UTF-8"
-        data = data if code == "UTF-16" else data.removeprefix(codecs.BOM_UTF8)
+        code = code_of(data).upper()
+        data = data.removeprefix(codecs.BOM_UTF8)
         try:
             data.decode(code)
         except UnicodeDecodeError as error:
-            line = 1 + data[: error.start].decode(code, "ignore").count("\n")
+            before = data[: error.start].decode(code, "ignore").replace("\r\n", "\n").replace("\r", "\n")
+            line = 1 + before.count("\n")
             expected = f"line {line:,} is not {code}; dataset.undecodable=replace reads such lines all the same"
             raise InputError("dataset.file", file, expected) from None
     return text_of(data, file.name)

@@ -21,6 +21,7 @@ from telltale.errors import InputError
 from telltale.writing import counted
 
 MOST_CONTEXT = 1 << 16
+FAR = 0.1  # from the share that was asked for
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,16 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     near = _near(documents, how.near_equal, told)
     groups = near if documents.groups is None else joined(documents.groups, near)
     public = is_public(digests, groups, how.public if how.context and not how.is_given_whole else 0)
-    if public.any():
-        fate = "are public: the tokenizer is learned on them, and no pool holds one"
-        told.append(f"{int(public.sum()):,} of {len(public):,} documents of {documents.source} {fate}")
+    if how.context and not how.is_given_whole:
+        told += _told_of_public(public, groups, how, documents)
     kept, groups = documents.take(~public), np.unique(groups[~public], return_inverse=True)[1].astype(np.int64)
     records, more = _untokenised(kept, groups, near[~public], how.near_equal), list[str]()
     if how.context is not None:
         codec = _codec(documents, public, how, lines, told)
         records, more = tokenised(records, codec, how.context, documents.texts[public].tolist())
     if not len(records):
-        raise InputError("dataset", documents.source, "holds no document that could be a record")
+        why = "; ".join([*told, *more])
+        raise InputError("dataset", documents.source, f"holds no document that could be a record: {why}")
     records = at_most(records, how.most_per_group, more)
     return Loaded(
         records=records,
@@ -152,7 +153,26 @@ def as_records(documents: Documents, how: Preparation) -> Loaded[TextRecords]:
     )
 
 
+def _told_of_public(public: np.ndarray, groups: np.ndarray, how: Preparation, documents: Documents) -> list[str]:
+    """Say how many documents are public. Refuse a part of all or nothing, where groups are whole on either side."""
+    count, share = int(public.sum()), how.public
+    if not share or (not count and how.vocabulary <= BYTES):
+        return []
+    sizes = np.unique(groups, return_counts=True)[1]
+    by = "of an author, or near-equal" if documents.groups is not None else "near-equal, by dataset.near_equal"
+    held = f"{len(public):,} documents are of {counted(len(sizes), 'group')} ({by}), the largest of {sizes.max():,}"
+    if count in (0, len(public)) and sizes.max() > 1:
+        drawn = "all were" if count else "none was"
+        without = f"dataset.public=0 dataset.vocabulary={BYTES} needs no public part"
+        raise InputError("dataset.public", share, f"{held}, and {drawn} drawn as public; {without}")
+    fate = "are public: the tokenizer is learned on them, and no pool holds one"
+    far = f"; dataset.public={share} cannot be met: {held}" if abs(count / len(public) - share) > FAR else ""
+    return [f"{count:,} of {len(public):,} documents of {documents.source} {fate}{far}"]
+
+
 def _filled(documents: Documents, told: list[str]) -> Documents:
+    if zeros := sum("\0" in text for text in documents.texts.tolist()):
+        told.append(f"{counted(zeros, 'document holds', 'documents hold')} zeros (NUL), read as spaces")
     texts = [text.replace("\0", " ") for text in documents.texts.tolist()]
     whole = [_in_whole_letters(text) for text in texts]
     if halves := sum(text != before for text, before in zip(whole, texts, strict=True)):
@@ -241,7 +261,11 @@ def tokenised(
     own = first == np.arange(len(first))
     if twins := int((~own).sum()):
         alike = counted(twins, f"text of {records.source} equals", f"texts of {records.source} equal")
-        told.append(f"once cut, {alike} an earlier one, which counts")
+        labels = records.labels
+        other = 0 if labels is None else int((labels != labels[first]).sum())
+        told.append(
+            f"once cut, {alike} an earlier one, which counts" + (f", {other:,} under another label" if other else "")
+        )
         made = made.take(own)
     shown, shown_cut = codec.encode(public, context) if public else (tokens[:0], cut[:0])
     known = np.isin(digests_of(made.tokens), digests_of(shown))

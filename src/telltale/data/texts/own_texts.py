@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -114,8 +115,20 @@ def _documents(
             raise InputError("dataset.label", label, expected)
         position = {word: at for at, word in enumerate(classes)}
         labels = np.array([position[word] for word in words], np.int64)
-    groups = None if group is None else groups_of([whose.strip() or None for whose in by_name["dataset.group"]])
-    names = by_name["dataset.id"] if id is not None else [f"line {line}" for line in lines]
+    said = [told]
+    groups = None
+    if group is not None:
+        groups = groups_of([whose.strip() or None for whose in by_name["dataset.group"]])
+        if nobodys := int((groups < 0).sum()):
+            said.append(f"{nobodys:,} of {len(rows):,} documents have no {group} (dataset.group): each is by itself")
+    names = [f"line {line}" for line in lines]
+    if id is not None:
+        given = [name.strip() for name in by_name["dataset.id"]]
+        names = [name or line for name, line in zip(given, names, strict=True)]
+        if without := given.count(""):
+            said.append(f"{without:,} of {len(rows):,} documents have no {id} (dataset.id) and are named by their line")
+        if shared := len(names) - sum(number == 1 for number in Counter(names).values()):
+            said.append(f"{shared:,} documents share their {id} (dataset.id) with others")
     return Documents(
         source=path.name,
         texts=as_objects([text.strip() for text in texts]),
@@ -125,5 +138,5 @@ def _documents(
         shown=None if shown else as_objects([f"text of {len(text.strip()):,} characters" for text in texts]),
         ids=np.array([escaped(name) for name in names]),
         invalid=tuple(invalid if shown else [replace(bad, text="") for bad in invalid]),
-        told=tuple(filter(None, (told,))),
+        told=tuple(filter(None, said)),
     )

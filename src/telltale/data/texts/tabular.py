@@ -105,7 +105,7 @@ def cells_of(
             value = place.cells.get(column.name)
             if isinstance(value, str | int | float) and (column is columns[0] or _says(value) or not column.needed):
                 cells.append(value if isinstance(value, str) else json.dumps(value))
-            elif not column.needed:
+            elif not column.needed and value is None:
                 cells.append("")
             else:
                 fault = fault or f"{column.name} is {'empty' if value is None or isinstance(value, str) else 'no text'}"
