@@ -42,9 +42,9 @@ TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfe
 
 def records_of(cfg: DictConfig, folder: Path) -> Records:
     """Read the data set; what did not become a record of its own is said, and listed in the run's folder."""
-    model = cfg.model or {}
-    if {"tokenizer", "path"} <= set(model) and model.path and "tokenizer" in cfg.dataset and not cfg.dataset.tokenizer:
-        expected = f"the folder of model.path, whose tokenizer has to cut the texts: dataset.tokenizer={model.path}"
+    path = cfg.model.get("path") if cfg.model and "tokenizer" in cfg.model else None
+    if path and "tokenizer" in cfg.dataset and not cfg.dataset.tokenizer:
+        expected = f"the folder of model.path, whose tokenizer has to cut the texts: dataset.tokenizer={path}"
         raise InputError("dataset.tokenizer", "null", expected)
     loaded = instantiate(cfg.dataset, _convert_="all")
     if loaded.invalid or loaded.dropped:

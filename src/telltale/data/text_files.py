@@ -7,6 +7,10 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _csv import _reader as csv_reader
 
 MARKS = {  # UTF-32's begins as UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
@@ -185,7 +189,7 @@ def _cells(lines: Sequence[str], separator: str) -> list[str] | str:
     return rows[0] if len(rows) == 1 else NOT_CLOSED
 
 
-def _reader(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+def _reader(lines: Sequence[str], separator: str) -> csv_reader:
     csv.field_size_limit(LONGEST)
     return csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=separator)
 
