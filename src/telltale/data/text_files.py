@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from _csv import _reader as csv_reader
+    from _csv import Reader as CSVReader
 
 MARKS = {  # UTF-32's begins as UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
@@ -189,7 +189,7 @@ def _cells(lines: Sequence[str], separator: str) -> list[str] | str:
     return rows[0] if len(rows) == 1 else NOT_CLOSED
 
 
-def _reader(lines: Sequence[str], separator: str) -> csv_reader:
+def _reader(lines: Sequence[str], separator: str) -> CSVReader:
     csv.field_size_limit(LONGEST)
     return csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=separator)
 
