@@ -47,7 +47,7 @@ run: $(READY)  ## the main job; ARGS="attack=… model=… scale=…" for anothe
 	$(BIN)/python -m src.run $(ARGS)
 
 test: $(READY) lint  ## lint, types, tests; WORKERS=4 ORDER=1 for more processes and another order of the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --randomly-seed=$(ORDER)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --randomly-seed=$(ORDER) --durations=25
 
 test-slow: $(READY) slurm  ## the tests that take minutes, with the ray extra: a real cluster on this machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[ray]" -c constraints.txt
