@@ -24,9 +24,7 @@ UNKNOWN = "\ufffd"  # stands for what could not be read
 NOT_CLOSED = "a quotation mark is not closed"
 LOOKED_AT = 200  # rows, for what the columns of a table hold
 MOST = 0.9  # share of them that tells
-MEANT = (
-    3  # cells that hold what looks like rows, in a file without any fault: so often two marks make no pair by chance
-)
+MEANT = 3  # cells of what looks like rows, in a file without a fault: marks make no such pairs by chance so often
 
 
 @dataclass(frozen=True)
