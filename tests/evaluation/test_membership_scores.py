@@ -35,13 +35,16 @@ def test_swapped_truth_mirrors_the_auc() -> None:
     assert straight.value == pytest.approx(mirrored.value) == pytest.approx(1 - opposite.value)
 
 
-def test_a_perfect_score_is_perfect_everywhere() -> None:
+def test_a_perfect_score_is_perfect_everywhere_and_certain_nowhere() -> None:
+    """Catches an interval of no width: of so many records one more may be otherwise, and no draw of them shows it."""
     _, membership = world(1)
     evidence = MembershipScores(membership.astype(float), threshold=0.5)
     metrics = score_membership(evidence, membership, Resampling.over(600, 50, seed=0))
     names = ["auc", "tpr_at_fpr_0.001", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05", "balanced_accuracy"]
     names.append("best_threshold_balanced_accuracy")
-    assert list(metrics) == names and all(e.value == e.low == 1 for e in metrics.values())
+    assert list(metrics) == names and all(e.value == e.high == 1 for e in metrics.values())
+    fewer = min(membership.sum(), (~membership).sum())
+    assert all(e.low == pytest.approx(0.025 ** (1 / fewer)) for e in metrics.values())
 
 
 def test_balanced_accuracy_is_left_out_without_a_threshold() -> None:

@@ -316,3 +316,17 @@ def test_an_interval_does_not_leave_what_a_number_can_be() -> None:
     rate = Estimate(0.01, 0.01 + 0.02 * np.random.default_rng(0).normal(size=(3, 99)), 9, degrees=9.0, limits=(0, 1))
     assert rate.low == 0 and rate.high > 0.03
     assert (rate - rate).limits == (-np.inf, np.inf)  # a difference may be negative
+
+
+def test_what_no_record_contradicts_is_as_sure_as_persons_are_many() -> None:
+    """Catches records of one person counted as many, and an end that moves where the number is not at its limit."""
+    whose = np.array([0, 0, 0, 1, 2, 3])
+    plan = Resampling.crossed(2, 6, 50, seed=0, drawn_with=whose)
+    inside = np.array([[True, True, True, True, False, False]] * 2)
+    assert plan.rarer(inside) == 2 and plan.rarer(inside, np.arange(6) < 4) == 0
+    sure = plan.estimate(np.ones(151), 6, limits=(0.0, 1.0), rarer=2)
+    assert (round(sure.low, 4), sure.high) == (round(0.025**0.5, 4), 1.0)
+    none = plan.estimate(np.zeros(151), 6, limits=(0.0, 12.0), rarer=2)
+    assert (none.low, round(none.high, 4)) == (0.0, round(12 * (1 - 0.025**0.5), 4))
+    inner = plan.estimate(np.full(151, 0.9), 6, limits=(0.0, 1.0), rarer=2)
+    assert inner.low == inner.high == 0.9

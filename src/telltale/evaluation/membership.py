@@ -52,12 +52,13 @@ def score_with_roc(
     fprs = np.concatenate([FALSE_POSITIVE_RATES, grid])
     tprs, best, found = _of_thresholds(scores, truth, resampling, fprs, parts, every)
     distinct = int((~truth & every).any(axis=0).sum())
-    values = {"auc": estimate(found["auc"])}
+    rarer = resampling.rarer(truth, every)
+    values = {"auc": estimate(found["auc"], rarer=rarer)}
     for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
-        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct)
+        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct, rarer=rarer)
     if "balanced_accuracy" in found:
-        values["balanced_accuracy"] = estimate(found["balanced_accuracy"])
-    values["best_threshold_balanced_accuracy"] = estimate(best, note=OPTIMISTIC)
+        values["balanced_accuracy"] = estimate(found["balanced_accuracy"], rarer=rarer)
+    values["best_threshold_balanced_accuracy"] = estimate(best, note=OPTIMISTIC, rarer=rarer)
     return values, Band.of(grid, [estimate(tpr) for tpr in tprs[len(FALSE_POSITIVE_RATES) :]])
 
 

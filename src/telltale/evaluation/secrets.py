@@ -31,7 +31,8 @@ def exposures(evidence: SecretScores, coins: np.ndarray, plan: Resampling) -> di
     found = {}
     for name, side in sides.items():
         values = ratio_or_nan(plan.sums(table * side), plan.sums(side.astype(float)))
-        found[name] = plan.estimate(values, int(side.sum()), notes.get(name, ""), limits=(0.0, float(most)))
+        some, note = int(side.any(axis=0).sum()), notes.get(name, "")
+        found[name] = plan.estimate(values, int(side.sum()), note, limits=(0.0, float(most)), rarer=some)
     return found
 
 

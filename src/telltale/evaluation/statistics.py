@@ -217,10 +217,17 @@ class Resampling:
         note: str = "",
         distinct: int | None = None,
         limits: tuple[float, float] = (-math.inf, math.inf),
+        rarer: int | None = None,
     ) -> Estimate:
         """Return (1 + components B,) values, row 0 the data as it is, as an `Estimate` of this plan."""
         replicates = values[1:].reshape(self.components, -1)
-        return Estimate(float(values[0]), replicates, int(n), note, self.key, self.degrees, distinct, limits)
+        return Estimate(float(values[0]), replicates, int(n), note, self.key, self.degrees, distinct, limits, rarer)
+
+    def rarer(self, side: np.ndarray, counted: np.ndarray | None = None) -> int:
+        """Count what is drawn as one on the side that has less of it: (victims, clusters) bool; counted: None = all."""
+        units = np.arange(self.clusters) if self.drawn_with is None else self.drawn_with
+        sides = (side, ~side) if counted is None else (side & counted, ~side & counted)
+        return min(len(np.unique(units[of.any(axis=0)])) for of in sides)
 
 
 def groups_of(membership: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:

@@ -82,7 +82,11 @@ def within_strata(
     values = plan.sums(influence / pairs)
     values[0] = 0
     note = f"in {len(np.unique(strata))} strata of records that look alike without the model"
-    return {AMONG_ALIKE: plan.estimate(value / pairs + values, scores.size, note, limits=(0.0, 1.0))}
+    return {
+        AMONG_ALIKE: plan.estimate(
+            value / pairs + values, scores.size, note, limits=(0.0, 1.0), rarer=plan.rarer(membership)
+        )
+    }
 
 
 def weighted_auc_influence(scores: np.ndarray, positives: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:

@@ -16,7 +16,7 @@ from telltale.evaluation.statistics import Estimate
 from telltale.writing import escaped
 
 Metrics = Mapping[str, Any]  # name -> an object with to_json(), e.g. an Estimate
-ABOUT = ("value", "n", "note", "plan", "degrees", "distinct", "limits")
+ABOUT = ("value", "n", "note", "plan", "degrees", "distinct", "limits", "rarer")
 
 
 def metrics_document(

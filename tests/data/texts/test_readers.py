@@ -151,6 +151,18 @@ def test_documents_without_author_or_name_are_counted(tmp_path: Path) -> None:
     assert bad.line == 1 and "who is no text" in bad.reason
 
 
+def test_one_number_is_one_class_and_one_author_however_it_is_written(tmp_path: Path) -> None:
+    """Catches an author on both sides, and a class of one text, as a program writes 1 where another writes 1.0."""
+    lines = [
+        '{"text": "a", "who": 1, "y": 2.0}',
+        '{"text": "b", "who": 1.0, "y": 2}',
+        '{"text": "c", "who": 1.5, "y": 3}',
+    ]
+    records = load(tmp_path / "a.jsonl", "\n".join(lines), group="who", label="y").records
+    assert records.classes == ("2", "3") and records.labels is not None and records.labels.tolist() == [0, 0, 1]
+    assert records.groups[0] == records.groups[1] != records.groups[2]
+
+
 def test_a_public_part_of_all_or_nothing_is_named(tmp_path: Path) -> None:
     """Catches a vocabulary that is blamed, and a file that seems empty, where one author or form has all texts."""
     form = "\n".join(f"to whom it may concern we write to say that all is well with number {n}" for n in range(40))
