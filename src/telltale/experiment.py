@@ -199,6 +199,7 @@ def _outcome(
         notes=(*plan.notes(), *_written(game.samples())),
         challenge=game.knowledge.challenge,
         membership=truth.membership,
+        groups=truth.groups,
         ids=getattr(game.knowledge.challenge, "ids", None),
         payload=truth.payload,
         examples=game.examples(),

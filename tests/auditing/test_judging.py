@@ -84,6 +84,16 @@ def test_records_of_one_person_are_one_draw() -> None:
     assert naive.standard_error < 0.85 * once.standard_error
 
 
+def test_the_area_within_strata_is_as_sure_as_the_records_that_are_compared() -> None:
+    """Catches an interval of 100 records, where but two of either side have any to be compared with."""
+    truth, strata = np.arange(200) < 100, np.arange(200)
+    strata[[0, *range(100, 119)]] = 0  # one member beside 19 others
+    strata[[1, 2, 3, 4, 5, 6, 119]] = 1
+    plan = Resampling.over(200, 50, seed=0)
+    measured = within_strata(truth[None].astype(float), truth[None], strata, plan)[AMONG_ALIKE]
+    assert measured.value == 1 and measured.rarer == 7  # of seven members and 20 others
+
+
 def test_the_area_within_strata_is_that_of_their_pairs() -> None:
     """Catches weights other than pairs: stratum 0 has AUC 1 of 1 pair, stratum 1 has 0.5 of 4."""
     scores = np.array([[2.0, 1.0, 5.0, 5.0, 5.0, 5.0]])

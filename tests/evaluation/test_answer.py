@@ -14,13 +14,13 @@ from telltale.evaluation.answer import (
     LEAKS,
     NONE_FOUND,
     Answer,
-    Difference,
     Question,
     Standards,
     answered,
     models_needed,
     sureness,
 )
+from telltale.evaluation.difference import Difference
 
 METRICS = (("AUC", 0.5, 0.55), ("TPR at 1 % FPR", 0.01, 0.05))
 

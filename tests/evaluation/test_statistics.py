@@ -328,5 +328,7 @@ def test_what_no_record_contradicts_is_as_sure_as_persons_are_many() -> None:
     assert (round(sure.low, 4), sure.high) == (round(0.025**0.5, 4), 1.0)
     none = plan.estimate(np.zeros(151), 6, limits=(0.0, 12.0), rarer=2)
     assert (none.low, round(none.high, 4)) == (0.0, round(12 * (1 - 0.025**0.5), 4))
-    inner = plan.estimate(np.full(151, 0.9), 6, limits=(0.0, 1.0), rarer=2)
-    assert inner.low == inner.high == 0.9
+    unknown = plan.estimate(np.append(1.0, np.full(150, np.nan)), 6, limits=(0.0, 1.0), rarer=2)
+    assert np.isnan(unknown.low) and np.isnan(unknown.high)  # both ends or neither
+    inner = plan.estimate(np.full(151, 0.5), 6, limits=(0.0, 1.0), rarer=2)
+    assert inner.low == inner.high == 0.5

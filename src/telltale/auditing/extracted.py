@@ -16,7 +16,7 @@ from telltale.evaluation.membership import score_membership
 from telltale.evaluation.no_model import looks_like_a_member
 from telltale.evaluation.score import Scored, Scoring, evaluate
 from telltale.evaluation.statistics import Estimate
-from telltale.evaluation.strata import NO_MODEL
+from telltale.evaluation.strata import NO_MODEL, told_apart
 from telltale.evaluation.unjudged import unjudged
 from telltale.reporting.next_steps import Step
 from telltale.reporting.outcome import Cost, Outcome
@@ -71,6 +71,7 @@ def concluded(found: Found, dealt: Dealt, manner: Manner, store: Store, typed: T
         unknown="" if dealt.known else UNKNOWN,
         challenge=dealt.challenge,
         membership=dealt.membership[None] if dealt.known else None,
+        groups=dealt.groups,
         kept=Kept(store),
     )
     if dealt.known and not found.target.random:
@@ -106,7 +107,7 @@ def _compared_without_the_model(outcome: Outcome, dealt: Dealt, manner: Manner) 
     scored = replace(outcome.scored, metrics={**outcome.scored.metrics, DETECTOR: {EXACT: area}})
     notes = (*outcome.notes, f"{DETECTOR}: {WHAT_IT_IS}")
     outcome = replace(outcome, scored=scored, controls=(*outcome.controls, DETECTOR), notes=notes)
-    if not area.low > 0.5:
+    if not told_apart(area):
         return outcome
     differ = (
         f"your members differ from your held-out molecules without the model: {DETECTOR} has AUC {interval(area)}, "

@@ -26,7 +26,7 @@ from telltale.evaluation.answer import Standards
 from telltale.evaluation.no_model import groups_of_each_side, looks_like_a_member
 from telltale.evaluation.reference_predictions import reference_predictions
 from telltale.evaluation.score import Scored, checked_replicates, evaluate
-from telltale.evaluation.strata import NO_MODEL
+from telltale.evaluation.strata import NO_MODEL, told_apart
 from telltale.evidence import MembershipScores
 from telltale.game.answers import RANDOM, Answers, world_of
 from telltale.reporting.answering import spoken
@@ -194,6 +194,7 @@ def concluded(
         unchecked=unchecked,
         challenge=answers.challenge if challenge is None else challenge,
         membership=played.truth.membership,
+        groups=played.truth.groups,
         ids=answers.ids,
     )
     if unchecked:
@@ -259,7 +260,7 @@ def _not_compared(answers: Answers) -> tuple[str, ...]:
 def _differ(outcome: Outcome) -> tuple[str, ...]:
     """Say that members differ from held-out records without the model, where the detector tells them apart."""
     found = outcome.scored.metrics.get(NO_MODEL, {}).get("auc")
-    if found is None or not found.low > 0.5:
+    if found is None or not told_apart(found):
         return ()
     said = f"a detector that never asks it has AUC {interval(found)}"
     return (f"your members differ from your held-out records without the model: {said}",)

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from math import inf, isfinite, nan
-from typing import Protocol
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from telltale import checks
-from telltale.evaluation.statistics import CONFIDENCE
+from telltale.evaluation.difference import TAIL, Difference
 
 LEAKS, NONE_FOUND, CANNOT_TELL = "leaks", "no leak found", "cannot tell"
-TAIL = (1 - CONFIDENCE) / 2  # of one comparison: a leak is an interval whose lower end is above
 FALSE_ALARMS = 0.01  # the rate at which an attacker accuses wrongly, of which the answer speaks
 HALF = 0.5  # an area under a ROC curve that tells nothing
 POWER = 0.8  # with which a design is asked to tell the smallest value that matters
@@ -50,61 +48,6 @@ class Standards:
         checks.number("report.tpr", self.tpr, above=FALSE_ALARMS, below=1)
         checks.share("report.share", self.share, whole=False)
         checks.yes_or_no("report.answers", self.answers)
-
-
-class Measured(Protocol):
-    """A number with its standard error and Student's degrees of freedom, such as an `Estimate`."""
-
-    @property
-    def value(self) -> float:
-        """The number."""
-
-    @property
-    def standard_error(self) -> float:
-        """Its standard error; NaN where there is none."""
-
-    @property
-    def degrees(self) -> float:
-        """Student's degrees of freedom; infinite where the error is normal."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A measured number less what has to be exceeded."""
-
-    value: float
-    standard_error: float
-    degrees: float = inf
-
-    @classmethod
-    def of(cls, measured: Measured, less: float = 0.0) -> Difference:
-        """Take a constant off a measured number; its error stays."""
-        return cls(float(measured.value) - less, float(measured.standard_error), float(measured.degrees))
-
-    @property
-    def known(self) -> bool:
-        """Whether there is a number with an error."""
-        return isfinite(self.value) and isfinite(self.standard_error)
-
-    @property
-    def p(self) -> float:
-        """One-sided p-value: how often a difference of 0 would look as large.
-
-        >>> round(Difference(1.96, 1.0).p, 3), round(Difference(1.96, 1.0, degrees=1).p, 3)
-        (0.025, 0.15)
-        """
-        if self.standard_error == 0:
-            return 0.0 if self.value > 0 else 1.0
-        return float(stdtr(self.degrees, -self.value / self.standard_error))
-
-    def ends(self, tests: int = 1) -> tuple[float, float]:
-        """Return the 95 % interval, widened so that `tests` of them hold together.
-
-        >>> [round(end, 2) for end in Difference(0.0, 1.0).ends()]
-        [-1.96, 1.96]
-        """
-        half = float(stdtrit(self.degrees, 1 - TAIL / tests)) * self.standard_error
-        return self.value - half, self.value + half
 
 
 @dataclass(frozen=True)

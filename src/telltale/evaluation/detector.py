@@ -27,7 +27,7 @@ def detection(malicious: np.ndarray, honest: np.ndarray, replicates: int, seed: 
     plan = Resampling.over(len(malicious), replicates, seed=seed)
     weights = plan.of_victim(0, np.arange(len(malicious))).astype(np.float64)
     values = weights @ found / weights.sum(1)
-    return {"detector_auc": plan.estimate(values, len(malicious))}
+    return {"detector_auc": plan.estimate(values, len(malicious), limits=(0.0, 1.0), rarer=len(malicious))}
 
 
 def features(quantiles: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from telltale.evaluation.variance import (
     CONFIDENCE,
     finite_or_none,
+    least_ends,
     students_quantile,
     two_way_variance,
     variance,
@@ -34,9 +35,8 @@ class Estimate:
     degrees     Student's degrees of freedom, groups of victims - 1; inf where there is one component
     distinct    distinct points behind a rate, where `n` counts a point once for every victim
     limits      what the number cannot leave; its interval does not either
-    rarer       distinct records of the side that has fewest, of a mean over either side. Where the number is at a limit
-                all replicates are, too, and say nothing: the interval reaches as far as by chance one record in so
-                many may be otherwise and be missed (`reach_from_limit`)
+    rarer       distinct records of the side that has fewest, of a mean over either side: what its interval reaches at
+                least near a limit (`least_ends`)
 
     >>> auc = Estimate(0.6, np.linspace(0.5, 0.7, 1001), n=100)
     >>> round(auc.low, 3), round(auc.high, 3)
@@ -92,9 +92,9 @@ class Estimate:
             end = float(np.percentile(finite, 50 * (1 + side * CONFIDENCE))) if len(finite) else math.nan
         else:
             end = self.value + side * students_quantile(self.degrees) * self.standard_error
-        if self.rarer and math.isclose(self.value, self.limits[(1 - side) // 2], abs_tol=1e-12):
-            far = self.value + side * reach_from_limit(self.rarer) * (self.limits[1] - self.limits[0])
-            end = far if math.isnan(end) else side * max(side * end, side * far)
+        least = least_ends(self.value, self.limits, self.rarer)[(side + 1) // 2]
+        if least != self.value and not math.isnan(end):
+            end = side * max(side * end, side * least)
         return float(np.clip(end, *self.limits))
 
     def __repr__(self) -> str:
@@ -127,18 +127,6 @@ class Estimate:
         document |= {"n": self.n} | ({} if self.distinct is None else {"distinct": self.distinct})
         document |= {name: finite_or_none(getattr(self, name)) for name in ("standard_error", "degrees")}
         return document | ({"note": self.note} if self.note else {})
-
-
-def reach_from_limit(records: int) -> float:
-    """Return how much of a mean within [0, 1] so many records may miss that all say 1, at 97.5 %.
-
-    The exact binomial's lower end of n of n (Clopper, Pearson 1934), 1 - 0.025^(1 / n): of all laws of that mean the
-    one of 0 and 1 is missed most easily. An AUC is such a mean over the records of either side.
-
-    >>> [round(reach_from_limit(n), 3) for n in (1, 10, 40, 1000)]
-    [0.975, 0.308, 0.088, 0.004]
-    """
-    return 1 - float(((1 - CONFIDENCE) / 2) ** (1 / records))
 
 
 def combined(estimates: Sequence[Estimate], factors: Sequence[float]) -> Estimate:

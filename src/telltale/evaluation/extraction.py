@@ -130,7 +130,10 @@ def discordant(
     ]
     n = int((in_g ^ in_g_prime).sum())
     few = f"cannot tell: {n} discordant candidates, {DISCORDANT_NEEDED} needed"
-    found = resampling.estimate(resampling.average(np.array(values)), n, few if n < DISCORDANT_NEEDED else "")
+    only = (in_g & ~in_g_prime, in_g_prime & ~in_g)
+    rarer = min(len(np.unique(index[side.any(axis=0)])) for side in only)
+    note = few if n < DISCORDANT_NEEDED else ""
+    found = resampling.estimate(resampling.average(np.array(values)), n, note, limits=(0.0, 1.0), rarer=rarer)
     return of_few_templates(found, fewest_templates(index, in_g ^ in_g_prime), decides=True)
 
 

@@ -55,6 +55,14 @@ def overlap_weights(scores: np.ndarray, membership: np.ndarray) -> np.ndarray:
     return np.where(membership, 1 - p, p)
 
 
+def told_apart(area: Estimate) -> bool:
+    """Tell whether a detector that never asks the model tells members from others: surely, or without a fault.
+
+    Of few groups an area of 1 has an interval that reaches below one half, and is no ground for calling them alike.
+    """
+    return area.low > 0.5 or area.value == 1
+
+
 def within_strata(
     scores: np.ndarray,
     membership: np.ndarray,
@@ -67,6 +75,7 @@ def within_strata(
     weights: (points,) of records; None = all alike. Empty where no stratum has both kinds.
     """
     value, pairs, influence = 0.0, 0.0, np.zeros(scores.shape)
+    compared = np.zeros(scores.shape, bool)
     counted = np.broadcast_to(np.ones(scores.shape[1]) if weights is None else weights, scores.shape)
     for stratum in np.unique(strata):
         here = strata == stratum
@@ -76,6 +85,7 @@ def within_strata(
             continue
         area, moved = weighted_auc_influence(np.ravel(scores[:, here]), np.ravel(truth), np.ravel(weight))
         value, pairs = value + size * area, pairs + size
+        compared[:, here] = True
         influence[:, here] = size * moved.reshape(truth.shape)
     if not pairs:
         return {}
@@ -84,7 +94,7 @@ def within_strata(
     note = f"in {len(np.unique(strata))} strata of records that look alike without the model"
     return {
         AMONG_ALIKE: plan.estimate(
-            value / pairs + values, scores.size, note, limits=(0.0, 1.0), rarer=plan.rarer(membership)
+            value / pairs + values, scores.size, note, limits=(0.0, 1.0), rarer=plan.rarer(membership, compared)
         )
     }
 

@@ -43,6 +43,39 @@ def students_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     return float(ndtri(share) if math.isinf(degrees) else stdtrit(degrees, share))
 
 
+def reach_from_limit(records: int, tests: int = 1) -> float:
+    """Return how much of a mean within [0, 1] so many records may miss that all say 1, at 97.5 %.
+
+    The exact binomial's lower end of n of n (Clopper, Pearson 1934), 1 - 0.025^(1 / n): of all laws of that mean the
+    one of 0 and 1 is missed most easily. An AUC is such a mean over the records of either side. tests: intervals that
+    are to hold together.
+
+    >>> [round(reach_from_limit(n), 3) for n in (1, 10, 40, 1000)]
+    [0.975, 0.308, 0.088, 0.004]
+    """
+    return 1 - float(((1 - CONFIDENCE) / 2 / tests) ** (1 / records))
+
+
+def least_ends(value: float, limits: tuple[float, float], records: int | None, tests: int = 1) -> tuple[float, float]:
+    """Return the ends that the interval of a mean within limits over so many records reaches at least.
+
+    At a limit no draw of the records differs, so that a bootstrap has no width: there it is `reach_from_limit`, and
+    within one record's worth of it as much less as that is off, since draws know of that record alone.
+
+    >>> least_ends(1.0, (0.0, 1.0), 40)[0] == 1 - reach_from_limit(40), least_ends(0.9, (0.0, 1.0), 40)
+    (True, (0.9, 0.9))
+    """
+    low, high = limits
+    width = high - low
+    if not records or not math.isfinite(width + value):
+        return value, value
+
+    def far(distance: float) -> float:
+        return reach_from_limit(records, tests) * width * max(0.0, 1 - records * max(0.0, distance) / width)
+
+    return value - far(high - value), value + far(value - low)
+
+
 def finite_or_none(number: float) -> float | None:
     """Return the number as strict JSON can hold it."""
     return float(number) if math.isfinite(number) else None

@@ -14,12 +14,12 @@ from telltale.evaluation.answer import (
     FALSE_ALARMS,
     LEAKS,
     Answer,
-    Difference,
     Question,
     answered,
     largest_of_each,
     sureness,
 )
+from telltale.evaluation.difference import Difference
 from telltale.evaluation.estimate import Estimate
 from telltale.evaluation.extraction import LeakageEstimate
 from telltale.evidence import ExtractedMolecules, ReconstructedRecords
@@ -113,7 +113,7 @@ def _meaning(answer: Answer, outcome: Outcome, attack: str) -> list[str]:
         return [*meaning, *_candidates(found, answer.tests, strongest=attack)]
     if found.note:
         return [*meaning, f"members found at 1 % false alarms are not measured: {found.note}"]
-    measured = Difference.of(found)
+    measured = Difference.shown(found)
     ends = np.clip(measured.ends(max(1, answer.tests)), 0, 1)
     low, high = (f"{PEOPLE * end:,.0f}" for end in ends)
     prior = outcome.standards.prior
@@ -131,7 +131,7 @@ def _candidates(found: Estimate, tests: int, strongest: str) -> list[str]:
     """Say of candidates that are part of a training molecule how many stand above nearly all that are none."""
     if found.note:
         return [f"right candidates above 99 % of the wrong ones are not measured: {found.note}"]
-    measured = Difference.of(found)
+    measured = Difference.shown(found)
     low, high = (f"{PEOPLE * end:,.0f}" for end in np.clip(measured.ends(max(1, tests)), 0, 1))
     return [
         f"of {PEOPLE:,} candidates that are part of a training molecule {strongest} puts "

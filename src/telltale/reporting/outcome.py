@@ -53,6 +53,7 @@ class Outcome:
     costs       what each piece of evidence took, by its name
     challenge   Records of the challenge points, in the order of the score columns, or None
     membership  (victims, points) bool: the point is in the victim; or None
+    groups      (points,) of challenge points that are drawn as one, a person's; None = each is by itself
     payload     of malicious training code: the records it hid in each victim
     ids         what the owner of the records calls each challenge point, or None
     shown       name of the evidence by which single records of one victim are listed
@@ -74,6 +75,7 @@ class Outcome:
     ids: np.ndarray | None = None
     shown: str = "target"
     membership: np.ndarray | None = None
+    groups: np.ndarray | None = None
     payload: tuple[Any, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
     attack: str = "target"

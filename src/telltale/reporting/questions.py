@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from telltale.evaluation.answer import FALSE_ALARMS, Difference, Question
+from telltale.evaluation.answer import FALSE_ALARMS, Question
 from telltale.evaluation.canary_audit import ALL_MODELS, ONE_RUN
+from telltale.evaluation.difference import Difference
 from telltale.evaluation.few_records import FEW_RECORDS, permuted_p
 from telltale.evaluation.statistics import Estimate, groups_of
-from telltale.evaluation.strata import AMONG_ALIKE, NO_MODEL
+from telltale.evaluation.strata import AMONG_ALIKE, NO_MODEL, told_apart
 from telltale.evidence import CanaryScores, ExtractedMolecules, MembershipScores, ReconstructedRecords
 from telltale.reporting.outcome import Outcome
 from telltale.reporting.sentences import metric_title
@@ -135,7 +136,7 @@ def _ask(
     if metric not in metrics.get(name, {}):
         return None
     estimate = metrics[name][metric]
-    measured = Difference.of(estimate)
+    measured = Difference.shown(estimate)
     above = {} if chance is None else {"chance": Difference.of(estimate, chance)}
     for control in controls:
         if control in metrics and metric in metrics[control]:
@@ -181,21 +182,26 @@ def _explained(metrics: Mapping[str, Mapping[str, Estimate]], name: str) -> floa
     difference no control saw, as they know it only nearly.
     """
     differ = metrics.get(NO_MODEL, {}).get("auc")
-    if differ is None or not differ.low > 0.5 or "auc" not in metrics[name]:
+    if differ is None or not told_apart(differ) or "auc" not in metrics[name]:
         return 0.0
     return UNSEEN * max(0.0, metrics[name]["auc"].value - 0.5)
 
 
 def _records(outcome: Outcome, estimate: Estimate) -> int:
-    """Count the distinct records behind a number: of members and non-members, the fewer."""
-    return min(_sides(outcome), default=estimate.n)
+    """Count the distinct records, or groups of them, behind a number: of members and non-members, the fewer."""
+    return min(_sides(outcome), default=estimate.n if estimate.rarer is None else estimate.rarer)
 
 
 def _sides(outcome: Outcome) -> tuple[int, ...]:
-    """Count the records that are members of any model, and those that any model was trained without; () of others."""
+    """Count the records that are members of any model, and those that any model was trained without; () of others.
+
+    Records of one group (a person's) are one: they are drawn as one, and know of one.
+    """
     if not isinstance(outcome.evidence["target"], MembershipScores) or outcome.membership is None:
         return ()
-    return tuple(int(side.any(axis=0).sum()) for side in (outcome.membership, ~outcome.membership))
+    points = outcome.membership.shape[1]
+    groups = np.arange(points) if outcome.groups is None else outcome.groups
+    return tuple(len(np.unique(groups[side.any(axis=0)])) for side in (outcome.membership, ~outcome.membership))
 
 
 def _few(outcome: Outcome) -> str:
@@ -208,6 +214,8 @@ def _few(outcome: Outcome) -> str:
     shown = (
         f"{counted(inside, 'member')} and {counted(outside, 'non-member')}" if one else counted(min(sides), "record")
     )
+    if outcome.groups is not None:
+        shown = f"members of {counted(inside, 'group')} and non-members of {counted(outside, 'group')}"
     return f" of {shown} alone, too few to speak of others"
 
 
@@ -215,7 +223,7 @@ def _luck(name: str, outcome: Outcome) -> float:
     """Return how often chance alone ranks a handful of records as well as a piece of evidence does."""
     guess, membership = outcome.evidence[name], outcome.membership
     assert membership is not None
-    return permuted_p(np.asarray(guess.for_victims(len(membership)).scores), membership)
+    return permuted_p(np.asarray(guess.for_victims(len(membership)).scores), membership, outcome.groups)
 
 
 def _low_ceilings(outcome: Outcome, metric: str) -> list[str]:
