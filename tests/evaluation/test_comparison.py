@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from telltale.evaluation.comparison import PairedTest, bootstrap_p, holm, standing, versus_rivals
-from telltale.evaluation.membership import auc_replicates
+from telltale.evaluation.membership import auc_replicates, score_membership
 from telltale.evaluation.statistics import Estimate, Resampling
+from telltale.evidence import MembershipScores
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,13 @@ def test_attacks_on_other_resamples_are_not_compared() -> None:
     other = Estimate(0.6, np.zeros(999), 9, plan="q")
     with pytest.raises(ValueError, match="same Resampling"):
         versus_rivals({"auc": estimate(0.7, 0.1)}, {"rival": {"auc": other}})
+
+
+def test_attacks_that_differ_on_every_record_are_told_apart_as_surely_as_records_are_many() -> None:
+    """Catches p = 0 of five records a side, as no draw of them differs."""
+    members = np.tile(np.arange(10) < 5, (4, 1))
+    plan = Resampling.crossed(4, 10, 99, seed=0)
+    one, other = (
+        score_membership(MembershipScores(of), members, plan)["auc"] for of in (members * 1.0, -1.0 * members)
+    )
+    assert PairedTest.of(one, other).p == 2 * 0.5**5

@@ -47,6 +47,8 @@ class PairedTest:
         counted = difference.replicates.shape[1] if len(difference.replicates) == 1 else 0
         p = students_p(difference.value, difference.standard_error, difference.degrees)
         p = bootstrap_p(difference.replicates[0]) if counted else p
+        if difference.standard_error == 0 and difference.value:  # all records say the same: as sure as a sign test is
+            p = max(p, 2 * 0.5 ** min(of.n if of.rarer is None else of.rarer for of in (target, rival)))
         ends = difference.low, difference.high, difference.n
         return cls(difference.value, *ends, p, counted, difference.standard_error, difference.degrees)
 

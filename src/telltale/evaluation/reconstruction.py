@@ -144,11 +144,13 @@ def pearson(one: np.ndarray, other: np.ndarray) -> float:
 def over_pictures(values: np.ndarray, plan: Resampling, note: str = "") -> Estimate:
     """Average over pictures, then victims, with their replicates: (victims, payload) -> an estimate.
 
-    A guess that holds for every victim has one row.
+    A guess that holds for every victim has one row. What is true or false of a picture is a share, whose interval near
+    0 and 1 is as long as pictures are few.
     """
+    limits, rarer = ((0.0, 1.0), values.shape[1]) if values.dtype == bool else ((-np.inf, np.inf), None)
     values = np.broadcast_to(values, (plan.victims, values.shape[1])).astype(np.float64)
     means = np.stack([plan.mean_of_first(victim, row) for victim, row in enumerate(values)])
-    return plan.estimate(plan.average(means), values.shape[1], note)
+    return plan.estimate(plan.average(means), values.shape[1], note, limits=limits, rarer=rarer)
 
 
 def _kolmogorov_smirnov(one: np.ndarray, other: np.ndarray) -> float:
