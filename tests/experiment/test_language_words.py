@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
@@ -12,6 +14,7 @@ from telltale.configuration.arguments import of_texts
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed
 from telltale.errors import InputError
+from tests.models.hf_language import WORDS, saved
 
 SPEAKER = ("dataset=wordnet", "model=transformer", "objective=language_modeling", "rivals=none", "controls=none")
 
@@ -35,6 +38,34 @@ def test_words_of_classifiers_read_texts_where_a_language_model_is_released(tmp_
     assert not any(rival.before_transfer for rival in plan.rivals.values())
     with pytest.raises(InputError, match="probabilities"):
         plan_of(tmp_path, "attack=shadow_classifier", *SPEAKER)
+
+
+def own_texts(folder: Path) -> list[str]:
+    """A file of texts, three of each author, and the words that read it."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS[3:], 20)) for _ in range(1500)]
+    rows = [json.dumps({"text": text, "who": f"a{number // 3}"}) for number, text in enumerate(texts)]
+    (folder / "own.jsonl").write_text("\n".join([*rows, "{}"]))
+    return ["dataset=text", f"dataset.file={folder / 'own.jsonl'}", "dataset.group=who", "dataset.vocabulary=260"]
+
+
+def test_the_report_says_how_texts_were_read_and_dealt_out(tmp_path: Path) -> None:
+    """Catches what only the console said, and an ε of one text taken for that of an author."""
+    plan = plan_of(tmp_path, "attack=lira", *own_texts(tmp_path), *SPEAKER[1:])
+    told = "\n".join(plan.notes())
+    assert "1 of 1,501 records could not be read" in told and "documents of own.jsonl are public" in told
+    assert "were cut to 16 tokens" in told
+    sizes = np.unique(plan.pools.challenge.groups, return_counts=True)[1]
+    assert f"challenge records are of {len(sizes)} groups" in told and f"of {sizes.max()} at most" in told
+
+
+def test_a_report_on_a_model_that_came_trained_says_what_is_not_asked(tmp_path: Path) -> None:
+    """Catches a model that knows all texts by heart from before, whose owner reads of a proof and of no leak."""
+    pytest.importorskip("transformers")
+    folder = saved(tmp_path / "model")
+    words = [*own_texts(tmp_path)[:3], "model=hf", f"model.path={folder}", f"dataset.tokenizer={folder}"]
+    notes = plan_of(tmp_path, "attack=lira", *words, *SPEAKER[2:], "dataset.context=12").notes()
+    assert notes[0].startswith(f"the models attacked began with the weights in {folder}")
 
 
 def test_one_attack_under_two_names_is_met_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -159,7 +159,9 @@ def records_of(texts: Sequence[str], like: TextRecords, length: int = 0) -> Text
     if cut.any():
         context, text = like.tokens.shape[1], texts[int(np.argmax(cut))]
         which = f"'{text}'" if like.readable else "one of the secrets"
-        expected = f"fewer, or a shorter attack.template: {which} has more tokens than the context of {context}"
+        expected = (
+            f"fewer, a shorter attack.template or a larger dataset.context: {which} has more than {context} tokens"
+        )
         raise InputError("attack.length", length, expected)
     words = np.empty(len(texts), object)
     words[:] = texts

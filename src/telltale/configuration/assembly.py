@@ -23,7 +23,7 @@ from telltale.configuration.compatibility import (
 )
 from telltale.configuration.parts import owner_of, pools_of, probes_of, recipe_of, records_of, transfer_of
 from telltale.data.downstream import TransferData
-from telltale.data.pools import Pools, PoolSizes
+from telltale.data.pools import Pools, PoolSizes, told_of
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.errors import InputError
@@ -36,6 +36,11 @@ from telltale.owner.owner import Owner
 from telltale.owner.recipe import Recipe
 from telltale.training.trainer import Curve
 from telltale.worlds.other_world import OtherWorld
+
+BEGUN = (
+    "the models attacked began with the weights in {path}: what these had learned before, perhaps from the same "
+    "records, is not asked about, no ε covers it, and a control without pre-training begins with them, too"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Plan:
     probes        what embeddings are measured by, beside the owner's task, by name
     replicates    bootstrap replicates behind every interval
     standards     what the answer of the report is measured by
+    told          what was said of reading the data set: left out, cut, merged or set apart
     """
 
     cfg: DictConfig
@@ -68,6 +74,7 @@ class Plan:
     probes: Mapping[str, Probe]
     replicates: int
     standards: Standards
+    told: tuple[str, ...] = ()
 
     @property
     def seed(self) -> int:
@@ -121,7 +128,11 @@ class Plan:
             for note in rival.notes(self.game.knowledge_of(rival.access))
             if note not in of_attack
         ]
-        return (*((quick,) if self.cfg.debug.fast_dev_run else ()), *of_attack, *of_rivals)
+        of_records = (*self.told, *(self.transfer.told if self.transfer else ()), *told_of(self.pools))
+        path = self.recipe.model.get("path")
+        of_model = (BEGUN.format(path=path),) if path else ()
+        first = (quick,) if self.cfg.debug.fast_dev_run else ()
+        return (*first, *of_model, *of_attack, *of_rivals, *of_records)
 
 
 def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch: Curve) -> Plan:
@@ -143,7 +154,7 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     share("downstream_share", cfg.downstream_share, expected="a share of pools.finetune, above 0, at most 1")
     check_options(cfg, pools=PoolSizes, report=Standards)
     replicates, standards = checked_replicates(cfg.evaluation.replicates), Standards(**cfg.report)
-    records = records_of(cfg, folder)
+    records, told = records_of(cfg, folder)
     attack, defense = built("attack", cfg.attack, Attack), built("defense", cfg.defense, Defense)
     transfer = transfer_of(cfg, records, choices)
     recipe = recipe_of(cfg, records, transfer)
@@ -156,5 +167,5 @@ def assemble(cfg: DictConfig, choices: Mapping[str, str], folder: Path, on_epoch
     owner = owner_of(cfg, on_epoch)
     probes = probes_of(cfg, owner)
     return Plan(
-        cfg, choices, records, transfer, attack, recipe, owner, controls, variants, probes, replicates, standards
+        cfg, choices, records, transfer, attack, recipe, owner, controls, variants, probes, replicates, standards, told
     )

@@ -20,7 +20,7 @@ from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
 from telltale.data.downstream import Downstream, TransferData
 from telltale.data.kept import Kept
-from telltale.data.pools import Pools, PoolSizes, deal, of_one_group
+from telltale.data.pools import Pools, PoolSizes, deal, told_of
 from telltale.data.records import Records
 from telltale.data.seeds import derive
 from telltale.data.texts.records import TextRecords
@@ -40,8 +40,8 @@ TRANSFER = ("transfer", "digits")
 TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
 
 
-def records_of(cfg: DictConfig, folder: Path) -> Records:
-    """Read the data set; what did not become a record of its own is said, and listed in the run's folder."""
+def records_of(cfg: DictConfig, folder: Path) -> tuple[Records, tuple[str, ...]]:
+    """Read the data set; what did not become a record of its own is said, returned, and listed in the run's folder."""
     path = cfg.model.get("path") if cfg.model and "tokenizer" in cfg.model else None
     if path and "tokenizer" in cfg.dataset and not cfg.dataset.tokenizer:
         expected = f"the folder of model.path, whose tokenizer has to cut the texts: dataset.tokenizer={path}"
@@ -49,14 +49,15 @@ def records_of(cfg: DictConfig, folder: Path) -> Records:
     loaded = instantiate(cfg.dataset, _convert_="all")
     if loaded.invalid or loaded.dropped:
         loaded.write_invalid(folder / "invalid_records.csv")
-    for line in loaded.account():
+    told = tuple(loaded.account())
+    for line in told:
         log.warning(line)
     if loaded.records is None:
         expected = "the column of a class: a recipe of ours learns classes, and there is none (or they are real values)"
         raise InputError("dataset.label", cfg.dataset.get("label"), expected)
     if getattr(loaded.records, "tokenizer", None) == "":
         raise InputError("dataset.context", "null", "a whole number of tokens; null is for a downstream data set alone")
-    return loaded.records
+    return loaded.records, told
 
 
 def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -> TransferData | None:
@@ -104,7 +105,7 @@ def pools_of(cfg: DictConfig, records: Records, transfer: TransferData | None) -
 
 
 def _said(pools: Pools[Any]) -> Pools[Any]:
-    for line in (*pools.told, *of_one_group(pools)):
+    for line in told_of(pools):
         log.warning(line)
     return pools
 

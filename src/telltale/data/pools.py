@@ -132,6 +132,28 @@ def deal(records: R, sizes: PoolSizes, seed: int) -> Pools[R]:
     )
 
 
+def told_of(pools: Pools[Any]) -> list[str]:
+    """Say what a reader has to know of how records were dealt out: left out, of few, or of some together."""
+    return [*pools.told, *of_groups(pools), *of_one_group(pools)]
+
+
+def of_groups(pools: Pools[Any]) -> list[str]:
+    """Say of how many groups the challenge records are, where one has several: membership, intervals and ε are theirs.
+
+    Planted records are left out.
+    """
+    count = len(pools.challenge) - len(pools.canaries)
+    groups = getattr(pools.challenge, "groups", None)
+    sizes = np.unique(groups[:count], return_counts=True)[1] if groups is not None and count else np.ones(1)
+    if (most := int(sizes.max())) < 2:
+        return []
+    return [
+        f"the {count:,} challenge records are of {len(sizes):,} groups (an author's, near-equal) of up to {most:,}: "
+        "membership is by record, so that one of a group may be a member where another is none; intervals draw "
+        f"records; an ε, where one is promised, is of one record: of {most:,} at most {most:,} times that, a larger δ"
+    ]
+
+
 def of_one_group(pools: Pools[Any]) -> list[str]:
     """Name, in a sentence each, the pools of which one group is more than half: they are no sample of the source."""
     said, names = list[str](), (name for name in PoolSizes.__dataclass_fields__ if name not in CHALLENGE)

@@ -239,4 +239,9 @@ def _lowest(measured: Sequence[Question]) -> list[str]:
 
 
 def _open(question: Question) -> str:
-    return f"{question.metric} up to {question.bound} is not ruled out ({question.attack})"
+    chance = question.above.get("chance")
+    said = f"{question.metric} up to {question.bound} is not ruled out ({question.attack})"
+    if question.against == "chance" or chance is None or not chance.p <= TAIL:
+        return said
+    shown = f"{question.attack} has {question.metric} {question.measured.value:.3f}, surely more than chance"
+    return f"{shown}, and not surely more than {question.against}: {said}"

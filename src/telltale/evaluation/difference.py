@@ -74,5 +74,5 @@ class Difference:
         [-1.96, 1.96]
         """
         half = float(stdtrit(self.degrees, 1 - TAIL / tests)) * self.standard_error
-        low, high = least_ends(self.value, self.limits, self.rarer, tests)
+        low, high = least_ends(self.value, self.limits, self.rarer, tests, self.standard_error)
         return min(self.value - half, low), max(self.value + half, high)

@@ -92,7 +92,7 @@ class Estimate:
             end = float(np.percentile(finite, 50 * (1 + side * CONFIDENCE))) if len(finite) else math.nan
         else:
             end = self.value + side * students_quantile(self.degrees) * self.standard_error
-        least = least_ends(self.value, self.limits, self.rarer)[(side + 1) // 2]
+        least = least_ends(self.value, self.limits, self.rarer, spread=self.standard_error)[(side + 1) // 2]
         if least != self.value and not math.isnan(end):
             end = side * max(side * end, side * least)
         return float(np.clip(end, *self.limits))

@@ -56,11 +56,14 @@ def reach_from_limit(records: int, tests: int = 1) -> float:
     return 1 - float(((1 - CONFIDENCE) / 2 / tests) ** (1 / records))
 
 
-def least_ends(value: float, limits: tuple[float, float], records: int | None, tests: int = 1) -> tuple[float, float]:
+def least_ends(
+    value: float, limits: tuple[float, float], records: int | None, tests: int = 1, spread: float = 1.0
+) -> tuple[float, float]:
     """Return the ends that the interval of a mean within limits over so many records reaches at least.
 
     At a limit no draw of the records differs, so that a bootstrap has no width: there it is `reach_from_limit`, and
-    within one record's worth of it as much less as that is off, since draws know of that record alone.
+    within one record's worth of it as much less as that is off, since draws know of that record alone. spread: of the
+    bootstrap; where there is none the limit itself is within the interval, too.
 
     >>> least_ends(1.0, (0.0, 1.0), 40)[0] == 1 - reach_from_limit(40), least_ends(0.9, (0.0, 1.0), 40)
     (True, (0.9, 0.9))
@@ -70,10 +73,11 @@ def least_ends(value: float, limits: tuple[float, float], records: int | None, t
     if not records or not math.isfinite(width + value):
         return value, value
 
-    def far(distance: float) -> float:
-        return reach_from_limit(records, tests) * width * max(0.0, 1 - records * max(0.0, distance) / width)
-
-    return value - far(high - value), value + far(value - low)
+    below, above = (max(0.0, records * distance / width) for distance in (value - low, high - value))
+    reach = reach_from_limit(records, tests) * width
+    least = low if below < 1 and not spread else value - reach * max(0.0, 1 - above)
+    most = high if above < 1 and not spread else value + reach * max(0.0, 1 - below)
+    return least, most
 
 
 def finite_or_none(number: float) -> float | None:

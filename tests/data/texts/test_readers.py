@@ -163,6 +163,16 @@ def test_one_number_is_one_class_and_one_author_however_it_is_written(tmp_path: 
     assert records.groups[0] == records.groups[1] != records.groups[2]
 
 
+def test_authors_are_one_whatever_the_case_and_numbers_are_no_texts(tmp_path: Path) -> None:
+    """Catches a person on both sides as Bob@x.org and bob@x.org, and NaN taken for a document."""
+    lines = ['{"text": "a", "who": "Bob@x.org"}', '{"text": "b", "who": "bob@x.org "}', '{"text": "c", "who": "ann"}']
+    lines += ['{"text": NaN, "who": "cy"}', '{"text": true, "who": "cy"}', '{"text": 5, "who": "cy"}']
+    read = load(tmp_path / "a.jsonl", "\n".join(lines), group="who")
+    assert read.records.groups[0] == read.records.groups[1] != read.records.groups[2]
+    assert "spellings of who (dataset.group) that differ in case alone are one: 1 fewer" in read.told
+    assert [(bad.line, bad.reason) for bad in read.invalid] == [(line, "text is no text") for line in (4, 5, 6)]
+
+
 def test_a_public_part_of_all_or_nothing_is_named(tmp_path: Path) -> None:
     """Catches a vocabulary that is blamed, and a file that seems empty, where one author or form has all texts."""
     form = "\n".join(f"to whom it may concern we write to say that all is well with number {n}" for n in range(40))

@@ -118,7 +118,10 @@ def _documents(
     said = [told]
     groups = None
     if group is not None:
-        groups = groups_of([whose.strip() or None for whose in by_name["dataset.group"]])
+        names = [whose.strip() for whose in by_name["dataset.group"]]
+        groups = groups_of([whose.casefold() or None for whose in names])
+        if (alike := len(set(names)) - len({whose.casefold() for whose in names})) > 0:
+            said.append(f"spellings of {group} (dataset.group) that differ in case alone are one: {alike:,} fewer")
         if nobodys := int((groups < 0).sum()):
             said.append(f"{nobodys:,} of {len(rows):,} documents have no {group} (dataset.group): each is by itself")
     names = [f"line {line}" for line in lines]

@@ -103,7 +103,10 @@ def cells_of(
         fault, cells = place.fault, list[str]()
         for column in () if fault else columns:
             value = place.cells.get(column.name)
-            if isinstance(value, str | int | float) and (column is columns[0] or _says(value) or not column.needed):
+            is_text = column is columns[0]  # which numbers are not
+            if isinstance(value, str if is_text else str | int | float) and (
+                is_text or _says(value) or not column.needed
+            ):
                 cells.append(_written(value))
             elif not column.needed and value is None:
                 cells.append("")
