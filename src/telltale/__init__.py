@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.18.0"
+__version__ = "0.19.0"
 __all__ = ["Result", "audit", "run", "score"]
 
 
