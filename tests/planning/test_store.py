@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -46,6 +49,24 @@ def test_what_a_rehearsal_kept_is_found_again_unless_it_is_forgetting(tmp_path: 
     assert len(made) == 2
     Kept(store).arrays("numbers", {"of": "a"}, make, __name__)
     assert len(made) == 2
+
+
+def test_threads_that_ask_for_one_entry_all_find_it(tmp_path: Path) -> None:
+    """Catches a link that two threads make, which ended a plan in "File exists", and one found before it is there."""
+    store, sound, both = store_in(tmp_path), Store.sound, threading.Barrier(2)
+    Kept(store.below).arrays("numbers", {"of": "a"}, lambda: {"numbers": np.ones(3)}, __name__)
+
+    def slow(self: Store, folder: Path) -> Path | None:
+        if self is store.below:
+            threading.Event().wait(0.2)
+        return sound(self, folder)
+
+    def ask() -> list[str]:
+        both.wait()
+        return list(Kept(store).arrays("numbers", {"of": "a"}, dict, __name__))
+
+    with mock.patch.object(Store, "sound", slow), ThreadPoolExecutor(2) as threads:
+        assert [asked.result() for asked in [threads.submit(ask) for _ in range(2)]] == [["numbers"]] * 2
 
 
 def test_copies_of_a_model_answer_differently_in_a_rehearsal() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -61,6 +62,7 @@ class RehearsalStore(Store):
     _asked: dict[str, list[tuple[Path, Spent]]] = field(default_factory=dict, compare=False)
     _asking: dict[str, Spent] = field(default_factory=dict, compare=False)  # key -> when its computation began
     _read: set[Path] = field(default_factory=set, compare=False)
+    _linking: threading.Lock = field(default_factory=threading.Lock, compare=False)  # several threads score
     _hidden: set[str] = field(default_factory=set, compare=False)  # kinds whose entries made here are not found
 
     @contextmanager
@@ -90,12 +92,13 @@ class RehearsalStore(Store):
     def _place(self, kind: str, key: str) -> Path:
         """Return where an entry lies; one that lies below is linked to first."""
         own = super()._place(kind, key)
-        if own not in self._read and not own.exists():
-            self._read.add(own)
-            there = self.below.sound(self.below._place(kind, key))
-            if there is not None:  # one that is damaged was set aside, as a run would have done
-                own.parent.mkdir(exist_ok=True)
-                own.symlink_to(there.resolve(), target_is_directory=True)
+        with self._linking:
+            if own not in self._read and not own.exists():
+                self._read.add(own)
+                there = self.below.sound(self.below._place(kind, key))
+                if there is not None:  # one that is damaged was set aside, as a run would have done
+                    own.parent.mkdir(exist_ok=True)
+                    own.symlink_to(there.resolve(), target_is_directory=True)
         return own
 
     def _served(self, folder: Path) -> Path:
