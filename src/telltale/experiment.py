@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from rich.logging import RichHandler
 from telltale.attacks.base import Attack
 from telltale.auditing.extraction import run_extraction
 from telltale.auditing.run import run_audit, run_scores
+from telltale.configuration.arguments import left_open_by
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.contest import contestants, hindrances
 from telltale.data.ahead import ahead, has_spare_cores
@@ -71,6 +73,7 @@ def play(cfg: DictConfig, show: bool = True) -> Summary:
             plan.check()  # the only place that refuses what does not go together; nothing has been trained
         job.accept()
         started()
+        job.left_open = left_open_by(sys.argv)
         game, owner = plan.game, plan.owner
         job.entries = owner.store.served
         job.training = {"game": owner.ways(game.recipe, game.models), "controls": owner.ways(game.recipe, game.victims)}

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from telltale.configuration.arguments import of_texts
 from telltale.configuration.assembly import Plan, assemble
 from telltale.configuration.parsed import composed
+from telltale.data.pools import PoolSizes, deal
 from telltale.errors import InputError
 from tests.models.hf_language import WORDS, saved
 
@@ -57,6 +58,50 @@ def test_the_report_says_how_texts_were_read_and_dealt_out(tmp_path: Path) -> No
     assert "were cut to 16 tokens" in told
     sizes = np.unique(plan.pools.challenge.groups, return_counts=True)[1]
     assert f"challenge records are of {len(sizes)} groups" in told and f"of {sizes.max()} at most" in told
+
+
+def test_sizes_that_are_offered_can_be_dealt(tmp_path: Path) -> None:
+    """Catches an offer that forgets that an author is in one pool only: it was refused, and nothing else offered."""
+    records = plan_of(tmp_path, "attack=lira", *own_texts(tmp_path), *SPEAKER[1:]).records
+    for total in (len(records), 2 * len(records)):  # groups lose some; there are too few
+        part = total // 8
+        of_one_size = dict.fromkeys(("members", "non_members", "auxiliary", "disjoint", "population", "public"), part)
+        asked = PoolSizes(**of_one_size, test=total - 6 * part)
+        with pytest.raises(InputError, match=r"ask for fewer, e\.g\. ") as refused:
+            deal(records, asked, seed=3)
+        offered = [word.removeprefix("pools.").split("=") for word in refused.value.expected.split(" e.g. ")[1].split()]
+        sizes = PoolSizes(**{name: int(size) for name, size in offered})
+        for seed in (3, 4, 5, 6):
+            pools = deal(records, sizes, seed)
+            assert 0.7 * len(records) < 4 * len(pools.challenge) <= len(records)
+
+
+def test_a_model_of_another_kind_of_records_is_named_first(tmp_path: Path) -> None:
+    """Catches a model that was forgotten, told as a task of pictures that nobody chose."""
+    with pytest.raises(InputError, match=r"model=mlp: takes .* holds text; .* or model=transformer"):
+        plan_of(tmp_path, "attack=tmi", "dataset=wordnet")
+    with pytest.raises(InputError, match=r"model=transformer: takes text, but .* holds molecules; .* or model=gin"):
+        plan_of(tmp_path, *of_texts(["attack=tmi", "dataset=moses", "model=transformer"]))
+
+
+def test_a_column_of_classes_is_asked_for_where_it_belongs(tmp_path: Path) -> None:
+    """Catches advice that is refused: `same_classes` has no data set of its own."""
+    words = of_texts(["attack=tmi", *own_texts(tmp_path), "model=transformer", "downstream=same_classes"])
+    with pytest.raises(InputError, match=r"name a column of classes \(dataset\.label\)$"):
+        plan_of(tmp_path, *words)
+
+
+def test_low_rank_updates_are_of_a_rank_that_their_layers_can_have(tmp_path: Path) -> None:
+    """Catches updates of full rank that are called low."""
+    words = of_texts(["attack=tmi", "dataset=wordnet", "model=transformer", "objective.tune=lora"])
+    with pytest.raises(InputError, match=r"objective\.rank=33: at most 32"):
+        plan_of(tmp_path, *words, "objective.rank=33")
+
+
+def test_a_signal_of_classes_is_advised_to_be_the_loss_of_texts(tmp_path: Path) -> None:
+    """Catches advice to train another model, where the attack has an option for this one."""
+    with pytest.raises(InputError, match=r"use attack\.signal=loss attack\.per_class=false"):
+        plan_of(tmp_path, "attack=threshold", *SPEAKER)
 
 
 def test_a_report_on_a_model_that_came_trained_says_what_is_not_asked(tmp_path: Path) -> None:

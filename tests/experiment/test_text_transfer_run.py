@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,12 @@ OTHER = ["downstream=other_classes"]
 FEWER = ["victims=${by_scale:6,12,32}", "shadow_models=${by_scale:2,20,33}", "pools.members=${by_scale:50,250,5000}"]
 MEAN, LONGER = "model.pooling=mean", "objective.pretraining.epochs=${by_scale:2,12,20}"
 HEAD = ["objective.epochs=${by_scale:5,100,100}", "objective.learning_rate=0.01"]
+MAILS = [
+    *("downstream=same_classes", "dataset.context=${by_scale:32,64,256}", "shadow_models=${by_scale:2,14,33}"),
+    *("pools.members=${by_scale:50,250,300}", "pools.auxiliary=${by_scale:100,250,250}"),
+    *("pools.population=${by_scale:100,500,500}", "pools.test=${by_scale:100,500,500}"),
+    *("pools.finetune=${by_scale:300,900,900}", "pools.finetune_test=${by_scale:100,400,400}"),
+]
 WORDS = ("attack=tmi", "dataset=wordnet", "model=transformer", "scale=smoke", "trainer=cpu", "logger=none")
 
 
@@ -46,6 +53,14 @@ def test_texts_are_asked_once_and_the_report_says_so(run: Path) -> None:
     assert "Each record was asked once" in page and "language model writes" in page
 
 
+def test_what_to_type_next_repeats_what_was_typed_alone(run: Path) -> None:
+    """Catches a larger scale that is advised with the models, records and epochs of the smallest."""
+    page = (run / "report.html").read_text("utf-8")
+    (advised,) = {words for words in re.findall(r"python -m src\.run ([^<]*)", page) if words.endswith("scale=small")}
+    said = [word for word in advised.split() if not word.startswith("paths.")]
+    assert said == [*(word for word in WORDS if word != "scale=smoke"), "evaluation.replicates=50", "scale=small"]
+
+
 def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
     """Catches a page of numbers where the texts may be read."""
     page = (run / "report.html").read_text("utf-8")
@@ -68,6 +83,10 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
         (
             ["attack=tmi", "model=hf", "objective=transfer", "++victims=3", "pools={members: 9}"],
             [*OTHER, FEWER[1], MEAN],
+        ),
+        (
+            ["attack=tmi", "model=transformer", "dataset=spamassassin", "victims=3", "objective.tune=all"],
+            ["objective=transfer_texts", MEAN, LONGER, *MAILS],
         ),
         (["attack=tmi", "model=cnn"], []),
         (["attack=lira", "model=transformer"], []),

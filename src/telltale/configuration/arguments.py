@@ -34,6 +34,20 @@ OF_TEXTS = {
         *("model.pooling=mean", "objective.pretraining.epochs=${by_scale:2,12,20}"),
     )
 }
+# data set -> what differs where it is the one of pre-training: of SpamAssassin there are 3,504 mails of two classes,
+# longer than glosses
+OF_DATASETS = {
+    "tmi": {
+        "spamassassin": (
+            *("downstream=same_classes", "dataset.context=${by_scale:32,64,256}"),
+            *("victims=${by_scale:6,8,32}", "shadow_models=${by_scale:2,14,33}"),
+            "pools.members=${by_scale:50,250,300}",
+            *("pools.auxiliary=${by_scale:100,250,250}", "pools.population=${by_scale:100,500,500}"),
+            *("pools.test=${by_scale:100,500,500}", "pools.finetune=${by_scale:300,900,900}"),
+            "pools.finetune_test=${by_scale:100,400,400}",
+        )
+    }
+}
 OF_HEADS = {"tmi": ("objective.epochs=${by_scale:5,100,100}", "objective.learning_rate=0.01")}  # on fixed features
 IN_SHORT = {"scores": "scores.file", "sweep": "sweep.name"}
 ONE_PLACE = re.compile(r"\.(file|path|root)$")  # takes no list
@@ -64,7 +78,10 @@ def of_texts(words: Sequence[str]) -> list[str]:
     """
     chosen = {word.partition("=")[0].lstrip("+"): _unquoted(word.partition("=")[2]) for word in words}
     attack = chosen.get("attack", "") if chosen.get("model") in TEXT_MODELS else ""
-    groups = chosen.keys() - {"model"}  # a model is chosen whenever this is asked
+    groups = chosen.keys() - {"model", "dataset"}  # these are chosen whenever this is asked
+    of_dataset = OF_DATASETS.get(attack, {}).get(chosen.get("dataset", ""), ())
+    replaced = {word.partition("=")[0] for word in of_dataset}
+    defaults = [word for word in OF_TEXTS.get(attack, ()) if word.partition("=")[0] not in replaced]
     if chosen.get("objective") == OBJECTIVE:  # said, and the one that is meant
         groups -= {"objective"}
 
@@ -79,7 +96,18 @@ def of_texts(words: Sequence[str]) -> list[str]:
         own = " and ".join(word.partition("=")[0] for word in of_heads)
         expected = f"head alone, as heads have epochs and a step size of their own, or with {own}"
         raise InputError("objective.tune", chosen["objective.tune"], expected)
-    return [*words, *left_open(OF_TEXTS.get(attack, ())), *of_heads]
+    return [*words, *left_open([*defaults, *of_dataset]), *of_heads]
+
+
+def left_open_by(typed: Sequence[str]) -> set[str]:
+    """Return the options of a readable command whose values are those that `of_texts` gives where nothing is said.
+
+    >>> left_open_by(["attack=tmi", "victims=${by_scale:6,12,32}", "seed=1"])
+    {'victims'}
+    """
+    of_datasets = [word for of in OF_DATASETS.values() for words in of.values() for word in words]
+    given = {word for words in (*OF_TEXTS.values(), *OF_HEADS.values(), of_datasets) for word in words}
+    return {word.partition("=")[0] for word in typed if word in given}
 
 
 def _unquoted(value: str) -> str:

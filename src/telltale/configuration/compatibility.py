@@ -27,6 +27,7 @@ from telltale.objectives.captioning import Captioning
 from telltale.owner.recipe import Recipe
 
 log = logging.getLogger("telltale")
+OF_THE_SAME = ("same_classes", "other_classes", "coarse")  # downstream tasks of the data set itself
 PICTURES = ("images", "captions")  # kinds of records that can be flipped and shifted
 EVERY_RELEASE = frozenset({"embeddings", "weights"})  # calls that every release can answer
 # what is granted beside the model's own calls
@@ -76,7 +77,10 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         other = "captioning" if missing & Captioning.answers else "classification"
         other = "regression" if "values" in missing else other
         other = "caption_contrast" if missing & CaptionContrast.answers else other
-        raise InputError(field, name, f"asks for {calls}, which this recipe does not release; try objective={other}")
+        asks = f"asks for {calls}, which this recipe does not release"
+        if "text_log_probs" in met.answers and getattr(attack, "signal", None) is not None:
+            raise InputError(field, name, f"{asks}; of a language model use attack.signal=loss attack.per_class=false")
+        raise InputError(field, name, f"{asks}; try objective={other}")
 
 
 def rivals_of(group: DictConfig, attack: Attack, records: Records, recipe: Recipe) -> dict[str, Attack]:
@@ -208,8 +212,9 @@ def _require_kinds(recipe: Recipe, records: Records, group: str, choices: Mappin
         chose = "dataset" if recipe.start is None else "downstream"
         other = "choose another (b3db, …) or label"
         if kind == "text":
-            column = "dataset.label" if chose == "dataset" else "downstream.dataset.label"
-            other = f"name a column of classes ({column}), or objective=language_modeling, which needs none"
+            of_its_own = chose == "downstream" and choices[chose] not in OF_THE_SAME
+            other = f"name a column of classes ({'downstream.' if of_its_own else ''}dataset.label)"
+            other += ", or objective=language_modeling, which needs none" if chose == "dataset" else ""
         expected = f"needs labels of at least 2 classes, {records.source} gives none; {other}"
         raise InputError(chose, choices[chose], expected)
     if objective.learns_values and getattr(records, "values", None) is None:

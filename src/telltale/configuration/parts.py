@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from telltale.checks import choice, share, whole_number, yes_or_no
 from telltale.configuration.command_line import causes
+from telltale.configuration.compatibility import accepted_kinds
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
@@ -38,6 +39,7 @@ OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a
 # kind of records -> objective that fine-tunes on them, and a task that it can be
 TRANSFER = ("transfer", "digits")
 TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
+MODELS = {"text": "transformer", "molecules": "gin"}  # kind of records -> a model of them; of others mlp
 
 
 def records_of(cfg: DictConfig, folder: Path) -> tuple[Records, tuple[str, ...]]:
@@ -68,6 +70,11 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
         objective, _ = TRANSFERS.get(records.kind, TRANSFER)
         expected = f"fine-tunes a pre-trained model; with objective={choices['objective']} choose downstream=none, "
         raise InputError("downstream", choices["downstream"], f"{expected}or objective={objective}")
+    takes = sorted(accepted_kinds(get_object(cfg.model._target_)))
+    if takes and records.kind not in takes:  # first: what a task of the wrong records would say of it names no model
+        other = f"a data set of {' or '.join(takes)}, or model={MODELS.get(records.kind, 'mlp')}"
+        expected = f"takes {' or '.join(takes)}, but {records.source} holds {records.kind}; choose {other}"
+        raise InputError("model", choices["model"], expected)
     with _told_of_downstream():
         task: Downstream = instantiate(cfg.downstream, _convert_="all")
     transfer = task.transfer(records)

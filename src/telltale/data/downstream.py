@@ -41,7 +41,7 @@ class TransferData:
             return replace(pools, finetune=other.finetune, finetune_test=other.finetune_test)
         pools = deal(self.pretraining, replace(sizes, finetune=0, finetune_test=0), seed)
         sizes_of_parts = {"finetune": sizes.finetune, "finetune_test": sizes.finetune_test}
-        parts = split(self.downstream, sizes_of_parts, seed, "downstream")
+        parts = split(self.downstream, sizes_of_parts, seed, "downstream", of_roles=sizes_of_parts)
         if count := shared_inputs(parts["finetune"], pools.challenge):
             expected = f"{count:,} of its fine-tuning records are challenge points too; choose another, or drop_shared"
             raise InputError("downstream", self.downstream.source, expected)
@@ -147,6 +147,8 @@ class OtherSource(Downstream):
             other = fitted(other, records.shape)
         elif isinstance(other, TextRecords):
             other, lines = fitted_texts(other, records)
+            own = "a vocabulary and a public part of its own count for nothing"
+            lines = [f"its texts are tokens of {records.source}'s tokenizer; {own}", *lines]
             told += [f"{other.source} (downstream): {line}" for line in lines]
         elif getattr(other, "shape", None) != getattr(records, "shape", None):
             raise InputError("downstream", other.source, f"records of shape {other.shape}, not {records.shape}")

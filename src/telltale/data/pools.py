@@ -168,12 +168,38 @@ def of_one_group(pools: Pools[Any]) -> list[str]:
     return said
 
 
-def _in_proportion(sizes: Mapping[str, int], total: int, available: int) -> str:
-    """Offer sizes that there are records for, each as much smaller as the whole must be; of small ones one at least."""
-    fewer = {name: max(1, int(size * available / total)) for name, size in sizes.items() if size}
-    if not fewer or sum(fewer.values()) > available:
+def _in_proportion(roles: Mapping[str, int], total: int, available: int) -> dict[str, int]:
+    """Return sizes that there are records for, each as much smaller as the whole must be; of small ones one at least.
+
+    Empty where there are none.
+    """
+    fewer = {name: max(1, int(size * available / total)) for name, size in roles.items() if size}
+    return fewer if sum(fewer.values()) <= available else {}
+
+
+def _of_sides(roles: Mapping[str, int]) -> dict[str, int]:
+    """Return the sizes of parts: what the user knows as several roles is one challenge part, the first."""
+    challenge = sum(size for name, size in roles.items() if name in CHALLENGE)
+    others = {name: size for name, size in roles.items() if name not in CHALLENGE}
+    return ({"challenge": challenge} if challenge else {}) | others
+
+
+def _offer(roles: Mapping[str, int], records: Any, groups: np.ndarray | None, rng: np.random.Generator) -> str:
+    """Say which sizes would do, in the proportions that were asked for; nothing where none are found.
+
+    groups: each in one part only, so that what is left of one at the end of a part is lost: sizes must do in this and
+    in four other orders of the groups.
+    """
+    total = sum(roles.values())
+    if not total:
         return ""
-    return ", e.g. " + " ".join(f"pools.{name}={size}" for name, size in fewer.items())
+    fewer = _in_proportion(roles, total, len(records))
+    if groups is not None:
+        rows = [_in_whole_groups(groups, rng) for _ in range(5)]
+        near, most = getattr(records, "near", None), min(total, len(records))
+        offers = (_in_proportion(roles, total, int(most * share / 20)) for share in range(19, 0, -1))
+        fewer = next((of for of in offers if of and all(_cut(*row, near, _of_sides(of)) for row in rows)), {})
+    return ", e.g. " + " ".join(f"pools.{name}={size}" for name, size in fewer.items()) if fewer else ""
 
 
 def split(
@@ -190,57 +216,63 @@ def split(
     field: what chose the records; of_roles: the sizes as the user knows them; apart: the part of whose near-equal
     records only one is in it, the others in none, counted in `told`. Raises InputError as `deal` does.
     """
-    total = sum(sizes.values())
+    total, rng, groups = sum(sizes.values()), np.random.default_rng(seed), getattr(records, "groups", None)
+    if groups is not None and len(np.unique(groups)) == len(groups):
+        groups = None
     if total > len(records):
         named = " + ".join(f"{name} {size}" for name, size in (of_roles or sizes).items() if size)
         expected = f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer"
-        raise InputError("pools", total, expected + _in_proportion(of_roles or {}, total, len(records)))
+        raise InputError("pools", total, expected + _offer(of_roles or {}, records, groups, rng))
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
         raise InputError(field, records.source, expected)
-    rng, groups = np.random.default_rng(seed), getattr(records, "groups", None)
-    if groups is None or len(np.unique(groups)) == len(groups):
+    if groups is None:
         order = rng.permutation(len(records))[:total]
         parts = np.split(order, np.cumsum(list(sizes.values()))[:-1])
     else:
-        parts = _whole_groups(records, groups, sizes, rng, apart, [] if told is None else told)
+        cut = _cut(*_in_whole_groups(groups, rng), getattr(records, "near", None), sizes, apart)
+        if cut is None:
+            several = f"{len(records)} in {len(np.unique(groups))} groups (one author, near-equal texts)"
+            expected = f"records asked for, but {records.source} has {several}, and a group is in one pool only"
+            offer = _offer(of_roles or {}, records, groups, rng)
+            raise InputError("pools", total, f"{expected}; ask for fewer{offer}")
+        parts, passed = cut
+        if passed and told is not None:
+            what = counted(passed, "record was", "records were")
+            why = "near-equal to another, and would have been a member beside one that is none"
+            told.append(f"{what} not taken into the pool {apart}: {why}")
     return {name: records.take(rows) for name, rows in zip(sizes, parts, strict=True)}
 
 
-def _whole_groups(
-    records: R,
-    groups: np.ndarray,
-    sizes: Mapping[str, int],
-    rng: np.random.Generator,
-    apart: str,
-    told: list[str],
-) -> list[np.ndarray]:
-    """Cut a shuffled row of groups into parts; what is left of a group at the end of a part is in no part.
+def _in_whole_groups(groups: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Shuffle groups, and records within them: positions in that order, (n,), and where in it a group begins.
 
-    groups: (n,) int64, records of one number are in one part; apart, told: as `split` says. Raises InputError where
-    too many are left over.
+    groups: (n,) int64, records of one number stay together.
     """
     numbers, group = np.unique(groups, return_inverse=True)
     shuffled = rng.permutation(len(groups))
     order = shuffled[np.argsort(rng.permutation(len(numbers))[group[shuffled]], kind="stable")]
-    begins = np.flatnonzero(np.append(True, group[order[1:]] != group[order[:-1]]))
-    parts, start = [], 0
-    near: np.ndarray | None = getattr(records, "near", None)
+    return order, np.flatnonzero(np.append(True, group[order[1:]] != group[order[:-1]]))
+
+
+def _cut(
+    order: np.ndarray, begins: np.ndarray, near: np.ndarray | None, sizes: Mapping[str, int], apart: str = "challenge"
+) -> tuple[list[np.ndarray], int] | None:
+    """Cut a row of groups into parts; what is left of a group at the end of a part is in no part.
+
+    order, begins: as of `_in_whole_groups`; near: (n,), equal for near-equal records, of which one only is in the part
+    `apart`. Returns the parts and how many such records were passed over; None where too few are left for a part.
+    """
+    parts, start, passed = list[np.ndarray](), 0, 0
     for name, size in sizes.items():
         places = np.arange(start, min(start + size, len(order)))
         if name == apart and near is not None:
             places = start + first_of_each(near[order[start:]])[:size]
         parts.append(order[places])
         end = int(places[-1]) + 1 if len(places) else start
-        if passed := end - start - len(places):
-            what = counted(passed, "record was", "records were")
-            why = "near-equal to another, and would have been a member beside one that is none"
-            told.append(f"{what} not taken into the pool {name}: {why}")
+        passed += end - start - len(places)
         next_group = np.searchsorted(begins, end)
         start = int(begins[next_group]) if next_group < len(begins) else len(order) + 1
         if len(parts[-1]) < size:
-            total = sum(sizes.values())
-            why = f"but {records.source} has {len(records)} in {len(numbers)} groups (one author, near-equal texts)"
-            expected = f"records asked for, {why}, and a group is in one pool only; ask for fewer"
-            raise InputError("pools", total, expected)
-    return parts
+            return None
+    return parts, passed

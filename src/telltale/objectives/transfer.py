@@ -86,7 +86,12 @@ class Transfer(Classification):
             raise InputError("objective.last_k", last_k, expected)
         self.tune, self.last_k, self.batch_norm = tune, last_k, batch_norm
         if tune == "lora":
-            add_low_rank(self.model.backbone, projections_of(self.model.backbone, adapted), rank, alpha)
+            names = projections_of(self.model.backbone, adapted)
+            full = min(min(self.model.backbone.get_submodule(name).weight.shape) for name in names)
+            if rank > full:
+                expected = f"at most {full}, the full rank of the narrowest layer; tune=all trains them all"
+                raise InputError("objective.rank", rank, expected)
+            add_low_rank(self.model.backbone, names, rank, alpha)
         elif tune != "all":
             self.model.backbone.requires_grad_(False)
             for block in blocks[len(blocks) - last_k :] if tune == "last_k" else ():

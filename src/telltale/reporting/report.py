@@ -158,13 +158,14 @@ def report(
 def answer_of(run: RunFolder, outcome: Outcome, available: int, choices: Mapping[str, str]) -> Spoken:
     """Say whether it leaks, and what to type next."""
     said = spoken(outcome)
+    words = [word for word in run.overrides if word.partition("=")[0] not in run.left_open]
     found = steps(
         said.kind,
         said.models,
         said.points,
         evidence=type(outcome.evidence["target"]).__name__,
         success=outcome.target,
-        words=masked(run.overrides),
+        words=masked(words),
         typed=sys.argv,
         cfg=masked(OmegaConf.to_container(run.cfg, resolve=True)),
         choices=choices,

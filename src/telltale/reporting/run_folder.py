@@ -65,6 +65,7 @@ class RunFolder:
         self.seconds: dict[str, float] = {}
         self.training: dict[str, Any] = {}  # how models are trained, see Recipe.ways
         self.entries: Collection[str] = ()  # of the store that were needed, kind/key
+        self.left_open: Collection[str] = ()  # options among `overrides` that the user did not say, by scale
         self._began = time.time()
         self._accepted = False
         self._process = this_process()

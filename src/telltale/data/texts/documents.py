@@ -52,7 +52,8 @@ class Preparation:
 
     def __post_init__(self) -> None:
         whole_number("dataset.vocabulary", self.vocabulary, BYTES, 1 << 20)
-        whole_number("dataset.context", self.context, 3, MOST_CONTEXT, or_null=True)
+        expected = f"a whole number from 3 to {MOST_CONTEXT}; null is for a downstream data set alone"
+        whole_number("dataset.context", self.context, 3, MOST_CONTEXT, or_null=True, expected=expected)
         whole_number("dataset.most_per_group", self.most_per_group, or_null=True)
         if self.context is None and self.tokenizer is not None:
             expected = "null: a downstream data set is tokenised by the tokenizer of pre-training"
