@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telltale.configuration.arguments import of_texts
+from telltale.configuration.arguments import left_open_by, of_texts, readable
 from telltale.errors import InputError
 from tests.experiment.commands import command
 
@@ -95,6 +95,22 @@ def test_the_page_shows_the_most_exposed_texts(run: Path) -> None:
 def test_what_a_command_leaves_open_is_chosen_for_texts(words: list[str], added: list[str]) -> None:
     """Catches a word of the user's that is overruled, and pictures that are trained as texts."""
     assert of_texts(words) == [*words, *added]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["attack=lira", "model=mlp", "objective.learning_rate=0.01"],
+        ["attack=tmi", "model=transformer", "downstream=same_classes", "objective.learning_rate=0.01"],
+        ["-m", "attack=tmi", "model=transformer", "objective.tune=head,lora", HEAD[0], HEAD[1], "victims=3"],
+        ["attack=tmi", "model=cnn", MEAN],
+    ],
+)
+def test_what_was_left_open_is_no_word_that_was_typed(words: list[str]) -> None:
+    """Catches a typed word that is left out of what to type next because it is a default elsewhere."""
+    full = readable(words)
+    assert not left_open_by(full) & {word.partition("=")[0] for word in words}
+    assert len(left_open_by(full)) == len(full) - len(words)
 
 
 def test_heads_are_not_swept_over_beside_what_has_other_options() -> None:

@@ -22,7 +22,7 @@ from telltale.training.batches import LabelledBatch, make_batch
 pytest.importorskip("transformers", reason="the extra `hf` is not installed")
 
 from telltale.defenses.dp_sgd import DPSGD
-from telltale.models.hf import HFLanguageModel, document_of_folder, folder_of
+from telltale.models.hf import HFLanguageModel, document_of_folder
 from telltale.models.text_backbone import LanguageModel
 from telltale.owner.preparation import initial_objective
 from telltale.training.private.modes import inexactness, mode_of
@@ -237,19 +237,6 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "another tokenizer": (edited("tokenizer.json", normalizer={"type": "Lowercase"}), "dataset.tokenizer"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "no JSON that can be read"),  # type: ignore[dict-item]
 }
-
-
-def test_a_secret_in_a_configuration_is_told_by_its_name_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Catches a folder that is passed on with the key of somebody's account in it, and a key that is logged."""
-    folder = Path(saved(tmp_path / "model"))
-    edited("config.json", hf_token="hf_hidden", place="s3://me:hidden@there", bos_token="<s>", api_key="")(folder)
-    with caplog.at_level("WARNING", "telltale"):
-        folder_of(str(folder))
-        folder_of(str(folder))
-    told = [record.message for record in caplog.records]
-    assert len(told) == 2 and "(hf_token)" in told[0] and "(place)" in told[1] and "hidden" not in caplog.text
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -99,15 +100,20 @@ def of_texts(words: Sequence[str]) -> list[str]:
     return [*words, *left_open([*defaults, *of_dataset]), *of_heads]
 
 
-def left_open_by(typed: Sequence[str]) -> set[str]:
-    """Return the options of a readable command whose values are those that `of_texts` gives where nothing is said.
+def left_open_by(words: Sequence[str]) -> set[str]:
+    """Return the options of a readable command that `of_texts` has added at its end.
 
-    >>> left_open_by(["attack=tmi", "victims=${by_scale:6,12,32}", "seed=1"])
-    {'victims'}
+    >>> said = ["attack=tmi", "model=transformer", "victims=3", "objective.tune=all"]
+    >>> sorted(left_open_by(of_texts(said)))[:3]
+    ['downstream', 'model.pooling', 'objective']
+    >>> left_open_by(["attack=lira", "model=mlp", "objective.learning_rate=0.01"])
+    set()
     """
-    of_datasets = [word for of in OF_DATASETS.values() for words in of.values() for word in words]
-    given = {word for words in (*OF_TEXTS.values(), *OF_HEADS.values(), of_datasets) for word in words}
-    return {word.partition("=")[0] for word in typed if word in given}
+    for said in range(len(words) + 1):
+        with suppress(InputError):  # without an option that the user gave to a sweep
+            if of_texts(words[:said]) == list(words):
+                return {word.partition("=")[0] for word in words[said:]}
+    return set()
 
 
 def _unquoted(value: str) -> str:

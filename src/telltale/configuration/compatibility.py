@@ -78,7 +78,7 @@ def require_answers(field: str, name: str, attack: Attack, recipe: Recipe) -> No
         other = "regression" if "values" in missing else other
         other = "caption_contrast" if missing & CaptionContrast.answers else other
         asks = f"asks for {calls}, which this recipe does not release"
-        if "text_log_probs" in met.answers and getattr(attack, "signal", None) is not None:
+        if "text_log_probs" in met.answers and (field, name) == ("attack", "threshold"):
             raise InputError(field, name, f"{asks}; of a language model use attack.signal=loss attack.per_class=false")
         raise InputError(field, name, f"{asks}; try objective={other}")
 

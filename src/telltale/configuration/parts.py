@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from telltale.checks import choice, share, whole_number, yes_or_no
 from telltale.configuration.command_line import causes
 from telltale.configuration.compatibility import accepted_kinds
+from telltale.configuration.model_secrets import tell_secrets
 from telltale.data.captions.pools import deal_by_concept
 from telltale.data.captions.records import CaptionedImages
 from telltale.data.captions.vocabulary import vocabulary_of
@@ -39,7 +40,12 @@ OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a
 # kind of records -> objective that fine-tunes on them, and a task that it can be
 TRANSFER = ("transfer", "digits")
 TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
-MODELS = {"text": "transformer", "molecules": "gin"}  # kind of records -> a model of them; of others mlp
+MODELS = {
+    "text": "transformer",
+    "molecules": "gin",
+    "images": "mlp",
+    "table": "mlp",
+}  # kind of records -> a model of them
 
 
 def records_of(cfg: DictConfig, folder: Path) -> tuple[Records, tuple[str, ...]]:
@@ -72,7 +78,8 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
         raise InputError("downstream", choices["downstream"], f"{expected}or objective={objective}")
     takes = sorted(accepted_kinds(get_object(cfg.model._target_)))
     if takes and records.kind not in takes:  # first: what a task of the wrong records would say of it names no model
-        other = f"a data set of {' or '.join(takes)}, or model={MODELS.get(records.kind, 'mlp')}"
+        other = f"a data set of {' or '.join(takes)}"
+        other += f", or model={MODELS[records.kind]}" if records.kind in MODELS else ""
         expected = f"takes {' or '.join(takes)}, but {records.source} holds {records.kind}; choose {other}"
         raise InputError("model", choices["model"], expected)
     with _told_of_downstream():
@@ -152,6 +159,8 @@ def recipe_of(cfg: DictConfig, records: Records, transfer: TransferData | None =
     """Build the owner's recipe: model and objective with what only the data set knows, and the device."""
     model: Any = OmegaConf.to_container(cfg.model)
     model = at_hand(model)
+    if isinstance(path := model.get("path"), str):
+        tell_secrets(Path(path).expanduser())
     objective: Any = OmegaConf.to_container(cfg.objective)
     pretraining = objective.pop("pretraining", None)
     _fill_in("model", model, "shape", getattr(records, "shape", None), records)

@@ -16,6 +16,7 @@ from telltale.writing import counted
 
 R = TypeVar("R", bound=Records)
 CHALLENGE = ("members", "non_members", "canaries")
+LEAST = {"finetune": 2}  # records of a pool that is asked for at all; of others 1
 FEW = 20  # records of a pool, below which a group that is most of it is not worth a word
 
 
@@ -169,11 +170,11 @@ def of_one_group(pools: Pools[Any]) -> list[str]:
 
 
 def _in_proportion(roles: Mapping[str, int], total: int, available: int) -> dict[str, int]:
-    """Return sizes that there are records for, each as much smaller as the whole must be; of small ones one at least.
+    """Return sizes that there are records for, each as much smaller as the whole must be; of small ones the least.
 
     Empty where there are none.
     """
-    fewer = {name: max(1, int(size * available / total)) for name, size in roles.items() if size}
+    fewer = {name: max(LEAST.get(name, 1), int(size * available / total)) for name, size in roles.items() if size}
     return fewer if sum(fewer.values()) <= available else {}
 
 
@@ -184,17 +185,18 @@ def _of_sides(roles: Mapping[str, int]) -> dict[str, int]:
     return ({"challenge": challenge} if challenge else {}) | others
 
 
-def _offer(roles: Mapping[str, int], records: Any, groups: np.ndarray | None, rng: np.random.Generator) -> str:
+def _offer(roles: Mapping[str, int], records: Any, groups: np.ndarray | None, seed: int) -> str:
     """Say which sizes would do, in the proportions that were asked for; nothing where none are found.
 
-    groups: each in one part only, so that what is left of one at the end of a part is lost: sizes must do in this and
-    in four other orders of the groups.
+    groups: each in one part only, so that what is left of one at the end of a part is lost: sizes must do in the order
+    of this seed and in four others.
     """
     total = sum(roles.values())
     if not total:
         return ""
     fewer = _in_proportion(roles, total, len(records))
     if groups is not None:
+        rng = np.random.default_rng(seed)
         rows = [_in_whole_groups(groups, rng) for _ in range(5)]
         near, most = getattr(records, "near", None), min(total, len(records))
         offers = (_in_proportion(roles, total, int(most * share / 20)) for share in range(19, 0, -1))
@@ -222,7 +224,7 @@ def split(
     if total > len(records):
         named = " + ".join(f"{name} {size}" for name, size in (of_roles or sizes).items() if size)
         expected = f"records asked for ({named}), but {records.source} has {len(records)}; ask for fewer"
-        raise InputError("pools", total, expected + _offer(of_roles or {}, records, groups, rng))
+        raise InputError("pools", total, expected + _offer(of_roles or {}, records, groups, seed))
     if twins := equal_pair(records.fingerprints()):
         expected = f"expected distinct records, but those at positions {twins[0]} and {twins[1]} are the same"
         raise InputError(field, records.source, expected)
@@ -234,7 +236,7 @@ def split(
         if cut is None:
             several = f"{len(records)} in {len(np.unique(groups))} groups (one author, near-equal texts)"
             expected = f"records asked for, but {records.source} has {several}, and a group is in one pool only"
-            offer = _offer(of_roles or {}, records, groups, rng)
+            offer = _offer(of_roles or {}, records, groups, seed)
             raise InputError("pools", total, f"{expected}; ask for fewer{offer}")
         parts, passed = cut
         if passed and told is not None:

@@ -54,11 +54,8 @@ def score_with_roc(
     distinct = int((~truth & every).any(axis=0).sum())
     rarer = resampling.rarer(truth, every)
     values = {"auc": estimate(found["auc"], rarer=rarer)}
-    others = scores[every & ~truth]
-    highest = float((others == scores[every].max()).mean()) if len(others) else 0.0
     for fpr, tpr in zip(FALSE_POSITIVE_RATES, tprs, strict=False):
-        note = "; ".join(filter(None, [_caution(fpr, distinct), _tied(fpr, highest)]))
-        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=note, distinct=distinct, rarer=rarer)
+        values[f"tpr_at_fpr_{fpr}"] = estimate(tpr, note=_caution(fpr, distinct), distinct=distinct, rarer=rarer)
     if "balanced_accuracy" in found:
         values["balanced_accuracy"] = estimate(found["balanced_accuracy"], rarer=rarer)
     values["best_threshold_balanced_accuracy"] = estimate(best, note=OPTIMISTIC, rarer=rarer)
@@ -179,10 +176,3 @@ def _caution(fpr: float, distinct: int) -> str:
     if fpr * distinct >= 10 - 1e-9:
         return ""
     return f"FPR {fpr} of {counted(distinct, 'distinct non-member')} is fewer than 10 records"
-
-
-def _tied(fpr: float, highest: float) -> str:
-    """Say why a rate is 0 that is below chance; highest: share of the non-members with the highest score of all."""
-    if highest <= fpr:
-        return ""
-    return f"0: {100 * highest:.3g} % of the non-members share the highest score, so that no threshold accuses fewer"

@@ -6,10 +6,8 @@ Nothing is fetched, unpickled or run from such a folder, and no file outside it 
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from hashlib import blake2b
 from logging import CRITICAL
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import Any
 from telltale.data.folders import leads_outside
 from telltale.errors import InputError
 
-log = logging.getLogger("telltale")
 FIELD, CONFIG = "model.path", "config.json"
 # not weights: masks and frequencies that older versions saved, and what nothing is made of
 BUFFER = re.compile(r"\.(attn|attention|crossattention)\.(masked_)?bias$|\.inv_freq$|position_ids$|\.pooler\.")
@@ -28,9 +25,6 @@ OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 OTHER_WEIGHTS = "transformers_weights"  # names any file as the weights, a pickle or an index of them among these
 IMPLEMENTATION = ("attn_implementation", "experts_implementation")  # ends of names; a value may be code to be fetched
 OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "grouped_mm", "batched_mm")
-# names of what opens an account, unlike those of tokens of a text (bos_token), and addresses with a password
-SECRET = re.compile(r"(^|_)((hf|auth|access|api)_?token|(api|access|private|secret)_?key|secret|password)$", re.I)
-WITH_PASSWORD = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 
 
 def saved_in(path: str | None, what: str, tokens: Sequence[str], also: Sequence[str] = ()) -> Path:
@@ -61,8 +55,6 @@ def require_own_files(folder: Path, path: str | None) -> None:
             raise InputError(FIELD, path, expected)
     for file in sorted(folder.glob("*config.json")):
         for name, value in _said(read(file)):
-            if value and isinstance(value, str) and (SECRET.search(name) or WITH_PASSWORD.search(value)):
-                _tell_secret(f"{path}/{file.name}", name)
             if name == "auto_map":
                 raise InputError(FIELD, path, f"its {file.name} asks for code of its own (auto_map), which is not run")
             if name.removesuffix("_internal").endswith(IMPLEMENTATION) and value not in OWN_IMPLEMENTATIONS:
@@ -79,12 +71,6 @@ def require_own_files(folder: Path, path: str | None) -> None:
         if Path(name).name != name or not name.endswith(".safetensors") or not (folder / name).is_file():
             expected = f"its {index.name} names {name}, which is no safetensors file of the folder, and is not opened"
             raise InputError(FIELD, path, expected)
-
-
-@cache
-def _tell_secret(file: str, name: str) -> None:
-    """Tell once a process, never the value: it is not used here, and goes wherever the folder goes."""
-    log.warning(f"{file} holds what looks like a secret ({name}); it is neither used nor shown; take it out")
 
 
 def require_whole(loaded: Any, path: str | None) -> None:
