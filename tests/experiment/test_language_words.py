@@ -87,9 +87,9 @@ def test_a_model_of_another_kind_of_records_is_named_first(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"model=mlp: takes .* holds text; .* or model=transformer"):
         plan_of(tmp_path, "attack=tmi", "dataset=wordnet")
     with pytest.raises(InputError, match=r"model=mlp: takes .* holds captions; choose a data set of images or table$"):
-        plan_of(tmp_path, "attack=tmi", "dataset=emoji_captions")
+        plan_of(tmp_path, "attack=tmi", "dataset=scenes")
     with pytest.raises(InputError, match=r"model=transformer: takes text, but .* holds molecules; .* or model=gin"):
-        plan_of(tmp_path, *of_texts(["attack=tmi", "dataset=moses", "model=transformer"]))
+        plan_of(tmp_path, *of_texts(["attack=tmi", "dataset=b3db", "model=transformer"]))
 
 
 def test_a_column_of_classes_is_asked_for_where_it_belongs(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder, self.seconds, self.cfg = folder, {"training": 61.5, "attack": 2.0}, OmegaConf.create({"seed": 0})
         self.logger, self.overrides = NoLogger(), ["attack=lira", "scale=smoke"]
+        self.left_open: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
