@@ -40,12 +40,8 @@ OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a
 # kind of records -> objective that fine-tunes on them, and a task that it can be
 TRANSFER = ("transfer", "digits")
 TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
-MODELS = {
-    "text": "transformer",
-    "molecules": "gin",
-    "images": "mlp",
-    "table": "mlp",
-}  # kind of records -> a model of them
+# kind of records -> a model of them
+MODELS = {"text": "transformer", "molecules": "gin", "images": "mlp", "table": "mlp"}
 
 
 def records_of(cfg: DictConfig, folder: Path) -> tuple[Records, tuple[str, ...]]:
