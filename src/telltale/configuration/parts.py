@@ -41,7 +41,7 @@ OF_DATASET = re.compile(r"(?<!downstream\.)\bdataset(?=\.|$)")  # an option of a
 TRANSFER = ("transfer", "digits")
 TRANSFERS = {"text": ("transfer_texts", "other_classes"), "molecules": ("transfer", "b3db")}
 # kind of records -> a model of them
-MODELS = {"text": "transformer", "molecules": "gin", "images": "mlp", "table": "mlp"}
+MODEL_OF = {"text": "transformer", "molecules": "gin", "images": "mlp", "table": "mlp"}
 
 
 def records_of(cfg: DictConfig, folder: Path) -> tuple[Records, tuple[str, ...]]:
@@ -75,7 +75,7 @@ def transfer_of(cfg: DictConfig, records: Records, choices: Mapping[str, str]) -
     takes = sorted(accepted_kinds(get_object(cfg.model._target_)))
     if takes and records.kind not in takes:  # first: what a task of the wrong records would say of it names no model
         other = f"a data set of {' or '.join(takes)}"
-        other += f", or model={MODELS[records.kind]}" if records.kind in MODELS else ""
+        other += f", or model={MODEL_OF[records.kind]}" if records.kind in MODEL_OF else ""
         expected = f"takes {' or '.join(takes)}, but {records.source} holds {records.kind}; choose {other}"
         raise InputError("model", choices["model"], expected)
     with _told_of_downstream():
